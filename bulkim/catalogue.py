@@ -1,0 +1,286 @@
+"""What a vendor can do, declared as data: `bulkim.codec` knows the shapes, `bulkim.vendors` fills them in.
+
+There are no callables in a declaration. A new operation is one `Operation`; if it needs more, a shape is missing here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Literal
+
+from bulkim.model import Kind
+
+
+class Effect(StrEnum):
+    """What an operation does to the vendor's state; decides what "already" and "absent" mean and how doubt is settled."""
+
+    CREATE = "create"  # exists already -> unchanged
+    ENSURE = "ensure"  # sets a state; absent -> failed
+    DELETE = "delete"  # absent -> unchanged
+    READ = "read"  # harmless to repeat
+    DISRUPT = "disrupt"  # does something to a person each time it is sent
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field of an item."""
+
+    name: str
+    wire: str | None = None  # the name on the wire, where it differs
+    key: bool = False  # part of the item's identity
+    secret: bool = False  # never stored
+    optional: bool = False
+    param: bool = False  # the job's `params` may supply it
+    type: Literal["str", "int", "map", "names", "seconds"] = "str"  # seconds: -1 for ever
+    bytes_max: int | None = None
+    chars_max: int | None = None
+    pattern: str | None = None  # must match the whole value
+    minimum: int | None = None
+    maximum: int | None = None
+    forever: int | None = None  # what the wire says for -1
+    help: str = ""
+
+
+# ---- bodies
+
+
+@dataclass(frozen=True, slots=True)
+class NoBody:
+    """No body at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """A JSON array of one object an item, bare (`root=None`) or under a key. A call for one item may be the bare object."""
+
+    root: str | None = None
+    single_object: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Object:
+    """One JSON object with the item's fields."""
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """A JSON object whose `root` is the array of usernames; `also` names params sent beside it under their wire names."""
+
+    root: str
+    also: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A form body: the pairs of the item's map field `of`."""
+
+    of: str
+
+
+Body = NoBody | Rows | Object | Names | Form
+
+# ---- results
+
+
+@dataclass(frozen=True, slots=True)
+class WholeCall:
+    """One answer for all items. `data` is the dotted path of what a read returns for its one item (``entities.0``)."""
+
+    data: str | None = None
+    accept: Mapping[str, Any] = field(default_factory=dict)  # dotted path -> value that a success must show
+
+
+@dataclass(frozen=True, slots=True)
+class SplitLists:
+    """Those that succeeded in one list, those that failed in another."""
+
+    succeeded: str
+    failed: str
+    key: str  # the username's name in both lists' objects
+    reason: str | None = None
+    code: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PerItem:
+    """One object an item with a code each (0: succeeded)."""
+
+    items: str
+    key: str
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class FailuresOnly:
+    """A list of the usernames that failed; all others succeeded."""
+
+    failed: str
+
+
+@dataclass(frozen=True, slots=True)
+class MapByKey:
+    """Username -> value: an object, or a list of one-key objects, at the dotted path `at`.
+
+    `key`: the path holds a list of objects instead, each with the username under this name.
+    """
+
+    at: str
+    key: str | None = None
+    missing: Literal["unknown", "absent", "empty"] = "unknown"  # what a username that is not there means
+
+
+Result = WholeCall | SplitLists | PerItem | FailuresOnly | MapByKey
+
+
+@dataclass(frozen=True, slots=True)
+class Paging:
+    """The operation takes no items: each call answers a page, and what it lists becomes items."""
+
+    items: str  # dotted path of the page's list
+    key: str  # the username's name in its objects
+    size: str  # query parameter of the page's size
+    by: Literal["cursor", "number"]
+    at: str  # query parameter of the cursor or the page's number
+    cursor: str | None = None  # dotted path of the next cursor; absent on the last page
+    merge: bool = False  # rows repeat a username (one a scope): they are merged into one item
+
+
+# ---- doubt
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """Sending it again is harmless: that settles it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """Ask `operation` about the user; each condition that is set must hold for "it was done by us"."""
+
+    operation: str
+    created: str | None = None  # this data field (ms) must not lie before our first doubtful sending
+    exists: bool | None = None  # the user must (not) be there
+    equals: Mapping[str, Any] = field(default_factory=dict)  # data field -> value
+    remaining: tuple[str, ...] = ()  # data fields that count down from the item's fields of the same name
+    not_done: Literal["send", "unknown"] = "send"  # what follows when it was not
+
+
+@dataclass(frozen=True, slots=True)
+class Never:
+    """Nothing can settle it: the item ends unknown."""
+
+
+Doubt = Repeat | Probe | Never
+
+
+# ---- operations, errors, providers
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One endpoint."""
+
+    name: str
+    method: str
+    path: str  # below the app's root; {field} is filled with the item's field, percent-encoded
+    effect: Effect
+    fields: tuple[Field, ...] = ()
+    body: Body = NoBody()
+    result: Result = WholeCall()
+    batch_max: int = 1
+    pools: tuple[str, ...] = ()  # the operation's own pool first, then those it lies inside
+    doubt: Doubt = Repeat()
+    paging: Paging | None = None
+    any_of: tuple[str, ...] = ()  # at least one of these fields must be there ...
+    otherwise: Mapping[str, Any] = field(default_factory=dict)  # ... or these values are sent
+    single: Operation | None = None  # the form used with `batch: 1`, where it is another endpoint
+    destroys: str | None = None  # what goes with it, in the words of a confirmation prompt
+    inverse: str | None = None
+    help: str = ""
+    source: str = ""  # the vendor's page
+    read_on: str = ""
+
+    def field(self, name: str) -> Field | None:
+        """The field of that name, or None."""
+        return next((each for each in self.fields if each.name == name), None)
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Names of the fields that make an item's identity."""
+        return tuple(each.name for each in self.fields if each.key)
+
+    @property
+    def secrets(self) -> frozenset[str]:
+        """Names of the fields that are never stored."""
+        return frozenset(each.name for each in self.fields if each.secret)
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorRule:
+    """One row of a vendor's error table. None matches anything; the first rule that matches decides."""
+
+    kind: Kind
+    status: int | None = None  # HTTP status
+    code: str | None = None  # the vendor's code, as text
+    pattern: str | None = None  # searched in the reason; a group `user` names the culprit
+    operations: tuple[str, ...] = ()  # empty: all
+    item: bool = False  # is about one item: in a call of many it poisons the others
+    wait_s: float | None = None  # wait at least this long before trying again
+    meaning: str = ""
+    remedy: str = ""
+    page: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """A quota as the vendor counts it: calls in a sliding second, for each app."""
+
+    name: str
+    limit_per_s: float
+    help: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """Where a vendor's answers say how the call went, apart from the HTTP status (dotted paths)."""
+
+    code: str
+    reason: str
+    ok: tuple[str, ...] = ()  # codes that mean success; empty: HTTP 200 does
+    status: str | None = None  # a field that must not be `failed`
+    failed: str = "FAIL"
+    timestamp_ms: str | None = None  # the vendor's clock
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """One vendor."""
+
+    name: str
+    label: str
+    fold: Literal["lower", "exact"]  # how the vendor compares usernames
+    operations: tuple[Operation, ...]
+    errors: tuple[ErrorRule, ...]
+    pools: tuple[Pool, ...]
+    envelope: Envelope
+    auth: tuple[str, ...]  # kinds of `model.Auth` it accepts
+    headers: tuple[tuple[str, str], ...] = ()
+    hosts: tuple[str, ...] = ()
+
+    def operation(self, name: str) -> Operation | None:
+        """The operation of that name, or None."""
+        return next((each for each in self.operations if each.name == name), None)
+
+    def pool(self, name: str) -> Pool:
+        """The pool of that name. Raises KeyError."""
+        for each in self.pools:
+            if each.name == name:
+                return each
+        raise KeyError(name)
+
+    def folded(self, username: str) -> str:
+        """The username as the vendor compares it."""
+        return username.lower() if self.fold == "lower" else username

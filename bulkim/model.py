@@ -1,0 +1,311 @@
+"""The nouns. Frozen dataclasses and closed enums; the standard library only.
+
+Vendor declarations (what an operation looks like on the wire) are in `bulkim.catalogue`.
+Units stand last in names: `timeout_s`, `began_at` (Unix seconds, float), `latency_s`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Literal
+
+# --------------------------------------------------------------------------------------------- job
+
+
+@dataclass(frozen=True, slots=True)
+class Auth:
+    """Credentials as the job file gives them, `${VAR}` expanded. `repr` never shows a secret."""
+
+    kind: Literal["token", "client", "app_certificate", "user_sig", "none"]
+    identity: str = ""  # client_id, app_id or identifier
+    secret: str = field(default="", repr=False)  # token, client_secret, app_certificate or secret_key
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """One app at one vendor."""
+
+    provider: str
+    base_url: str  # without a trailing slash, e.g. https://a1.easemob.com
+    auth: Auth
+    org: str | None = None
+    app: str | None = None
+    app_id: str | None = None
+    sdk_app_id: int | None = None
+    environment: str | None = None  # "production" demands --confirm for what destroys
+    allow_http: bool = False  # plain http:// to other than loopback
+
+    @property
+    def root(self) -> str:
+        """The path before an operation's own, e.g. ``/1122161011178276/testapp`` (Tencent: empty)."""
+        if self.sdk_app_id is not None:
+            return ""
+        return f"/{self.org}/{self.app}" if self.org else f"/app-id/{self.app_id}"
+
+    @property
+    def app_name(self) -> str:
+        """What an operator types in ``--confirm APP:COUNT``."""
+        return self.app or self.app_id or str(self.sdk_app_id)
+
+    @property
+    def target(self) -> str:
+        """The app as the vendor counts quotas: the identity of a quota pool's owner, without the host."""
+        if self.sdk_app_id is not None:
+            return str(self.sdk_app_id)
+        return f"{self.org}#{self.app}" if self.org else str(self.app_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Narrows a listing."""
+
+    match: str | None = None  # a regular expression that must match the whole username
+    created_before: float | None = None  # Unix seconds
+    created_after: float | None = None
+    activated: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where items come from. Exactly one of the kinds; a relative path is already resolved."""
+
+    kind: Literal["csv", "text", "jsonl", "items", "listing", "run", "none"]
+    path: Path | None = None  # None with kind csv, text, jsonl: standard input
+    columns: Mapping[str, str] = field(default_factory=dict)  # field -> column
+    encoding: str | None = None
+    delimiter: str | None = None
+    items: Sequence[Mapping[str, Any]] = ()
+    item_lines: Sequence[int] = ()  # the job file's line of each inline item
+    listing: Literal["users", "mutes"] | None = None
+    where: Where = Where()
+    run: str | None = None
+    outcome: Sequence[str] = ()
+    code: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """The job's wishes about quota. None: the vendor's documented limit."""
+
+    limit: float | None = None  # calls a second in the operation's own pool
+    share: float = 1.0  # the part of it that this job may use
+    pools: Mapping[str, float] = field(default_factory=dict)  # limits of other pools by name
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """Rails against a careless operator."""
+
+    protect: Sequence[str] = ()  # regular expressions that must match the whole id
+    max_items: int | None = None
+    max_failures: str | None = None  # a count ("25") or a percentage ("2%"); None: the default breaker
+    canary: int | None = None  # send this many first, judge, then go on or stop
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A parsed job file."""
+
+    name: str
+    provider: str
+    operation: str
+    connection: Connection
+    source: Source
+    params: Mapping[str, Any] = field(default_factory=dict)
+    rate: Rate = Rate()
+    concurrency: int | None = None  # None: follows from rate x observed latency
+    timeout_s: float = 10.0
+    retries: int = 5
+    batch: int | None = None  # items a request; None: the vendor's documented maximum
+    guard: Guard = Guard()
+    path: Path | None = None  # the file it came from
+    text: str = ""  # the file's text with secrets masked, for the journal
+
+
+# -------------------------------------------------------------------------------------------- items
+
+
+class Status(StrEnum):
+    """What the contract calls an item's outcome: where the item stands in the run."""
+
+    SUCCEEDED = "succeeded"
+    UNCHANGED = "unchanged"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    SKIPPED = "skipped"
+    PENDING = "pending"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of a source, before an operation looked at it."""
+
+    position: int  # 1-based, counts every row of the source
+    line: int | None  # 1-based line in the file where the row starts
+    values: Mapping[str, Any]  # field -> value for mapped fields, column -> value for all others
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One row, the unit of outcome. `fields` may hold secrets: it lives in memory only."""
+
+    ordinal: int  # place at which the item first appeared in the run, 1-based; its id in the journal
+    key: str  # identity, folded as the vendor folds it
+    username: str  # as the source writes it
+    fields: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    line: int | None = None
+    attempts: int = 0  # sendings so far, probes not counted
+    doubt_since: float | None = None  # start of our first sending that never got a trustworthy answer
+
+
+class Mode(StrEnum):
+    """Why a batch is sent."""
+
+    SEND = "send"  # to do the operation
+    PROBE = "probe"  # to ask what an earlier, unanswered sending did
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The items of one HTTP call. Counters are the batch's own; a resumed run starts them afresh."""
+
+    items: tuple[Item, ...]
+    mode: Mode = Mode.SEND
+    tries: int = 0  # sendings that cost an attempt
+    refreshed: bool = False  # credentials were renewed for it once
+    depth: int = 0  # how often it was narrowed down
+    family: int = 0  # the call it was narrowed from; 0: none
+    alone: bool = False  # one item a call from here on
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def of(self, items: Sequence[Item], **changes: Any) -> Batch:
+        """The same batch with other items and what else changed."""
+        return replace(self, items=tuple(items), **changes)
+
+
+# ------------------------------------------------------------------------------------- HTTP as data
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One HTTP request without credentials. `path` is percent-encoded and complete; `template` is its pattern."""
+
+    method: str
+    path: str
+    template: str
+    query: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+    content_type: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What proves who we are, ready for a request. `repr` shows nothing."""
+
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    query: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A complete HTTP answer."""
+
+    status: int
+    body: bytes = field(repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict)  # names in lower case
+    latency_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """No complete answer. `sent` says whether bytes may have reached the vendor."""
+
+    code: Literal["timeout", "connection", "bad_response"]
+    reason: str
+    sent: bool
+    latency_s: float = 0.0
+
+
+# ------------------------------------------------------------------------------------------ answers
+
+
+class Kind(StrEnum):
+    """An item's end in one attempt. Matched exhaustively; what a decoder does not know is UNKNOWN."""
+
+    SUCCEEDED = "succeeded"  # the vendor did it
+    ALREADY = "already"  # it was so before
+    ABSENT = "absent"  # the user is not there
+    REJECTED = "rejected"  # refused for this item's own sake
+    POISONED = "poisoned"  # the call was refused because of one item, and it is not known to be this one
+    THROTTLED = "throttled"  # not done; the pool is over its limit
+    TRANSIENT = "transient"  # not done; may be tried again
+    UNKNOWN = "unknown"  # no trustworthy answer: it may have been done
+    UNAUTHORIZED = "unauthorized"  # not done; credentials refused
+    EXHAUSTED_PLAN = "exhausted_plan"  # not done; the plan's allowance is used up
+    FATAL = "fatal"  # not done; no item of this run can succeed
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one attempt says of one item."""
+
+    kind: Kind
+    code: str | None = None  # the vendor's own, or one of bulkim's
+    reason: str | None = None
+    data: Any = None  # the vendor's answer for the item (read operations, and what a probe needs)
+    retry_after_s: float | None = None  # the vendor asked for at least this much
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A decoded call: one outcome an item, in the order of the batch."""
+
+    outcomes: tuple[Outcome, ...]
+    http_status: int | None = None
+    server_time: float | None = None  # Unix seconds by the vendor's clock, when it told
+
+
+@dataclass(frozen=True, slots=True)
+class Final:
+    """How an item ends."""
+
+    item: Item
+    status: Status
+    code: str | None = None
+    reason: str | None = None
+    data: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """A batch goes back to the heap."""
+
+    batch: Batch
+    delay_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """The run ends early. Items that are not final stay pending."""
+
+    exit_code: int  # 4: breaker; 6: refused
+    code: str
+    reason: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What follows from an answer. Every item of the batch is in exactly one of `final`, `again`, or left pending."""
+
+    final: tuple[Final, ...] = ()
+    again: tuple[Again, ...] = ()
+    doubtful: tuple[Item, ...] = ()  # items that may have been done: the journal notes it before anything follows
+    cool_down_s: float = 0.0  # the pool rests: the vendor said that it is over its limit
+    renew_credentials: bool = False
+    stop: Stop | None = None

@@ -33,7 +33,10 @@ class Field:
     secret: bool = False  # never stored
     optional: bool = False
     param: bool = False  # the job's `params` may supply it
-    type: Literal["str", "int", "map", "names", "seconds"] = "str"  # seconds: -1 for ever
+    type: Literal["str", "int", "bool", "map", "names", "seconds"] = "str"  # seconds: -1 for ever
+    sent: bool = True  # False: known and checked, but this vendor has no use for it
+    fixed: Any = None  # sent in place of the item's own value whenever the item gives one
+    fallback_of: str | None = None  # sent only where the item does not give that other field
     bytes_max: int | None = None
     chars_max: int | None = None
     pattern: str | None = None  # must match the whole value
@@ -48,7 +51,9 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class NoBody:
-    """No body at all."""
+    """No body at all; some pages demand a Content-Type header all the same."""
+
+    content_type: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +71,10 @@ class Object:
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """A JSON object whose `root` is the array of usernames; `also` names params sent beside it under their wire names."""
+    """A JSON object whose `root` is the array of usernames.
+
+    `also` names fields of type ``names`` that are sent beside it: one list for the whole call, the union of the items'.
+    """
 
     root: str
     also: tuple[str, ...] = ()
@@ -86,9 +94,10 @@ Body = NoBody | Rows | Object | Names | Form
 
 @dataclass(frozen=True, slots=True)
 class WholeCall:
-    """One answer for all items. `data` is the dotted path of what a read returns for its one item (``entities.0``)."""
+    """One answer for all items. A value that contradicts `accept` is looked up in the error table as ``name=value``."""
 
-    data: str | None = None
+    data: str | None = None  # dotted path of what a read returns for its one item (``entities.0``)
+    pick: tuple[str, ...] = ()  # or these top-level fields of it, as an object
     accept: Mapping[str, Any] = field(default_factory=dict)  # dotted path -> value that a success must show
 
 
@@ -111,6 +120,7 @@ class PerItem:
     key: str
     code: str
     reason: str
+    state: str | None = None  # this field's value is looked up in the error table even where the code says success
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +139,8 @@ class MapByKey:
 
     at: str
     key: str | None = None
+    value: str | None = None  # with `key`: the field to return; None: the whole object
+    by: str = "username"  # the item's field that the keys are values of
     missing: Literal["unknown", "absent", "empty"] = "unknown"  # what a username that is not there means
 
 
@@ -163,8 +175,9 @@ class Probe:
     operation: str
     created: str | None = None  # this data field (ms) must not lie before our first doubtful sending
     exists: bool | None = None  # the user must (not) be there
-    equals: Mapping[str, Any] = field(default_factory=dict)  # data field -> value
-    remaining: tuple[str, ...] = ()  # data fields that count down from the item's fields of the same name
+    equals: Mapping[str, Any] = field(default_factory=dict)  # data field ("": the data itself; "a|b": either) -> value
+    remaining: tuple[str, ...] = ()  # fields of the item; data counts down from what was sent, under its wire name
+    already: str | None = None  # code of an item that was so before us
     not_done: Literal["send", "unknown"] = "send"  # what follows when it was not
 
 
@@ -194,8 +207,9 @@ class Operation:
     pools: tuple[str, ...] = ()  # the operation's own pool first, then those it lies inside
     doubt: Doubt = Repeat()
     paging: Paging | None = None
+    options: tuple[Field, ...] = ()  # `params` of the whole job, not of an item
     any_of: tuple[str, ...] = ()  # at least one of these fields must be there ...
-    otherwise: Mapping[str, Any] = field(default_factory=dict)  # ... or these values are sent
+    otherwise: Mapping[str, Any] = field(default_factory=dict)  # ... or these fields take these values
     single: Operation | None = None  # the form used with `batch: 1`, where it is another endpoint
     destroys: str | None = None  # what goes with it, in the words of a confirmation prompt
     inverse: str | None = None
@@ -280,6 +294,10 @@ class Provider:
             if each.name == name:
                 return each
         raise KeyError(name)
+
+    def rules(self, code: str) -> tuple[ErrorRule, ...]:
+        """All rows of the error table about a vendor's code or an HTTP status, for `explain`."""
+        return tuple(each for each in self.errors if code in (each.code, str(each.status)))
 
     def folded(self, username: str) -> str:
         """The username as the vendor compares it."""

@@ -159,6 +159,7 @@ class Item:
     line: int | None = None
     attempts: int = 0  # sendings so far, probes not counted
     doubt_since: float | None = None  # start of our first sending that never got a trustworthy answer
+    removed: bool = False  # no longer in the input: it may be asked about, but not sent again
 
 
 class Mode(StrEnum):
@@ -175,10 +176,10 @@ class Batch:
     items: tuple[Item, ...]
     mode: Mode = Mode.SEND
     tries: int = 0  # sendings that cost an attempt
+    probes: int = 0  # askings in a row that got no answer
     refreshed: bool = False  # credentials were renewed for it once
     depth: int = 0  # how often it was narrowed down
     family: int = 0  # the call it was narrowed from; 0: none
-    alone: bool = False  # one item a call from here on
 
     def __len__(self) -> int:
         return len(self.items)
@@ -199,8 +200,16 @@ class Call:
     path: str
     template: str
     query: tuple[tuple[str, str], ...] = ()
-    body: bytes = b""
+    body: bytes = field(default=b"", repr=False)  # may hold passwords
     content_type: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PageRequest:
+    """Which page of a listing to ask for."""
+
+    size: int  # rows wanted at most
+    at: str | None = None  # the cursor or page number of an earlier `Page.next`; None: the first page
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,6 +280,17 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class Page:
+    """A decoded page of a listing."""
+
+    outcome: Outcome  # how the call went; unless it succeeded, `rows` is empty
+    rows: tuple[tuple[str, Any], ...] = ()  # username as the vendor writes it, and what was said of it
+    next: str | None = None  # for the next `PageRequest.at`; None: this was the last page
+    http_status: int | None = None
+    server_time: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Final:
     """How an item ends."""
 
@@ -287,6 +307,7 @@ class Again:
 
     batch: Batch
     delay_s: float = 0.0
+    regroup: bool = False  # may be put into one call with others like it
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,6 +327,6 @@ class Decision:
     final: tuple[Final, ...] = ()
     again: tuple[Again, ...] = ()
     doubtful: tuple[Item, ...] = ()  # items that may have been done: the journal notes it before anything follows
-    cool_down_s: float = 0.0  # the pool rests: the vendor said that it is over its limit
+    cool_down_s: float | None = None  # the pool rests: the vendor is over its limit (0: it did not say how long)
     renew_credentials: bool = False
     stop: Stop | None = None

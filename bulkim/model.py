@@ -326,7 +326,11 @@ class Decision:
 
     final: tuple[Final, ...] = ()
     again: tuple[Again, ...] = ()
-    doubtful: tuple[Item, ...] = ()  # items that may have been done: the journal notes it before anything follows
-    cool_down_s: float | None = None  # the pool rests: the vendor is over its limit (0: it did not say how long)
+    doubtful: tuple[
+        Item, ...
+    ] = ()  # items that may have been done: the journal notes it before anything follows
+    cool_down_s: float | None = (
+        None  # the pool rests: the vendor is over its limit (0: it did not say how long)
+    )
     renew_credentials: bool = False
     stop: Stop | None = None

@@ -1,0 +1,403 @@
+"""Sends a run's batches: one dispatcher, as many calls in flight as the rate needs. Obeys Decisions, has no opinions.
+
+The dispatcher alone takes work (due retries first, then fresh items) and alone takes quota; a call is written to the
+journal after its place in the quota is there and before its bytes leave. Its answer is decided and journaled without an
+`await` in between, so that cancellation never falls inside a settlement.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+import random
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import count
+
+import anyio
+import anyio.abc
+import structlog
+
+from bulkim import guard
+from bulkim.auth import Credential
+from bulkim.catalogue import Operation, Probe, Provider
+from bulkim.codec import decode, encode
+from bulkim.errors import BulkimError
+from bulkim.journal import Closing, Journal
+from bulkim.model import (
+    Again,
+    Answer,
+    Batch,
+    Credentials,
+    Decision,
+    Fault,
+    Final,
+    Item,
+    Job,
+    Kind,
+    Mode,
+    Reply,
+    Status,
+    Stop,
+)
+from bulkim.pace import Pacer
+from bulkim.retry import Policy, decide, reopened
+from bulkim.supply import Supply
+from bulkim.transport import Transport
+
+log = structlog.get_logger("bulkim")
+
+HEARTBEAT_S = 5.0
+IN_FLIGHT_MIN, IN_FLIGHT_MAX = 4, 256
+HEADROOM = 1.5  # calls in flight per call that rate x latency needs
+
+
+@dataclass(slots=True)
+class Telemetry:
+    """What is happening now, for whoever draws it."""
+
+    counts: dict[Status, int]
+    restored: int  # items that had ended before this session
+    limit_per_s: float
+    in_flight: int = 0
+    in_flight_max: int = IN_FLIGHT_MIN
+    requests: int = 0
+    retries: int = 0
+    throttled: int = 0
+    latency_s: float | None = None  # smoothed
+    waiting_for: str = "start"  # quota, answers, back-off, vendor, credentials
+    codes: Counter[str] = field(default_factory=Counter)
+    stopping: str | None = None
+
+    @property
+    def items(self) -> int:
+        """All items of the run."""
+        return sum(self.counts.values())
+
+    @property
+    def done(self) -> int:
+        """Items that have ended."""
+        return self.items - self.counts[Status.PENDING]
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a session ended."""
+
+    state: str  # finished, interrupted or stopped
+    stop: Stop | None = None
+    signal: int | None = None
+
+
+class Executor:
+    """One session of one run."""
+
+    def __init__(
+        self,
+        job: Job,
+        provider: Provider,
+        operation: Operation,
+        *,
+        journal: Journal,
+        run_id: int,
+        session_id: int,
+        supply: Supply,
+        transport: Transport,
+        pacer: Pacer,
+        credential: Credential,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.job, self.provider = job, provider
+        self.single = job.batch == 1
+        self.operation = operation.single if self.single and operation.single else operation
+        self.probe = (
+            provider.operation(operation.doubt.operation) if isinstance(operation.doubt, Probe) else None
+        )
+        self.batch_max = min(job.batch or self.operation.batch_max, self.operation.batch_max)
+        self.policy = Policy(retries=job.retries)
+        self._journal, self._run_id, self._session_id = journal, run_id, session_id
+        self._supply, self._transport, self._pacer, self._credential = supply, transport, pacer, credential
+        self._clock = clock
+        counts = journal.counts(run_id)
+        self.telemetry = Telemetry(
+            counts,
+            restored=sum(counts.values()) - counts[Status.PENDING],
+            limit_per_s=pacer.pools[self.operation.pools[0]].limit_per_s,
+        )
+        self._heap: list[tuple[float, int, Batch]] = []
+        self._order = count()
+        self._loose: defaultdict[int, list[Item]] = defaultdict(
+            list
+        )  # tries -> items to be put into new calls
+        self._families = count(1)
+        self._poisoned: Counter[int] = Counter()
+        self._canary_left = job.guard.canary
+        self._changed = anyio.Event()
+        self._dispatching = anyio.CancelScope()
+        self._everything = anyio.CancelScope()
+        self._credentials: Credentials | None = None
+        self._stop: Stop | None = None
+        self._signal: int | None = None
+        self._error: BulkimError | None = None
+
+    # ------------------------------------------------------------------------------------- from outside
+
+    async def run(self) -> Ending:
+        """Send until nothing is pending, or something stops it. Raises BulkimError when the journal or the input fails."""
+        self._reopen()
+        with self._everything:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self._heartbeat, tasks.cancel_scope)
+                with self._dispatching:
+                    await self._pacer.start()
+                    await self._dispatch(tasks)
+                while self.telemetry.in_flight:
+                    await self._change(math.inf)
+                tasks.cancel_scope.cancel()
+        if self._error:
+            raise self._error
+        if self._signal is not None:
+            return Ending("interrupted", signal=self._signal)
+        return Ending("stopped", self._stop) if self._stop else Ending("finished")
+
+    def interrupt(self, signal: int) -> None:
+        """First call: send nothing more, wait for what is in flight. Second: leave at once."""
+        if self._signal is not None:
+            self._everything.cancel()
+        self._signal = signal
+        self.telemetry.stopping = "waiting for what is in flight"
+        self._dispatching.cancel()
+
+    # --------------------------------------------------------------------------------------- dispatching
+
+    def _reopen(self) -> None:
+        """What an earlier session left in doubt comes first."""
+        items = list(self._supply.complete(sorted(self._journal.doubtful(self._run_id), key=_place)))
+        decision = reopened(self.operation, items)
+        if decision.final:
+            self._journal.finish(self._run_id, decision.final, now=self._clock())
+            self._count(decision.final)
+        for again in decision.again:
+            self._put(again)
+
+    async def _dispatch(self, tasks: anyio.abc.TaskGroup) -> None:
+        while True:
+            batch = self._next()
+            if batch is None:
+                if not self._heap and not self.telemetry.in_flight:
+                    if self._judge_canary():
+                        continue
+                    return
+                self.telemetry.waiting_for = "answers" if self.telemetry.in_flight else "back-off"
+                await self._change(self._heap[0][0] if self._heap else math.inf)
+                continue
+            await self._slot()
+            credentials = await self._current_credentials()
+            operation = self._operation_of(batch)
+            self.telemetry.waiting_for = "vendor" if self._pacer.pools[operation.pools[0]].slowed else "quota"
+            await self._pacer.acquire(operation.pools)
+            self._begin(tasks, batch, operation, credentials)
+
+    def _next(self) -> Batch | None:
+        """Due retries first, then what a probe gave back, then fresh items."""
+        if self._heap and self._heap[0][0] <= anyio.current_time():
+            return heapq.heappop(self._heap)[2]
+        if full := self._regrouped(self.batch_max):
+            return full
+        size = self.batch_max if self._canary_left is None else min(self.batch_max, self._canary_left)
+        if items := self._supply.take(size) if size else ():
+            if self._canary_left is not None:
+                self._canary_left -= len(items)
+            return Batch(items)
+        return None if self._heap or self.telemetry.in_flight else self._regrouped(1)
+
+    def _regrouped(self, least: int) -> Batch | None:
+        for tries, items in self._loose.items():
+            if len(items) >= least:
+                taken, self._loose[tries] = items[: self.batch_max], items[self.batch_max :]
+                return Batch(tuple(taken), tries=tries)
+        return None
+
+    def _judge_canary(self) -> bool:
+        """The first items have ended: go on (True) or stop."""
+        if self._canary_left != 0:
+            return False
+        self._canary_left = None
+        self._stop = guard.canary(self.job.guard, self.telemetry.counts)
+        return self._stop is None
+
+    async def _slot(self) -> None:
+        """Wait until one more call may be in flight."""
+        while self.telemetry.in_flight >= self._in_flight_max():
+            self.telemetry.waiting_for = "answers"
+            await self._change(math.inf)
+
+    def _in_flight_max(self) -> int:
+        """The job's own cap, or what the rate needs at the observed latency."""
+        if self.job.concurrency is not None:
+            cap = self.job.concurrency
+        else:
+            needed = self.telemetry.limit_per_s * (self.telemetry.latency_s or 0.0) * HEADROOM
+            cap = min(IN_FLIGHT_MAX, max(IN_FLIGHT_MIN, math.ceil(needed) + IN_FLIGHT_MIN))
+        self.telemetry.in_flight_max = cap
+        return cap
+
+    async def _change(self, until: float) -> None:
+        """Wait for an answer, a retry put back, or the loop's time `until`."""
+        self._changed = anyio.Event()
+        with anyio.move_on_at(until):
+            await self._changed.wait()
+
+    def _operation_of(self, batch: Batch) -> Operation:
+        if batch.mode is Mode.PROBE:
+            assert self.probe is not None
+            return self.probe
+        return self.operation
+
+    # ------------------------------------------------------------------------------------- one call
+
+    def _begin(
+        self, tasks: anyio.abc.TaskGroup, batch: Batch, operation: Operation, credentials: Credentials
+    ) -> None:
+        """Write ahead, then send. No `await` here: what is journaled is sent, what is not is not."""
+        now = self._clock()
+        call = encode(
+            self.provider,
+            operation,
+            self.job.connection,
+            batch.items,
+            single=self.single or operation is self.probe,
+        )
+        attempt_id = self._journal.begin(self._run_id, self._session_id, batch, now=now)
+        if batch.mode is Mode.SEND:
+            self.telemetry.retries += any(item.attempts for item in batch.items)
+            batch = batch.of(
+                [replace(item, attempts=item.attempts + 1) for item in batch.items], tries=batch.tries + 1
+            )
+        self.telemetry.requests += 1
+        self.telemetry.in_flight += 1
+        marks = self._pacer.sent(operation.pools)
+
+        async def attempt() -> None:
+            reply = await self._transport.send(call, credentials)
+            self._pacer.answered(marks)
+            self._answered(attempt_id, batch, operation, reply, credentials, began_at=now)
+
+        tasks.start_soon(self._guarded, attempt)
+
+    async def _guarded(self, attempt: Callable[[], object]) -> None:
+        """An error of ours (a full disk, say) ends the run; what else is in flight stays open in the journal."""
+        try:
+            await attempt()  # type: ignore[misc]
+        except BulkimError as error:
+            self._error = self._error or error
+            self._everything.cancel()
+
+    def _answered(
+        self,
+        attempt_id: int,
+        batch: Batch,
+        operation: Operation,
+        reply: Reply | Fault,
+        credentials: Credentials,
+        *,
+        began_at: float,
+    ) -> None:
+        """Decode, decide, journal, obey: without an `await`."""
+        answer = decode(self.provider, operation, batch.items, reply)
+        if any(outcome.kind is Kind.POISONED for outcome in answer.outcomes):
+            batch = replace(batch, family=batch.family or next(self._families))
+            self._poisoned[batch.family] += 1
+        now = self._clock()
+        decision = decide(
+            self.operation, batch, answer, policy=self.policy, began_at=began_at, now=now,
+            poisoned=self._poisoned[batch.family], jitter=random.random(),
+        )  # fmt: skip
+        closing = closing_of(answer, now)
+        again = [item for each in decision.again for item in each.batch.items]
+        ended = {final.item.ordinal for final in decision.final}
+        left = {item.ordinal: item for item in (*batch.items, *again) if item.ordinal not in ended}
+        self._journal.settle(
+            self._run_id, attempt_id, closing, finals=decision.final, touched=tuple(left.values())
+        )
+        log.debug("attempt.settled", attempt=attempt_id, mode=str(batch.mode), items=len(batch), kind=closing.kind,
+                  http_status=closing.http_status, code=closing.code, latency_ms=round(reply.latency_s * 1000, 1))  # fmt: skip
+        self._obey(decision, operation, credentials, reply.latency_s)
+
+    def _obey(
+        self, decision: Decision, operation: Operation, credentials: Credentials, latency_s: float
+    ) -> None:
+        self.telemetry.in_flight -= 1
+        smoothed = self.telemetry.latency_s
+        self.telemetry.latency_s = latency_s if smoothed is None else smoothed + 0.1 * (latency_s - smoothed)
+        self._count(decision.final)
+        if decision.cool_down_s is not None:
+            self.telemetry.throttled += 1
+            self._pacer.refused(operation.pools, decision.cool_down_s or None)
+            log.info("pool.refused", pool=operation.pools[0], rest_s=decision.cool_down_s or 1.0)
+        if decision.renew_credentials and credentials is self._credentials:
+            self._credentials = None
+            self._credential.refused(self._clock())
+        for again in decision.again:
+            self._put(again)
+        stop = decision.stop or guard.breaker(self.job.guard, self.telemetry.counts)
+        if stop and not self._stop:
+            self._stop = stop
+            self.telemetry.stopping = stop.reason
+            log.warning("run.stopping", code=stop.code, reason=stop.reason)
+            self._dispatching.cancel()
+        self._changed.set()
+
+    def _put(self, again: Again) -> None:
+        """Back to the heap, cut to what its next call can carry."""
+        batch = again.batch
+        if again.regroup:
+            self._loose[batch.tries] += batch.items
+            return
+        size = self._operation_of(batch).batch_max if batch.mode is Mode.PROBE else self.batch_max
+        due = anyio.current_time() + again.delay_s
+        for start in range(0, len(batch), size):
+            part = batch.of(batch.items[start : start + size])
+            heapq.heappush(self._heap, (due, next(self._order), part))
+
+    def _count(self, finals: Iterable[Final]) -> None:
+        for final in finals:
+            self.telemetry.counts[final.status] += 1
+            self.telemetry.counts[Status.PENDING] -= 1
+            if final.code and final.status is not Status.SUCCEEDED:
+                self.telemetry.codes[final.code] += 1
+
+    # ----------------------------------------------------------------------------- credentials, life signs
+
+    async def _current_credentials(self) -> Credentials:
+        """Valid credentials; fetched by the one dispatcher, so never by two at once. Raises RefusedError."""
+        while (current := self._credential.current(self._clock())) is None:
+            self.telemetry.waiting_for = "credentials"
+            call = self._credential.needs(self._clock())
+            assert call is not None
+            reply = await self._transport.send(call)
+            self._credential.accept(reply, self._clock())
+        self._credentials = current
+        return current
+
+    async def _heartbeat(self, scope: anyio.CancelScope) -> None:
+        while True:
+            await anyio.sleep(HEARTBEAT_S)
+            try:
+                self._journal.heartbeat(self._session_id, now=self._clock())
+            except BulkimError as error:
+                self._error = self._error or error
+                scope.cancel()
+
+
+def closing_of(answer: Answer, now: float) -> Closing:
+    """The attempt's row: what its answer meant for most of its items, with the first code and reason of that kind."""
+    kind, _ = Counter(outcome.kind for outcome in answer.outcomes).most_common(1)[0]
+    first = next(outcome for outcome in answer.outcomes if outcome.kind is kind)
+    return Closing(now, str(kind), answer.http_status, first.code, first.reason)
+
+
+def _place(pending: Mapping[str, object]) -> int:
+    return getattr(pending, "position", None) or 0

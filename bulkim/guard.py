@@ -1,0 +1,53 @@
+"""Rails: what must hold before a run starts, and what stops it while it goes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from bulkim.errors import GuardError
+from bulkim.model import Guard, Status, Stop
+
+DEFAULT_SHARE = 0.25  # of the items may fail when the job says nothing ...
+DEFAULT_COUNT = 1000  # ... and never fewer than this many, so that small lists run to their end
+
+
+def failures_allowed(guard: Guard, total: int) -> int:
+    """How many items may fail before the run stops; `total` is the run's number of items."""
+    if guard.max_failures is None:
+        return max(DEFAULT_COUNT, int(total * DEFAULT_SHARE))
+    if guard.max_failures.endswith("%"):
+        return int(total * float(guard.max_failures[:-1]) / 100)
+    return int(guard.max_failures)
+
+
+def check_size(guard: Guard, to_send: int) -> None:
+    """Raises GuardError when there are more items than the job allows."""
+    if guard.max_items is not None and to_send > guard.max_items:
+        raise GuardError(
+            f"guard.max_items is {guard.max_items}, but {to_send} items would be sent.",
+            hint="check the input; raise guard.max_items, or send a part with --limit N",
+        )
+
+
+def breaker(guard: Guard, counts: Mapping[Status, int]) -> Stop | None:
+    """Stops a run in which too much fails. `counts` are the run's items by status."""
+    bad = counts[Status.FAILED] + counts[Status.UNKNOWN]
+    allowed = failures_allowed(guard, sum(counts.values()))
+    if bad <= allowed:
+        return None
+    return Stop(
+        4,
+        "max_failures",
+        f"{bad} items failed, and guard.max_failures allows {allowed}",
+        "look at the codes; then go on with a higher guard.max_failures, or mend the cause and retry what failed",
+    )
+
+
+def canary(guard: Guard, counts: Mapping[Status, int]) -> Stop | None:
+    """Judges the canary: any failure among the first items stops the run."""
+    bad = counts[Status.FAILED] + counts[Status.UNKNOWN]
+    if not bad:
+        return None
+    return Stop(
+        4, "canary", f"{bad} of the first {guard.canary} items failed", "look at the codes before you go on"
+    )

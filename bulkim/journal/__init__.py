@@ -1,0 +1,9 @@
+"""SQLite journal: what was asked, what was sent, what came back. The only package that imports sqlite_utils."""
+
+from __future__ import annotations
+
+from bulkim.journal.intake import read_input
+from bulkim.journal.records import Closing, Entry, NewRun, Pending
+from bulkim.journal.store import Journal
+
+__all__ = ["Closing", "Entry", "Journal", "NewRun", "Pending", "read_input"]

@@ -1,0 +1,153 @@
+"""The journal's tables, views and migrations. `sqlite3 bulkim.db .schema` shows the comments too."""
+
+from __future__ import annotations
+
+from sqlite_utils import Database, Migrations
+
+APPLICATION_ID = 0x62_6C_6B_6D  # "blkm": what `file` and we recognise a journal by
+
+migrations = Migrations("bulkim.journal")
+
+TABLES = """
+CREATE TABLE run (
+  id            INTEGER PRIMARY KEY,
+  run           TEXT NOT NULL UNIQUE,  -- what people type
+  name          TEXT NOT NULL,         -- the job's name
+  provider      TEXT NOT NULL,
+  operation     TEXT NOT NULL,
+  target        TEXT NOT NULL,         -- where it was sent: base URL and app
+  state         TEXT NOT NULL,         -- running, finished, interrupted or stopped
+  parent        TEXT,                  -- the run that this one retries
+  selection     TEXT,                  -- JSON: which outcomes and codes of the parent
+  job_path      TEXT,
+  job_text      TEXT,                  -- the job file, secrets masked
+  params        TEXT NOT NULL,         -- JSON: constants of every item
+  input_name    TEXT,
+  input_digest  TEXT,                  -- SHA-256 of the input as it was last read to its end
+  item_limit    INTEGER,               -- --limit N
+  planned_at    REAL,                  -- Unix seconds; NULL until the whole input is in `item`
+  created_at    REAL NOT NULL,
+  finished_at   REAL,
+  items         INTEGER NOT NULL DEFAULT 0,
+  requests      INTEGER NOT NULL DEFAULT 0,  -- HTTP calls that were begun
+  retries       INTEGER NOT NULL DEFAULT 0,  -- of them, sendings of items that had been sent before
+  throttled     INTEGER NOT NULL DEFAULT 0,  -- of them, refused by the vendor's quota
+  stop_code     TEXT,                  -- why it ended early, if it did
+  stop_reason   TEXT,
+  cursor        TEXT                   -- where a listing continues
+);
+
+CREATE TABLE session (                 -- one process working on a run
+  id            INTEGER PRIMARY KEY,
+  run_id        INTEGER NOT NULL REFERENCES run,
+  pid           INTEGER NOT NULL,
+  host          TEXT NOT NULL,
+  process       TEXT NOT NULL,         -- tells a process from a later one with the same pid
+  started_at    REAL NOT NULL,
+  seen_at       REAL NOT NULL,         -- last sign of life
+  ended_at      REAL,                  -- NULL: running, or died
+  ended         TEXT                   -- finished, interrupted, stopped or lost
+);
+CREATE INDEX session_run ON session (run_id);
+
+CREATE TABLE item (                    -- one user
+  run_id        INTEGER NOT NULL,
+  ordinal       INTEGER NOT NULL,      -- order in which it first appeared in the run, from 1
+  key           TEXT,                  -- identity as the vendor compares it; NULL: not to be sent
+  username      TEXT NOT NULL,         -- as the input writes it
+  position      INTEGER,               -- its row in the input as last read; NULL: no longer there
+  line          INTEGER,
+  fields        TEXT,                  -- JSON: what is sent with it, without secrets and constants
+  extra         TEXT,                  -- JSON: the input's other columns
+  outcome       TEXT,                  -- NULL: pending
+  code          TEXT,
+  reason        TEXT,
+  attempts      INTEGER NOT NULL DEFAULT 0,
+  doubt_since   REAL,                  -- start of the first sending that got no trustworthy answer
+  http_status   INTEGER,
+  finished_at   REAL,
+  data          TEXT,                  -- JSON: the vendor's answer to a read
+  PRIMARY KEY (run_id, ordinal)
+) WITHOUT ROWID;
+CREATE UNIQUE INDEX item_identity ON item (run_id, key) WHERE key IS NOT NULL;
+CREATE INDEX item_pending ON item (run_id, position) WHERE outcome IS NULL;
+CREATE INDEX item_doubt ON item (run_id, ordinal) WHERE outcome IS NULL AND doubt_since IS NOT NULL;
+
+CREATE TABLE attempt (                 -- one HTTP call, written before its bytes leave
+  id            INTEGER PRIMARY KEY,
+  run_id        INTEGER NOT NULL,
+  session_id    INTEGER NOT NULL,
+  mode          TEXT NOT NULL,         -- send, or probe: asking what an earlier one did
+  size          INTEGER NOT NULL,
+  items         TEXT NOT NULL,         -- JSON: ordinals
+  began_at      REAL NOT NULL,
+  ended_at      REAL,                  -- NULL: no answer was recorded
+  http_status   INTEGER,
+  kind          TEXT,                  -- what the answer meant for most of its items
+  code          TEXT,
+  reason        TEXT
+);
+CREATE INDEX attempt_run ON attempt (run_id, began_at);
+CREATE INDEX attempt_open ON attempt (run_id) WHERE ended_at IS NULL;
+
+CREATE TABLE tally (                   -- items by outcome and code, kept in step with `item`
+  run_id        INTEGER NOT NULL,
+  outcome       TEXT NOT NULL,
+  code          TEXT NOT NULL,         -- '' where there is none
+  items         INTEGER NOT NULL,
+  example       TEXT,                  -- one username
+  reason        TEXT,                  -- and what the vendor said of it
+  PRIMARY KEY (run_id, outcome, code)
+) WITHOUT ROWID;
+"""
+
+VIEWS = """
+CREATE VIEW results AS                 -- one row an item of every run
+SELECT run.run, run.name, item.ordinal, item.username, coalesce(item.outcome, 'pending') AS outcome,
+       item.code, item.reason, item.attempts, item.http_status,
+       strftime('%Y-%m-%dT%H:%M:%fZ', item.finished_at, 'unixepoch') AS finished_at,
+       item.data, item.line, item.extra
+FROM item JOIN run ON run.id = item.run_id;
+
+CREATE VIEW runs_summary AS            -- one row a run; the outcomes add up to items
+SELECT run.run, run.name, run.provider, run.operation, run.target, run.state, run.items,
+       coalesce(sum(tally.items) FILTER (WHERE tally.outcome = 'succeeded'), 0) AS succeeded,
+       coalesce(sum(tally.items) FILTER (WHERE tally.outcome = 'unchanged'), 0) AS unchanged,
+       coalesce(sum(tally.items) FILTER (WHERE tally.outcome = 'failed'), 0) AS failed,
+       coalesce(sum(tally.items) FILTER (WHERE tally.outcome = 'unknown'), 0) AS unknown,
+       coalesce(sum(tally.items) FILTER (WHERE tally.outcome = 'skipped'), 0) AS skipped,
+       run.items - coalesce(sum(tally.items), 0) AS pending,
+       run.requests, run.retries, run.throttled,
+       strftime('%Y-%m-%dT%H:%M:%SZ', run.created_at, 'unixepoch') AS created_at,
+       strftime('%Y-%m-%dT%H:%M:%SZ', run.finished_at, 'unixepoch') AS finished_at,
+       (SELECT round(sum(coalesce(ended_at, seen_at) - started_at), 3) FROM session WHERE run_id = run.id)
+         AS elapsed_s,
+       run.stop_reason, run.parent
+FROM run LEFT JOIN tally ON tally.run_id = run.id
+GROUP BY run.id;
+
+CREATE VIEW attempts AS                -- one row an HTTP call
+SELECT run.run, attempt.id AS attempt, attempt.mode, attempt.size,
+       strftime('%Y-%m-%dT%H:%M:%fZ', attempt.began_at, 'unixepoch') AS began_at,
+       round((attempt.ended_at - attempt.began_at) * 1000, 1) AS latency_ms,
+       attempt.http_status, attempt.kind, attempt.code, attempt.reason, attempt.items
+FROM attempt JOIN run ON run.id = attempt.run_id;
+"""
+
+
+@migrations()
+def m001_first(db: Database) -> None:
+    """Tables and views of the first release."""
+    for statement in _statements(TABLES + VIEWS):
+        db.execute(statement)
+    db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+
+
+def _statements(script: str) -> list[str]:
+    """The script's statements. `executescript` would commit the migration's transaction."""
+    return [part.strip() for part in script.split(";\n") if part.strip()]
+
+
+def known() -> frozenset[str]:
+    """Names of the migrations that this program has."""
+    return frozenset(each.name for each in migrations._migrations)  # noqa: SLF001 - there is no public list

@@ -1,0 +1,313 @@
+"""The journal: the truth about every run, and the only writer of it.
+
+Every write is one `BEGIN IMMEDIATE` transaction on one connection of one owner, with ``synchronous=FULL``: when a method
+returns, what it wrote survives a crash of the machine. `begin` is called before a call's bytes leave and `settle` after
+its answer, so an attempt without an end is one whose effect is in doubt.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Self
+
+from sqlite_utils import Database
+
+from bulkim.errors import BusyError, GuardError, JournalError
+from bulkim.journal import lease
+from bulkim.journal.records import Closing, NewRun, Pending
+from bulkim.journal.schema import APPLICATION_ID, known, migrations
+from bulkim.journal.tally import count_ended, to_json
+from bulkim.model import Batch, Final, Item, Mode, Status
+
+PAGE = 2_000  # pending items read at once
+ALPHABET = "abcdefghjkmnpqrstvwxyz23456789"  # no look-alikes
+
+
+class Journal:
+    """An open journal. Not thread-safe: one owner."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self.path = path
+        self.connection = connection
+
+    # ------------------------------------------------------------------------------------- opening
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Open or create. Raises JournalError for a file that is not a journal, is newer, locked or read-only."""
+        try:
+            if not path.exists():
+                os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+            connection = sqlite3.connect(path, isolation_level=None, timeout=10)
+            journal = cls(path, connection)
+            journal._prepare()
+        except (sqlite3.Error, OSError) as error:
+            raise _unusable(path, error) from error
+        return journal
+
+    def _prepare(self) -> None:
+        execute = self.connection.execute
+        owner = execute("PRAGMA application_id").fetchone()[0]
+        if owner != APPLICATION_ID and execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone():
+            raise JournalError(
+                f"{self.path} is an SQLite database of another program, not a journal of bulkim.",
+                hint="name another file with --journal PATH",
+            )
+        execute("PRAGMA journal_mode = WAL")
+        execute("PRAGMA synchronous = FULL")
+        db = Database(self.connection, execute_plugins=False)
+        newer = {each.name for each in migrations.applied(db)} - known()
+        if newer:
+            raise JournalError(
+                f"{self.path} was written by a newer bulkim (it has {', '.join(sorted(newer))}).",
+                hint="upgrade bulkim, or name another file with --journal PATH",
+            )
+        if migrations.pending(db):
+            with self.transaction():
+                migrations.apply(db)
+
+    def close(self) -> None:
+        """Close the file; everything was already durable."""
+        self.connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """One durable transaction. A full disk ends the run (GuardError: resumable), nothing is half-written."""
+        try:
+            self.connection.execute("BEGIN IMMEDIATE")
+            yield self.connection
+            self.connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            self._roll_back()
+            raise GuardError(
+                f"the journal {self.path} cannot be written: {error}",
+                hint="make room (or free the lock) and run the same command again: it continues where it stopped",
+            ) from error
+        except BaseException:
+            self._roll_back()
+            raise
+
+    def _roll_back(self) -> None:
+        if self.connection.in_transaction:
+            self.connection.execute("ROLLBACK")
+
+    # ---------------------------------------------------------------------------------------- runs
+
+    def create_run(self, new: NewRun, *, now: float) -> int:
+        """Record a run; returns its row id."""
+        with self.transaction() as tx:
+            identity = "".join(secrets.choice(ALPHABET) for _ in range(8))
+            cursor = tx.execute(
+                "INSERT INTO run (run, name, provider, operation, target, state, parent, selection, job_path,"
+                " job_text, params, item_limit, created_at) VALUES (?, ?, ?, ?, ?, 'running', ?, ?, ?, ?, ?, ?, ?)",
+                (identity, new.name, new.provider, new.operation, new.target, new.parent, to_json(new.selection),
+                 new.job_path, new.job_text, to_json(new.params or {}), new.item_limit, now),
+            )  # fmt: skip
+            return int(cursor.lastrowid or 0)
+
+    def begin_session(self, run_id: int, *, now: float) -> int:
+        """Take the run. Raises BusyError when a living process holds it; a dead one's session is closed as lost."""
+        me = lease.this_process()
+        with self.transaction() as tx:
+            held = tx.execute(
+                "SELECT id, pid, host, process, seen_at FROM session WHERE run_id = ? AND ended_at IS NULL",
+                (run_id,),
+            ).fetchall()
+            for session_id, pid, host, process, seen_at in held:
+                holder = lease.Holder(pid=pid, host=host, process=process)
+                if lease.alive(holder, seen_at=seen_at, now=now):
+                    raise BusyError(
+                        f"process {pid} on {host} is running this run.",
+                        hint=f"watch it with `bulkim show {self.run_name(run_id)}`, or stop it first",
+                    )
+                tx.execute(
+                    "UPDATE session SET ended_at = seen_at, ended = 'lost' WHERE id = ?", (session_id,)
+                )
+            tx.execute(
+                "UPDATE run SET state = 'running', finished_at = NULL, stop_code = NULL, stop_reason = NULL"
+                " WHERE id = ?",
+                (run_id,),
+            )
+            cursor = tx.execute(
+                "INSERT INTO session (run_id, pid, host, process, started_at, seen_at) VALUES (?, ?, ?, ?, ?, ?)",
+                (run_id, me.pid, me.host, me.process, now, now),
+            )
+            return int(cursor.lastrowid or 0)
+
+    def heartbeat(self, session_id: int, *, now: float) -> None:
+        """Say that the session lives."""
+        with self.transaction() as tx:
+            tx.execute("UPDATE session SET seen_at = ? WHERE id = ?", (now, session_id))
+
+    def end_session(
+        self, run_id: int, session_id: int, state: str, *, now: float, stop: tuple[str, str] | None = None
+    ) -> None:
+        """The session ends and leaves the run in `state`; `stop` is why, as (code, reason)."""
+        code, reason = stop or (None, None)
+        with self.transaction() as tx:
+            tx.execute(
+                "UPDATE session SET ended_at = ?, seen_at = ?, ended = ? WHERE id = ?",
+                (now, now, state, session_id),
+            )
+            tx.execute(
+                "UPDATE run SET state = ?, finished_at = ?, stop_code = ?, stop_reason = ? WHERE id = ?",
+                (state, now, code, reason, run_id),
+            )
+
+    def run_name(self, run_id: int) -> str:
+        """The id that people type."""
+        return str(self.connection.execute("SELECT run FROM run WHERE id = ?", (run_id,)).fetchone()[0])
+
+    # -------------------------------------------------------------------------------------- sending
+
+    def recover(self, run_id: int, *, now: float) -> int:
+        """Attempts that a dead session left without an end put their items in doubt. Returns how many attempts."""
+        with self.transaction() as tx:
+            left = tx.execute(
+                "SELECT id, mode, items, began_at FROM attempt WHERE run_id = ? AND ended_at IS NULL",
+                (run_id,),
+            ).fetchall()
+            for attempt_id, mode, items, began_at in left:
+                if mode == "send":
+                    tx.executemany(
+                        "UPDATE item SET doubt_since = coalesce(doubt_since, ?), attempts = attempts + 1"
+                        " WHERE run_id = ? AND ordinal = ? AND outcome IS NULL",
+                        [(began_at, run_id, ordinal) for ordinal in json.loads(items)],
+                    )
+                tx.execute(
+                    "UPDATE attempt SET ended_at = ?, kind = 'lost', reason = 'the process ended before the answer'"
+                    " WHERE id = ?",
+                    (now, attempt_id),
+                )
+        return len(left)
+
+    def begin(self, run_id: int, session_id: int, batch: Batch, *, now: float) -> int:
+        """Write ahead: after this, the batch may be sent. Returns the attempt's id."""
+        again = batch.mode is Mode.SEND and any(item.attempts for item in batch.items)
+        with self.transaction() as tx:
+            cursor = tx.execute(
+                "INSERT INTO attempt (run_id, session_id, mode, size, items, began_at) VALUES (?, ?, ?, ?, ?, ?)",
+                (
+                    run_id,
+                    session_id,
+                    batch.mode,
+                    len(batch),
+                    to_json([item.ordinal for item in batch.items]),
+                    now,
+                ),
+            )
+            tx.execute(
+                "UPDATE run SET requests = requests + 1, retries = retries + ? WHERE id = ?",
+                (int(again), run_id),
+            )
+            return int(cursor.lastrowid or 0)
+
+    def settle(
+        self,
+        run_id: int,
+        attempt_id: int,
+        closing: Closing,
+        *,
+        finals: Sequence[Final],
+        touched: Sequence[Item],
+    ) -> None:
+        """Close an attempt: `finals` end now, `touched` stay pending with the attempts and doubt that they carry."""
+        with self.transaction() as tx:
+            tx.execute(
+                "UPDATE attempt SET ended_at = ?, http_status = ?, kind = ?, code = ?, reason = ? WHERE id = ?",
+                (
+                    closing.ended_at,
+                    closing.http_status,
+                    closing.kind,
+                    closing.code,
+                    closing.reason,
+                    attempt_id,
+                ),
+            )
+            self._finish(tx, run_id, finals, http_status=closing.http_status, now=closing.ended_at)
+            if touched:
+                tx.executemany(
+                    "UPDATE item SET attempts = ?, doubt_since = ? WHERE run_id = ? AND ordinal = ?",
+                    [(item.attempts, item.doubt_since, run_id, item.ordinal) for item in touched],
+                )
+            if closing.kind == "throttled":
+                tx.execute("UPDATE run SET throttled = throttled + 1 WHERE id = ?", (run_id,))
+
+    def finish(self, run_id: int, finals: Sequence[Final], *, now: float) -> None:
+        """End items without a call."""
+        with self.transaction() as tx:
+            self._finish(tx, run_id, finals, http_status=None, now=now)
+
+    @staticmethod
+    def _finish(
+        tx: sqlite3.Connection, run_id: int, finals: Sequence[Final], *, http_status: int | None, now: float
+    ) -> None:
+        if not finals:
+            return
+        changed = tx.executemany(
+            "UPDATE item SET outcome = ?, code = ?, reason = ?, attempts = ?, http_status = ?, finished_at = ?,"
+            " data = ?, doubt_since = ? WHERE run_id = ? AND ordinal = ? AND outcome IS NULL",
+            [
+                (each.status, each.code, each.reason, each.item.attempts, http_status, now, to_json(each.data),
+                 each.item.doubt_since, run_id, each.item.ordinal)
+                for each in finals
+            ],
+        ).rowcount  # fmt: skip
+        if changed != len(finals):
+            raise AssertionError(f"{len(finals)} items were to end, {changed} were pending")
+        count_ended(
+            tx, run_id, [(each.status, each.code, each.item.username, each.reason) for each in finals]
+        )
+
+    def pending(self, run_id: int, *, after: int = 0, limit: int = PAGE) -> list[Pending]:
+        """The next items to send, in the input's order, those in doubt left out."""
+        return self._pending(
+            "position > ? AND doubt_since IS NULL ORDER BY position LIMIT ?", (run_id, after, limit)
+        )
+
+    def doubtful(self, run_id: int) -> list[Pending]:
+        """Items that may have been done by an attempt that was never answered."""
+        return self._pending("doubt_since IS NOT NULL ORDER BY ordinal", (run_id,))
+
+    def _pending(self, condition: str, values: tuple[Any, ...]) -> list[Pending]:
+        rows = self.connection.execute(
+            "SELECT ordinal, position, key, username, line, fields, attempts, doubt_since FROM item"
+            f" WHERE run_id = ? AND outcome IS NULL AND {condition}",
+            values,
+        )
+        return [
+            Pending(
+                ordinal, position, key, username, line, json.loads(fields) if fields else {}, attempts, doubt
+            )
+            for ordinal, position, key, username, line, fields, attempts, doubt in rows
+        ]
+
+    def counts(self, run_id: int) -> dict[Status, int]:
+        """Items by status; they add up to the run's items."""
+        counts = dict.fromkeys(Status, 0)
+        for outcome, items in self.connection.execute(
+            "SELECT outcome, sum(items) FROM tally WHERE run_id = ? GROUP BY outcome", (run_id,)
+        ):
+            counts[Status(outcome)] = items
+        total = self.connection.execute("SELECT items FROM run WHERE id = ?", (run_id,)).fetchone()[0]
+        counts[Status.PENDING] = total - sum(counts.values())
+        return counts
+
+
+def _unusable(path: Path, error: Exception) -> JournalError:
+    return JournalError(
+        f"the journal {path} cannot be opened: {error}",
+        hint="check the path and its permissions, or name another file with --journal PATH",
+    )

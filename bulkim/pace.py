@@ -1,0 +1,150 @@
+"""Keeping to a vendor's quota: aiolimiter's bucket, composed so that the limit holds in every sliding second.
+
+A leaky bucket of capacity B that leaks r calls a second lets N calls through in a window of T seconds only if
+N < B + r*T: before the last of them the level was at most B - 1, and N - 1 others minus what leaked lie below it.
+So a limit of L calls in any second needs B + r <= L + 1. ``AsyncLimiter(100, 1)`` has B + r = 200: 199 calls in its first
+second. Spacing (B = 1, r = L) is exact but loses what every timer oversleeps, about 6 % at 100/s. In between:
+
+    B = 1 + 0.004 L     a bucket that forgives 4 ms of oversleeping
+    r = 0.983 L         so that any window of (L - 0.004 L) / 0.983 L = 1.013 s holds at most L calls
+
+The 13 ms are for what happens between our sending and the vendor's counting. Our own stalls (a slow disk between
+taking a token and sending) are kept out by a log of the last L sendings: the call L places later is not sent before
+1.013 s have passed since the one before it really was. The bucket starts full, so that a process that starts where another has just
+died does not get a burst on top.
+
+After a 429 the pool rests, then goes on at half the rate and gains a twentieth of the limit each second, never above it. While
+it recovers, a call counts until one second after its *answer*: the vendor counted it somewhere in between, so whatever
+the jitter, no second at the vendor can hold more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections import deque
+from collections.abc import Mapping, Sequence
+
+import anyio
+from aiolimiter import AsyncLimiter
+
+LEAK = 0.983  # of the limit
+SLACK_S = 0.004  # of the limit's calls: what the bucket forgives
+WINDOW_S = (1 - SLACK_S) / LEAK  # 1.013 s: any such window holds at most the limit
+REST_S = 1.0  # after a refusal that does not say how long
+FLOOR = 0.1  # of the limit: refusals never slow a pool below this
+GAIN_PER_S = 0.05  # of the limit: how fast a pool recovers
+
+
+class Pool:
+    """One quota. `acquire` waits for a place, `sent` notes that it was used, `answered` that the vendor counted it."""
+
+    def __init__(self, name: str, limit_per_s: float) -> None:
+        self.name = name
+        self.limit_per_s = limit_per_s
+        self.rest_until = 0.0
+        self._share = 1.0  # of the limit, lowered by refusals
+        self._share_since = 0.0
+        self._log: deque[list[float]] = deque(maxlen=max(1, math.floor(limit_per_s)))
+        self._bucket = self._new_bucket(limit_per_s)
+
+    @staticmethod
+    def _new_bucket(limit_per_s: float) -> AsyncLimiter:
+        burst = 1 + SLACK_S * limit_per_s
+        return AsyncLimiter(burst, burst / (LEAK * limit_per_s))
+
+    @property
+    def rate_per_s(self) -> float:
+        """What it lets through now."""
+        return LEAK * self.limit_per_s * self._share
+
+    @property
+    def slowed(self) -> bool:
+        """Whether refusals still hold it below its limit."""
+        return self._share < 1.0
+
+    async def drain(self) -> None:
+        """Start without a burst: a process that died here may just have used it."""
+        await self._bucket.acquire(self._bucket.max_rate)
+
+    async def acquire(self) -> None:
+        """Wait until the pool has rested and the bucket has room."""
+        await self._rest()
+        self._recover()
+        await self._bucket.acquire()
+        await self._rest()
+
+    async def _rest(self) -> None:
+        while (wait_s := self.rest_until - _now()) > 0:
+            await anyio.sleep(wait_s)
+
+    def wait_s(self) -> float:
+        """How long until the log of sendings admits one more call."""
+        if self.limit_per_s < 1 or len(self._log) < (self._log.maxlen or 0):
+            return 0.0
+        oldest = self._log[0][-1] if self.slowed else self._log[0][0]
+        return oldest + WINDOW_S - _now()
+
+    def sent(self) -> list[float]:
+        """Note a sending; the returned mark is for `answered`."""
+        mark = [_now()]
+        self._log.append(mark)
+        return mark
+
+    def refused(self, wait_s: float | None) -> None:
+        """The vendor said that the limit was passed: rest, then go on slower. Calls refused together count once."""
+        now = _now()
+        if now >= self.rest_until:
+            self._set_share(max(FLOOR, self._share / 2))
+        self.rest_until = max(self.rest_until, now + (REST_S if wait_s is None else wait_s))
+
+    def _recover(self) -> None:
+        since_s = _now() - max(self._share_since, self.rest_until)
+        if self.slowed and since_s >= 1.0:
+            self._set_share(min(1.0, self._share + GAIN_PER_S * since_s))
+
+    def _set_share(self, share: float) -> None:
+        self._share, self._share_since = share, _now()
+        level_kept = self._bucket
+        self._bucket = self._new_bucket(self.limit_per_s * share)
+        self._bucket._level = min(level_kept._level, self._bucket.max_rate)  # noqa: SLF001 - it cannot be re-rated
+        self._bucket._last_check = level_kept._last_check  # noqa: SLF001
+
+
+class Pacer:
+    """The pools of one app."""
+
+    def __init__(self, limits: Mapping[str, float]) -> None:
+        """`limits`: pool name -> calls a second."""
+        self.pools = {name: Pool(name, limit) for name, limit in limits.items()}
+
+    async def start(self) -> None:
+        """Drain every pool."""
+        for pool in self.pools.values():
+            await pool.drain()
+
+    async def acquire(self, names: Sequence[str]) -> None:
+        """Wait for a place in every one of the pools (the operation's own first, then those around it)."""
+        pools = [self.pools[name] for name in names]
+        for pool in pools:
+            await pool.acquire()
+        while (wait_s := max((pool.wait_s() for pool in pools), default=0.0)) > 0:
+            await anyio.sleep(wait_s)
+
+    def sent(self, names: Sequence[str]) -> tuple[list[float], ...]:
+        """Note a sending in the pools."""
+        return tuple(self.pools[name].sent() for name in names)
+
+    @staticmethod
+    def answered(marks: tuple[list[float], ...]) -> None:
+        """Note that the call was answered."""
+        for mark in marks:
+            mark.append(_now())
+
+    def refused(self, names: Sequence[str], wait_s: float | None) -> None:
+        """The vendor refused a call for its quota: slow the operation's own pool, for every worker."""
+        self.pools[names[0]].refused(wait_s)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

@@ -1,0 +1,153 @@
+"""Call -> Reply | Fault. The only importer of httpx: its exceptions end here, and every one is either
+"nothing was sent" or "it may have been done".
+
+httpcore's pool looks through all connections and all waiting requests at every event, which costs quadratically with requests in flight;
+so each call in flight has a client of its own with exactly one connection, and nothing ever waits inside httpx.
+"""
+
+from __future__ import annotations
+
+import re
+import ssl
+import time
+from contextlib import suppress
+from types import TracebackType
+from typing import Self
+
+import anyio
+import httpx
+
+from bulkim import __version__
+from bulkim.errors import BulkimError
+from bulkim.model import Call, Credentials, Fault, Reply
+
+KEPT_HEADERS = ("content-type", "date", "retry-after")
+KEEPALIVE_S = (
+    4.0  # below the idle time-out of common servers, so that we seldom write into a closing connection
+)
+BODY_BYTES_MAX = 32 * 1024 * 1024
+CONNECT_S_MAX = 5.0
+
+# What httpx raises before a byte of the request can have left. Everything else that it raises is ambiguous.
+NOT_SENT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
+    httpx.LocalProtocolError,
+)
+
+
+class RefusedUrlError(BulkimError):
+    """A URL is not its operation's template filled with one id. Nothing was sent."""
+
+
+class Transport:
+    """HTTP for one base URL. An async context manager; `send` never raises for what the network does."""
+
+    def __init__(self, base_url: str, *, timeout_s: float) -> None:
+        self._base = httpx.URL(base_url)
+        self._timeout_s = timeout_s
+        self._idle: list[httpx.AsyncClient] = []
+        self._all: list[httpx.AsyncClient] = []
+        self._tls = ssl.create_default_context() if self._base.scheme == "https" else True
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with anyio.CancelScope(shield=True):
+            for client in self._all:
+                await client.aclose()
+
+    async def send(self, call: Call, credentials: Credentials = Credentials()) -> Reply | Fault:  # noqa: B008
+        """Send once, never again. Raises RefusedUrlError before anything is sent."""
+        request = self._request(call, credentials)
+        client = self._idle.pop() if self._idle else self._new_client()
+        began = time.perf_counter()
+        try:
+            with anyio.fail_after(self._timeout_s):
+                status, headers, body = await _exchange(client, request)
+        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, ssl.SSLError, OSError) as error:
+            return _fault(error, time.perf_counter() - began)
+        finally:
+            self._idle.append(client)
+        return Reply(status, body, headers, time.perf_counter() - began)
+
+    def _new_client(self) -> httpx.AsyncClient:
+        client = httpx.AsyncClient(
+            verify=self._tls,
+            timeout=httpx.Timeout(self._timeout_s, connect=min(CONNECT_S_MAX, self._timeout_s * 0.9)),
+            limits=httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=KEEPALIVE_S),
+            follow_redirects=False,
+        )
+        self._all.append(client)
+        return client
+
+    def _request(self, call: Call, credentials: Credentials) -> httpx.Request:
+        if not fills(call.template, call.path):
+            raise RefusedUrlError(f"refused to send {call.method} {call.path!r}: it is not {call.template}")
+        query = str(httpx.QueryParams((*credentials.query, *call.query)))
+        raw = (self._base.path.rstrip("/") + call.path + (f"?{query}" if query else "")).encode("ascii")
+        url = self._base.copy_with(raw_path=raw)
+        if url.raw_path != raw or url.host != self._base.host:
+            raise RefusedUrlError(f"refused to send {call.method} {call.path!r}: the URL came out different")
+        headers = [
+            ("User-Agent", f"bulkim/{__version__}"),
+            ("Accept", "application/json"),
+            *credentials.headers,
+        ]
+        if call.content_type:
+            headers.append(("Content-Type", call.content_type))
+        return httpx.Request(call.method, url, headers=headers, content=call.body)
+
+
+def fills(template: str, path: str) -> bool:
+    """Whether `path` is `template` with each ``{placeholder}`` filled by exactly one harmless segment."""
+    pattern, filled = template.split("/"), path.split("/")
+    if len(pattern) != len(filled):
+        return False
+    return all(
+        re.fullmatch(r"(?!(?:\.|%2[eE]){1,2}$)[A-Za-z0-9_.~%-]+", segment) is not None
+        if part.startswith("{")
+        else part == segment
+        for part, segment in zip(pattern, filled, strict=True)
+    )
+
+
+async def _exchange(client: httpx.AsyncClient, request: httpx.Request) -> tuple[int, dict[str, str], bytes]:
+    response = await client.send(request, stream=True)
+    try:
+        body = bytearray()
+        async for part in response.aiter_bytes():
+            body += part
+            if len(body) > BODY_BYTES_MAX:
+                raise httpx.DecodingError(f"the answer is larger than {BODY_BYTES_MAX} bytes")
+    finally:
+        with anyio.CancelScope(shield=True), suppress(httpx.HTTPError):
+            await response.aclose()
+    headers = {name: response.headers[name] for name in KEPT_HEADERS if name in response.headers}
+    return response.status_code, headers, bytes(body)
+
+
+def _fault(error: Exception, latency_s: float) -> Fault:
+    """What went wrong, in words without the URL (it may hold a signature)."""
+    sent = not isinstance(error, NOT_SENT)
+    if isinstance(error, (httpx.TimeoutException, TimeoutError)):
+        reason = "no answer in time" if sent else "could not connect in time"
+        return Fault("timeout", reason, sent=sent, latency_s=latency_s)
+    if isinstance(error, httpx.DecodingError):
+        return Fault("bad_response", "the answer cannot be decoded", sent=True, latency_s=latency_s)
+    if not sent:
+        return Fault("connection", f"could not connect: {_words(error)}", sent=False, latency_s=latency_s)
+    return Fault("connection", f"the connection broke: {_words(error)}", sent=True, latency_s=latency_s)
+
+
+def _words(error: BaseException) -> str:
+    """The innermost cause that says something."""
+    cause = error.__cause__ or error.__context__
+    text = str(error) or (_words(cause) if cause else "")
+    return text or type(error).__name__

@@ -1,0 +1,312 @@
+"""One reply or fault to one outcome an item.
+
+Nothing here raises for what a vendor sends: what is not understood is UNKNOWN, never success. Items are matched by
+their folded identity and never by position, except where a reply says nothing but how the whole call went.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, assert_never
+
+from bulkim.catalogue import (
+    Effect,
+    FailuresOnly,
+    MapByKey,
+    Operation,
+    Paging,
+    PerItem,
+    Provider,
+    SplitLists,
+    WholeCall,
+)
+from bulkim.codec.encoding import field_value
+from bulkim.codec.refusals import Refusal, bad_response, dig, lookup, parsed, refusal, server_time, text
+from bulkim.model import Answer, Fault, Item, Kind, Outcome, Page, PageRequest, Reply
+
+REASON_CHARS_MAX = 500
+
+_MASK = "***"
+_ECHOED_PASSWORDS = re.compile(r"(passwords are)\b.*", re.IGNORECASE | re.DOTALL)
+
+Named = Iterable[tuple[str, Outcome]]  # what a reply says, by the name it uses
+
+
+def decode(provider: Provider, operation: Operation, items: Sequence[Item], reply: Reply | Fault) -> Answer:
+    """What one sending means for each item, in the order of the batch. Never raises."""
+    match reply:
+        case Fault():
+            answer = Answer(outcomes=(_fault(reply),) * len(items))
+        case Reply():
+            body = parsed(reply)
+            refused = refusal(provider, operation, reply, body)
+            outcomes = (
+                _spread(provider, items, refused) if refused else _succeeded(provider, operation, items, body)
+            )
+            answer = Answer(tuple(outcomes), reply.status, server_time(provider, reply, body))
+        case never:
+            assert_never(never)
+    assert len(answer.outcomes) == len(items), "one outcome per item"
+    secrets = {str(value) for each in items for name in operation.secrets if (value := each.fields.get(name))}
+    return replace(answer, outcomes=tuple(_settled(operation, each, secrets) for each in answer.outcomes))
+
+
+def pages(provider: Provider, operation: Operation, request: PageRequest, reply: Reply | Fault) -> Page:
+    """What a listing's call brought. Never raises."""
+    paging = operation.paging
+    if paging is None:
+        raise TypeError(f"{provider.name} {operation.name} is no listing")
+    if isinstance(reply, Fault):
+        return Page(_settled(operation, _fault(reply), ()))
+    body = parsed(reply)
+    clock = server_time(provider, reply, body)
+    refused = refusal(provider, operation, reply, body)
+    rows = dig(body, paging.items)
+    next_at = _next(paging, request, body, rows) if isinstance(rows, list) else None
+    if refused:
+        outcome = Outcome(refused.kind, refused.code, refused.reason, retry_after_s=refused.retry_after_s)
+    elif not isinstance(rows, list):
+        outcome = bad_response(f"the answer has no list at {paging.items}")
+    elif next_at is not None and next_at == request.at:
+        outcome = bad_response("the answer's cursor is the one that was sent: the listing would never end")
+    else:
+        return Page(_success(provider), _listed(provider, paging, rows), next_at, reply.status, clock)
+    return Page(_settled(operation, outcome, ()), http_status=reply.status, server_time=clock)
+
+
+# ------------------------------------------------------------------------------------- whole calls
+
+
+def _fault(fault: Fault) -> Outcome:
+    return Outcome(Kind.UNKNOWN if fault.sent else Kind.TRANSIENT, fault.code, fault.reason)
+
+
+def _settled(operation: Operation, outcome: Outcome, secrets: Iterable[str]) -> Outcome:
+    """The last touch, for all outcomes alike: no secret leaves, and a read leaves no doubt behind."""
+    harmless = operation.effect is Effect.READ and outcome.kind is Kind.UNKNOWN
+    kind = Kind.TRANSIENT if harmless else outcome.kind
+    reason = outcome.reason and _redacted(outcome.reason, secrets)[:REASON_CHARS_MAX]
+    return replace(outcome, kind=kind, reason=reason)
+
+
+def _redacted(reason: str, secrets: Iterable[str]) -> str:
+    """A vendor's sentence without the passwords it may echo."""
+    reason = _ECHOED_PASSWORDS.sub(rf"\1 {_MASK}", reason)
+    longest_first = sorted(secrets, key=len, reverse=True)
+    return re.sub("|".join(map(re.escape, longest_first)), _MASK, reason) if longest_first else reason
+
+
+def _spread(provider: Provider, items: Sequence[Item], refused: Refusal) -> list[Outcome]:
+    """A refusal of the whole call, item by item: bystanders never carry the culprit's error."""
+    whole = Outcome(refused.kind, refused.code, refused.reason, retry_after_s=refused.retry_after_s)
+    if refused.kind is Kind.POISONED and len(items) == 1:
+        return [replace(whole, kind=Kind.REJECTED)]
+    if len(items) == 1 or not refused.item:
+        return [whole] * len(items)
+    culprit = provider.folded(refused.culprit or "")
+    named = [provider.folded(each.username) == culprit for each in items]
+    if not any(named):
+        return [replace(whole, kind=Kind.POISONED)] * len(items)
+    return [whole if is_culprit else Outcome(Kind.POISONED) for is_culprit in named]
+
+
+def _success(provider: Provider, data: Any = None) -> Outcome:
+    return Outcome(Kind.SUCCEEDED, provider.envelope.ok[0] if provider.envelope.ok else None, data=data)
+
+
+# ------------------------------------------------------------------------------------------ shapes
+
+
+def _succeeded(provider: Provider, operation: Operation, items: Sequence[Item], body: Any) -> list[Outcome]:
+    """The outcomes of a call that the vendor took, by the shape of its answer."""
+    result = operation.result
+    match result:
+        case WholeCall():
+            return [_whole(provider, operation, result, body)] * len(items)
+        case SplitLists():
+            named = _split_lists(provider, operation, result, body)
+        case PerItem():
+            named = _per_item(provider, operation, result, body)
+        case FailuresOnly():
+            named = _failures_only(result, body)
+        case MapByKey():
+            named = _map_by_key(provider, result, body)
+        case never:
+            assert_never(never)
+    if named is None:
+        return [bad_response("the answer does not have the documented shape")] * len(items)
+    by = result.by if isinstance(result, MapByKey) else "username"
+    return _matched(provider, items, by, named, _missing(provider, result))
+
+
+def _matched(
+    provider: Provider, items: Sequence[Item], by: str, named: Named, missing: Outcome
+) -> list[Outcome]:
+    """Puts what the reply says of a name to the items of that name. Names that were not sent are ignored."""
+    fold = provider.folded if by == "username" else str
+    said: dict[str, Outcome] = {}
+    for name, outcome in named:
+        folded = fold(name)
+        before = said.setdefault(folded, outcome)
+        if before.kind is not outcome.kind:
+            said[folded] = bad_response("the answer says two different things of this user")
+    return [said.get(fold(str(field_value(each, by))), missing) for each in items]
+
+
+def _missing(provider: Provider, result: SplitLists | PerItem | FailuresOnly | MapByKey) -> Outcome:
+    """What it means for an item that the answer does not name it."""
+    unnamed = bad_response("the answer does not mention this user")
+    match result:
+        case SplitLists() | PerItem():
+            return unnamed
+        case FailuresOnly():
+            return _success(provider)
+        case MapByKey(missing="unknown"):
+            return unnamed
+        case MapByKey(missing="absent"):
+            return Outcome(Kind.ABSENT)
+        case MapByKey():
+            return _success(provider, {})
+        case never:
+            assert_never(never)
+
+
+def _whole(provider: Provider, operation: Operation, result: WholeCall, body: Any) -> Outcome:
+    for path, wanted in result.accept.items():
+        value = dig(body, path)
+        if value is None:
+            return bad_response(f"the answer has nothing at {path}")
+        if value != wanted or type(value) is not type(wanted):
+            return _contradiction(provider, operation, path, value)
+    if result.pick:
+        if not all(name in body for name in result.pick):
+            return bad_response(f"the answer lacks one of {', '.join(result.pick)}")
+        return _success(provider, {name: body[name] for name in result.pick})
+    if result.data is None:
+        return _success(provider)
+    data = dig(body, result.data)
+    return (
+        bad_response(f"the answer has nothing at {result.data}") if data is None else _success(provider, data)
+    )
+
+
+def _contradiction(provider: Provider, operation: Operation, path: str, value: Any) -> Outcome:
+    """HTTP 200 that does not say what a success says, e.g. ``data.result: false``."""
+    code = f"{path.rpartition('.')[2]}={json.dumps(value)}"[:80]
+    rule, _ = lookup(provider, operation, status=200, code=code)
+    reason = f"the vendor answered {path} {json.dumps(value)[:80]}"
+    return Outcome(rule.kind, code, reason) if rule else bad_response(reason)
+
+
+def _split_lists(provider: Provider, operation: Operation, result: SplitLists, body: Any) -> Named | None:
+    succeeded, failed = dig(body, result.succeeded), dig(body, result.failed)
+    if succeeded is None and failed is None:
+        return None
+    if not all(isinstance(rows, list | None) for rows in (succeeded, failed)):
+        return None
+    reads = operation.effect is Effect.READ
+    return [
+        *((name, _success(provider, row if reads else None)) for name, row in _rows(succeeded, result.key)),
+        *(
+            (
+                name,
+                _failed_row(
+                    provider,
+                    operation,
+                    text(row.get(result.code)) if result.code else None,
+                    text(row.get(result.reason)) if result.reason else None,
+                ),
+            )
+            for name, row in _rows(failed, result.key)
+        ),
+    ]
+
+
+def _per_item(provider: Provider, operation: Operation, result: PerItem, body: Any) -> Named | None:
+    rows = dig(body, result.items)
+    if not isinstance(rows, list):
+        return None
+    return [(name, _per_item_row(provider, operation, result, row)) for name, row in _rows(rows, result.key)]
+
+
+def _per_item_row(
+    provider: Provider, operation: Operation, result: PerItem, row: Mapping[str, Any]
+) -> Outcome:
+    code, reason = text(row.get(result.code)), text(row.get(result.reason))
+    data = row if operation.effect is Effect.READ else None
+    if code is None:
+        return bad_response(f"the user's row has no {result.code}")
+    if code not in provider.envelope.ok:
+        return replace(_failed_row(provider, operation, code, reason), data=data)
+    state = text(row.get(result.state)) if result.state else None
+    rule, _ = lookup(provider, operation, code=state) if state else (None, None)
+    return Outcome(rule.kind, state, reason, data) if rule else _success(provider, data)
+
+
+def _failed_row(provider: Provider, operation: Operation, code: str | None, reason: str | None) -> Outcome:
+    """What the vendor says of one item by name. That is an answer, so it leaves nothing in doubt."""
+    rule, _ = lookup(provider, operation, code=code, reason=reason)
+    if rule is None:
+        return Outcome(Kind.REJECTED, code or "rejected", reason)
+    kind = Kind.TRANSIENT if rule.kind is Kind.UNKNOWN else rule.kind
+    return Outcome(kind, code or rule.code or "rejected", reason, retry_after_s=rule.wait_s)
+
+
+def _failures_only(result: FailuresOnly, body: Any) -> Named | None:
+    failed = dig(body, result.failed)
+    if failed is not None and not isinstance(failed, list):
+        return None
+    refused = Outcome(
+        Kind.REJECTED, "not_imported", "the vendor lists the user as failed and gives no reason"
+    )
+    return [(str(name), refused) for name in failed or () if isinstance(name, str | int)]
+
+
+def _map_by_key(provider: Provider, result: MapByKey, body: Any) -> Named | None:
+    found = dig(body, result.at)
+    if isinstance(found, dict):
+        pairs: Iterable[tuple[str, Any]] = found.items()
+    elif not isinstance(found, list):
+        return None
+    elif result.key is None:
+        pairs = [pair for row in found if isinstance(row, dict) for pair in row.items()]
+    else:
+        pairs = [
+            (name, row.get(result.value) if result.value else row) for name, row in _rows(found, result.key)
+        ]
+    return [(name, _success(provider, value)) for name, value in pairs]
+
+
+def _rows(rows: list[Any] | None, key: str) -> Iterable[tuple[str, dict[str, Any]]]:
+    """The rows that name a user."""
+    for row in rows or ():
+        if isinstance(row, dict) and isinstance(name := row.get(key), str):
+            yield name, row
+
+
+# ------------------------------------------------------------------------------------------- pages
+
+
+def _listed(provider: Provider, paging: Paging, rows: list[Any]) -> tuple[tuple[str, Any], ...]:
+    if not paging.merge:
+        return tuple(_rows(rows, paging.key))
+    merged: dict[str, tuple[str, dict[str, Any]]] = {}
+    for name, row in _rows(rows, paging.key):
+        first, before = merged.get(provider.folded(name), (name, {}))
+        merged[provider.folded(name)] = (first, before | row)
+    return tuple(merged.values())
+
+
+def _next(paging: Paging, request: PageRequest, body: Any, rows: list[Any]) -> str | None:
+    match paging.by:
+        case "cursor":
+            # A short page may still carry a cursor; only its absence ends the listing.
+            return text(dig(body, paging.cursor or ""))
+        case "number":
+            # Pages are not always full: only an empty one ends the listing.
+            return str(int(request.at or "1") + 1) if rows else None
+        case never:
+            assert_never(never)

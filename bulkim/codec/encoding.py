@@ -1,0 +1,183 @@
+"""Items to one HTTP call.
+
+A path is made of the declaration's literal segments and of values that are percent-encoded whole, so that an id can
+never address anything but itself.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, assert_never
+from urllib.parse import quote, urlencode
+
+from bulkim.catalogue import Field, Form, Names, NoBody, Object, Operation, Paging, Provider, Rows
+from bulkim.model import Call, Connection, Item, PageRequest
+
+JSON = "application/json"
+FORM = "application/x-www-form-urlencoded"
+
+_PLACEHOLDER = re.compile(r"\{(\w+)\}")
+
+
+def encode(
+    provider: Provider,
+    operation: Operation,
+    connection: Connection,
+    items: Sequence[Item],
+    *,
+    single: bool = False,
+    page: PageRequest | None = None,
+) -> Call:
+    """The call that does `operation` to all `items`, without credentials.
+
+    `single` takes the form for one item a request where the vendor has another one. A paging operation takes a `page`
+    instead of items. Raises ValueError for what no valid plan contains.
+    """
+    form = operation.single if single and operation.single else operation
+    template = _root(connection) + form.path
+    if form.paging is not None:
+        if items:
+            raise ValueError(f"{provider.name} {form.name} takes no items")
+        query = _page_query(form.paging, page or PageRequest(size=form.batch_max))
+    else:
+        if not 1 <= len(items) <= (1 if single else form.batch_max):
+            raise ValueError(f"{provider.name} {form.name} does not take {len(items)} items a request")
+        query = ()
+    body, content_type = _body(form, items, single=single)
+    return Call(
+        method=form.method,
+        path=_path(template, connection, items),
+        template=template,
+        query=query,
+        body=body,
+        content_type=content_type,
+    )
+
+
+def wire_fields(operation: Operation, item: Item) -> dict[str, Any]:
+    """What the vendor gets of an item: wire name -> value, fields of the path included."""
+    given = {
+        each.name: value for each in operation.fields if (value := field_value(item, each.name)) is not None
+    }
+    if operation.any_of and not any(name in given for name in operation.any_of):
+        given |= operation.otherwise
+    missing = [
+        each.name for each in operation.fields if not each.optional and each.sent and each.name not in given
+    ]
+    if operation.any_of and not any(name in given for name in operation.any_of):
+        missing.append(" or ".join(operation.any_of))
+    if missing:
+        raise ValueError(f"{operation.name} of {item.username!r} lacks {', '.join(missing)}")
+    return {
+        each.wire or each.name: _on_wire(each, given[each.name])
+        for each in operation.fields
+        if each.name in given and each.sent and each.fallback_of not in given
+    }
+
+
+def field_value(item: Item, name: str) -> Any:
+    """An item's own value of a field; None where it has none."""
+    return item.username if name == "username" else item.fields.get(name)
+
+
+def _root(connection: Connection) -> str:
+    """The template of `Connection.root`."""
+    if connection.sdk_app_id is not None:
+        return ""
+    return "/{org}/{app}" if connection.org else "/app-id/{app_id}"
+
+
+def _path(template: str, connection: Connection, items: Sequence[Item]) -> str:
+    of_connection = {"org": connection.org, "app": connection.app, "app_id": connection.app_id}
+
+    def segment(match: re.Match[str]) -> str:
+        name = match[1]
+        value = of_connection[name] if name in of_connection else field_value(items[0], name)
+        text = "" if value is None else str(value)
+        if text in {"", ".", ".."}:
+            raise ValueError(f"{name} is {text!r}: it would change the meaning of the path {template}")
+        return quote(text, safe="")
+
+    return _PLACEHOLDER.sub(segment, template)
+
+
+def _page_query(paging: Paging, page: PageRequest) -> tuple[tuple[str, str], ...]:
+    size = (paging.size, str(page.size))
+    match paging.by:
+        case "cursor":
+            return (size,) if page.at is None else (size, (paging.at, page.at))
+        case "number":
+            return ((paging.at, page.at or "1"), size)
+        case never:
+            assert_never(never)
+
+
+def _body(operation: Operation, items: Sequence[Item], *, single: bool) -> tuple[bytes, str | None]:
+    match operation.body:
+        case NoBody(content_type=content_type):
+            return b"", content_type
+        case Rows(root=root, single_object=single_object):
+            rows = [_row(operation, each) for each in items]
+            if single and single_object:
+                return _json(rows[0]), JSON
+            return _json(rows if root is None else {root: rows}), JSON
+        case Object():
+            return _json(_row(operation, items[0])), JSON
+        case Names(root=root, also=also):
+            beside = {name: _union(operation, items, name) for name in also}
+            wire = {_wire_name(operation, name): values for name, values in beside.items()}
+            return _json({root: [each.username for each in items], **wire}), JSON
+        case Form(of=of):
+            pairs = wire_fields(operation, items[0])[_wire_name(operation, of)]
+            return urlencode({key: _form_text(value) for key, value in pairs.items()}).encode(), FORM
+        case never:
+            assert_never(never)
+
+
+def _row(operation: Operation, item: Item) -> dict[str, Any]:
+    """An item as a JSON object: what is not in the path already."""
+    in_path = set(_PLACEHOLDER.findall(operation.path))
+    return {name: value for name, value in wire_fields(operation, item).items() if name not in in_path}
+
+
+def _union(operation: Operation, items: Sequence[Item], name: str) -> list[str]:
+    wire = _wire_name(operation, name)
+    return list(dict.fromkeys(value for each in items for value in wire_fields(operation, each)[wire]))
+
+
+def _wire_name(operation: Operation, name: str) -> str:
+    declared = operation.field(name)
+    return (declared.wire if declared else None) or name
+
+
+def _on_wire(field: Field, value: Any) -> Any:
+    if field.fixed is not None:
+        return field.fixed
+    match field.type:
+        case "str":
+            return str(value)
+        case "int" | "seconds":
+            number = int(value)
+            return field.forever if number == -1 and field.forever is not None else number
+        case "bool":
+            return bool(value)
+        case "map":
+            return dict(value)
+        case "names":
+            # The names of what was set: `remove-attributes` accepts the items of `set-attributes`.
+            return [value] if isinstance(value, str) else [str(name) for name in value]
+        case never:
+            assert_never(never)
+
+
+def _form_text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _json(value: Mapping[str, Any] | Sequence[Any]) -> bytes:
+    try:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    except UnicodeEncodeError:  # half of a surrogate pair has no UTF-8; JSON can still escape it
+        return json.dumps(value, separators=(",", ":")).encode()

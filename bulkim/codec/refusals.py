@@ -1,0 +1,149 @@
+"""Whether a call was refused, and what the vendor's error table says of it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from bulkim.catalogue import ErrorRule, Operation, Provider
+from bulkim.model import Kind, Outcome, Reply
+
+TEXT_CHARS_MAX = 10_000  # of a vendor's sentence that is looked at
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A call that did not succeed as a whole."""
+
+    kind: Kind
+    code: str
+    reason: str | None
+    item: bool = False  # it is about one item of the call
+    culprit: str | None = None  # which, when the vendor names it
+    retry_after_s: float | None = None
+
+
+def parsed(reply: Reply) -> Any:
+    """The body as JSON; None where it is not (a JSON ``null`` says as little)."""
+    try:
+        return json.loads(reply.body)
+    except (ValueError, RecursionError):
+        return None
+
+
+def dig(value: Any, path: str) -> Any:
+    """What lies at a dotted path; digits index lists, the empty path is the value itself. None where nothing does."""
+    for name in path.split(".") if path else ():
+        if isinstance(value, Mapping):
+            value = value.get(name)
+        elif isinstance(value, list) and name.isdigit() and int(name) < len(value):
+            value = value[int(name)]
+        else:
+            return None
+    return value
+
+
+def text(value: Any) -> str | None:
+    """A code or a reason as text. None for what is neither text nor number, and for nothing at all."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return None
+    return str(value)[:TEXT_CHARS_MAX] or None
+
+
+def bad_response(reason: str) -> Outcome:
+    """The vendor's answer makes no sense: it may have done it."""
+    return Outcome(Kind.UNKNOWN, "bad_response", reason)
+
+
+def refusal(provider: Provider, operation: Operation, reply: Reply, body: Any) -> Refusal | None:
+    """Why the call failed as a whole, or None if it did not."""
+    envelope = provider.envelope
+    raw_code = dig(body, envelope.code)
+    code, reason = text(raw_code), text(dig(body, envelope.reason))
+    if reply.status == 200:
+        if not isinstance(body, dict) or (envelope.ok and code is None):
+            return Refusal(Kind.UNKNOWN, "bad_response", "HTTP 200 with a body that is not the vendor's JSON")
+        marked = envelope.status is not None and body.get(envelope.status) == envelope.failed
+        if not marked and (code in envelope.ok if envelope.ok else raw_code is None):
+            return None
+        if code is None or code in envelope.ok:
+            return Refusal(
+                Kind.UNKNOWN, "bad_response", "HTTP 200 that says neither success nor what went wrong"
+            )
+    code = code or str(reply.status)
+    reason = reason or (None if isinstance(body, dict) else f"HTTP {reply.status} without a JSON body")
+    rule, culprit = lookup(provider, operation, status=reply.status, code=code, reason=reason)
+    wait_s = max(
+        (s for s in (rule.wait_s if rule else None, retry_after_s(reply)) if s is not None), default=None
+    )
+    return Refusal(
+        kind=rule.kind if rule else Kind.UNKNOWN,
+        code=code,
+        reason=reason,
+        item=rule.item if rule else False,
+        culprit=culprit,
+        retry_after_s=wait_s,
+    )
+
+
+def lookup(
+    provider: Provider,
+    operation: Operation,
+    *,
+    status: int | None = None,
+    code: str | None = None,
+    reason: str | None = None,
+) -> tuple[ErrorRule | None, str | None]:
+    """The first rule that fits, and the user whom its pattern names.
+
+    A row inside an answer has no HTTP status, and maybe no code: None fits anything then, but without a code only rules
+    with a pattern count.
+    """
+    for rule in provider.errors:
+        if not _concerns(rule, operation, status, code):
+            continue
+        if rule.pattern is None:
+            return rule, None
+        if reason is not None and (found := re.search(rule.pattern, reason)):
+            return rule, found.groupdict().get("user")
+    return None, None
+
+
+def _concerns(rule: ErrorRule, operation: Operation, status: int | None, code: str | None) -> bool:
+    return (
+        (not rule.operations or operation.name in rule.operations)
+        and (status is None or rule.status in (None, status))
+        and (rule.pattern is not None if code is None else rule.code in (None, code))
+    )
+
+
+def retry_after_s(reply: Reply) -> float | None:
+    """The Retry-After header: seconds, or a date that is compared with the vendor's own Date."""
+    header = reply.headers.get("retry-after", "").strip()
+    if header.isascii() and header.isdigit():
+        return float(header[:9])
+    until, now = _date(header), _date(reply.headers.get("date", ""))
+    return max(0.0, (until - now) / timedelta(seconds=1)) if until and now else None
+
+
+def server_time(provider: Provider, reply: Reply, body: Any) -> float | None:
+    """The vendor's clock in Unix seconds, from the body or from the Date header."""
+    path = provider.envelope.timestamp_ms
+    stamp = dig(body, path) if path else None
+    if isinstance(stamp, int | float) and not isinstance(stamp, bool) and 0 < stamp < 1e14:
+        return stamp / 1000
+    date = _date(reply.headers.get("date", ""))
+    return date.timestamp() if date else None
+
+
+def _date(header: str) -> datetime | None:
+    try:
+        date = parsedate_to_datetime(header)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return date if date.tzinfo else None  # without a zone it cannot be compared

@@ -12,7 +12,7 @@ import math
 import random
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from itertools import count
 
@@ -24,8 +24,8 @@ from bulkim import guard
 from bulkim.auth import Credential
 from bulkim.catalogue import Operation, Probe, Provider
 from bulkim.codec import decode, encode
-from bulkim.errors import BulkimError
-from bulkim.journal import Closing, Journal
+from bulkim.errors import BulkimError, RefusedError
+from bulkim.journal import Closing, Journal, Pending
 from bulkim.model import (
     Again,
     Answer,
@@ -137,7 +137,7 @@ class Executor:
         self._changed = anyio.Event()
         self._dispatching = anyio.CancelScope()
         self._everything = anyio.CancelScope()
-        self._credentials: Credentials | None = None
+        self._fetch_after = 0.0
         self._stop: Stop | None = None
         self._signal: int | None = None
         self._error: BulkimError | None = None
@@ -151,7 +151,6 @@ class Executor:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._heartbeat, tasks.cancel_scope)
                 with self._dispatching:
-                    await self._pacer.start()
                     await self._dispatch(tasks)
                 while self.telemetry.in_flight:
                     await self._change(math.inf)
@@ -183,22 +182,30 @@ class Executor:
             self._put(again)
 
     async def _dispatch(self, tasks: anyio.abc.TaskGroup) -> None:
-        while True:
-            batch = self._next()
-            if batch is None:
-                if not self._heap and not self.telemetry.in_flight:
-                    if self._judge_canary():
-                        continue
-                    return
-                self.telemetry.waiting_for = "answers" if self.telemetry.in_flight else "back-off"
-                await self._change(self._heap[0][0] if self._heap else math.inf)
-                continue
-            await self._slot()
-            credentials = await self._current_credentials()
-            operation = self._operation_of(batch)
-            self.telemetry.waiting_for = "vendor" if self._pacer.pools[operation.pools[0]].slowed else "quota"
-            await self._pacer.acquire(operation.pools)
-            self._begin(tasks, batch, operation, credentials)
+        """Until there is nothing left to send. An error of ours waits until what is in flight has been answered."""
+        try:
+            await self._pacer.start()
+            while await self._dispatched(tasks):
+                pass
+        except BulkimError as error:
+            self._error = error
+
+    async def _dispatched(self, tasks: anyio.abc.TaskGroup) -> bool:
+        """Send one batch or wait for a change; False when nothing is left."""
+        batch = self._next()
+        if batch is None:
+            if not self._heap and not self.telemetry.in_flight:
+                return self._judge_canary()
+            self.telemetry.waiting_for = "answers" if self.telemetry.in_flight else "back-off"
+            await self._change(self._heap[0][0] if self._heap else math.inf)
+            return True
+        await self._slot()
+        credentials = await self._current_credentials()
+        operation = self._operation_of(batch)
+        self.telemetry.waiting_for = "vendor" if self._pacer.pools[operation.pools[0]].slowed else "quota"
+        await self._pacer.acquire(operation.pools)
+        self._begin(tasks, batch, operation, credentials)
+        return True
 
     def _next(self) -> Batch | None:
         """Due retries first, then what a probe gave back, then fresh items."""
@@ -263,13 +270,8 @@ class Executor:
     ) -> None:
         """Write ahead, then send. No `await` here: what is journaled is sent, what is not is not."""
         now = self._clock()
-        call = encode(
-            self.provider,
-            operation,
-            self.job.connection,
-            batch.items,
-            single=self.single or operation is self.probe,
-        )
+        single = self.single and batch.mode is Mode.SEND
+        call = encode(self.provider, operation, self.job.connection, batch.items, single=single)
         attempt_id = self._journal.begin(self._run_id, self._session_id, batch, now=now)
         if batch.mode is Mode.SEND:
             self.telemetry.retries += any(item.attempts for item in batch.items)
@@ -337,12 +339,10 @@ class Executor:
             self.telemetry.throttled += 1
             self._pacer.refused(operation.pools, decision.cool_down_s or None)
             log.info("pool.refused", pool=operation.pools[0], rest_s=decision.cool_down_s or 1.0)
-        if decision.renew_credentials and credentials is self._credentials:
-            self._credentials = None
-            self._credential.refused(self._clock())
         for again in decision.again:
             self._put(again)
-        stop = decision.stop or guard.breaker(self.job.guard, self.telemetry.counts)
+        refused = self._renew(credentials) if decision.renew_credentials else None
+        stop = refused or decision.stop or guard.breaker(self.job.guard, self.telemetry.counts)
         if stop and not self._stop:
             self._stop = stop
             self.telemetry.stopping = stop.reason
@@ -372,15 +372,24 @@ class Executor:
     # ----------------------------------------------------------------------------- credentials, life signs
 
     async def _current_credentials(self) -> Credentials:
-        """Valid credentials; fetched by the one dispatcher, so never by two at once. Raises RefusedError."""
-        while (current := self._credential.current(self._clock())) is None:
+        """Valid credentials; fetched by the one dispatcher, so never by two at once. Raises RefusedError, GuardError."""
+        while True:
+            now = self._clock()
+            call, current = self._credential.needs(now), self._credential.current(now)
+            if current is not None and (call is None or now < self._fetch_after):
+                return current
+            assert call is not None, "what has nothing to fetch always has credentials"
             self.telemetry.waiting_for = "credentials"
-            call = self._credential.needs(self._clock())
-            assert call is not None
-            reply = await self._transport.send(call)
-            self._credential.accept(reply, self._clock())
-        self._credentials = current
-        return current
+            await anyio.sleep(max(0.0, self._fetch_after - now))
+            wait_s = self._credential.accept(await self._transport.send(call), self._clock())
+            self._fetch_after = self._clock() + (wait_s or 0.0)
+
+    def _renew(self, credentials: Credentials) -> Stop | None:
+        try:
+            self._credential.refused(credentials, self._clock())
+        except RefusedError as error:
+            return Stop(error.exit_code, "unauthorized", error.message, error.hint or "")
+        return None
 
     async def _heartbeat(self, scope: anyio.CancelScope) -> None:
         while True:
@@ -399,5 +408,5 @@ def closing_of(answer: Answer, now: float) -> Closing:
     return Closing(now, str(kind), answer.http_status, first.code, first.reason)
 
 
-def _place(pending: Mapping[str, object]) -> int:
-    return getattr(pending, "position", None) or 0
+def _place(pending: Pending) -> int:
+    return pending.position or 0

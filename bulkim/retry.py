@@ -10,10 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import assert_never
 
+from bulkim import settle
 from bulkim.catalogue import Never, Operation, Probe, Repeat
-from bulkim.codec import final_status
 from bulkim.model import Again, Answer, Batch, Decision, Final, Item, Kind, Mode, Outcome, Status, Stop
-from bulkim.settle import after_doubt, settled
 
 PEELS = 3  # culprits named one after another, before a call is taken apart into singles
 
@@ -53,7 +52,7 @@ def decide(
     judgement = _Judgement(operation, batch, answer, policy, began_at, now, poisoned, jitter)
     groups: dict[Kind, list[Member]] = {}
     for item, outcome in zip(batch.items, answer.outcomes, strict=True):
-        judged = outcome if batch.mode is Mode.PROBE else after_doubt(operation, item, outcome)
+        judged = outcome if batch.mode is Mode.PROBE else settle.after_doubt(operation, item, outcome)
         groups.setdefault(judged.kind, []).append((item, judged))
     for kind, members in groups.items():
         if batch.mode is Mode.PROBE:
@@ -101,8 +100,7 @@ class _Judgement:
         """Conclude from what a sending answered for these items."""
         match kind:
             case Kind.SUCCEEDED | Kind.ALREADY | Kind.ABSENT | Kind.REJECTED:
-                for item, outcome in members:
-                    self._ended(item, outcome)
+                self.final += [self._ended(item, outcome) for item, outcome in members]
             case Kind.POISONED:
                 self._narrow(members)
             case Kind.TRANSIENT if not self.exhausted:
@@ -140,22 +138,20 @@ class _Judgement:
             case _:
                 assert_never(kind)
 
-    def _ended(self, item: Item, outcome: Outcome) -> None:
-        ours = item.doubt_since is not None and isinstance(self.operation.doubt, Probe)
-        if outcome.kind is Kind.ALREADY and ours:  # our own unanswered sending may have made it so
-            self.again.append(Again(Batch((item,), Mode.PROBE, tries=self.batch.tries)))
-        else:
-            self.final.append(_final(item, final_status(self.operation, outcome), outcome))
+    def _ended(self, item: Item, outcome: Outcome) -> Final:
+        status = settle.final(self.operation, outcome)
+        return _final(item, Status.UNKNOWN if status is None else status, outcome)
 
     def _settle(self, item: Item, outcome: Outcome) -> None:
-        result = settled(self.operation, item, outcome, server_time=self.answer.server_time, now=self.now)
-        doubt = self.operation.doubt
+        result = settle.settled(
+            self.operation, item, outcome, server_time=self.answer.server_time, now=self.now
+        )
         if result is not None:
-            self.final.append(_final(item, final_status(self.operation, result), result))
+            self.final.append(self._ended(item, result))
         elif item.removed:
             gone = replace(outcome, code="removed", reason="no longer in the input, and not done when asked")
             self.final.append(_final(item, Status.SKIPPED, gone))
-        elif self.exhausted or (isinstance(doubt, Probe) and doubt.not_done == "unknown"):
+        elif self.exhausted:
             given_up = replace(outcome, reason="sent without an answer, and not seen to be done when asked")
             self.final.append(_final(item, Status.UNKNOWN, given_up))
         else:

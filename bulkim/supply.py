@@ -4,31 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
-from typing import Any, Protocol
+from typing import Any
 
 from bulkim.errors import InputError, Problem
+from bulkim.journal import Pending
 from bulkim.model import Item
-
-
-class Pending(Protocol):
-    """What is asked of the journal's pending items (see `bulkim.journal.Pending`)."""
-
-    @property
-    def ordinal(self) -> int: ...
-    @property
-    def position(self) -> int | None: ...
-    @property
-    def key(self) -> str: ...
-    @property
-    def username(self) -> str: ...
-    @property
-    def line(self) -> int | None: ...
-    @property
-    def fields(self) -> Mapping[str, Any]: ...
-    @property
-    def attempts(self) -> int: ...
-    @property
-    def doubt_since(self) -> float | None: ...
 
 
 Secrets = Callable[[], Iterator[tuple[int, str | None, Mapping[str, Any]]]]
@@ -40,7 +20,7 @@ class Supply:
 
     def __init__(
         self,
-        page: Callable[[int], list[Any]],
+        page: Callable[[int], list[Pending]],
         *,
         params: Mapping[str, Any],
         secrets: Secrets | None,
@@ -56,7 +36,7 @@ class Supply:
         """The next items, at most `count`; empty when there are no more."""
         return tuple(islice(self._items, count))
 
-    def _stream(self, page: Callable[[int], list[Any]]) -> Iterator[Item]:
+    def _stream(self, page: Callable[[int], list[Pending]]) -> Iterator[Item]:
         return self.complete(_paged(page))
 
     def complete(self, pending: Iterable[Pending]) -> Iterator[Item]:
@@ -86,8 +66,8 @@ class Supply:
         raise InputError([Problem(self._name, wanted.line, None, message)], hint="run the same command again")
 
 
-def _paged(page: Callable[[int], list[Any]]) -> Iterator[Pending]:
+def _paged(page: Callable[[int], list[Pending]]) -> Iterator[Pending]:
     after = 0
     while rows := page(after):
         yield from rows
-        after = rows[-1].position
+        after = rows[-1].position or after

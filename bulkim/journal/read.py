@@ -131,6 +131,27 @@ def unfinished(
     return found[0] if found and found[0].state != "finished" else None
 
 
+def unfinished_retry(journal: Journal, parent: str, selection: Mapping[str, Any]) -> RunRecord | None:
+    """The newest retry of that run with that selection, when it has not finished."""
+    found = _runs(journal, "parent = ? ORDER BY created_at DESC, id DESC LIMIT 1", (parent,))
+    if found and found[0].state != "finished" and found[0].selection == selection:
+        return found[0]
+    return None
+
+
+def get(journal: Journal, run_id: int) -> RunRecord:
+    """The run with that row id."""
+    return _runs(journal, "id = ?", (run_id,))[0]
+
+
+def invalid(journal: Journal, run_id: int) -> int:
+    """How many items were skipped as invalid."""
+    row = journal.connection.execute(
+        "SELECT items FROM tally WHERE run_id = ? AND outcome = 'skipped' AND code = 'invalid'", (run_id,)
+    ).fetchone()
+    return row[0] if row else 0
+
+
 def _runs(journal: Journal, condition: str, values: Sequence[Any]) -> list[RunRecord]:
     rows = journal.connection.execute(
         f"SELECT {_RUN_COLUMNS} FROM run WHERE {condition}", tuple(values)
@@ -216,14 +237,11 @@ def results(
         f" extra, line FROM item WHERE run_id = ? AND {condition} ORDER BY ordinal",
         (run_id, *values),
     )
-    for row in rows:
-        *plain, finished_at, data, extra, line = row
+    for ordinal, name, ended, its_code, said, tries, status, finished_at, data, extra, line in rows:
+        parsed = json.loads(data) if data else None
+        others = json.loads(extra) if extra else {}
         yield Result(
-            *plain,
-            iso(finished_at),
-            json.loads(data) if data else None,
-            json.loads(extra) if extra else {},
-            line,
+            ordinal, name, ended, its_code, said, tries, status, iso(finished_at), parsed, others, line
         )
 
 
@@ -238,26 +256,16 @@ def _selection(outcome: Sequence[str], code: Sequence[str]) -> tuple[str, list[A
     return " AND ".join(parts), values
 
 
-def selected(
-    journal: Journal,
-    run_id: int,
-    *,
-    outcome: Sequence[str],
-    code: Sequence[str],
-    keys: Sequence[str] | None = None,
-) -> Iterator[tuple[int, int | None, str, str, Mapping[str, Any], Mapping[str, Any] | None]]:
-    """Items of a run by outcome and code: (ordinal, line, key, username, fields, extra). `keys` narrows it further."""
+def selected_keys(
+    journal: Journal, run_id: int, *, outcome: Sequence[str], code: Sequence[str], keys: Sequence[str]
+) -> set[str]:
+    """Those of `keys` whose item in the run has one of these outcomes and codes."""
     condition, values = _selection(outcome, code)
-    if keys is not None:
-        condition += f" AND key IN ({','.join('?' * len(keys))})"
-        values += keys
     rows = journal.connection.execute(
-        f"SELECT ordinal, line, key, username, fields, extra FROM item WHERE run_id = ? AND key IS NOT NULL AND {condition}"
-        " ORDER BY ordinal",
-        (run_id, *values),
+        f"SELECT key FROM item WHERE run_id = ? AND key IN ({','.join('?' * len(keys))}) AND {condition}",
+        (run_id, *keys, *values),
     )
-    for ordinal, line, key, username, fields, extra in rows:
-        yield ordinal, line, key, username, json.loads(fields or "{}"), json.loads(extra) if extra else None
+    return {key for (key,) in rows}
 
 
 def attempts(journal: Journal, run_id: int, ordinal: int) -> list[dict[str, Any]]:

@@ -166,6 +166,15 @@ class Journal:
                 (state, now, code, reason, run_id),
             )
 
+    def discard(self, run_id: int) -> None:
+        """Forget a run in which nothing was ever sent."""
+        with self.transaction() as tx:
+            if tx.execute("SELECT 1 FROM attempt WHERE run_id = ? LIMIT 1", (run_id,)).fetchone():
+                raise AssertionError("a run with attempts is never discarded")
+            for table in ("item", "tally", "session"):
+                tx.execute(f"DELETE FROM {table} WHERE run_id = ?", (run_id,))
+            tx.execute("DELETE FROM run WHERE id = ?", (run_id,))
+
     def run_name(self, run_id: int) -> str:
         """The id that people type."""
         return str(self.connection.execute("SELECT run FROM run WHERE id = ?", (run_id,)).fetchone()[0])

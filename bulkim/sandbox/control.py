@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -12,7 +11,7 @@ from bulkim.sandbox.faults import FaultBook
 from bulkim.sandbox.http import Request, Response, json_response
 from bulkim.sandbox.quirks import QUIRKS, check_quirks
 from bulkim.sandbox.quota import check_limits
-from bulkim.sandbox.state import AppState, User, World, total_effects
+from bulkim.sandbox.state import AppState, User, World, mute_left_s
 
 PREFIX = "_sandbox"
 
@@ -56,7 +55,7 @@ def _app_stats(app: AppState) -> dict[str, Any]:
         "operations": dict(app.operations),
         "errors": dict(app.refusals),
         "pools": {name: pool.describe() for name, pool in app.pools.items()},
-        "effects": dict(total_effects(app.effects.values())),
+        "effects": {kind: sum(times.values()) for kind, times in app.effects.items()},
         "register_sizes": {str(size): times for size, times in sorted(app.register_sizes.items())},
         "token_fetches": app.token_fetches,
     }
@@ -71,10 +70,12 @@ def _users(world: World, request: Request) -> dict[str, Any]:
 
 def _user(app: AppState, username: str, user: User | None, wall: float) -> dict[str, Any]:
     """One id: its effects, deleted or not, and the state of its last account."""
+    mutes = app.mutes.get(username, {})
     shown: dict[str, Any] = {
         "username": username,
         "exists": user is not None and user.exists,
-        "effects": dict(app.effects.get(username, Counter())),
+        "effects": app.effects_on(username),
+        "mutes": {scope: mute_left_s(mutes, scope, wall) for scope in mutes},
         "attributes": app.attributes.get(username, {}),
     }
     if user is not None:
@@ -86,7 +87,6 @@ def _user(app: AppState, username: str, user: User | None, wall: float) -> dict[
             "activated": user.activated,
             "status": user.status,
             "devices": user.devices,
-            "mutes": {scope: user.mute_left_s(scope, wall) for scope in user.mutes},
             "password_sha256": user.password_sha256(),
         }
     return shown
@@ -135,17 +135,18 @@ def _seed(world: World, app: AppState, given: Mapping[str, Any]) -> None:
         raise ControlError(f"users: {username} exists already")
     created = given.get("created", world.now_ms())
     user = app.add(username, password=given.get("password"), nickname=given.get("nickname"), now_ms=created)
-    del app.effects[username]["registered"]  # being there from the start is nobody's doing
-    for name in ("activated", "dirty", "status", "devices", "offline_count", "messages"):
+    for name in ("activated", "dirty", "status", "offline_count"):
         if name in given:
             setattr(user, name, given[name])
+    user.devices = tuple(given.get("devices", ()))
+    if "messages" in given:
+        app.messages[username] = dict(given["messages"])
     if given.get("online"):
         user.status = "Online"
     if "attributes" in given:
         app.attributes[username] = dict(given["attributes"])
     for scope, seconds in given.get("mutes", {}).items():
-        user.mute(scope, seconds, world.clock.wall())
-        app.muted.setdefault(username)
+        app.mute(username, scope, seconds, world.clock.wall())
 
 
 def _reset(world: World, _: Request) -> dict[str, Any]:

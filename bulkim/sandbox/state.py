@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import random
+import string
 import time
 import uuid
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -17,6 +18,15 @@ from bulkim.sandbox.quirks import check_quirks
 from bulkim.sandbox.quota import Pool, check_limits, limit_for
 
 FOREVER = -1  # a mute that does not end
+
+#: A user's mutes: scope -> the wall time it ends at, FOREVER, or 0 once lifted.
+Mutes = dict[str, float]
+
+
+def mute_left_s(mutes: Mutes, scope: str, wall: float) -> int:
+    """Seconds left, FOREVER, or 0: a mute that has run out looks like one that was lifted."""
+    ends = mutes.get(scope, 0)
+    return FOREVER if ends == FOREVER else max(0, round(ends - wall))
 
 
 class Clock(Protocol):
@@ -50,12 +60,8 @@ class User:
     exists: bool = True
     dirty: bool = False  # listed, but not found by name: only its uuid works
     status: str = "Offline"  # Tencent's three: Online, PushOnline, Offline
-    devices: list[dict[str, str]] = field(default_factory=list)
-    messages: dict[str, str] = field(default_factory=dict)  # offline message id -> delivered / undelivered
+    devices: tuple[dict[str, str], ...] = ()
     offline_count: int = 0
-    mutes: dict[str, float] = field(
-        default_factory=dict
-    )  # scope -> wall time it ends at, FOREVER, or 0 once lifted
 
     @property
     def online(self) -> bool:
@@ -63,17 +69,7 @@ class User:
 
     def go_offline(self) -> None:
         self.status = "Offline"
-        self.devices.clear()
-
-    def mute(self, scope: str, seconds: int, wall: float) -> None:
-        self.mutes[scope] = wall + seconds if seconds > 0 else seconds
-
-    def mute_left_s(self, scope: str, wall: float) -> int:
-        """Seconds left, FOREVER, or 0: a mute that has run out looks like one that was lifted."""
-        ends = self.mutes.get(scope, 0)
-        if ends == FOREVER:
-            return FOREVER
-        return max(0, round(ends - wall))
+        self.devices = ()
 
     def password_sha256(self) -> str | None:
         return hashlib.sha256(self.password.encode()).hexdigest() if self.password is not None else None
@@ -86,12 +82,14 @@ class AppState:
     config: App
     uuid: str
     users: dict[str, User] = field(default_factory=dict)  # by folded id; only those that exist
-    by_uuid: dict[str, User] = field(default_factory=dict)
     order: list[User] = field(default_factory=list)  # everyone ever registered, oldest first
     first_alive: int = 0  # nobody before this place in `order` exists: mass deletes stay cheap
-    muted: dict[str, None] = field(default_factory=dict)  # ids in the order of their first mute
-    attributes: dict[str, dict[str, str]] = field(default_factory=dict)  # by folded id; needs no account
-    effects: dict[str, Counter[str]] = field(default_factory=dict)  # by folded id, kept when the user goes
+    # What few users have stands beside the users, by folded id, so that a user is cheap to make.
+    mutes: dict[str, Mutes] = field(default_factory=dict)  # in the order of the first mute
+    messages: dict[str, dict[str, str]] = field(default_factory=dict)  # offline message -> delivery state
+    attributes: dict[str, dict[str, str]] = field(default_factory=dict)  # needs no account
+    # What was done to whom: kind -> folded id -> times; kept when the user goes.
+    effects: dict[str, dict[str, int]] = field(default_factory=dict)
     operations: Counter[str] = field(default_factory=Counter)
     refusals: Counter[str] = field(default_factory=Counter)  # answers that were not a success, by code
     register_sizes: Counter[int] = field(default_factory=Counter)
@@ -115,36 +113,39 @@ class AppState:
 
     def effect(self, username: str, kind: str) -> None:
         """Count one effect on one user: exactly when something changed, or was done again."""
-        counter = self.effects.get(username)
-        if counter is None:
-            counter = self.effects[username] = Counter()
-        counter[kind] += 1
+        times = self.effects.setdefault(kind, {})
+        times[username] = times.get(username, 0) + 1
+
+    def effects_on(self, username: str) -> dict[str, int]:
+        return {kind: times[username] for kind, times in self.effects.items() if username in times}
+
+    def mute(self, username: str, scope: str, seconds: int, wall: float) -> None:
+        mutes = self.mutes.setdefault(username, {})
+        mutes[scope] = wall + seconds if seconds > 0 else seconds
 
     def add(self, username: str, *, password: str | None, nickname: str | None, now_ms: int) -> User:
+        """A new user at the end of the order. Counting the effect is up to who caused it."""
         sequence = len(self.order)
-        user = User(
-            username=username,
-            # Time-ordered and unique like Usergrid's, and cheaper than asking the system for randomness.
-            uuid=f"{sequence:08x}-{self.uuid[9:13]}-11ec-9174-8f161649a182",
-            sequence=sequence,
-            created_ms=now_ms,
-            modified_ms=now_ms,
-            password=password,
-            nickname=nickname,
-        )
+        # A uuid that begins with the sequence is ordered by time, like Usergrid's, and needs no index.
+        user = User(username, f"{sequence:08x}{self.uuid[8:]}", sequence, now_ms, now_ms, password, nickname)
         self.order.append(user)
         self.users[username] = user
-        self.by_uuid[user.uuid] = user
-        self.effect(username, "registered")
         return user
+
+    def find_by_uuid(self, uuid: str) -> User | None:
+        place = uuid.removesuffix(self.uuid[8:])
+        if len(place) != 8 or not all(digit in string.hexdigits for digit in place):
+            return None
+        sequence = int(place, 16)
+        user = self.order[sequence] if sequence < len(self.order) else None
+        return user if user is not None and user.exists else None
 
     def delete(self, user: User) -> None:
         user.exists = False
         user.go_offline()
         del self.users[user.username]
-        del self.by_uuid[user.uuid]
-        self.muted.pop(user.username, None)
-        self.attributes.pop(user.username, None)
+        for beside in (self.mutes, self.messages, self.attributes):
+            beside.pop(user.username, None)
         self.effect(user.username, "deleted")
 
     def oldest(self, start: int, limit: int) -> list[User]:
@@ -165,7 +166,10 @@ class AppState:
 
     def seen_users(self) -> Iterator[str]:
         """Everyone who exists or was ever touched, in the order of first sight."""
-        yield from dict.fromkeys([user.username for user in self.order] + list(self.effects))
+        seen = [user.username for user in self.order]
+        for times in self.effects.values():
+            seen += times
+        yield from dict.fromkeys(seen)
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,10 +246,3 @@ class World:
     def latency_s(self) -> float:
         least, most = self.latency
         return least if least == most else self.random.uniform(least, most)
-
-
-def total_effects(counters: Iterable[Counter[str]]) -> Counter[str]:
-    total: Counter[str] = Counter()
-    for counter in counters:
-        total.update(counter)
-    return total

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterator
 from typing import Any
 
-from bulkim.sandbox.state import FOREVER, User
+from bulkim.sandbox.state import FOREVER, Mutes, User, mute_left_s
 from bulkim.sandbox.usergrid.errors import Refusal, illegal
 from bulkim.sandbox.usergrid.exchange import UsergridExchange
 
@@ -25,9 +25,8 @@ def set_mute(x: UsergridExchange) -> dict[str, Any]:
     }
     wanted = {scope: seconds for scope, seconds in wanted.items() if seconds >= FOREVER}
     for scope, seconds in wanted.items():
-        user.mute(scope, seconds, x.world.clock.wall())
+        x.app.mute(user.username, scope, seconds, x.world.clock.wall())
     if wanted:
-        x.app.muted.setdefault(user.username)
         x.app.effect(user.username, "mute_set" if any(wanted.values()) else "mute_lifted")
     return _answer(x, {"result": "ok"})
 
@@ -35,7 +34,8 @@ def set_mute(x: UsergridExchange) -> dict[str, Any]:
 def get_mute(x: UsergridExchange) -> dict[str, Any]:
     user = _user(x, x.args[0])
     wall = x.world.clock.wall()
-    left = {scope: user.mute_left_s(scope, wall) for scope in SCOPES}
+    mutes = x.app.mutes.get(user.username, {})
+    left = {scope: mute_left_s(mutes, scope, wall) for scope in SCOPES}
     userid = f"{x.app.config.org}#{x.app.config.app}_{user.username}"
     return _answer(x, {"userid": userid, **left, "unixtime": int(wall)}, f"/{user.username}")
 
@@ -45,7 +45,7 @@ def list_mutes(x: UsergridExchange) -> dict[str, Any]:
     page = x.whole_number("pageNum", 1, SECONDS_MAX)
     size = x.whole_number("pageSize", PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX)
     start = (page - 1) * size
-    muted = (x.app.users[username] for username in x.app.muted)
+    muted = iter(x.app.mutes.items())
     if x.quirk("mutes-page-by-user"):
         rows = list(_rows(x, itertools.islice(muted, start, start + size)))
     else:
@@ -54,11 +54,11 @@ def list_mutes(x: UsergridExchange) -> dict[str, Any]:
     return _answer(x, {"data": rows, "unixtime": int(x.world.clock.wall() * unit)})
 
 
-def _rows(x: UsergridExchange, users: Iterator[User]) -> Iterator[dict[str, Any]]:
+def _rows(x: UsergridExchange, muted: Iterator[tuple[str, Mutes]]) -> Iterator[dict[str, Any]]:
     wall = x.world.clock.wall()
-    for user in users:
-        for scope in user.mutes:
-            yield {"username": user.username, scope: user.mute_left_s(scope, wall)}
+    for username, mutes in muted:
+        for scope in mutes:
+            yield {"username": username, scope: mute_left_s(mutes, scope, wall)}
 
 
 def _user(x: UsergridExchange, username: str) -> User:

@@ -73,9 +73,9 @@ def disconnect_device(x: UsergridExchange) -> dict[str, Any]:
     user = x.app.find(x.args[0])
     gone = False
     if user is not None:
-        kept = [device for device in user.devices if device["res"] != x.args[1]]
+        kept = tuple(device for device in user.devices if device["res"] != x.args[1])
         gone = len(kept) < len(user.devices)
-        user.devices[:] = kept
+        user.devices = kept
         if not kept:
             user.go_offline()
         x.app.effect(user.username, "device_disconnected")
@@ -100,7 +100,8 @@ def offline_count(x: UsergridExchange) -> dict[str, Any]:
 def offline_message_status(x: UsergridExchange) -> dict[str, Any]:
     """A message that is not waiting has been delivered."""
     message = x.args[1]
-    return _about_user(x, {message: x.user().messages.get(message, "delivered")})
+    waiting = x.app.messages.get(x.user().username, {})
+    return _about_user(x, {message: waiting.get(message, "delivered")})
 
 
 def _word(user: User | None) -> str:

@@ -61,7 +61,7 @@ def delete_oldest(x: UsergridExchange) -> dict[str, Any]:
 
 def delete_user(x: UsergridExchange) -> dict[str, Any]:
     """By name or by uuid; only the uuid reaches a user whose data is dirty."""
-    user = x.app.find(x.args[0]) or x.app.by_uuid.get(x.args[0])
+    user = x.app.find(x.args[0]) or x.app.find_by_uuid(x.args[0])
     if user is None:
         if x.quirk("delete-missing-400"):
             description = f"User with id null does not exist in app {x.app.config.app}"

@@ -6,9 +6,11 @@ from collections.abc import Mapping
 
 from bulkim.catalogue import Provider
 from bulkim.errors import UsageError
+from bulkim.vendors.agora import AGORA
 from bulkim.vendors.easemob import EASEMOB
+from bulkim.vendors.tencent import TENCENT
 
-PROVIDERS: Mapping[str, Provider] = {each.name: each for each in (EASEMOB,)}
+PROVIDERS: Mapping[str, Provider] = {each.name: each for each in (EASEMOB, AGORA, TENCENT)}
 
 
 def provider(name: str) -> Provider:

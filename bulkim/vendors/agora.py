@@ -1,0 +1,67 @@
+"""Agora Chat: Easemob's endpoints under Agora's account, with a limit of its own for each method.
+
+The pages do not say that limits are shared, so each method is a pool. If an app turns out to share them, the job's
+`rate` can say so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from bulkim.catalogue import Operation, Pool
+from bulkim.vendors.easemob import EASEMOB
+
+PAGES = "https://docs.agora.io/en/agora-chat/restful-api/"
+USERS_PAGE = f"{PAGES}user-system-registration"
+MUTES_PAGE = f"{PAGES}global-mute"
+ATTRIBUTES_PAGE = f"{PAGES}user-attributes-management/manage-user-attributes"
+
+# operation -> (its pool, calls a second, page)
+_METHODS = {
+    "register": ("register", 100, USERS_PAGE),
+    "delete": ("delete", 100, USERS_PAGE),
+    "delete-oldest": ("mass-delete", 30, USERS_PAGE),
+    "get-user": ("get-user", 100, USERS_PAGE),
+    "list-users": ("list-users", 100, USERS_PAGE),
+    "set-password": ("password", 100, USERS_PAGE),
+    "online-status": ("status-batch", 50, USERS_PAGE),
+    "devices": ("devices", 100, USERS_PAGE),
+    "mute": ("mutes-set", 100, MUTES_PAGE),
+    "unmute": ("mutes-set", 100, MUTES_PAGE),
+    "get-mute": ("mutes-get", 100, MUTES_PAGE),
+    "list-mutes": ("mutes-list", 100, MUTES_PAGE),
+    "offline-count": ("offline-count", 100, USERS_PAGE),
+    "offline-message-status": ("offline-status", 100, USERS_PAGE),
+    "ban": ("ban", 100, USERS_PAGE),
+    "unban": ("unban", 100, USERS_PAGE),
+    "disconnect": ("disconnect", 100, USERS_PAGE),
+    "set-attributes": ("attributes-set", 100, ATTRIBUTES_PAGE),
+    "get-attributes": ("attributes-get", 100, ATTRIBUTES_PAGE),
+    "remove-attributes": ("attributes-remove", 100, ATTRIBUTES_PAGE),
+}
+_STATUS_OF_ONE = Pool("status", 100, "GET /users/{username}/status")
+
+
+def _agoras(operation: Operation) -> Operation:
+    """Easemob's declaration with Agora's pool and page."""
+    pool, _, page = _METHODS[operation.name]
+    single = operation.single and replace(operation.single, pools=(_STATUS_OF_ONE.name,), source=page)
+    return replace(operation, pools=(pool,), single=single, source=page)
+
+
+OPERATIONS = tuple(_agoras(each) for each in EASEMOB.operations)
+_LIMITS = {
+    _METHODS[each.name][0]: Pool(*_METHODS[each.name][:2], f"{each.method} {each.path}")
+    for each in OPERATIONS
+}
+POOLS = (*_LIMITS.values(), _STATUS_OF_ONE)
+
+AGORA = replace(
+    EASEMOB,
+    name="agora",
+    label="Agora Chat",
+    operations=OPERATIONS,
+    pools=POOLS,
+    auth=("token", "app_certificate"),
+    hosts=("https://a41.chat.agora.io", "https://a61.chat.agora.io", "https://a71.chat.agora.io"),
+)

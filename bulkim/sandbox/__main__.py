@@ -7,8 +7,8 @@ import json
 import sys
 from pathlib import Path
 
-from bulkim.sandbox import PortTakenError, SandboxConfig, serve
-from bulkim.sandbox.faults import FaultRuleError, parse_rules
+from bulkim.sandbox import SandboxConfig, serve
+from bulkim.sandbox.fault_rules import parse_rules
 
 
 def main() -> int:
@@ -24,7 +24,7 @@ def main() -> int:
         rules = json.loads(options.faults.read_text(encoding="utf-8")) if options.faults else []
         parse_rules(rules)
         serve(SandboxConfig(any_app=options.any_app, faults=rules), options.host, options.port)
-    except (PortTakenError, FaultRuleError, ValueError, OSError) as error:
+    except (ValueError, OSError) as error:
         sys.stderr.write(f"error: {error}\n")
         return 2
     return 0

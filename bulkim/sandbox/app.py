@@ -15,7 +15,8 @@ from bulkim.sandbox import control
 from bulkim.sandbox.config import SandboxConfig
 from bulkim.sandbox.connections import Connections
 from bulkim.sandbox.exchange import Exchange
-from bulkim.sandbox.faults import CallFacts, Fault, Verdict
+from bulkim.sandbox.fault_rules import Fault
+from bulkim.sandbox.faults import CallFacts, Verdict
 from bulkim.sandbox.http import Request, Response, split_path
 from bulkim.sandbox.quota import admit
 from bulkim.sandbox.state import Clock, LogEntry, World
@@ -59,18 +60,23 @@ class SandboxApp:
         if scope["type"] != "http":
             return  # the sandbox has no lifespan and no websockets
         request = await self._read(scope, receive)
+        if request is None:
+            return
         if request.segments[:1] == (control.PREFIX,):
             await _send(send, control.answer(self.world, request, self.connections.counts()))
             return
         ending = await self._handle(request)
         await self._finish(ending, scope, receive, send)
 
-    async def _read(self, scope: Scope, receive: Receive) -> Request:
+    async def _read(self, scope: Scope, receive: Receive) -> Request | None:
+        """The whole request, or None if its sender left halfway: half a request has no effect."""
         arrived = self.world.clock.monotonic()
         body = b""
         more = True
         while more:
             message = await receive()
+            if message["type"] == "http.disconnect":
+                return None
             body += message.get("body", b"")
             more = message.get("more_body", False)
         return Request(

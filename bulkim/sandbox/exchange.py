@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from bulkim.sandbox.faults import Fault, Verdict
+from bulkim.sandbox.fault_rules import Fault
+from bulkim.sandbox.faults import Verdict
 from bulkim.sandbox.http import Response
 from bulkim.sandbox.state import AppState
 

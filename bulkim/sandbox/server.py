@@ -27,8 +27,9 @@ class PortTakenError(OSError):
 
 def serve(config: SandboxConfig | None = None, host: str = "127.0.0.1", port: int = 0) -> None:
     """Serve until interrupted. Prints one line with the address once it listens."""
+    app = _make_app(config)
     listener = _listen(host, port)
-    server = _make_server(_make_app(config))
+    server = _make_server(app)
     sys.stdout.write(f"sandbox listening on {_url(listener)}\n")
     sys.stdout.flush()
     with contextlib.suppress(KeyboardInterrupt):  # uvicorn re-raises the signal it has already obeyed
@@ -60,10 +61,11 @@ class Embedded:
     def start(self) -> Self:
         if self._thread is not None:
             raise RuntimeError("the sandbox is running already")
+        app = _make_app(self._config)
         listener = _listen(self._host, self._port)
         self.base_url = _url(listener)
         started = threading.Event()
-        self._server = _make_server(_make_app(self._config), started)
+        self._server = _make_server(app, started)
         self._thread = threading.Thread(
             target=self._run, args=(self._server, listener, started), name="bulkim-sandbox", daemon=True
         )

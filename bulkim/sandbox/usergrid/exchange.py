@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from bulkim.sandbox.faults import NO_FAULT, Fault, Verdict
+from bulkim.sandbox.fault_rules import Fault
+from bulkim.sandbox.faults import NO_FAULT, Verdict
 from bulkim.sandbox.http import Request, Response, json_response
 from bulkim.sandbox.state import AppState, User, World
 from bulkim.sandbox.usergrid.auth import authenticate

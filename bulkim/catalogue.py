@@ -120,7 +120,7 @@ class PerItem:
     key: str
     code: str
     reason: str
-    state: str | None = None  # this field's value is looked up in the error table even where the code says success
+    state: str | None = None  # beside a code of success, the value of this field is looked up as a code
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,8 +175,9 @@ class Probe:
     operation: str
     created: str | None = None  # this data field (ms) must not lie before our first doubtful sending
     exists: bool | None = None  # the user must (not) be there
-    equals: Mapping[str, Any] = field(default_factory=dict)  # data field ("": the data itself; "a|b": either) -> value
-    remaining: tuple[str, ...] = ()  # fields of the item; data counts down from what was sent, under its wire name
+    # data field -> value; "": the data itself, "a|b": whichever is there
+    equals: Mapping[str, Any] = field(default_factory=dict)
+    remaining: tuple[str, ...] = ()  # fields of the item that data, under their wire names, counts down from
     already: str | None = None  # code of an item that was so before us
     not_done: Literal["send", "unknown"] = "send"  # what follows when it was not
 

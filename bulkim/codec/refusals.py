@@ -101,8 +101,7 @@ def lookup(
 ) -> tuple[ErrorRule | None, str | None]:
     """The first rule that fits, and the user whom its pattern names.
 
-    A row inside an answer has no HTTP status, and maybe no code: None fits anything then, but without a code only rules
-    with a pattern count.
+    A row inside an answer has no HTTP status: then a rule must fit by its code, or by its pattern if there is no code.
     """
     for rule in provider.errors:
         if not _concerns(rule, operation, status, code):
@@ -115,11 +114,11 @@ def lookup(
 
 
 def _concerns(rule: ErrorRule, operation: Operation, status: int | None, code: str | None) -> bool:
-    return (
-        (not rule.operations or operation.name in rule.operations)
-        and (status is None or rule.status in (None, status))
-        and (rule.pattern is not None if code is None else rule.code in (None, code))
-    )
+    if rule.operations and operation.name not in rule.operations:
+        return False
+    if status is not None:
+        return rule.status in (None, status) and rule.code in (None, code)
+    return rule.pattern is not None if code is None else rule.code == code
 
 
 def retry_after_s(reply: Reply) -> float | None:

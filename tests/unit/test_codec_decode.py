@@ -325,6 +325,15 @@ def test_a_timeout_of_the_call_is_in_doubt_and_one_of_an_item_is_not():
     )
 
 
+def test_a_code_that_nobody_documented():
+    """Of an item it is a refusal, in the vendor's words; of a call it may have been done."""
+    row = {"UserID": "a", "ResultCode": 12345, "ResultInfo": "?"}
+    body = {"ActionStatus": "OK", "ErrorCode": 0, "ResultItem": [row]}
+    assert outcomes(TENCENT, "delete", items("a"), reply(body)) == (Outcome(Kind.REJECTED, "12345", "?"),)
+    body = {"ActionStatus": "FAIL", "ErrorCode": 12345, "ErrorInfo": "?"}
+    assert outcomes(TENCENT, "delete", items("a"), reply(body)) == (Outcome(Kind.UNKNOWN, "12345", "?"),)
+
+
 def test_throttling_at_tencent_is_a_200():
     body = {"ActionStatus": "FAIL", "ErrorCode": 60007, "ErrorInfo": "freq"}
     assert kinds(TENCENT, "delete", items("a", "b"), reply(body)) == [Kind.THROTTLED] * 2

@@ -50,8 +50,8 @@ def decode(provider: Provider, operation: Operation, items: Sequence[Item], repl
         case never:
             assert_never(never)
     assert len(answer.outcomes) == len(items), "one outcome per item"
-    secrets = {str(value) for each in items for name in operation.secrets if (value := each.fields.get(name))}
-    return replace(answer, outcomes=tuple(_settled(operation, each, secrets) for each in answer.outcomes))
+    secrets = _secrets(operation, items)
+    return replace(answer, outcomes=tuple(_finished(operation, each, secrets) for each in answer.outcomes))
 
 
 def pages(provider: Provider, operation: Operation, request: PageRequest, reply: Reply | Fault) -> Page:
@@ -60,7 +60,7 @@ def pages(provider: Provider, operation: Operation, request: PageRequest, reply:
     if paging is None:
         raise TypeError(f"{provider.name} {operation.name} is no listing")
     if isinstance(reply, Fault):
-        return Page(_settled(operation, _fault(reply), ()))
+        return Page(_finished(operation, _fault(reply), None))
     body = parsed(reply)
     clock = server_time(provider, reply, body)
     refused = refusal(provider, operation, reply, body)
@@ -74,7 +74,7 @@ def pages(provider: Provider, operation: Operation, request: PageRequest, reply:
         outcome = bad_response("the answer's cursor is the one that was sent: the listing would never end")
     else:
         return Page(_success(provider), _listed(provider, paging, rows), next_at, reply.status, clock)
-    return Page(_settled(operation, outcome, ()), http_status=reply.status, server_time=clock)
+    return Page(_finished(operation, outcome, None), http_status=reply.status, server_time=clock)
 
 
 # ------------------------------------------------------------------------------------- whole calls
@@ -84,19 +84,27 @@ def _fault(fault: Fault) -> Outcome:
     return Outcome(Kind.UNKNOWN if fault.sent else Kind.TRANSIENT, fault.code, fault.reason)
 
 
-def _settled(operation: Operation, outcome: Outcome, secrets: Iterable[str]) -> Outcome:
+def _finished(operation: Operation, outcome: Outcome, secrets: re.Pattern[str] | None) -> Outcome:
     """The last touch, for all outcomes alike: no secret leaves, and a read leaves no doubt behind."""
     harmless = operation.effect is Effect.READ and outcome.kind is Kind.UNKNOWN
+    if not harmless and outcome.reason is None:
+        return outcome
     kind = Kind.TRANSIENT if harmless else outcome.kind
     reason = outcome.reason and _redacted(outcome.reason, secrets)[:REASON_CHARS_MAX]
     return replace(outcome, kind=kind, reason=reason)
 
 
-def _redacted(reason: str, secrets: Iterable[str]) -> str:
+def _secrets(operation: Operation, items: Sequence[Item]) -> re.Pattern[str] | None:
+    """Finds any secret of these items."""
+    values = {str(value) for each in items for name in operation.secrets if (value := each.fields.get(name))}
+    longest_first = sorted(values, key=len, reverse=True)
+    return re.compile("|".join(map(re.escape, longest_first))) if values else None
+
+
+def _redacted(reason: str, secrets: re.Pattern[str] | None) -> str:
     """A vendor's sentence without the passwords it may echo."""
     reason = _ECHOED_PASSWORDS.sub(rf"\1 {_MASK}", reason)
-    longest_first = sorted(secrets, key=len, reverse=True)
-    return re.sub("|".join(map(re.escape, longest_first)), _MASK, reason) if longest_first else reason
+    return secrets.sub(_MASK, reason) if secrets else reason
 
 
 def _spread(provider: Provider, items: Sequence[Item], refused: Refusal) -> list[Outcome]:
@@ -208,21 +216,12 @@ def _split_lists(provider: Provider, operation: Operation, result: SplitLists, b
     if not all(isinstance(rows, list | None) for rows in (succeeded, failed)):
         return None
     reads = operation.effect is Effect.READ
-    return [
-        *((name, _success(provider, row if reads else None)) for name, row in _rows(succeeded, result.key)),
-        *(
-            (
-                name,
-                _failed_row(
-                    provider,
-                    operation,
-                    text(row.get(result.code)) if result.code else None,
-                    text(row.get(result.reason)) if result.reason else None,
-                ),
-            )
-            for name, row in _rows(failed, result.key)
-        ),
-    ]
+    named = [(name, _success(provider, row if reads else None)) for name, row in _rows(succeeded, result.key)]
+    for name, row in _rows(failed, result.key):
+        code = text(row.get(result.code)) if result.code else None
+        reason = text(row.get(result.reason)) if result.reason else None
+        named.append((name, _failed_row(provider, operation, code, reason)))
+    return named
 
 
 def _per_item(provider: Provider, operation: Operation, result: PerItem, body: Any) -> Named | None:
@@ -277,7 +276,7 @@ def _map_by_key(provider: Provider, result: MapByKey, body: Any) -> Named | None
         pairs = [
             (name, row.get(result.value) if result.value else row) for name, row in _rows(found, result.key)
         ]
-    return [(name, _success(provider, value)) for name, value in pairs]
+    return [(name, _success(provider, value)) for name, value in pairs if value is not None]
 
 
 def _rows(rows: list[Any] | None, key: str) -> Iterable[tuple[str, dict[str, Any]]]:

@@ -39,14 +39,21 @@ _METHODS = {
     "get-attributes": ("attributes-get", 100, ATTRIBUTES_PAGE),
     "remove-attributes": ("attributes-remove", 100, ATTRIBUTES_PAGE),
 }
+STATUS_CODES_PAGE = "https://docs.agora.io/en/agora-chat/reference/http-status-codes"
 _STATUS_OF_ONE = Pool("status", 100, "GET /users/{username}/status")
 
 
 def _agoras(operation: Operation) -> Operation:
-    """Easemob's declaration with Agora's pool and page."""
+    """Easemob's declaration with Agora's pool and page. Agora counts a password's bytes, Easemob its characters."""
     pool, _, page = _METHODS[operation.name]
     single = operation.single and replace(operation.single, pools=(_STATUS_OF_ONE.name,), source=page)
-    return replace(operation, pools=(pool,), single=single, source=page)
+    fields = tuple(
+        replace(each, bytes_max=64, chars_max=None, help="at most 64 bytes; never stored by bulkim")
+        if each.secret
+        else each
+        for each in operation.fields
+    )
+    return replace(operation, fields=fields, pools=(pool,), single=single, source=page)
 
 
 OPERATIONS = tuple(_agoras(each) for each in EASEMOB.operations)
@@ -61,6 +68,7 @@ AGORA = replace(
     name="agora",
     label="Agora Chat",
     operations=OPERATIONS,
+    errors=tuple(replace(each, page=STATUS_CODES_PAGE) for each in EASEMOB.errors),
     pools=POOLS,
     auth=("token", "app_certificate"),
     hosts=("https://a41.chat.agora.io", "https://a61.chat.agora.io", "https://a71.chat.agora.io"),

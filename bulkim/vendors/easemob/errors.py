@@ -17,6 +17,8 @@ ATTRIBUTES_PAGE = "https://doc.easemob.com/document/server-side/userprofile.html
 LIMITS_PAGE = "https://doc.easemob.com/document/server-side/limitationapi.html"
 TOKEN_PAGE = "https://doc.easemob.com/product/easemob_app_token.html"  # noqa: S105 - a page
 
+REGISTER_FIRST = "Check the username, or register the user first."
+
 _EXISTING = (
     ErrorRule(
         kind=Kind.REJECTED,
@@ -106,52 +108,41 @@ _ILLEGAL = (
     ),
 )
 
-_ABSENT = (
+_ABSENT = tuple(
     ErrorRule(
-        kind=Kind.ABSENT,
-        status=400,
-        code="management",
-        item=True,
-        meaning="There is no such user; one of two forms in which delete says so.",
-        remedy="Nothing, if you are deleting. Otherwise check the username.",
-        page=DELETE_PAGE,
-    ),
-    ErrorRule(
-        kind=Kind.ABSENT,
-        status=400,
-        code="required_property_not_found",
-        item=True,
-        meaning="There is no such user; the form in which mutes say so.",
-        remedy="Check the username, or register the user first.",
-        page=MUTE_PAGE,
-    ),
-    ErrorRule(
-        kind=Kind.ABSENT,
-        status=404,
-        code="service_resource_not_found",
-        item=True,
-        meaning="There is no such user.",
-        remedy="Nothing, if you are deleting. If a listing shows the user all the same, delete by uuid.",
-        page=DELETE_PAGE,
-    ),
-    ErrorRule(
-        kind=Kind.ABSENT,
-        status=404,
-        code="entity_not_found",
-        item=True,
-        meaning="There is no such user; the form in which changing a password says so.",
-        remedy="Check the username, or register the user first.",
-        page=ERRORS_PAGE,
-    ),
-    ErrorRule(
-        kind=Kind.ABSENT,
-        status=404,
-        code="resource_not_found",
-        item=True,
-        meaning="There is no such user.",
-        remedy="Check the username, or register the user first.",
-        page=ERRORS_PAGE,
-    ),
+        kind=Kind.ABSENT, status=status, code=code, item=True, meaning=meaning, remedy=remedy, page=page
+    )
+    for status, code, meaning, remedy, page in (
+        (
+            400,
+            "management",
+            "There is no such user; one of two forms in which delete says so.",
+            "Nothing, if you are deleting. Otherwise check the username.",
+            DELETE_PAGE,
+        ),
+        (
+            404,
+            "service_resource_not_found",
+            "There is no such user.",
+            "Nothing, if you are deleting. If a listing shows the user all the same, delete by uuid.",
+            DELETE_PAGE,
+        ),
+        (
+            400,
+            "required_property_not_found",
+            "There is no such user; the form in which mutes say so.",
+            REGISTER_FIRST,
+            MUTE_PAGE,
+        ),
+        (
+            404,
+            "entity_not_found",
+            "There is no such user; the form in which changing a password says so.",
+            REGISTER_FIRST,
+            ERRORS_PAGE,
+        ),
+        (404, "resource_not_found", "There is no such user.", REGISTER_FIRST, ERRORS_PAGE),
+    )
 )
 
 _CREDENTIALS = (

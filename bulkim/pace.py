@@ -6,34 +6,92 @@ So a limit of L calls in any second needs B + r <= L + 1. ``AsyncLimiter(100, 1)
 second. Spacing (B = 1, r = L) is exact but loses what every timer oversleeps, about 6 % at 100/s. In between:
 
     B = 1 + 0.004 L     a bucket that forgives 4 ms of oversleeping
-    r = 0.983 L         so that any window of (L - 0.004 L) / 0.983 L = 1.013 s holds at most L calls
+    r = 0.985 L         so that any window of (L - 0.004 L) / 0.985 L = 1.011 s holds at most L calls
 
-The 13 ms are for what happens between our sending and the vendor's counting. Our own stalls (a slow disk between
-taking a token and sending) are kept out by a log of the last L sendings: the call L places later is not sent before
-1.013 s have passed since the one before it really was. The bucket starts full, so that a process that starts where another has just
-died does not get a burst on top.
+The 11 ms are for what happens between our sending and the vendor's counting. What happens there beyond that (a stall
+of ours, of the network or of the vendor, after which many calls arrive at once) is kept out by a window of what may
+still count at the vendor: a call leaves it 1.011 s after it was sent, later by as much as its answer took longer
+than is usual. The bucket starts full, so that a process that starts where another has just died does not get a burst
+on top.
 
-After a 429 the pool rests, then goes on at half the rate and gains a twentieth of the limit each second, never above it. While
-it recovers, a call counts until one second after its *answer*: the vendor counted it somewhere in between, so whatever
-the jitter, no second at the vendor can hold more.
+After a 429 the pool rests, then goes on at half the rate and gains a twentieth of the limit each second, never above
+it. While it recovers, a call counts until one second after its *answer*: the vendor counted it somewhere in between,
+so whatever the jitter, no second at the vendor can hold more. That costs a latency's share of the rate, so it is not
+the rule.
 """
 
 from __future__ import annotations
 
 import asyncio
+import heapq
 import math
 from collections import deque
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import anyio
 from aiolimiter import AsyncLimiter
 
-LEAK = 0.983  # of the limit
+LEAK = 0.985  # of the limit
 SLACK_S = 0.004  # of the limit's calls: what the bucket forgives
-WINDOW_S = (1 - SLACK_S) / LEAK  # 1.013 s: any such window holds at most the limit
+WINDOW_S = (1 - SLACK_S) / LEAK  # 1.011 s: any such window holds at most the limit
+LATE_S_MAX = 0.1  # an answer that is later than usual holds its place at most this much longer
 REST_S = 1.0  # after a refusal that does not say how long
 FLOOR = 0.1  # of the limit: refusals never slow a pool below this
 GAIN_PER_S = 0.05  # of the limit: how fast a pool recovers
+
+
+@dataclass(slots=True, eq=False)
+class Mark:
+    """One sending, in the loop's time."""
+
+    sent_at: float
+    answered: bool = False
+
+
+class Window:
+    """The calls that may still count at the vendor."""
+
+    def __init__(self, limit_per_s: float) -> None:
+        self._limit = int(limit_per_s)
+        self._open: deque[Mark] = deque()  # not answered, in order of sending
+        self._leaving: list[float] = []  # heap: when each answered call leaves
+        self._latencies: deque[float] = deque(maxlen=100)
+        self._usual_s = 0.0  # nineteen of twenty answers take no longer; 0 until there are enough to tell
+        self._fresh, self._judged_at = 0, math.inf
+
+    def sent(self, now: float) -> Mark:
+        """Note a sending."""
+        self._judged_at = min(self._judged_at, now)
+        mark = Mark(now)
+        self._open.append(mark)
+        return mark
+
+    def answered(self, mark: Mark, now: float, *, strict: bool) -> None:
+        """Note its answer."""
+        mark.answered = True
+        latency_s = now - mark.sent_at
+        late_s = latency_s if strict else min(LATE_S_MAX, max(0.0, latency_s - self._usual_s))
+        heapq.heappush(self._leaving, mark.sent_at + WINDOW_S + late_s)
+        self._latencies.append(latency_s)
+        self._fresh += 1
+        if self._fresh >= 20 or now - self._judged_at >= 0.5:
+            self._fresh, self._judged_at = 0, now
+            self._usual_s = sorted(self._latencies)[len(self._latencies) * 19 // 20]
+
+    def wait_s(self, now: float) -> float:
+        """How long until one more call is admitted; 0 or less: now."""
+        while self._leaving and self._leaving[0] <= now:
+            heapq.heappop(self._leaving)
+        while self._open and (self._open[0].answered or self._open[0].sent_at + WINDOW_S + LATE_S_MAX <= now):
+            self._open.popleft()
+        waiting = sum(not mark.answered for mark in self._open)
+        if self._limit < 1 or len(self._leaving) + waiting < self._limit:
+            return 0.0
+        leaves = [self._leaving[0]] if self._leaving else []
+        if self._open:
+            leaves.append(self._open[0].sent_at + WINDOW_S + LATE_S_MAX)
+        return max(0.001, min(leaves) - now)
 
 
 class Pool:
@@ -43,9 +101,9 @@ class Pool:
         self.name = name
         self.limit_per_s = limit_per_s
         self.rest_until = 0.0
+        self.window = Window(limit_per_s)
         self._share = 1.0  # of the limit, lowered by refusals
         self._share_since = 0.0
-        self._log: deque[list[float]] = deque(maxlen=max(1, math.floor(limit_per_s)))
         self._bucket = self._new_bucket(limit_per_s)
 
     @staticmethod
@@ -77,19 +135,6 @@ class Pool:
     async def _rest(self) -> None:
         while (wait_s := self.rest_until - _now()) > 0:
             await anyio.sleep(wait_s)
-
-    def wait_s(self) -> float:
-        """How long until the log of sendings admits one more call."""
-        if self.limit_per_s < 1 or len(self._log) < (self._log.maxlen or 0):
-            return 0.0
-        oldest = self._log[0][-1] if self.slowed else self._log[0][0]
-        return oldest + WINDOW_S - _now()
-
-    def sent(self) -> list[float]:
-        """Note a sending; the returned mark is for `answered`."""
-        mark = [_now()]
-        self._log.append(mark)
-        return mark
 
     def refused(self, wait_s: float | None) -> None:
         """The vendor said that the limit was passed: rest, then go on slower. Calls refused together count once."""
@@ -128,18 +173,18 @@ class Pacer:
         pools = [self.pools[name] for name in names]
         for pool in pools:
             await pool.acquire()
-        while (wait_s := max((pool.wait_s() for pool in pools), default=0.0)) > 0:
+        while (wait_s := max((pool.window.wait_s(_now()) for pool in pools), default=0.0)) > 0:
             await anyio.sleep(wait_s)
 
-    def sent(self, names: Sequence[str]) -> tuple[list[float], ...]:
-        """Note a sending in the pools."""
-        return tuple(self.pools[name].sent() for name in names)
+    def sent(self, names: Sequence[str]) -> tuple[tuple[Pool, Mark], ...]:
+        """Note a sending in the pools; the marks are for `answered`."""
+        return tuple((self.pools[name], self.pools[name].window.sent(_now())) for name in names)
 
     @staticmethod
-    def answered(marks: tuple[list[float], ...]) -> None:
+    def answered(marks: tuple[tuple[Pool, Mark], ...]) -> None:
         """Note that the call was answered."""
-        for mark in marks:
-            mark.append(_now())
+        for pool, mark in marks:
+            pool.window.answered(mark, _now(), strict=pool.slowed)
 
     def refused(self, names: Sequence[str], wait_s: float | None) -> None:
         """The vendor refused a call for its quota: slow the operation's own pool, for every worker."""

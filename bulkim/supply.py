@@ -10,7 +10,6 @@ from bulkim.errors import InputError, Problem
 from bulkim.journal import Pending
 from bulkim.model import Item
 
-
 Secrets = Callable[[], Iterator[tuple[int, str | None, Mapping[str, Any]]]]
 """Reads the input from its start: (position, key, secret fields) of each row."""
 

@@ -1,0 +1,178 @@
+"""The limit holds in every sliding second and is used, whatever timers and latencies do. On a virtual clock."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from itertools import pairwise
+
+import anyio
+import pytest
+from aiolimiter import AsyncLimiter
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.virtual import run
+
+from bulkim.pace import WINDOW_S, Pacer, Window
+
+
+def worst_second(arrivals: list[float]) -> int:
+    """The most arrivals in any half-open second."""
+    ordered, first, worst = sorted(arrivals), 0, 0
+    for last, moment in enumerate(ordered):
+        while ordered[first] <= moment - 1.0:
+            first += 1
+        worst = max(worst, last - first + 1)
+    return worst
+
+
+def arrivals_of(
+    pools: dict[str, float],
+    names: list[str],
+    *,
+    seconds: float,
+    latency=lambda: 0.0,
+    oversleep=lambda: 0.0,
+    transit=lambda: 0.0,
+) -> list[float]:
+    """When the vendor sees the calls of a sender that always has one more."""
+    arrivals: list[float] = []
+
+    async def main() -> None:
+        pacer = Pacer(pools)
+        await pacer.start()
+        loop = asyncio.get_running_loop()
+        until = loop.time() + seconds
+
+        async def call(marks) -> None:
+            await anyio.sleep(transit())
+            arrivals.append(loop.time())
+            await anyio.sleep(latency())
+            pacer.answered(marks)
+
+        async with anyio.create_task_group() as tasks:
+            while loop.time() < until:
+                await pacer.acquire(names)
+                tasks.start_soon(call, pacer.sent(names))
+
+    run(main, oversleep=oversleep)
+    return arrivals
+
+
+@pytest.mark.parametrize("limit", [1, 2, 5, 10, 30, 50, 100, 200, 1000])
+@pytest.mark.parametrize("latency_s", [0.0, 0.05, 0.2])
+def test_limit_holds_and_is_used(limit, latency_s):
+    rng = random.Random(limit)
+    seconds = max(20.0, 40 / limit)
+    arrivals = arrivals_of(
+        {"p": limit},
+        ["p"],
+        seconds=seconds,
+        latency=lambda: rng.uniform(0, latency_s),
+        oversleep=lambda: rng.uniform(0, 0.0012),
+    )
+    assert worst_second(arrivals) <= limit
+    used = (len(arrivals) - 1) / (arrivals[-1] - arrivals[0]) / limit
+    assert used >= (0.98 if limit >= 50 else 0.95)
+
+
+def test_the_readme_form_of_aiolimiter_does_not_hold_it():
+    """Why this module exists; if this ever fails, aiolimiter has changed and the arithmetic wants another look."""
+    arrivals: list[float] = []
+
+    async def main() -> None:
+        limiter = AsyncLimiter(100, 1)
+        for _ in range(300):
+            await limiter.acquire()
+            arrivals.append(asyncio.get_running_loop().time())
+
+    run(main)
+    assert worst_second(arrivals) == 199
+
+
+def test_a_stall_after_which_calls_arrive_at_once_does_not_pass_the_limit():
+    """The vendor (or the network) stands still for 80 ms now and then."""
+    state = {"n": 0}
+
+    def transit() -> float:
+        state["n"] += 1
+        phase = state["n"] % 300
+        return max(0.0, 0.08 - 0.01 * phase)  # eight calls in a row arrive at the same moment
+
+    arrivals = arrivals_of({"p": 100}, ["p"], seconds=30, transit=transit, latency=lambda: 0.001)
+    assert worst_second(arrivals) <= 100
+    assert len(arrivals) / 30 >= 95
+
+
+@given(
+    limit=st.integers(1, 300),
+    seed=st.integers(0, 2**16),
+    oversleep_s=st.floats(0, 0.02),
+    jitter_s=st.floats(0, 0.012),
+)
+@settings(max_examples=40, deadline=None)
+def test_no_second_over_the_limit_for_any_timer_and_jitter(limit, seed, oversleep_s, jitter_s):
+    rng = random.Random(seed)
+    arrivals = arrivals_of(
+        {"p": limit},
+        ["p"],
+        seconds=6,
+        oversleep=lambda: rng.uniform(0, oversleep_s),
+        transit=lambda: rng.uniform(0, jitter_s),
+        latency=lambda: rng.uniform(0, 0.2),
+    )
+    assert worst_second(arrivals) <= limit
+
+
+def test_nested_pools_hold_both_limits():
+    arrivals = arrivals_of({"mass-delete": 30, "users": 100}, ["mass-delete", "users"], seconds=10)
+    assert worst_second(arrivals) <= 30
+    assert len(arrivals) >= 0.95 * 300
+
+
+def test_a_refusal_rests_the_pool_and_halves_it_once_then_it_recovers():
+    async def main() -> None:
+        pacer = Pacer({"p": 100})
+        pool = pacer.pools["p"]
+        loop = asyncio.get_running_loop()
+        before = pool.rate_per_s
+        for _ in range(8):  # all that was in flight is refused at once
+            pacer.refused(["p"], None)
+        refused_at = loop.time()
+        assert pool.slowed
+        assert pool.rate_per_s == before / 2
+        await pacer.acquire(["p"])
+        assert loop.time() >= refused_at + 1.0
+        while pool.slowed:
+            await pacer.acquire(["p"])
+            pacer.answered(pacer.sent(["p"]))
+        assert pool.rate_per_s == before
+        assert 8 < loop.time() - refused_at < 15
+
+    run(main)
+
+
+def test_retry_after_is_honoured():
+    async def main() -> float:
+        pacer = Pacer({"p": 100})
+        pacer.refused(["p"], 7.5)
+        before = asyncio.get_running_loop().time()
+        await pacer.acquire(["p"])
+        return asyncio.get_running_loop().time() - before
+
+    assert run(main) >= 7.5
+
+
+def test_a_limit_below_one_a_second_spaces_calls():
+    arrivals = arrivals_of({"p": 0.5}, ["p"], seconds=20)
+    gaps = [later - earlier for earlier, later in pairwise(arrivals)]
+    assert min(gaps) >= 2.0
+
+
+def test_the_window_counts_open_calls():
+    window = Window(3)
+    marks = [window.sent(10.0 + i / 10) for i in range(3)]
+    assert window.wait_s(10.3) > 0
+    window.answered(marks[0], 10.001, strict=False)
+    assert 10.3 + window.wait_s(10.3) == pytest.approx(10.0 + WINDOW_S + 0.001)
+    assert window.wait_s(11.5) <= 0

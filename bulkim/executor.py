@@ -43,6 +43,7 @@ from bulkim.model import (
     Stop,
 )
 from bulkim.pace import Pacer
+from bulkim.plan import batch_size
 from bulkim.retry import Policy, decide, reopened
 from bulkim.supply import Supply
 from bulkim.transport import Transport
@@ -110,12 +111,12 @@ class Executor:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.job, self.provider = job, provider
-        self.single = job.batch == 1
+        self.single = batch_size(operation, job) == 1
         self.operation = operation.single if self.single and operation.single else operation
         self.probe = (
             provider.operation(operation.doubt.operation) if isinstance(operation.doubt, Probe) else None
         )
-        self.batch_max = min(job.batch or self.operation.batch_max, self.operation.batch_max)
+        self.batch_max = batch_size(operation, job)
         self.policy = Policy(retries=job.retries)
         self._journal, self._run_id, self._session_id = journal, run_id, session_id
         self._supply, self._transport, self._pacer, self._credential = supply, transport, pacer, credential
@@ -326,6 +327,7 @@ class Executor:
         )
         log.debug("attempt.settled", attempt=attempt_id, mode=str(batch.mode), items=len(batch), kind=closing.kind,
                   http_status=closing.http_status, code=closing.code, latency_ms=round(reply.latency_s * 1000, 1))  # fmt: skip
+        self.telemetry.throttled += closing.kind == Kind.THROTTLED
         self._obey(decision, operation, credentials, reply.latency_s)
 
     def _obey(
@@ -336,7 +338,6 @@ class Executor:
         self.telemetry.latency_s = latency_s if smoothed is None else smoothed + 0.1 * (latency_s - smoothed)
         self._count(decision.final)
         if decision.cool_down_s is not None:
-            self.telemetry.throttled += 1
             self._pacer.refused(operation.pools, decision.cool_down_s or None)
             log.info("pool.refused", pool=operation.pools[0], rest_s=decision.cool_down_s or 1.0)
         for again in decision.again:

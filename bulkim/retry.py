@@ -182,6 +182,9 @@ class _Judgement:
             self._again(members, free=True)
         elif kind is Kind.UNAUTHORIZED and not self.batch.refreshed:
             self.renew = True
+            self.cool_down_s = (
+                outcome.retry_after_s
+            )  # some vendors lock out for a while whoever signed wrongly
             self._again(members, free=True, refreshed=True)
         else:
             self.stop = _refusal(kind, outcome)

@@ -200,7 +200,7 @@ class _Session:
         digest = self._digest(reader)
         if record.planned_at is None or record.input_digest != digest:
             rows = islice(prepare(self.job, self.provider, self.operation, reader), record.item_limit)
-            entries = (self._entry(planned) for planned in rows)
+            entries: Iterator[Entry] = (self._entry(planned) for planned in rows)
             if record.parent:
                 entries = self._chosen(record, entries)
             read_input(self.journal, record.id, entries, name=reader.name, digest=digest, now=time.time())
@@ -228,8 +228,11 @@ class _Session:
             if name not in left_out and not (name in params and params[name] == value)
         }
         skip = planned.skip
+        kept_key = (
+            planned.key if skip is None or skip.code == "protected" else None
+        )  # an identity stands once
         return Entry(
-            planned.position, planned.line, planned.key, planned.username, kept or None, planned.extra or None,
+            planned.position, planned.line, kept_key, planned.username, kept or None, planned.extra or None,
             skip.code if skip else None, skip.reason if skip else None,
         )  # fmt: skip
 
@@ -262,15 +265,8 @@ class _Session:
                 supply=supply, transport=transport, pacer=Pacer(limits(job, self.provider, self.operation)),
                 credential=credential(connection),
             )  # fmt: skip
-            async with (
-                observe(executor, preview) if observe else nullcontext(),
-                anyio.create_task_group() as tasks,
-            ):
-                if threading.current_thread() is threading.main_thread():
-                    tasks.start_soon(_heed_signals, executor)
-                ending = await executor.run()
-                tasks.cancel_scope.cancel()
-        return ending
+            async with observe(executor, preview) if observe else nullcontext():
+                return await _heeding_signals(executor)
 
     def _secrets(self, reader: SourceReader) -> Iterator[tuple[int, str | None, Mapping[str, Any]]]:
         names = self.operation.secrets
@@ -299,8 +295,25 @@ def exit_code(ending: Ending, invalid: int, counts: Mapping[str, int]) -> int:
     return 1 if counts["failed"] or invalid else 0
 
 
-async def _heed_signals(executor: Executor) -> None:
-    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-        async for number in signals:
-            log.info("run.interrupted", signal=signal.Signals(number).name)
-            executor.interrupt(number)
+async def _heeding_signals(executor: Executor) -> Ending:
+    """Run; the first SIGINT or SIGTERM drains, the second leaves at once. Only a main thread hears of signals."""
+
+    async def listen() -> None:
+        with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+            async for number in signals:
+                log.info("run.interrupted", signal=signal.Signals(number).name)
+                executor.interrupt(number)
+
+    failure: BulkimError | None = None
+    ending = Ending("stopped")
+    async with anyio.create_task_group() as tasks:
+        if threading.current_thread() is threading.main_thread():
+            tasks.start_soon(listen)
+        try:
+            ending = await executor.run()
+        except BulkimError as error:  # raised here it would come out wrapped in a group
+            failure = error
+        tasks.cancel_scope.cancel()
+    if failure:
+        raise failure
+    return ending

@@ -51,7 +51,7 @@ def decode(provider: Provider, operation: Operation, items: Sequence[Item], repl
             assert_never(never)
     assert len(answer.outcomes) == len(items), "one outcome per item"
     secrets = _secrets(operation, items)
-    return replace(answer, outcomes=tuple(_finished(operation, each, secrets) for each in answer.outcomes))
+    return replace(answer, outcomes=tuple(_finished(each, secrets) for each in answer.outcomes))
 
 
 def pages(provider: Provider, operation: Operation, request: PageRequest, reply: Reply | Fault) -> Page:
@@ -60,7 +60,7 @@ def pages(provider: Provider, operation: Operation, request: PageRequest, reply:
     if paging is None:
         raise TypeError(f"{provider.name} {operation.name} is no listing")
     if isinstance(reply, Fault):
-        return Page(_finished(operation, _fault(reply), None))
+        return Page(_finished(_fault(reply), None))
     body = parsed(reply)
     clock = server_time(provider, reply, body)
     refused = refusal(provider, operation, reply, body)
@@ -74,7 +74,7 @@ def pages(provider: Provider, operation: Operation, request: PageRequest, reply:
         outcome = bad_response("the answer's cursor is the one that was sent: the listing would never end")
     else:
         return Page(_success(provider), _listed(provider, paging, rows), next_at, reply.status, clock)
-    return Page(_finished(operation, outcome, None), http_status=reply.status, server_time=clock)
+    return Page(_finished(outcome, None), http_status=reply.status, server_time=clock)
 
 
 # ------------------------------------------------------------------------------------- whole calls
@@ -84,14 +84,11 @@ def _fault(fault: Fault) -> Outcome:
     return Outcome(Kind.UNKNOWN if fault.sent else Kind.TRANSIENT, fault.code, fault.reason)
 
 
-def _finished(operation: Operation, outcome: Outcome, secrets: re.Pattern[str] | None) -> Outcome:
-    """The last touch, for all outcomes alike: no secret leaves, and a read leaves no doubt behind."""
-    harmless = operation.effect is Effect.READ and outcome.kind is Kind.UNKNOWN
-    if not harmless and outcome.reason is None:
+def _finished(outcome: Outcome, secrets: re.Pattern[str] | None) -> Outcome:
+    """The last touch, for all outcomes alike: no secret leaves."""
+    if outcome.reason is None:
         return outcome
-    kind = Kind.TRANSIENT if harmless else outcome.kind
-    reason = outcome.reason and _redacted(outcome.reason, secrets)[:REASON_CHARS_MAX]
-    return replace(outcome, kind=kind, reason=reason)
+    return replace(outcome, reason=_redacted(outcome.reason, secrets)[:REASON_CHARS_MAX])
 
 
 def _secrets(operation: Operation, items: Sequence[Item]) -> re.Pattern[str] | None:

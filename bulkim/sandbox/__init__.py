@@ -13,12 +13,13 @@ from bulkim.sandbox.server import Embedded, PortTakenError, serve
 
 if TYPE_CHECKING:
     from bulkim.sandbox.app import SandboxApp
+    from bulkim.sandbox.state import Clock
 
 __all__ = ["DEFAULT_APPS", "App", "Embedded", "PortTakenError", "SandboxConfig", "create_app", "serve"]
 
 
-def create_app(config: SandboxConfig | None = None) -> SandboxApp:
+def create_app(config: SandboxConfig | None = None, clock: Clock | None = None) -> SandboxApp:
     """The sandbox as an ASGI application, for a server of your own (faults that close connections need ours)."""
     from bulkim.sandbox.app import SandboxApp
 
-    return SandboxApp(config or SandboxConfig())
+    return SandboxApp(config or SandboxConfig(), clock)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from bulkim.sandbox.config import check_latency
 from bulkim.sandbox.faults import FaultBook
-from bulkim.sandbox.http import Request, Response, json_response
+from bulkim.sandbox.http import Request, Response, json_response, parse_json
 from bulkim.sandbox.quirks import QUIRKS, check_quirks
 from bulkim.sandbox.quota import check_limits
 from bulkim.sandbox.state import AppState, User, World, mute_left_s
@@ -105,7 +104,10 @@ def _seed_users(world: World, request: Request) -> dict[str, Any]:
         users = [{"username": f"{prefix}{number}"} for number in range(start, start + count)]
     shared = {name: value for name, value in document.items() if name in _SEED_FIELDS}
     for user in users:
-        _seed(world, app, {**shared, **({"username": user} if isinstance(user, str) else user)})
+        given = {"username": user} if isinstance(user, str) else user
+        if not isinstance(given, dict) or not isinstance(given.get("username"), str):
+            raise ControlError(f"users: a user needs a `username`, got {user!r}")
+        _seed(world, app, {**shared, **given})
     return {"app": app.key, "users": len(app.users)}
 
 
@@ -130,7 +132,7 @@ def _seed(world: World, app: AppState, given: Mapping[str, Any]) -> None:
         if name != "username" and (name not in _SEED_FIELDS or not isinstance(value, _SEED_FIELDS[name])):
             known = ", ".join(f"{known}: {kind.__name__}" for known, kind in _SEED_FIELDS.items())
             raise ControlError(f"users: {name}={value!r} cannot be seeded; known: username: str, {known}")
-    username = app.fold(str(given["username"]))
+    username = app.fold(given["username"])
     if username in app.users:
         raise ControlError(f"users: {username} exists already")
     created = given.get("created", world.now_ms())
@@ -212,7 +214,7 @@ def _app(world: World, key: object) -> AppState:
 
 def _document(request: Request) -> Any:
     try:
-        return json.loads(request.body)
+        return parse_json(request.body)
     except ValueError as error:
         raise ControlError(f"the body is not JSON: {error}") from None
 

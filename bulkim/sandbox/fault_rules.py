@@ -184,15 +184,17 @@ def _with_argument(here: str, fault: Fault, form: _Form, argument: Any) -> Fault
         name: getattr(fault, name) for name in ("name", "kind", "when", "html", "reset", "retry_after")
     }
     if form.argument == "status":
-        if not isinstance(argument, int) or not 400 <= argument <= 599:
-            raise FaultRuleError(f"{here}: expected an HTTP status from 400 to 599, got {_say(argument)}")
-        return Fault(**common, status=argument)
+        return Fault(**common, status=_status(here, argument))
     if form.argument == "seconds":
         return Fault(**common, seconds=_seconds(here, argument))
     if form.argument == "error":
         error = _mapping(here, argument, ("http", "error", "description", "ErrorCode", "ErrorInfo"))
         if ("http" in error) == ("ErrorCode" in error):
             raise FaultRuleError(f"{here}: expected {{http, error, description}} or {{ErrorCode, ErrorInfo}}")
+        if "http" in error:
+            _status(f"{here}.http", error["http"])
+        else:
+            _count(f"{here}.ErrorCode", error["ErrorCode"])
         return Fault(**common, error=error)
     if form.argument == "item_error":
         item = _mapping(here, argument, ("code", "reason", "user"))
@@ -246,6 +248,12 @@ def _text(here: str, raw: object) -> str | None:
 def _flag(here: str, raw: object) -> bool:
     if not isinstance(raw, bool):
         raise FaultRuleError(f"{here}: expected true or false, got {_say(raw)}")
+    return raw
+
+
+def _status(here: str, raw: object) -> int:
+    if not isinstance(raw, int) or not 400 <= raw <= 599:
+        raise FaultRuleError(f"{here}: expected an HTTP status from 400 to 599, got {_say(raw)}")
     return raw
 
 

@@ -49,6 +49,14 @@ def json_response(document: Any, status: int = 200, headers: tuple[tuple[str, st
     return Response(status, body, headers=headers)
 
 
+def parse_json(body: bytes) -> Any:
+    """The body's document; ValueError unless it is JSON and can be said in UTF-8 again (no lone surrogates)."""
+    document = json.loads(body)
+    if b"\\u" in body:
+        json.dumps(document, ensure_ascii=False).encode()
+    return document
+
+
 def split_path(raw_path: str) -> tuple[str, ...]:
     """The path's segments after what every gateway does to them: empty ones merged, dot segments resolved.
 

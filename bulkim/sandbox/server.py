@@ -170,7 +170,7 @@ def _listen(host: str, port: int) -> socket.socket:
         listener.listen(1024)
     except OSError as error:
         listener.close()
-        raise PortTakenError(error.errno, f"cannot listen on {host}:{port}: {error.strerror}") from error
+        raise PortTakenError(f"cannot listen on {host}:{port}: {error.strerror}") from error
     return listener
 
 

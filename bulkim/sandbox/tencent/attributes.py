@@ -83,5 +83,7 @@ def _user_attributes(x: TencentExchange, kind: type) -> list[tuple[str, Any]]:
 def _check_name(x: TencentExchange, name: object) -> None:
     """A name must be one of the app's, unless the app has none: then it was named elsewhere, in the console."""
     names = x.app.attribute_names.values()
+    if not isinstance(name, str):
+        raise RefusedError(BAD_ATTRIBUTE)
     if (names or x.quirk("attribute-names-required")) and name not in names:
         raise RefusedError(BAD_ATTRIBUTE)

@@ -5,14 +5,13 @@ Tencent: RESTful API overview, error code page and the pages of each command, re
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from bulkim.sandbox.fault_rules import Fault
 from bulkim.sandbox.faults import NO_FAULT, Verdict
-from bulkim.sandbox.http import Request, Response, json_response
+from bulkim.sandbox.http import Request, Response, json_response, parse_json
 from bulkim.sandbox.state import AppState, World
 from bulkim.sandbox.user_sig import verify_user_sig
 
@@ -181,7 +180,7 @@ class TencentExchange:
         if not self._read:
             self._read = True
             try:
-                self._document = json.loads(self.request.body)
+                self._document = parse_json(self.request.body)
             except ValueError:
                 self._document = None
         return self._document

@@ -41,11 +41,13 @@ def get_attributes_batch(x: UsergridExchange) -> dict[str, Any]:
     targets, properties = document.get("targets"), document.get("properties")
     if not isinstance(targets, list) or not isinstance(properties, list):
         raise Refusal(400, "BAD_REQUEST", "targets and properties are required")
+    if not all(isinstance(text, str) for text in (*targets, *properties)):
+        raise Refusal(400, "BAD_REQUEST", "targets and properties must be text")
     if len(targets) > TARGETS_MAX:
         raise Refusal(400, "BAD_REQUEST", f"exceed allowed batch size {TARGETS_MAX}")
     data: dict[str, dict[str, str]] = {}
     for target in targets:
-        username = x.app.fold(str(target))
+        username = x.app.fold(target)
         attributes = x.app.attributes.get(username, {})
         data[username] = {name: attributes[name] for name in properties if name in attributes}
     return _answer(x, data)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hmac
 import os
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
@@ -60,7 +59,7 @@ def fetch_token(x: UsergridExchange) -> dict[str, Any]:
         raise Refusal(400, "invalid_grant", "invalid username or password")
     if asked.get("client_id") != x.app.config.client_id or x.app.config.client_id is None:
         raise Refusal(400, "invalid_grant", "client_id does not match")
-    if not hmac.compare_digest(str(asked.get("client_secret", "")), x.app.config.client_secret or ""):
+    if asked.get("client_secret") != x.app.config.client_secret:
         raise Refusal(400, "invalid_grant", "client_secret does not match")
     unit = 1000 if x.quirk("ttl-milliseconds") else 1
     ttl = _ttl(asked, default=x.app.config.token_ttl_s * unit)

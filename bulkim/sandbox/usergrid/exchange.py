@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from bulkim.sandbox.fault_rules import Fault
 from bulkim.sandbox.faults import NO_FAULT, Verdict
-from bulkim.sandbox.http import Request, Response, json_response
+from bulkim.sandbox.http import Request, Response, json_response, parse_json
 from bulkim.sandbox.state import AppState, User, World
 from bulkim.sandbox.usergrid.auth import authenticate
 from bulkim.sandbox.usergrid.errors import Refusal, illegal, no_such_user
@@ -161,7 +160,7 @@ class UsergridExchange:
 
     def _read_json(self) -> Any:
         if self._document is _UNREAD:
-            self._document = json.loads(self.request.body)
+            self._document = parse_json(self.request.body)
         return self._document
 
 

@@ -45,9 +45,9 @@ def arrivals_of(
         until = loop.time() + seconds
 
         async def call(marks) -> None:
-            await anyio.sleep(transit())
-            arrivals.append(loop.time())
-            await anyio.sleep(latency())
+            on_its_way_s = transit()
+            arrivals.append(loop.time() + on_its_way_s)  # not slept: the network does not oversleep
+            await anyio.sleep(on_its_way_s + latency())
             pacer.answered(marks)
 
         async with anyio.create_task_group() as tasks:

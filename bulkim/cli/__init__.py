@@ -1,0 +1,142 @@
+"""The command line: a thin skin over the library.
+
+`bulkim --help` must be as fast as click allows, so this module imports click and nothing else, and a command's own
+module is imported when that command is called.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, NoReturn
+
+import click
+
+from bulkim import __version__
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One command: where it is defined, and what `bulkim --help` says of it."""
+
+    name: str
+    attribute: str  # in `bulkim.cli`: "module:function"
+    help: str
+
+
+SECTIONS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
+    (
+        "Start here",
+        (
+            Entry("demo", "demo:demo", "The whole story on an embedded sandbox; no account needed."),
+            Entry("init", "local:init", "Write a commented job, connection file and CSV to start from."),
+            Entry("sandbox", "local:sandbox", "Serve the local emulator of the vendors."),
+        ),
+    ),
+    (
+        "Work",
+        (
+            Entry("check", "jobs:check", "Check a job and every item, offline."),
+            Entry("plan", "jobs:plan", "Show what a run would send, and how long it would take."),
+            Entry("run", "jobs:run", "Run a job, or continue its unfinished run."),
+            Entry("retry", "jobs:retry", "Send a run's failed and unknown items again."),
+        ),
+    ),
+    (
+        "Read the journal",
+        (
+            Entry("runs", "journal:runs", "List all runs of the journal."),
+            Entry("show", "journal:show", "Show one run, or what happened to one of its users."),
+            Entry("results", "journal:results", "Print one row for each item of a run."),
+        ),
+    ),
+    (
+        "Look up",
+        (
+            Entry("operations", "reference:operations", "What can be done at which vendor."),
+            Entry("explain", "reference:explain", "What a vendor's error code means, and what to do."),
+            Entry("schema", "reference:schema", "Print the job file's JSON Schema, for an editor."),
+        ),
+    ),
+)
+COMMANDS = {entry.name: entry for _, entries in SECTIONS for entry in entries}
+
+
+@dataclass(slots=True)
+class State:
+    """What the error handler must know of the options, which are parsed further down."""
+
+    verbose: int = 0
+
+
+class BulkimGroup(click.Group):
+    """Imports a command when it is called, and turns every error into words and the contract's exit code."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """Names in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Import the command's module."""
+        entry = COMMANDS.get(cmd_name)
+        if entry is None:
+            return None
+        module, _, attribute = entry.attribute.partition(":")
+        command = getattr(import_module(f"bulkim.cli.{module}"), attribute)
+        assert isinstance(command, click.Command)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Name the nearest command when there is none of that name."""
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            raise click.NoSuchCommand(args[0], possibilities=list(COMMANDS), ctx=ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Begin with an example, like every command."""
+        write_examples(formatter, ("bulkim demo", "bulkim run job.yaml"))
+        super().format_help(ctx, formatter)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """Print the table, without importing what is in it."""
+        width = max(map(len, COMMANDS))
+        for title, entries in SECTIONS:
+            with formatter.section(title):
+                formatter.write_dl([(entry.name.ljust(width), entry.help) for entry in entries])
+
+    def main(self, args: Sequence[str] | None = None, *_: Any, **extra: Any) -> NoReturn:
+        """Run, say what went wrong, exit."""
+        state = State()
+        extra |= {"obj": state, "standalone_mode": False}
+        extra["prog_name"] = "bulkim"
+        try:
+            code = super().main(args, **extra)
+            sys.stdout.flush()
+        except BaseException as error:  # noqa: BLE001 - the last stop: everything becomes words and an exit code
+            from bulkim.cli.failure import report
+
+            code = report(error, verbose=state.verbose)
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+def write_examples(formatter: click.HelpFormatter, examples: Sequence[str]) -> None:
+    """The head of a help page."""
+    with formatter.section("Examples" if len(examples) > 1 else "Example"):
+        for example in examples:
+            formatter.write(f"{'':>{formatter.current_indent}}{example}\n")
+    formatter.write_paragraph()
+
+
+@click.group(cls=BulkimGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, message="%(prog)s %(version)s")
+def cli() -> None:
+    """Bulk user administration for chat vendors' REST APIs that never loses track of a user."""
+
+
+def main() -> NoReturn:
+    """The `bulkim` entry point."""
+    cli.main()

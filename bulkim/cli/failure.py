@@ -1,0 +1,105 @@
+"""Whatever went wrong, as `error: …` and `hint: …` on stderr, and the exit code that goes with it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import suppress
+
+import click
+
+from bulkim.errors import BulkimError, InputError
+
+INTERNAL = 70
+INTERRUPTED = 130
+PROBLEMS_MAX = 200  # printed; a file of another kind altogether has a problem on every line
+
+
+def report(error: BaseException, *, verbose: int = 0) -> int:
+    """Say what happened; returns the exit code."""
+    error = _innermost(error)
+    if isinstance(error, BrokenPipeError):
+        return _reader_gone()
+    if isinstance(error, (KeyboardInterrupt, click.Abort)):
+        _say("\ninterrupted")
+        return INTERRUPTED
+    if isinstance(error, click.ClickException):
+        return _usage(error)
+    if isinstance(error, BulkimError):
+        _say(_words(error))
+        if verbose > 1:
+            _traceback(error)
+        return error.exit_code
+    return _unforeseen(error, verbose=verbose)
+
+
+def _innermost(error: BaseException) -> BaseException:
+    """A task group wraps what its tasks raise; what it says worst is what a person should read."""
+    while isinstance(error, BaseExceptionGroup):
+        error = min(error.exceptions, key=lambda each: isinstance(each, (BulkimError, KeyboardInterrupt)))
+    return error
+
+
+def _words(error: BulkimError) -> str:
+    lines = []
+    if isinstance(error, InputError):
+        shown = [str(problem) for problem in error.problems[:PROBLEMS_MAX]]
+        more = len(error.problems) - len(shown)
+        lines += [*shown, f"… and {more} more"] if more else shown
+        count = len(error.problems)
+        lines.append(f"error: {count} problem{'s' if count != 1 else ''}; nothing was sent")
+    else:
+        lines.append(f"error: {error.message}")
+    if error.hint:
+        lines.append(f"hint: {error.hint}")
+    return "\n".join(lines)
+
+
+def _usage(error: click.ClickException) -> int:
+    lines = []
+    ctx = error.ctx if isinstance(error, click.UsageError) else None
+    if ctx is not None:
+        lines.append(ctx.get_usage())
+    lines.append(f"error: {error.format_message()}")
+    if ctx is not None:
+        lines.append(f"hint: `{ctx.command_path} --help` shows examples")
+    _say("\n".join(lines))
+    return 2
+
+
+def _unforeseen(error: BaseException, *, verbose: int) -> int:
+    if isinstance(error, SystemExit):
+        return error.code if isinstance(error.code, int) else int(error.code is not None)
+    if type(error).__module__ == "sqlite3":
+        _say(
+            f"error: the journal cannot be used: {error}\nhint: check the file, or name another with --journal PATH"
+        )
+        return 3
+    words = " ".join(str(error).split())
+    _say(f"error: internal error: {type(error).__name__}{': ' + words if words else ''}")
+    if verbose:
+        _traceback(error)
+        _say("hint: this is a bug of bulkim; please report it with the traceback above")
+    else:
+        _say("hint: this is a bug of bulkim; run the same again with -v for the traceback, and report it")
+    return INTERNAL
+
+
+def _traceback(error: BaseException) -> None:
+    from traceback import format_exception
+
+    _say("".join(format_exception(error)).rstrip())
+
+
+def _say(text: str) -> None:
+    from bulkim.log import redact
+
+    with suppress(OSError):
+        click.echo(redact(text), err=True)
+
+
+def _reader_gone() -> int:
+    """`bulkim results … | head` is no error; without this, Python complains once more at exit."""
+    with suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0

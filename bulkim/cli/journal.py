@@ -1,0 +1,255 @@
+"""Reading the journal: runs, one run, its items."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import click
+
+from bulkim.cli.options import RUN, Command, Settings, common
+from bulkim.errors import UsageError
+from bulkim.model import Status
+
+
+@click.command(cls=Command, examples=["bulkim runs", "bulkim runs --json | jq '.[].state'"])
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the newest N.")
+@common
+def runs(settings: Settings, *, limit: int | None) -> int:
+    """List all runs of the journal, the newest first."""
+    from bulkim.cli import show
+    from bulkim.journal import read
+    from bulkim.report import text
+
+    with read.open_existing(settings.journal) as journal:
+        records = read.runs(journal, limit=limit)
+        if settings.json:
+            click.echo(json.dumps([_summary(journal, each) for each in records], ensure_ascii=False))
+            return 0
+        rows = []
+        for record in records:
+            summary = read.summary(journal, record)
+            rows.append((
+                record.run, _local(record.created_at), record.name, record.operation, record.state,
+                f"{record.items:,}", _outcomes(summary),
+            ))  # fmt: skip
+    header = ("run", "started", "name", "operation", "state", "items", "outcomes")
+    lines = text.table(header, rows, right=(5,), width=show.terminal_width())
+    show.put([[(line, "bold" if not number else "")] for number, line in enumerate(lines)])
+    return 0
+
+
+def _summary(journal: Any, record: Any) -> dict[str, Any]:
+    from bulkim.journal import read
+
+    return {
+        **read.summary(journal, record), "created_at": read.iso(record.created_at),
+        "finished_at": read.iso(record.finished_at),
+    }  # fmt: skip
+
+
+def _outcomes(summary: dict[str, Any]) -> str:
+    counts = summary["counts"]
+    return ", ".join(f"{counts[status]:,} {status}" for status in map(str, Status) if counts[status])
+
+
+def _local(moment: float) -> str:
+    from datetime import datetime
+
+    return datetime.fromtimestamp(moment).astimezone().strftime("%Y-%m-%d %H:%M")
+
+
+# ---------------------------------------------------------------------------------------------- show
+
+
+@click.command(cls=Command, examples=["bulkim show last", "bulkim show purge-test-accounts alice"])
+@RUN
+@click.argument("username", required=False, help="One of its users.")
+@common
+def show(settings: Settings, *, run_name: str, username: str | None) -> int:
+    """Show one run, or everything that happened to one of its users."""
+    from bulkim.cli import show as printer
+    from bulkim.journal import read
+
+    with read.open_existing(settings.journal) as journal:
+        record = read.find(journal, run_name)
+        if username is not None:
+            return _show_user(settings, journal, record, username)
+        summary = read.summary(journal, record)
+        if settings.json:
+            click.echo(json.dumps(_details(journal, record, summary), ensure_ascii=False))
+            return 0
+        printer.put([*printer.account(journal, record, summary), *_origin(record)])
+        if not settings.quiet:
+            for step in printer.next_steps(settings, record, summary):
+                settings.say(f"next: {step}")
+    return 0
+
+
+def _details(journal: Any, record: Any, summary: dict[str, Any]) -> dict[str, Any]:
+    from bulkim.journal import read
+
+    return {
+        **summary, "target": record.target, "params": dict(record.params), "input": record.input_name,
+        "input_digest": record.input_digest, "job": record.job_path, "created_at": read.iso(record.created_at),
+        "finished_at": read.iso(record.finished_at),
+        "examples": [
+            {"outcome": each.outcome, "code": each.code, "items": each.items, "example": each.example,
+             "reason": each.reason}
+            for each in read.code_counts(journal, record.id)
+        ],
+    }  # fmt: skip
+
+
+def _origin(record: Any) -> Iterator[list[tuple[str, str]]]:
+    rows = [
+        ("target", record.target), ("job", record.job_path), ("input", record.input_name),
+        ("sha-256", record.input_digest), ("retries", f"run {record.parent}" if record.parent else None),
+        ("started", _local(record.created_at)), ("ended", _local(record.finished_at) if record.finished_at else None),
+    ]  # fmt: skip
+    for name, value in rows:
+        if value:
+            yield [(f"{name:<8}  ", "dim"), (str(value), "")]
+
+
+def _show_user(settings: Settings, journal: Any, record: Any, username: str) -> int:
+    from bulkim.cli import show as printer
+    from bulkim.journal import read
+    from bulkim.report import rows, text
+
+    found = list(read.results(journal, record.id, username=username))
+    if not found:
+        raise UsageError(
+            f"run {record.run} has no user {username!r}.", hint=f"`bulkim results {record.run}` lists them"
+        )
+    items = [(each, read.attempts(journal, record.id, each.ordinal)) for each in found]
+    if settings.json:
+        documents: list[dict[str, Any]] = [
+            {"item": {**rows.as_object(each, each.extra), "line": each.line}, "attempts": attempts}
+            for each, attempts in items
+        ]
+        head: dict[str, Any] = {"run": record.run, "name": record.name, **documents[0]}
+        click.echo(json.dumps({**head, "items": documents}, ensure_ascii=False))
+        return 0
+    for each, attempts in items:
+        line = f", line {each.line}" if each.line else ""
+        code = f" {each.code}" if each.code else ""
+        printer.put(
+            [
+                [
+                    (each.username, "bold"),
+                    (f" · {each.outcome}{code}", ""),
+                    (f" · item {each.ordinal}{line}", "dim"),
+                ]
+            ]
+        )
+        if each.reason:
+            click.echo(f"  {each.reason}")
+        if each.data is not None:
+            click.echo(f"  {json.dumps(each.data, ensure_ascii=False)}")
+        table = [_attempt(one) for one in attempts]
+        if table:
+            header = ("  began", "mode", "size", "took", "http", "meant", "said")
+            for part in text.table(header, table, right=(2, 3, 4), width=printer.terminal_width()):
+                click.echo(part)
+        else:
+            click.echo("  never sent")
+    return 0
+
+
+def _attempt(one: dict[str, Any]) -> tuple[str, ...]:
+    took = "-" if one["latency_ms"] is None else f"{one['latency_ms']:.0f} ms"
+    said = " ".join(str(part) for part in (one["code"], one["reason"]) if part)
+    return (
+        f"  {one['began_at']}",
+        one["mode"],
+        str(one["size"]),
+        took,
+        str(one["http_status"] or "-"),
+        one["kind"],
+        said,
+    )
+
+
+# ------------------------------------------------------------------------------------------- results
+
+
+@click.command(
+    cls=Command,
+    examples=[
+        "bulkim results last --outcome failed",
+        "bulkim results last --format csv -o done.csv",
+        "bulkim results nightly-purge --code reach_limit --format jsonl",
+    ],
+)
+@RUN
+@click.option("--outcome", multiple=True, type=click.Choice([str(status) for status in Status]),
+              help="Only items that ended so; may be repeated.")  # fmt: skip
+@click.option("--code", multiple=True, metavar="CODE", help="Only items with this code; may be repeated.")
+@click.option("--format", "style", type=click.Choice(["csv", "jsonl", "table", "junit"]),
+              help="Default: a table on a terminal, csv elsewhere; with --json, a JSON array.")  # fmt: skip
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path, allow_dash=True), metavar="FILE",
+              help="Write there, in one piece, readable by you alone.")  # fmt: skip
+@common
+def results(
+    settings: Settings, *, run_name: str, outcome: tuple[str, ...], code: tuple[str, ...], style: str | None,
+    output: Path | None,
+) -> int:  # fmt: skip
+    """Print one row for each item of a run. As CSV, it is accepted as the source of another job."""
+    from bulkim.cli import show as printer
+    from bulkim.journal import read
+    from bulkim.report import rows
+
+    to_file = output is not None and str(output) != "-"
+    style = style or _default_style(settings, output if to_file else None)
+    chosen = rows.Chosen(outcome, code)
+    with read.open_existing(settings.journal) as journal:
+        record = read.find(journal, run_name)
+        if to_file:
+            assert output is not None
+            with atomic(output) as stream:
+                number = rows.write_results(journal, record, chosen, style, stream, width=printer.width())
+            settings.say(f"{number:,} items of run {record.run} written to {output}")
+        else:
+            number = rows.write_results(
+                journal, record, chosen, style, sys.stdout, width=printer.terminal_width() or 200
+            )
+            if not number and style == "table":
+                settings.say("no such items")
+    return 0
+
+
+def _default_style(settings: Settings, output: Path | None) -> str:
+    if settings.json:
+        return "json"
+    if output is not None:
+        return {".jsonl": "jsonl", ".ndjson": "jsonl", ".xml": "junit", ".txt": "table"}.get(
+            output.suffix, "csv"
+        )
+    return "table" if sys.stdout.isatty() else "csv"
+
+
+@contextmanager
+def atomic(path: Path) -> Iterator[IO[str]]:
+    """A file that appears under its name when it is whole, with mode 0600. Raises UsageError."""
+    temporary: str | None = None
+    try:
+        descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # 0600
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        Path(temporary).replace(path)
+    except OSError as error:
+        raise UsageError(
+            f"cannot write {path}: {error.strerror or error}", hint="name another file with -o"
+        ) from error
+    finally:
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)

@@ -1,0 +1,112 @@
+"""What needs no vendor: files to start from, and the sandbox."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bulkim.cli.options import Command, Settings, common
+from bulkim.errors import InputError, Problem, UsageError
+
+FILES = ("job.yaml", "connections.yaml", "users.csv")
+
+
+@click.command(cls=Command, examples=["bulkim init", "bulkim init my-campaign"])
+@click.argument(
+    "folder",
+    metavar="[DIR]",
+    default=".",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Where; default: the current folder.",
+)
+@common
+def init(settings: Settings, *, folder: Path) -> int:
+    """Write a commented job, a connection file and a CSV to start from. Overwrites nothing."""
+    written, kept = write_templates(folder)
+    if settings.json:
+        click.echo(json.dumps({"folder": str(folder), "written": written, "kept": kept}))
+        return 0
+    for name in written:
+        click.echo(f"wrote {folder / name}")
+    for name in kept:
+        settings.say(f"kept  {folder / name}: it was there already")
+    job = str(folder / FILES[0])
+    settings.say(f"next: {settings.command('run', job, '--sandbox')}   (a rehearsal; no account needed)")
+    settings.say(f"      then put your app into {folder / FILES[1]}, and {settings.command('check', job)}")
+    return 0
+
+
+def write_templates(folder: Path) -> tuple[list[str], list[str]]:
+    """Write the files that are not there. Returns their names, and those of files that were."""
+    written, kept = [], []
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in FILES:
+            text = resources.files("bulkim").joinpath("data", "init", name).read_text(encoding="utf-8")
+            try:
+                with (folder / name).open("x", encoding="utf-8") as file:
+                    file.write(text)
+                written.append(name)
+            except FileExistsError:
+                kept.append(name)
+    except OSError as error:
+        raise UsageError(
+            f"cannot write into {folder}: {error.strerror}", hint="name another folder"
+        ) from error
+    return written, kept
+
+
+@click.command(cls=Command, examples=["bulkim sandbox --port 8086", "bulkim sandbox --faults faults.yaml"])
+@click.option("--host", default="127.0.0.1", show_default=True, help="A loopback address.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=8086, show_default=True, help="0 takes a free one."
+)
+@click.option("--faults", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE",
+              help="What goes wrong: a list of rules, YAML or JSON.")  # fmt: skip
+@click.option("--any-app", is_flag=True, help="Serve every org and app, and take any token.")
+@common
+def sandbox(settings: Settings, *, host: str, port: int, faults: Path | None, any_app: bool) -> int:
+    """Serve the local emulator of the vendors, on loopback only, until Ctrl-C.
+
+    Its apps: Easemob sandbox#demo and Agora sandbox#agora with the token `sandbox-token`, and Tencent's SDKAppID
+    1400000000 with the secret key `sandbox-secret-key`. GET /_sandbox/stats tells what happened at it.
+    """
+    from bulkim.sandbox import PortTakenError, SandboxConfig, serve
+
+    rules = read_faults(faults) if faults else ()
+    settings.say(
+        "a connection for it: {base_url: URL, org: sandbox, app: demo, auth: {token: sandbox-token}}"
+    )
+    try:
+        serve(SandboxConfig(any_app=any_app, faults=rules), host, port)
+    except PortTakenError as error:
+        raise UsageError(
+            str(error.strerror or error), hint="take another one with --port, or 0 for a free one"
+        ) from error
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    return 0
+
+
+def read_faults(path: Path) -> Sequence[Mapping[str, Any]]:
+    """A file of fault rules. Raises InputError."""
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+    from bulkim.sandbox.fault_rules import FaultRuleError, parse_rules
+
+    try:
+        rules: list[Any] = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8")) or []
+        parse_rules(rules)
+    except MarkedYAMLError as error:
+        mark = error.problem_mark
+        line, column = (mark.line + 1, mark.column + 1) if mark else (None, None)
+        raise InputError([Problem(str(path), line, column, str(error.problem))]) from error
+    except (YAMLError, UnicodeDecodeError, OSError, FaultRuleError, ValueError, TypeError) as error:
+        raise InputError([Problem(str(path), None, None, str(error))]) from error
+    return rules

@@ -1,0 +1,152 @@
+"""What commands share: a help page that begins with an example, and the common options."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from click.core import ParameterSource
+
+from bulkim.cli import State, write_examples
+
+DEFAULT_JOURNAL = "bulkim.db"
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Command(click.Command):
+    """A command whose help page begins with examples and ends with the common options."""
+
+    def __init__(self, *args: Any, examples: Sequence[str] = (), **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.examples = tuple(examples)
+
+    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Examples first."""
+        write_examples(formatter, self.examples)
+        super().format_help(ctx, formatter)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The command's own options, then the common ones."""
+        sections: dict[str, list[tuple[str, str]]] = {"Options": [], "Common options": []}
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx)
+            if record and not isinstance(parameter, click.Argument):
+                sections["Common options" if isinstance(parameter, CommonOption) else "Options"].append(record)
+        for title, records in sections.items():
+            if records:
+                with formatter.section(title):
+                    formatter.write_dl(records)
+
+
+class CommonOption(click.Option):
+    """An option that most commands take."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The common options."""
+
+    journal: Path = Path(DEFAULT_JOURNAL)
+    journal_named: bool = (
+        False  # given on the command line, so that what we tell people to type must name it too
+    )
+    json: bool = False
+    quiet: bool = False
+    verbose: int = 0
+    progress: str = "auto"
+    log_format: str = "console"
+    log_file: Path | None = None
+
+    def start_log(self) -> None:
+        """Set up logging; only commands that log pay for it."""
+        from bulkim import log
+
+        log.set_up(verbose=self.verbose, style=self.log_format, file=self.log_file)
+
+    def say(self, text: str) -> None:
+        """A word to the person, unless they want quiet. Never data."""
+        if not self.quiet:
+            click.echo(text, err=True)
+
+    def command(self, *words: str) -> str:
+        """What to type next, with the journal where it is not the default."""
+        from shlex import join
+
+        journal = ("--journal", str(self.journal)) if self.journal_named else ()
+        return join(["bulkim", *words, *journal])
+
+
+_COMMON = (
+    click.option("--journal", cls=CommonOption, metavar="PATH", envvar="BULKIM_JOURNAL", show_envvar=True,
+                 default=DEFAULT_JOURNAL, show_default=True, type=click.Path(dir_okay=False, path_type=Path),
+                 help="The file that remembers every run."),
+    click.option("--json", cls=CommonOption, is_flag=True, help="Print JSON on stdout."),
+    click.option("-q", "--quiet", cls=CommonOption, is_flag=True, help="Only data and errors."),
+    click.option("-v", "--verbose", cls=CommonOption, count=True, help="Log more; -vv logs every call."),
+    click.option("--progress", cls=CommonOption, type=click.Choice(["auto", "bar", "plain", "none"]), default="auto",
+                 show_default=True, help="How a run shows that it goes on."),
+    click.option("--log-format", cls=CommonOption, type=click.Choice(["console", "json"]), default="console",
+                 show_default=True),
+    click.option("--log-file", cls=CommonOption, metavar="PATH", type=click.Path(dir_okay=False, path_type=Path),
+                 help="Log into this file too."),
+)  # fmt: skip
+
+
+def common(function: F) -> F:
+    """Add the common options; the function gets them as its first argument, `Settings`."""
+
+    @functools.wraps(function)
+    def with_settings(**options: Any) -> Any:
+        ctx = click.get_current_context()
+        named = ctx.get_parameter_source("journal") is ParameterSource.COMMANDLINE
+        settings = Settings(
+            journal_named=named,
+            **{name: options.pop(name) for name in Settings.__slots__ if name != "journal_named"},
+        )
+        if isinstance(ctx.obj, State):
+            ctx.obj.verbose = settings.verbose
+        return function(settings, **options)
+
+    decorated: Any = with_settings
+    for option in reversed(_COMMON):
+        decorated = option(decorated)
+    return decorated  # type: ignore[no-any-return]
+
+
+def on_terminal() -> bool:
+    """Whether a person can be asked."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+JOB = click.argument(
+    "job",
+    metavar="JOB",
+    type=click.Path(path_type=Path),
+    help="A job file, YAML or JSON.",
+)
+RUN = click.argument(
+    "run_name",
+    metavar="RUN",
+    help="A run's id, the beginning of one, a job's name (its newest run), or `last`.",
+)
+
+
+def overrides(ctx: click.Context, parameter: click.Parameter, values: Sequence[str]) -> list[tuple[str, str]]:
+    """`--set KEY=VALUE`, as pairs."""
+    pairs = []
+    for value in values:
+        key, equals, text = value.partition("=")
+        if not equals or not key:
+            raise click.BadParameter(f"expected KEY=VALUE, got {value!r}", ctx=ctx, param=parameter)
+        pairs.append((key, text))
+    return pairs
+
+
+SET = click.option("--set", "changes", metavar="KEY=VALUE", multiple=True, callback=overrides,
+                   help="Change a key of the job file, e.g. rate.limit=50.")  # fmt: skip

@@ -1,0 +1,283 @@
+"""What would be sent, without sending: `check` and `plan`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bulkim.catalogue import Operation, Provider
+from bulkim.cli import show
+from bulkim.cli.confirm import PRODUCTION
+from bulkim.cli.options import Settings
+from bulkim.errors import InputError, Problem
+from bulkim.model import Call, Item, Job
+from bulkim.progress import Spans
+from bulkim.report import text
+
+if TYPE_CHECKING:
+    from bulkim.plan import Estimate, Planned, Survey
+
+PROBLEMS_MAX = 50
+BODY_CHARS_MAX = 400
+NOT_COUNTED = {
+    "listing": "whatever the vendor lists",
+    "run": "items of an earlier run",
+    "none": "none of its own",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Surveyed:
+    """A job and what its input comes to. `survey` is None where only a run can tell."""
+
+    job: Job
+    provider: Provider
+    operation: Operation
+    survey: Survey | None
+    input: str
+
+
+def surveyed(job: Job) -> Surveyed:
+    """Read the whole input. Raises InputError."""
+    from bulkim import plan, source
+    from bulkim.vendors import provider
+
+    vendor = provider(job.provider)
+    operation = vendor.operation(job.operation)
+    assert operation is not None, "the job file's loader checks this"
+    if job.source.kind in NOT_COUNTED:
+        return Surveyed(job, vendor, operation, None, NOT_COUNTED[job.source.kind])
+    reader = source.open_source(job.source, secret_fields=operation.secrets)
+    rows = plan.prepare(job, vendor, operation, reader)
+    size = plan.batch_size(operation, job)
+    survey = plan.survey(rows, name=reader.name, problems_max=PROBLEMS_MAX, head_max=size)
+    return Surveyed(job, vendor, operation, survey, reader.name)
+
+
+# --------------------------------------------------------------------------------------------- check
+
+
+def checked(settings: Settings, load: Callable[[], Job]) -> int:
+    """`bulkim check`: prints problems; returns the exit code."""
+    try:
+        found = surveyed(load())
+    except InputError as error:
+        if not settings.json:
+            raise
+        document = {"ok": False, "problems": [_problem(each) for each in error.problems]}
+        click.echo(json.dumps(document, ensure_ascii=False))
+        return error.exit_code
+    counts = dict(found.survey.counts) if found.survey else {}
+    problems = found.survey.problems if found.survey else ()
+    invalid = counts.get("invalid", 0)
+    if settings.json:
+        document = {
+            "ok": not invalid, "name": found.job.name, "provider": found.job.provider,
+            "operation": found.job.operation, "items": sum(counts.values()), "counts": counts,
+            "problems": [_problem(each) for each in problems],
+        }  # fmt: skip
+        click.echo(json.dumps(document, ensure_ascii=False))
+        return 1 if invalid else 0
+    for problem in problems:
+        click.echo(str(problem))
+    if invalid > len(problems):
+        click.echo(f"… and {invalid - len(problems):,} more invalid items")
+    show.put([_verdict(found, counts, invalid)])
+    if not invalid:
+        settings.say(f"next: {settings.command('plan', str(found.job.path or 'JOB'))}")
+    return 1 if invalid else 0
+
+
+def _verdict(found: Surveyed, counts: Mapping[str, int], invalid: int) -> Spans:
+    glyph, style = ("!", "yellow") if invalid else ("✓", "green")
+    if found.survey is None:
+        return [("✓ ", "green"), (f"{found.job.name}: the job is sound; its items are {found.input}", "")]
+    skipped = [
+        f"{counts[code]:,} {code}" for code in ("duplicate", "protected", "invalid") if counts.get(code)
+    ]
+    more = f"; skipped: {', '.join(skipped)}" if skipped else ""
+    items = f"{sum(counts.values()):,} items, {counts.get('send', 0):,} to send{more}"
+    return [(f"{glyph} ", style), (f"{found.job.name}: {items}", "")]
+
+
+def _problem(problem: Problem) -> dict[str, Any]:
+    return {
+        "file": problem.file, "line": problem.line, "column": problem.column, "message": problem.message,
+        "hint": problem.hint,
+    }  # fmt: skip
+
+
+# ---------------------------------------------------------------------------------------------- plan
+
+
+def planned(settings: Settings, job: Job) -> int:
+    """`bulkim plan`: prints the card."""
+    from bulkim import plan
+
+    found = surveyed(job)
+    counts = found.survey.counts if found.survey else {"send": 0}
+    estimate = plan.estimate(job, found.provider, found.operation, counts)
+    first = _first_call(found)
+    if settings.json:
+        click.echo(json.dumps(_document(found, estimate, first), ensure_ascii=False))
+        return 0
+    show.put(_card(found, estimate, first))
+    if found.survey and counts.get("invalid"):
+        settings.say(f"next: {settings.command('check', str(job.path or 'JOB'))} names the invalid items")
+    else:
+        settings.say(f"next: {settings.command('run', str(job.path or 'JOB'))}")
+    return 0
+
+
+def _document(found: Surveyed, estimate: Estimate, first: Mapping[str, Any] | None) -> dict[str, Any]:
+    job = found.job
+    known = found.survey is not None
+    return {
+        "name": job.name, "provider": job.provider, "operation": job.operation, "app": job.connection.app_name,
+        "base_url": job.connection.base_url, "environment": job.connection.environment, "input": found.input,
+        "items": estimate.items if known else None, "send": estimate.send if known else None,
+        "skipped": dict(estimate.skipped), "batch": estimate.batch,
+        "requests": estimate.requests if known else None, "pool": estimate.pool,
+        "limit_per_s": estimate.limit_per_s, "least_s": round(estimate.least_s, 3) if known else None,
+        "destroys": found.operation.destroys, "first_request": first,
+    }  # fmt: skip
+
+
+def _card(found: Surveyed, estimate: Estimate, first: Mapping[str, Any] | None) -> list[Spans]:
+    job, operation = found.job, found.operation
+    production = job.connection.environment == PRODUCTION
+    title = f"{job.name}: {job.operation} at {found.provider.label}, app {job.connection.app_name}"
+    lines: list[Spans] = [[(title, "bold red" if production else "bold")]]
+    if production:
+        lines.append([("PRODUCTION", "bold red"), (f"  {job.connection.base_url}", "red")])
+    rows = [("host", job.connection.base_url)] if not production else []
+    if job.connection.environment and not production:
+        rows.append(("environment", job.connection.environment))
+    rows += _amounts(found, estimate)
+    width = show.width()
+    for name, value in rows:
+        lines += _row(name, value, width)
+    if operation.destroys:
+        lines += _row("destroys", operation.destroys, width, "bold red")
+    if first:
+        lines += [[("", "")], [("first request", "dim")], *_request(first, width)]
+    return lines
+
+
+def _amounts(found: Surveyed, estimate: Estimate) -> list[tuple[str, str]]:
+    rows = [("input", found.input)]
+    if found.survey is None:
+        rows.append(
+            ("requests", f"{_plural(estimate.batch, 'item')} a request; how many, only the run can tell")
+        )
+    else:
+        skipped = ", ".join(f"{n:,} {code}" for code, n in estimate.skipped.items() if n)
+        rows.append(
+            (
+                "items",
+                f"{estimate.items:,}: {estimate.send:,} to send"
+                + (f"; skipped: {skipped}" if skipped else ""),
+            )
+        )
+        rows.append(("requests", f"{estimate.requests:,}, {_plural(estimate.batch, 'item')} each at most"))
+    if estimate.pool is not None and estimate.limit_per_s:
+        rows.append(
+            (
+                "quota",
+                f"{estimate.limit_per_s:g} calls/s from the pool “{estimate.pool}”{_quota_help(found, estimate)}",
+            )
+        )
+        if found.survey is not None:
+            rows.append(("takes", f"{text.duration(estimate.least_s)} at least"))
+    return rows
+
+
+def _quota_help(found: Surveyed, estimate: Estimate) -> str:
+    try:
+        words = found.provider.pool(estimate.pool or "").help
+    except KeyError:
+        return ""
+    return f": {words}" if words else ""
+
+
+def _row(name: str, value: str, width: int, style: str = "") -> list[Spans]:
+    import textwrap
+
+    wrapped = textwrap.wrap(value, width - 15) or [""]
+    return [
+        [(f"{name if not number else '':<13}  ", "dim"), (part, style)] for number, part in enumerate(wrapped)
+    ]
+
+
+def _request(first: Mapping[str, Any], width: int) -> list[Spans]:
+    lines: list[Spans] = [[("  ", ""), (f"{first['method']} ", "bold"), (first["url"], "")]]
+    lines += [[(f"  {name}: {value}", "dim")] for name, value in first["headers"].items()]
+    if first["body"]:
+        body = first["body"]
+        cut = body if len(body) <= BODY_CHARS_MAX else f"{body[:BODY_CHARS_MAX]}… ({len(body):,} characters)"
+        lines.append([("", "")])
+        lines += [[(f"  {cut[at : at + width - 2]}", "")] for at in range(0, len(cut), width - 2)]
+    return lines
+
+
+def _plural(number: int, what: str) -> str:
+    return f"{number} {what}{'s' if number != 1 else ''}"
+
+
+# ------------------------------------------------------------------------------------- first request
+
+
+def _first_call(found: Surveyed) -> dict[str, Any] | None:
+    """The first request as it would be sent, secrets masked; None where only the run can tell."""
+    from bulkim import plan
+    from bulkim.codec import encode
+
+    if found.survey is None or not found.survey.head:
+        return None
+    job = found.job
+    single = plan.batch_size(found.operation, job) == 1
+    operation = found.operation.single if single and found.operation.single else found.operation
+    batch = _masked_items(found, found.survey.head)
+    call = encode(found.provider, operation, job.connection, batch, single=single)
+    return {
+        "method": call.method,
+        "url": _url(job, call),
+        "headers": _headers(found, call),
+        "body": call.body.decode("utf-8", "replace"),
+    }
+
+
+def _masked_items(found: Surveyed, head: Sequence[Planned]) -> tuple[Item, ...]:
+    secrets = found.operation.secrets
+    return tuple(
+        Item(
+            number, each.key or "", each.username,
+            {name: "***" if name in secrets else value for name, value in each.fields.items()}, each.line,
+        )
+        for number, each in enumerate(head, 1)
+    )  # fmt: skip
+
+
+def _url(job: Job, call: Call) -> str:
+    from urllib.parse import urlencode
+
+    query = list(call.query)
+    if job.connection.sdk_app_id is not None:
+        query = [
+            ("sdkappid", str(job.connection.sdk_app_id)), ("identifier", job.connection.auth.identity),
+            ("usersig", "***"), ("random", "***"), ("contenttype", "json"), *query,
+        ]  # fmt: skip
+    return f"{job.connection.base_url}{call.path}" + (f"?{urlencode(query, safe='*')}" if query else "")
+
+
+def _headers(found: Surveyed, call: Call) -> dict[str, str]:
+    headers = {"Accept": "application/json"}
+    if call.content_type:
+        headers["Content-Type"] = call.content_type
+    if found.job.connection.auth.kind in {"token", "client", "app_certificate"}:
+        headers["Authorization"] = "Bearer ***"
+    return headers

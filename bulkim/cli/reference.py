@@ -1,0 +1,263 @@
+"""What one looks up: operations, error codes, the job file's schema."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Iterator
+from typing import Any
+
+import click
+
+from bulkim.catalogue import ErrorRule, Field, Operation, Probe, Provider, Repeat
+from bulkim.cli import show
+from bulkim.cli.options import Command, Settings, common
+from bulkim.errors import UsageError
+from bulkim.progress import Spans
+from bulkim.report import meanings, text
+
+
+@click.command(cls=Command, examples=["bulkim schema > job.schema.json"])
+@common
+def schema(settings: Settings) -> int:  # noqa: ARG001 - JSON either way
+    """Print the JSON Schema of job files, for completion and checks in an editor.
+
+    In VS Code: put `# yaml-language-server: $schema=job.schema.json` into the first line of a job file.
+    """
+    from bulkim import jobfile
+    from bulkim.vendors import PROVIDERS
+
+    click.echo(json.dumps(jobfile.json_schema(PROVIDERS), ensure_ascii=False, indent=2))
+    return 0
+
+
+# ---------------------------------------------------------------------------------------- operations
+
+
+@click.command(cls=Command, examples=["bulkim operations", "bulkim operations mute"])
+@click.argument("name", required=False, help="One operation, in detail.")
+@click.option("--provider", help="Only this vendor.")
+@common
+def operations(settings: Settings, *, name: str | None, provider: str | None) -> int:
+    """List what can be done at which vendor, or explain one operation: fields, limits, how doubt is settled."""
+    from bulkim import vendors
+
+    chosen = [vendors.provider(provider)] if provider else list(vendors.PROVIDERS.values())
+    found = [
+        (vendor, each) for vendor in chosen for each in vendor.operations if name is None or each.name == name
+    ]
+    if not found:
+        raise _no_operation(name or "", chosen)
+    if settings.json:
+        click.echo(json.dumps([_document(*pair) for pair in found], ensure_ascii=False))
+    elif name is None:
+        _table(found)
+    else:
+        for vendor, operation in found:
+            show.put(_details(vendor, operation))
+    return 0
+
+
+def _no_operation(name: str, chosen: list[Provider]) -> UsageError:
+    from difflib import get_close_matches
+
+    known = sorted({each.name for vendor in chosen for each in vendor.operations})
+    near = get_close_matches(name, known, n=1)
+    return UsageError(
+        f"there is no operation {name!r}" + (f" at {chosen[0].name}" if len(chosen) == 1 else ""),
+        hint=f"did you mean {near[0]!r}?" if near else "`bulkim operations` lists them",
+    )
+
+
+def _table(found: list[tuple[Provider, Operation]]) -> None:
+    rows = [
+        (
+            vendor.name, operation.name, str(operation.batch_max), _limit(vendor, operation),
+            f"{operation.method} {operation.path}", _field_names(operation),
+        )
+        for vendor, operation in found
+    ]  # fmt: skip
+    header = ("provider", "operation", "batch", "calls/s", "request", "fields (* optional)")
+    lines = text.table(header, rows, right=(2, 3), width=show.terminal_width())
+    show.put([[(line, "bold" if not number else "")] for number, line in enumerate(lines)])
+
+
+def _limit(vendor: Provider, operation: Operation) -> str:
+    limits = [vendor.pool(name).limit_per_s for name in operation.pools]
+    return f"{min(limits):g}" if limits else "-"
+
+
+def _field_names(operation: Operation) -> str:
+    names = [f"{each.name}{'*' if each.optional else ''}" for each in (*operation.fields, *operation.options)]
+    return ", ".join(names) or "-"
+
+
+def _details(vendor: Provider, operation: Operation) -> list[Spans]:
+    rows = [
+        ("request", f"{operation.method} {operation.path}"),
+        ("batch", f"up to {operation.batch_max} a request" if operation.batch_max > 1 else "one a request"),
+    ]
+    if operation.single:
+        rows.append(("with batch: 1", f"{operation.single.method} {operation.single.path}"))
+    rows += [("quota", _pool(vendor, name)) for name in operation.pools]
+    rows += [("effect", f"{operation.effect}"), ("doubt", _doubt(operation))]
+    if operation.destroys:
+        rows.append(("destroys", operation.destroys))
+    if operation.inverse:
+        rows.append(("inverse", operation.inverse))
+    if operation.source:
+        rows.append(
+            ("source", f"{operation.source}" + (f" (read {operation.read_on})" if operation.read_on else ""))
+        )
+    lines: list[Spans] = [[(f"{operation.name} at {vendor.label}", "bold")], [(operation.help, "")]]
+    for name, value in rows:
+        lines += _row(name, value)
+    for label, fields in (("fields", operation.fields), ("params", operation.options)):
+        for number, each in enumerate(fields):
+            lines += _row(label if not number else "", f"{each.name}: {_field(each)}")
+    return [*lines, [("", "")]]
+
+
+def _row(name: str, value: str) -> list[Spans]:
+    wrapped = textwrap.wrap(value, show.width() - 17, break_on_hyphens=False, break_long_words=False) or [""]
+    return [[(f"  {name if not at else '':<13}  ", "dim"), (part, "")] for at, part in enumerate(wrapped)]
+
+
+def _pool(vendor: Provider, name: str) -> str:
+    pool = vendor.pool(name)
+    return f"{pool.limit_per_s:g} calls/s from the pool “{name}”" + (f": {pool.help}" if pool.help else "")
+
+
+def _doubt(operation: Operation) -> str:
+    match operation.doubt:
+        case Repeat():
+            return "an unanswered request is sent again: repeating it does no harm"
+        case Probe(operation=name):
+            return f"an unanswered request is settled by asking {name} before anything is sent again"
+        case _:
+            return "an unanswered request cannot be settled: its items end as unknown"
+
+
+def _field(each: Field) -> str:
+    kind = {"str": "text", "int": "a whole number", "bool": "true or false", "map": "a mapping",
+            "names": "a list of names", "seconds": "seconds (-1: for ever)"}[each.type]  # fmt: skip
+    notes = [kind]
+    notes += ["optional"] if each.optional else []
+    notes += ["may stand in params"] if each.param else []
+    notes += ["never stored"] if each.secret else []
+    return "; ".join(notes) + (f". {each.help}" if each.help else "")
+
+
+def _document(vendor: Provider, operation: Operation) -> dict[str, Any]:
+    return {
+        "provider": vendor.name, "operation": operation.name, "method": operation.method, "path": operation.path,
+        "effect": str(operation.effect), "batch_max": operation.batch_max,
+        "pools": [
+            {"name": name, "limit_per_s": vendor.pool(name).limit_per_s, "help": vendor.pool(name).help}
+            for name in operation.pools
+        ],
+        "fields": [_field_document(each) for each in operation.fields],
+        "params": [_field_document(each) for each in operation.options],
+        "doubt": _doubt(operation), "destroys": operation.destroys, "inverse": operation.inverse,
+        "help": operation.help, "source": operation.source, "read_on": operation.read_on,
+    }  # fmt: skip
+
+
+def _field_document(each: Field) -> dict[str, Any]:
+    return {
+        "name": each.name, "type": each.type, "required": not each.optional, "param": each.param,
+        "secret": each.secret, "help": each.help,
+    }  # fmt: skip
+
+
+# ------------------------------------------------------------------------------------------- explain
+
+
+@click.command(
+    cls=Command,
+    examples=["bulkim explain easemob duplicate_unique_property_exists", "bulkim explain tencent 70107"],
+)
+@click.argument("provider", help="easemob, agora or tencent.")
+@click.argument("code", help="As the vendor writes it, one of bulkim's own, or an HTTP status.")
+@common
+def explain(settings: Settings, *, provider: str, code: str) -> int:
+    """Say what a code means, whether bulkim tries again, and what to do."""
+    from bulkim import vendors
+
+    vendor = vendors.provider(provider)
+    rules = vendor.rules(code)
+    own = meanings.OWN.get(code)
+    if not rules and own is None:
+        raise UsageError(
+            f"{vendor.label} has no code {code!r} in its table",
+            hint=_nearest_code(vendor, code) or "see the vendor's page",
+        )
+    if settings.json:
+        click.echo(json.dumps(_explained(vendor, code, rules, own), ensure_ascii=False))
+        return 0
+    if own is not None:
+        show.put(
+            [
+                [(code, "bold"), (" (bulkim's own)", "dim")],
+                *_row("means", own.meaning),
+                *_row("do", own.remedy),
+            ]
+        )
+    for rule in rules:
+        show.put(_rule(code, rule))
+    return 0
+
+
+def _nearest_code(vendor: Provider, code: str) -> str | None:
+    from difflib import get_close_matches
+
+    near = get_close_matches(code, [each.code for each in vendor.errors if each.code], n=1)
+    return f"did you mean {near[0]!r}?" if near else None
+
+
+def _rule(code: str, rule: ErrorRule) -> Iterator[Spans]:
+    about = f" of {', '.join(rule.operations)}" if rule.operations else ""
+    status = f", HTTP {rule.status}" if rule.status and rule.code else ""
+    yield [(rule.code or code, "bold"), (f"{status}{about}", "dim")]
+    if rule.pattern:
+        yield from _row("when", f"the reason matches {rule.pattern}")
+    yield from _row("means", rule.meaning)
+    yield from _row("bulkim", HANDLING[str(rule.kind)])
+    yield from _row("do", rule.remedy)
+    if rule.page:
+        yield from _row("page", rule.page)
+    yield [("", "")]
+
+
+HANDLING = {
+    "succeeded": "counts the item as succeeded",
+    "already": "counts the item as unchanged",
+    "absent": "counts the item as unchanged when deleting, as failed otherwise",
+    "rejected": "does not try again: the item has failed",
+    "poisoned": "takes the request apart until the item at fault is found",
+    "throttled": "slows down and sends it again; that costs no attempt",
+    "transient": "tries again, later and later",
+    "unknown": "treats it as unanswered: it asks before it sends anything again",
+    "unauthorized": "renews the credentials once, then stops the run",
+    "exhausted_plan": "stops the run: it is resumable",
+    "fatal": "stops the run: it is resumable",
+}
+
+
+def _explained(
+    vendor: Provider, code: str, rules: tuple[ErrorRule, ...], own: meanings.Meaning | None
+) -> dict[str, Any]:
+    return {
+        "provider": vendor.name,
+        "code": code,
+        "rules": [
+            {
+                "kind": str(rule.kind), "http_status": rule.status, "pattern": rule.pattern,
+                "operations": list(rule.operations), "meaning": rule.meaning, "handling": HANDLING[str(rule.kind)],
+                "retried": str(rule.kind) in {"throttled", "transient", "poisoned"},
+                "remedy": rule.remedy, "page": rule.page,
+            }
+            for rule in rules
+        ],
+        "own": {"meaning": own.meaning, "remedy": own.remedy} if own else None,
+    }  # fmt: skip

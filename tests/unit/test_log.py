@@ -1,0 +1,106 @@
+"""Nothing secret in a log, and events where they belong."""
+
+from __future__ import annotations
+
+import json
+import logging
+
+import pytest
+import structlog
+
+from bulkim import log
+from bulkim.errors import UsageError
+
+
+@pytest.fixture(autouse=True)
+def _clean():
+    yield
+    log._hidden.clear()
+    log.close()
+    structlog.reset_defaults()
+    root = logging.getLogger()
+    for handler in [each for each in root.handlers if type(each).__name__ == "Bridge"]:
+        root.removeHandler(handler)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Authorization: Bearer {}",
+        "authorization=bearer {}",
+        "https://h/v4/x?sdkappid=1&usersig={}&random=3",
+        '{{"grant_type": "client_credentials", "client_secret": "{}"}}',
+        "{{'password': '{}'}}",
+        "access_token={} was refused",
+        "client_secret={}&x=1",
+    ],
+)
+def test_secrets_are_known_by_their_place(text):
+    shown = log.redact(text.format("s3cr3t-v4lue"))
+    assert "s3cr3t" not in shown
+    assert log.MASK in shown
+
+
+@pytest.mark.parametrize("text", ["the vendor gives no token: reason", "password is longer than 64 characters", "basic rules"])
+def test_ordinary_words_stay(text):
+    assert log.redact(text) == text
+
+
+def test_hidden_values_are_masked_in_every_spelling():
+    log.hide(["p/ss w\"rd", "abc"])
+    assert log.redact('x p/ss w"rd y p%2Fss%20w%22rd z p/ss w\\"rd') == "x *** y *** z ***"
+    assert log.redact("abc") == "abc", "three characters would mask half of every text"
+
+
+def test_values_under_telling_names_are_masked_whole():
+    shown = log.redacted({"password": 123456, "client_secret": ["a"], "tokens": 3, "nested": {"usersig": "x"}, "ok": None})
+    assert shown == {"password": "***", "client_secret": "***", "tokens": 3, "nested": {"usersig": "***"}, "ok": None}
+
+
+def test_levels(capsys):
+    for verbose, expected in ((0, ["c"]), (1, ["b", "c"]), (2, ["a", "b", "c"])):
+        log.set_up(verbose=verbose, style="json")
+        logger = structlog.get_logger("bulkim")
+        logger.debug("a")
+        logger.info("b")
+        logger.warning("c")
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert [json.loads(each)["event"] for each in err.splitlines()] == expected
+
+
+def test_the_file_gets_info_and_is_private(tmp_path, capsys):
+    path = tmp_path / "bulkim.log"
+    log.set_up(style="json", file=path)
+    structlog.get_logger("bulkim").info("run.started", token="abcdef")
+    assert capsys.readouterr().err == ""
+    (event,) = map(json.loads, path.read_text().splitlines())
+    assert (event["event"], event["token"], event["level"]) == ("run.started", "***", "info")
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_log_file_that_cannot_be_written(tmp_path):
+    with pytest.raises(UsageError):
+        log.set_up(file=tmp_path / "none" / "x.log")
+
+
+def test_tracebacks_are_redacted(capsys):
+    log.hide(["hunter2hunter2"])
+    log.set_up()
+    try:
+        raise ValueError("hunter2hunter2")
+    except ValueError:
+        structlog.get_logger("bulkim").exception("broken")
+    err = capsys.readouterr().err
+    assert "ValueError: ***" in err
+    assert "hunter2" not in err
+
+
+def test_libraries_are_heard_from_warning_up(capsys):
+    log.set_up(verbose=2, style="json")
+    logging.getLogger("httpx").info("HTTP Request: POST https://h/x?usersig=abcdefg")
+    logging.getLogger("httpcore.connection").debug("connect")
+    logging.getLogger("uvicorn").warning("usersig=abcdefg is in the way")
+    (event,) = map(json.loads, capsys.readouterr().err.splitlines())
+    assert event["event"] == "library.log"
+    assert event["message"] == "usersig=*** is in the way"

@@ -1,0 +1,184 @@
+"""The live block and the log line, from samples on a clock of our own."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import Counter
+from dataclasses import dataclass, field
+
+import pytest
+
+from bulkim.model import Status
+from bulkim.progress import LINE_S, STYLES, Lines, Meter, block, chosen, clock, line, shares
+
+
+@dataclass
+class Readings:
+    counts: dict
+    limit_per_s: float = 100.0
+    in_flight: int = 4
+    in_flight_max: int = 12
+    requests: int = 0
+    retries: int = 0
+    throttled: int = 0
+    latency_s: float | None = 0.05
+    waiting_for: str = "quota"
+    codes: Counter = field(default_factory=Counter)
+    stopping: str | None = None
+
+
+def counts(**given):
+    return {status: given.get(status.value, 0) for status in Status}
+
+
+def text(spans):
+    return "".join(part for part, _ in spans)
+
+
+def run(meter, *, seconds, rate, items, start=0, step=0.25, **more):
+    """`rate` single-item calls a second for so long; returns the last view."""
+    view = None
+    for tick in range(int(seconds / step) + 1):
+        done = start + int(tick * step * rate)
+        readings = Readings(counts(succeeded=done, pending=items - done), requests=done - start, **more)
+        view = meter.read(1000.0 + tick * step, readings)
+    return view
+
+
+def test_rates_and_time_left_follow_the_samples():
+    view = run(Meter("job"), seconds=10, rate=80, items=2000)
+    assert view.calls_per_s == pytest.approx(80, rel=0.02)
+    assert view.users_per_s == pytest.approx(80, rel=0.02)
+    assert view.elapsed_s == 10
+    assert view.eta_s == pytest.approx((2000 - 800) / 80, rel=0.02)
+
+
+def test_time_left_ignores_restored_items():
+    view = run(Meter("job", resumed=True), seconds=4, rate=50, items=10_000, start=9_000)
+    assert view.restored == 9_000
+    assert view.eta_s == pytest.approx((1000 - 200) / 50, rel=0.05)
+
+
+def test_what_planning_skipped_is_not_restored_in_a_new_run():
+    view = Meter("job").read(0.0, Readings(counts(skipped=5, pending=5)))
+    assert view.restored == 0
+
+
+def test_no_time_left_is_guessed_before_anything_ended():
+    assert Meter("job").read(5.0, Readings(counts(pending=10))).eta_s is None
+    assert Meter("job").read(5.0, Readings(counts(succeeded=10))).eta_s == 0.0
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"waiting_for": "quota"}, "the vendor's limit"),
+        ({"waiting_for": "answers", "in_flight": 12}, "the vendor's latency"),
+        ({"waiting_for": "answers", "in_flight": 2}, "the last answers"),
+        ({"waiting_for": "vendor"}, "the vendor: it refused calls, so bulkim goes slower"),
+        ({"waiting_for": "credentials"}, "waiting for a token"),
+        ({"stopping": "max_failures"}, "max_failures"),
+    ],
+)
+def test_says_what_limits_the_speed(given, words):
+    assert Meter("job").read(0.0, Readings(counts(pending=10), **given)).limited_by == words
+
+
+def test_the_jobs_own_cap_is_called_so():
+    readings = Readings(counts(pending=10), waiting_for="answers", in_flight=12)
+    assert Meter("job", capped=True).read(0.0, readings).limited_by == "the job's own concurrency"
+
+
+def test_a_glimpse_does_not_change_what_is_said():
+    meter = Meter("job")
+    for tick in range(9):
+        waiting_for = "answers" if tick == 8 else "quota"
+        view = meter.read(tick * 0.2, Readings(counts(pending=10), waiting_for=waiting_for, in_flight=1))
+    assert view.limited_by == "the vendor's limit"
+
+
+def test_shares_add_up_and_show_what_is_small():
+    assert shares([1, 100_000, 0, 1], 76) == [1, 74, 0, 1]
+    assert shares([0, 0], 10) == [0, 0]
+    assert sum(shares([3, 3, 3], 10)) == 10
+
+
+def wide_view(**more):
+    meter = Meter("a-job-with-a-rather-long-name · delete at easemob some-application · run k7qf2m2x", resumed=True)
+    meter.read(0.0, Readings(counts(succeeded=1_000_000, failed=3, pending=9_000_000)))
+    codes = Counter({"duplicate_unique_property_exists": 12_345, "service_resource_not_found": 99, "timeout": 1})
+    return meter.read(
+        2.0,
+        Readings(
+            counts(succeeded=1_500_000, unchanged=17, failed=200, unknown=3, skipped=12, pending=8_499_768),
+            requests=25_000, codes=codes, throttled=12, retries=1234, **more,
+        ),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("width", [40, 80, 100])
+def test_the_block_fits(width):
+    lines = block(wide_view(stopping="waiting for what is in flight"), width)
+    assert len(lines) <= 8
+    for spans in lines:
+        shown = text(spans)
+        assert len(shown) <= width
+        assert all(unicodedata.east_asian_width(char) not in "WF" for char in shown)
+
+
+def test_the_bar_has_every_outcome_and_the_restored_part():
+    bar = block(wide_view(), 80)[1]
+    assert {style for _, style in bar} >= {STYLES[Status.FAILED], STYLES[Status.PENDING]}
+    assert bar[0][0].startswith("▒")
+    assert text(bar).endswith("15%")
+    assert len(text(bar)) == 80
+
+
+def test_outcomes_are_told_by_words_and_glyphs_too():
+    shown = text(block(wide_view(), 200)[2])
+    assert "✓ 1,500,000 succeeded" in shown
+    assert "✗ 200 failed" in shown
+    assert "restored" in shown
+
+
+def test_the_log_line():
+    view = run(Meter("purge"), seconds=30, rate=95, items=6000)
+    assert line(view) == (
+        "purge: 0:30 2,850 of 6,000 done (47%: 2,850 succeeded); 95 of 100 calls/s; about 0:33 left;"
+        " limited by: the vendor's limit"
+    )
+
+
+def test_lines_come_at_the_start_at_changes_and_every_half_minute():
+    meter, lines, printed = Meter("job"), Lines(), []
+    for second in range(100):
+        throttled = 1 if second >= 40 else 0
+        view = meter.read(float(second), Readings(counts(succeeded=second, pending=200 - second), throttled=throttled))
+        if lines.due(float(second), view):
+            printed.append(second)
+    assert printed[0] == 0
+    assert 40 in printed
+    gaps = [later - earlier for earlier, later in zip(printed, printed[1:], strict=False)]
+    assert max(gaps) <= LINE_S
+    assert len(printed) <= 6
+
+
+def test_clock():
+    assert [clock(each) for each in (None, 0.4, 59.6, 3725)] == ["-", "0:00", "1:00", "1:02:05"]
+
+
+@pytest.mark.parametrize(
+    ("wish", "quiet", "tty", "term", "style"),
+    [
+        ("auto", False, True, "xterm", "bar"),
+        ("auto", False, True, "dumb", "plain"),
+        ("auto", False, False, "xterm", "plain"),
+        ("auto", True, True, "xterm", "none"),
+        ("bar", False, False, "xterm", "bar"),
+        ("none", False, True, "xterm", "none"),
+    ],
+)
+def test_which_style(monkeypatch, wish, quiet, tty, term, style):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: tty)
+    monkeypatch.setenv("TERM", term)
+    assert chosen(wish, quiet=quiet) == style

@@ -1,0 +1,8 @@
+"""Job files: YAML or JSON text -> `Job`, every problem with its line; and the JSON Schema that editors complete from."""
+
+from __future__ import annotations
+
+from bulkim.jobfile.load import load
+from bulkim.jobfile.published import json_schema
+
+__all__ = ["json_schema", "load"]

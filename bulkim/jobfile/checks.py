@@ -1,0 +1,194 @@
+"""What the catalogue has to say about a job file: operations, params, columns, pools, batch sizes.
+
+Every check gets sections that have the right shape already, and yields problems at their places.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from bulkim.catalogue import Field, Operation, Provider
+from bulkim.errors import Problem
+from bulkim.jobfile.complaints import nearest
+from bulkim.jobfile.tree import Node, describe, shown
+from bulkim.plan.fields import Invalid, checker
+
+_EMPTY: Mapping[str, Any] = {}
+
+
+def find_provider(root: Node, providers: Mapping[str, Provider]) -> Provider | Problem | None:
+    """The provider that the job names, or why there is none; None where the shape is wrong already."""
+    node = root.child("provider")
+    if node is None or not isinstance(node.value, str) or not node.value:
+        return None
+    if node.value in providers:
+        return providers[node.value]
+    hint = nearest(node.value, providers) or f"one of {', '.join(providers)}"
+    return node.mark.problem(f"provider: there is no provider '{shown(node.value)}'", hint)
+
+
+def find_operation(
+    root: Node, provider: Provider | None, providers: Mapping[str, Provider]
+) -> Operation | Problem | None:
+    """The operation that the job names, or why there is none; None where the shape or the provider is wrong already."""
+    node = root.child("operation")
+    if node is None or not isinstance(node.value, str) or not node.value:
+        return None
+    if provider is not None and (operation := provider.operation(node.value)) is not None:
+        return operation
+    elsewhere = [each.name for each in providers.values() if each.operation(node.value) is not None]
+    if provider is None and elsewhere:
+        return None
+    known = (provider,) if provider is not None else tuple(providers.values())
+    names = dict.fromkeys(each.name for one in known for each in one.operations)
+    where = f" at {provider.name}" if provider is not None else ""
+    hint = f"{' and '.join(elsewhere)} can" if elsewhere else nearest(node.value, names)
+    hint = hint or f"one of {', '.join(names)}"
+    return node.mark.problem(f"operation: there is no operation '{shown(node.value)}'{where}", hint)
+
+
+# ------------------------------------------------------------------------------------------- params
+
+
+def check_params(root: Node, operation: Operation) -> Iterator[Problem]:
+    """Every param is known and has a value that its field takes."""
+    section = root.child("params")
+    given: Mapping[str, Node] = section.value if section is not None else _EMPTY
+    fields = param_fields(operation)
+    for name, node in given.items():
+        if name not in fields:
+            yield _unknown_param(name, section or root, operation)
+            continue
+        try:
+            checker(fields[name])(node.plain())
+        except Invalid as finding:
+            yield node.mark.problem(f"params: {finding}")
+    if operation.paging is not None and operation.any_of:
+        chosen = [name for name in operation.any_of if name in given and given[name].value is not False]
+        if len(chosen) != 1:
+            words = " or ".join(operation.any_of)
+            mark = section.mark if section is not None else root.key_mark_of(("operation",))
+            yield mark.problem(f"{operation.name} needs params: {words}" + (", not both" if chosen else ""))
+
+
+def param_fields(operation: Operation) -> dict[str, Field]:
+    """What may stand under `params`."""
+    of_items = (each for each in operation.fields if each.param)
+    return {each.name: each for each in (*of_items, *operation.options)}
+
+
+def typed_params(operation: Operation, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Valid params as their fields want them."""
+    fields = param_fields(operation)
+    return {name: checker(fields[name])(value) for name, value in params.items()}
+
+
+def _unknown_param(name: str, section: Node, operation: Operation) -> Problem:
+    known = param_fields(operation)
+    hint = nearest(name, known) or (f"known: {', '.join(known)}" if known else None)
+    mark = section.key_mark_of((name,))
+    if operation.field(name) is not None:
+        return mark.problem(f"'{name}' belongs to each item, not under params", "give it in the source")
+    return mark.problem(f"unknown key '{shown(name)}' under params: {operation.name} has no such param", hint)
+
+
+# ------------------------------------------------------------------------------------------- source
+
+
+def check_source(root: Node, operation: Operation, provider: Provider) -> Iterator[Problem]:
+    """The source fits the operation."""
+    section = root.child("source")
+    if section is None or section.value is None:
+        if operation.paging is None:
+            yield root.mark.problem("needs the key 'source'", f"{operation.name} works on items")
+        return
+    if operation.paging is not None:
+        message = f"{operation.name} takes no items: it works through what the vendor lists"
+        yield root.key_mark_of(("source",)).problem(message, "leave source out")
+        return
+    yield from _check_columns(section, operation)
+    yield from _check_items(section, operation)
+    yield from _check_listing(section, provider)
+
+
+def _check_columns(section: Node, operation: Operation) -> Iterator[Problem]:
+    columns = section.child("columns")
+    if columns is None:
+        return
+    names = [each.name for each in operation.fields]
+    taken: dict[str, str] = {}
+    for name, node in columns.value.items():
+        if name not in names:
+            hint = nearest(name, names) or f"its fields: {', '.join(names)}"
+            mark = columns.key_mark_of((name,))
+            yield mark.problem(f"source.columns: {operation.name} has no field '{shown(name)}'", hint)
+        elif taken.setdefault(node.value, name) != name:
+            message = f"source.columns: column '{shown(node.value)}' is taken for {taken[node.value]} already"
+            yield node.mark.problem(message)
+
+
+def _check_items(section: Node, operation: Operation) -> Iterator[Problem]:
+    """Inline items are part of the file: a wrong type or a slip of the pen in a key is the file's problem."""
+    items = section.child("items")
+    names = [each.name for each in operation.fields]
+    for item in items.value if items is not None else ():
+        given: Mapping[str, Node] = item.value if isinstance(item.value, dict) else _EMPTY
+        for name, node in given.items():
+            declared = operation.field(name)
+            if declared is not None and declared.type == "str" and isinstance(node.value, (bool, int, float)):
+                message = f"source.items: {name}: expected text, got {describe(node.value)}"
+                yield node.mark.problem(message, "quote it")
+            elif declared is None and (hint := nearest(name, [each for each in names if each not in given])):
+                yield item.key_mark_of((name,)).problem(f"source.items: unknown key '{shown(name)}'", hint)
+
+
+def _check_listing(section: Node, provider: Provider) -> Iterator[Problem]:
+    listing = section.child("listing")
+    if listing is None:
+        return
+    if provider.operation(f"list-{listing.value}") is None:
+        yield listing.mark.problem(f"source.listing: {provider.name} has no list of {listing.value}")
+    where = section.child("where")
+    if listing.value == "mutes" and where is not None:
+        for key in where.value:
+            if key != "match":
+                message = f"source.where.{key}: a list of mutes says nothing about that"
+                yield where.key_mark_of((key,)).problem(message, "only match narrows it")
+
+
+# --------------------------------------------------------------------------------------------- rest
+
+
+def check_pools(root: Node, provider: Provider) -> Iterator[Problem]:
+    """`rate.pools` names pools of the vendor."""
+    section = root.at(("rate", "pools"))
+    names = [each.name for each in provider.pools]
+    for name in section.value if section is not None else ():
+        if name not in names:
+            hint = nearest(name, names) or f"known: {', '.join(names)}"
+            mark = root.key_mark_of(("rate", "pools", name))
+            yield mark.problem(f"rate.pools: {provider.name} has no pool '{shown(name)}'", hint)
+
+
+def check_batch(root: Node, operation: Operation, *, open_registration: bool) -> Iterator[Problem]:
+    """`batch` is not more than the vendor takes."""
+    node = root.child("batch")
+    if node is None or node.value is None:
+        return
+    most = 1 if open_registration else operation.batch_max
+    if node.value > most:
+        why = (
+            "open registration takes one user"
+            if open_registration
+            else f"{operation.name} takes at most {most}"
+        )
+        yield node.mark.problem(f"batch: {why} a request")
+
+
+def check_guard(root: Node, operation: Operation) -> Iterator[Problem]:
+    """An operation that picks its own victims cannot spare anybody."""
+    protect = root.at(("guard", "protect"))
+    if protect is not None and protect.value and operation.paging is not None and operation.destroys:
+        message = f"guard.protect: {operation.name} cannot honour it: the vendor chooses the users"
+        yield protect.mark.problem(message, "use a listing with delete instead")

@@ -1,0 +1,239 @@
+"""From a file to a `Job`, or to everything that is wrong with it."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from bulkim.catalogue import Operation, Provider
+from bulkim.errors import InputError, Problem
+from bulkim.jobfile import checks, connection
+from bulkim.jobfile.complaints import complaints, dotted
+from bulkim.jobfile.mask import masked
+from bulkim.jobfile.schema import SOURCE_KINDS, JobShape
+from bulkim.jobfile.tree import BYTES_MAX, Mark, Node, decode, describe, parse
+from bulkim.jobfile.values import when
+from bulkim.model import Guard, Job, Rate, Source, Where
+
+
+def load(
+    path: Path,
+    *,
+    env: Mapping[str, str],
+    providers: Mapping[str, Provider],
+    overrides: Sequence[tuple[str, str]] = (),
+    sandbox_url: str | None = None,
+    now: float | None = None,
+) -> Job:
+    """The job in a YAML or JSON file. Raises InputError with every problem that the file has.
+
+    `overrides` are ``--set`` pairs: a dotted path and a value in YAML. With `sandbox_url` the connection is replaced by
+    the sandbox's, and no environment variable is needed. `now` (Unix seconds) is what ages like ``7d`` count from.
+    """
+    text = _read(path)
+    reading = _Reading(path, text, providers, rehearsal=sandbox_url is not None)
+    reading.override(pair for pair in overrides if not pair[0].startswith("connection."))
+    reading.resolve_connection(env, [pair for pair in overrides if pair[0].startswith("connection.")])
+    reading.judge()
+    if reading.problems:
+        raise InputError(_in_order(reading.problems, str(path)))
+    return reading.job(sandbox_url, time.time() if now is None else now, overrides)
+
+
+def _read(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return decode(file.read(BYTES_MAX + 1), str(path))
+    except FileNotFoundError:
+        hint = "`bulkim init` writes one to start from"
+        raise InputError([Problem(str(path), None, None, "no such file", hint)]) from None
+    except OSError as error:
+        message = f"cannot be read: {error.strerror or type(error).__name__}"
+        raise InputError([Problem(str(path), None, None, message)]) from None
+
+
+def _in_order(problems: Iterable[Problem], first: str) -> list[Problem]:
+    """Without repetitions, the job file's before other files', from top to bottom."""
+    return sorted(
+        dict.fromkeys(problems),
+        key=lambda each: (each.file != first, each.file, each.line or 0, each.column or 0),
+    )
+
+
+class _Reading:
+    """One file on its way to a job; problems are collected, not raised."""
+
+    def __init__(self, path: Path, text: str, providers: Mapping[str, Provider], *, rehearsal: bool) -> None:
+        self.path, self.text, self.providers, self.rehearsal = path, text, providers, rehearsal
+        self.root, self.problems = parse(text, str(path))
+        if not isinstance(self.root.value, dict):
+            message = f"a job is a mapping, this is {describe(self.root)}"
+            raise InputError(
+                [*self.problems, self.root.mark.problem(message, "begin with `provider: easemob`")]
+            )
+        self.excused: set[int] = (
+            set()
+        )  # ids of nodes whose value is not known: nothing more is said about them
+        self.provider: Provider | None = None
+        self.operation: Operation | None = None
+
+    # ---- --set
+
+    def override(self, pairs: Iterable[tuple[str, str]]) -> None:
+        """Puts ``--set`` values into the tree."""
+        for key, text in pairs:
+            mark = Mark(f"--set {key}")
+            try:
+                value, problems = parse(text, mark.file, place=mark) if text.strip() else (Node("", mark), [])
+            except InputError as error:
+                self.problems += error.problems
+                continue
+            self.problems += problems
+            self._put(key, value, mark)
+
+    def _put(self, key: str, value: Node, mark: Mark) -> None:
+        *parents, last = key.split(".")
+        if not all((*parents, last)):
+            self.problems.append(mark.problem("is not a key such as rate.limit"))
+            return
+        node = self.root
+        for done, part in enumerate(parents, 1):
+            if part not in node.value:
+                node.value[part] = Node({}, mark)
+                node.keys[part] = mark
+            node = node.value[part]
+            if not isinstance(node.value, dict):
+                what = f"{dotted(parents[:done])} is {describe(node)}, and has no keys"
+                self.problems.append(mark.problem(what))
+                return
+        node.value[last], node.keys[last] = value, mark
+
+    # ---- connection
+
+    def resolve_connection(self, env: Mapping[str, str], overrides: Sequence[tuple[str, str]]) -> None:
+        """Looks up a connection that is named, and fills in the environment."""
+        section = self.root.child("connection")
+        if section is not None and isinstance(section.value, str):
+            self._expand(section, env)
+            if id(section) in self.excused or not section.value:
+                return
+            try:
+                entry, problems = connection.look_up(section, self.path)
+            except InputError as error:
+                self.problems += error.problems
+                self.excused.add(id(section))
+                return
+            self.problems += problems
+            self.root.value["connection"] = entry
+        self.override(overrides)
+        section = self.root.child("connection")
+        if section is not None and not isinstance(section.value, str):
+            self._expand(section, env)
+
+    def _expand(self, section: Node, env: Mapping[str, str]) -> None:
+        if self.rehearsal:
+            self.excused |= {id(node) for _, node in section.scalars() if connection.has_variable(node)}
+            return
+        for node, problem in connection.expand(section, env):
+            self.excused.add(id(node))
+            self.problems.append(problem)
+
+    # ---- judging
+
+    def judge(self) -> None:
+        """Shape first, then what the catalogue says about the sections whose shape is right."""
+        broken = set()
+        try:
+            JobShape.model_validate(self.root.plain())
+        except ValidationError as error:
+            for path, problem in complaints(error, self.root):
+                if id(self.root.at(path)) not in self.excused:
+                    broken.add(path[0] if path else None)
+                    self.problems.append(problem)
+        provider = checks.find_provider(self.root, self.providers)
+        self.provider = provider if isinstance(provider, Provider) else None
+        operation = checks.find_operation(self.root, self.provider, self.providers)
+        self.operation = operation if isinstance(operation, Operation) else None
+        self.problems += [each for each in (provider, operation) if isinstance(each, Problem)]
+        if self.provider is not None and self.operation is not None:
+            self.problems += self._checked(self.provider, self.operation, broken)
+
+    def _checked(
+        self, provider: Provider, operation: Operation, broken: set[str | int | None]
+    ) -> Iterator[Problem]:
+        root = self.root
+        auth = root.at(("connection", "auth"))
+        opened = auth is not None and auth.value == "none"
+        by_section = {
+            "connection": self._checked_connection(provider, operation),
+            "params": checks.check_params(root, operation),
+            "source": checks.check_source(root, operation, provider),
+            "rate": checks.check_pools(root, provider),
+            "batch": checks.check_batch(root, operation, open_registration=opened),
+            "guard": checks.check_guard(root, operation),
+        }
+        return chain.from_iterable(found for name, found in by_section.items() if name not in broken)
+
+    def _checked_connection(self, provider: Provider, operation: Operation) -> Iterator[Problem]:
+        section = self.root.child("connection")
+        if section is not None and isinstance(section.value, dict):
+            yield from connection.check(section, section.plain(), provider, operation.name)
+
+    # ---- building
+
+    def job(self, sandbox_url: str | None, now: float, overrides: Sequence[tuple[str, str]]) -> Job:
+        """The job of a file without problems."""
+        assert self.provider is not None
+        assert self.operation is not None
+        plain = self.root.plain()
+        if sandbox_url is not None:
+            plain["connection"] = connection.sandbox(self.provider.name, sandbox_url)
+        data = JobShape.model_validate(plain).model_dump()
+        target = connection.build(self.provider.name, data["connection"])
+        rate, guard = data["rate"], data["guard"]
+        return Job(
+            name=data["name"] or self.path.stem,
+            provider=self.provider.name,
+            operation=self.operation.name,
+            connection=target,
+            source=self._source(data["source"], now),
+            params=checks.typed_params(self.operation, data["params"]),
+            rate=Rate(rate["limit"], rate["share"], rate["pools"]),
+            concurrency=None if data["concurrency"] == "auto" else data["concurrency"],
+            timeout_s=float(data["timeout"]),
+            retries=data["retries"],
+            batch=1 if target.auth.kind == "none" else data["batch"],
+            guard=Guard(tuple(guard["protect"]), guard["max_items"], guard["max_failures"], guard["canary"]),
+            path=self.path,
+            text=masked(self.text, str(self.path), self.root, self.operation, overrides),
+        )
+
+    def _source(self, data: Mapping[str, Any] | None, now: float) -> Source:
+        if data is None:
+            return Source("none")
+        kind = next(each for each in SOURCE_KINDS if each in data)
+        if kind == "items":
+            nodes = self.root.at(("source", "items"))
+            lines = tuple(node.mark.line or 0 for node in nodes.value) if nodes is not None else ()
+            items = tuple({"username": each} if isinstance(each, str) else each for each in data["items"])
+            return Source("items", items=items, item_lines=lines)
+        if kind == "listing":
+            where = dict(data["where"])
+            for key in ("created_before", "created_after"):
+                where[key] = None if where[key] is None else when(where[key], now=now)
+            return Source("listing", listing=data["listing"], where=Where(**where))
+        if kind == "run":
+            return Source("run", run=data["run"], outcome=tuple(data["outcome"]), code=tuple(data["code"]))
+        return Source(
+            kind,  # type: ignore[arg-type]
+            path=None if data[kind] == "-" else self.path.parent / os.path.expanduser(data[kind]),  # noqa: PTH111 - never raises
+            columns=data.get("columns", {}),
+            encoding=data.get("encoding"),
+            delimiter=data.get("delimiter"),
+        )

@@ -1,0 +1,421 @@
+"""The shape of a job file: what may stand where, in pydantic models whose descriptions an editor shows.
+
+Only what can be judged without the catalogue or the environment is judged here.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    WithJsonSchema,
+)
+from pydantic_core import PydanticCustomError
+
+from bulkim.jobfile.values import base_url, moment, text_encoding
+
+AUTH_KEYS: Mapping[str, tuple[str, str]] = {  # kind -> the keys of its identity and its secret
+    "token": ("", "token"),
+    "client": ("client_id", "client_secret"),
+    "app_certificate": ("app_id", "app_certificate"),
+    "user_sig": ("identifier", "secret_key"),
+}
+SOURCE_KINDS = ("csv", "text", "jsonl", "items", "listing", "run")
+
+
+def _matches(pattern: str, message: str) -> AfterValidator:
+    compiled = re.compile(pattern)
+
+    def check(value: str) -> str:
+        if not compiled.fullmatch(value):
+            raise ValueError(message)
+        return value
+
+    return AfterValidator(check)
+
+
+def _regex(value: str) -> str:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            re.compile(value)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise ValueError(f"is not a regular expression: {error}") from None
+    return value
+
+
+def _delimiter(value: str) -> str:
+    value = {"tab": "\t", r"\t": "\t"}.get(value, value)
+    if len(value) != 1 or value.isalnum() or value in '"\r\n \0':
+        raise ValueError("must be one character, such as , ; | or tab")
+    return value
+
+
+def _max_failures(value: Any) -> str:
+    text = str(value)
+    if isinstance(value, bool) or not re.fullmatch(r"\d{1,12}|\d{1,3}(\.\d{1,6})?%", text):
+        raise PydanticCustomError("max_failures", 'must be a count like 25 or a percentage like "2%"')
+    if text.endswith("%") and float(text[:-1]) > 100:
+        raise PydanticCustomError("max_failures", "must not be more than 100%")
+    return text
+
+
+def _concurrency(value: Any) -> Any:
+    if value != "auto" and (type(value) is not int or not 1 <= value <= 1000):
+        raise PydanticCustomError("concurrency", "must be auto, or a whole number from 1 to 1000")
+    return value
+
+
+def _printable(value: str) -> str:
+    if not value.isprintable() or not value.strip():
+        raise ValueError("must be printable text")
+    return value
+
+
+def _digits(value: Any) -> Any:
+    return int(value) if isinstance(value, str) and re.fullmatch(r"[0-9]{1,18}", value) else value
+
+
+Text = Annotated[str, Field(min_length=1)]
+File = Annotated[Text, AfterValidator(_printable)]
+Pattern = Annotated[Text, AfterValidator(_regex)]
+Segment = Annotated[
+    Text,
+    Field(max_length=100),
+    _matches(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", "may hold letters, digits, _ - and . only"),
+]
+Address = Annotated[Text, AfterValidator(base_url)]
+SdkAppId = Annotated[
+    int,
+    Field(gt=0, le=10**15),
+    BeforeValidator(_digits),
+    WithJsonSchema(
+        {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string", "pattern": r"^(\$\{\w+\}|\d+)$"}]}
+    ),
+]
+Credential = Annotated[Text, AfterValidator(_printable)]
+Seconds = Annotated[float, Field(ge=0.1, le=600, allow_inf_nan=False)]
+CallsPerSecond = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class Shape(BaseModel):
+    """Unknown keys and wrong types are errors."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+def _keys(value: Any) -> Iterable[str]:
+    """The keys of what a union's form is told by: a mapping on the way in, a shape on the way out."""
+    if isinstance(value, Shape):
+        return type(value).model_fields
+    return value if isinstance(value, dict) else ()
+
+
+# --------------------------------------------------------------------------------------- connection
+
+
+class TokenAuth(Shape):
+    """A ready app token (Easemob, Agora)."""
+
+    token: Credential = Field(description="A ready app token.", examples=["${EASEMOB_TOKEN}"])
+
+
+class ClientAuth(Shape):
+    """Client credentials (Easemob): bulkim fetches a token and renews it."""
+
+    client_id: Credential = Field(description="The app's client id.", examples=["${EASEMOB_CLIENT_ID}"])
+    client_secret: Credential = Field(
+        description="The app's client secret.", examples=["${EASEMOB_CLIENT_SECRET}"]
+    )
+
+
+class CertificateAuth(Shape):
+    """An app certificate (Agora): bulkim signs app tokens and renews them."""
+
+    app_id: Credential = Field(description="The project's App ID.", examples=["${AGORA_APP_ID}"])
+    app_certificate: Credential = Field(
+        description="The project's certificate.", examples=["${AGORA_APP_CERTIFICATE}"]
+    )
+
+
+class UserSigAuth(Shape):
+    """An administrator's secret key (Tencent): bulkim signs UserSigs and renews them."""
+
+    identifier: Credential = Field(description="An app administrator's UserID.", examples=["administrator"])
+    secret_key: Credential = Field(
+        description="The SDKAppID's secret key.", examples=["${TENCENT_SECRET_KEY}"]
+    )
+
+
+def _auth_form(value: Any) -> str | None:
+    if value == "none":
+        return "<none>"
+    keys = set(_keys(value))
+    return next((f"<{kind}>" for kind, names in AUTH_KEYS.items() if keys.intersection(names)), None)
+
+
+AuthShape = Annotated[
+    Annotated[TokenAuth, Tag("<token>")]
+    | Annotated[ClientAuth, Tag("<client>")]
+    | Annotated[CertificateAuth, Tag("<app_certificate>")]
+    | Annotated[UserSigAuth, Tag("<user_sig>")]
+    | Annotated[Literal["none"], Tag("<none>")],
+    Discriminator(
+        _auth_form,
+        custom_error_type="form",
+        custom_error_message="expected a token, client_id and client_secret, app_id and app_certificate, "
+        "identifier and secret_key, or none",
+    ),
+]
+
+
+class ConnectionShape(Shape):
+    """One app at one vendor. `${VAR}` is replaced from the environment here, and nowhere else in the file."""
+
+    base_url: Address = Field(
+        description="The vendor's REST host, without a path. https, or http to this machine.",
+        examples=["https://a1.easemob.com"],
+    )
+    org: Segment | None = Field(
+        default=None,
+        description="Easemob and Agora: the organisation, the App Key's part before #. Quote it: it is text.",
+        examples=["1122161011178276"],
+    )
+    app: Segment | None = Field(
+        default=None,
+        description="Easemob and Agora: the app, the App Key's part after #.",
+        examples=["testapp"],
+    )
+    app_id: Segment | None = Field(default=None, description="Agora: the App ID, instead of org and app.")
+    sdk_app_id: SdkAppId | None = Field(
+        default=None, description="Tencent: the SDKAppID.", examples=[1400000000]
+    )
+    auth: AuthShape = Field(
+        description="How bulkim proves who it is. Keep secrets out of the file: write ${VAR}."
+    )
+    environment: Annotated[Text, AfterValidator(_printable)] | None = Field(
+        default=None,
+        description="A label. At `production`, destroying needs --confirm APP:COUNT.",
+        examples=["production", "staging"],
+    )
+    allow_http: bool = Field(
+        default=False,
+        description="Allow plain http:// to other machines: the token then travels in clear.",
+    )
+
+
+def _connection_form(value: Any) -> str:
+    return "<name>" if isinstance(value, str) else "<mapping>"
+
+
+ConnectionRef = Annotated[
+    Annotated[Text, Tag("<name>")] | Annotated[ConnectionShape, Tag("<mapping>")],
+    Discriminator(_connection_form),
+]
+
+# ------------------------------------------------------------------------------------------- source
+
+_FILE = "A file, relative to the job file, or - for standard input."
+_COLUMNS = "Field -> the column that holds it. A field that is not named here has a column of its own name."
+_ENCODING = "The file's encoding, such as gb18030. Default: found out (BOM, UTF-8, GB18030, UTF-16)."
+Encoding = Annotated[Text, AfterValidator(text_encoding)]
+
+
+class CsvSource(Shape):
+    """A header row, then one item a row."""
+
+    csv: File = Field(description=_FILE, examples=["users.csv"])
+    columns: dict[str, Text] = Field(
+        default_factory=dict, description=_COLUMNS, examples=[{"username": "user_id"}]
+    )
+    encoding: Encoding | None = Field(default=None, description=_ENCODING)
+    delimiter: Annotated[Text, AfterValidator(_delimiter)] | None = Field(
+        default=None,
+        description="What separates cells. Default: found out from the header (, ; tab |).",
+        examples=[";"],
+    )
+
+
+class TextSource(Shape):
+    """One username a line; blank lines and lines that start with # are skipped."""
+
+    text: File = Field(description=_FILE, examples=["users.txt"])
+    encoding: Encoding | None = Field(default=None, description=_ENCODING)
+
+
+class JsonlSource(Shape):
+    """One JSON object a line."""
+
+    jsonl: File = Field(description=_FILE, examples=["users.jsonl"])
+    columns: dict[str, Text] = Field(default_factory=dict, description=_COLUMNS)
+    encoding: Encoding | None = Field(default=None, description=_ENCODING)
+
+
+def _item_form(value: Any) -> str:
+    return "<mapping>" if isinstance(value, dict) else "<username>"
+
+
+class ItemsSource(Shape):
+    """Items written into the job file: for a handful. Many belong in a CSV file."""
+
+    items: list[
+        Annotated[
+            Annotated[Text, Tag("<username>")] | Annotated[dict[str, Any], Tag("<mapping>")],
+            Discriminator(_item_form),
+        ]
+    ] = Field(
+        description="Usernames, or mappings with the operation's fields.",
+        min_length=1,
+        examples=[["alice", "bob"], [{"username": "alice", "nickname": "Alice"}]],
+    )
+
+
+Moment = Annotated[Text, AfterValidator(moment)]
+
+
+class WhereShape(Shape):
+    """Narrows a listing; all conditions must hold."""
+
+    match: Pattern | None = Field(
+        default=None,
+        description="A regular expression that must match the whole username.",
+        examples=["test_.*"],
+    )
+    created_before: Moment | None = Field(
+        default=None, description="Age (7d, 12h) or date (UTC).", examples=["7d", "2024-05-01"]
+    )
+    created_after: Moment | None = Field(
+        default=None, description="Age (7d, 12h) or date (UTC).", examples=["2024-05-01T08:00"]
+    )
+    activated: bool | None = Field(default=None, description="false: only users who are banned.")
+
+
+class ListingSource(Shape):
+    """What the vendor lists, page by page."""
+
+    listing: Literal["users", "mutes"] = Field(description="All users, or all who are muted.")
+    where: WhereShape = Field(default_factory=WhereShape, description="Narrows the listing.")
+
+
+class RunSource(Shape):
+    """Items of an earlier run in the journal."""
+
+    run: Annotated[Text, AfterValidator(_printable)] = Field(
+        description="A run's id, a unique prefix of it, a job's name, or last.", examples=["last"]
+    )
+    outcome: list[Literal["succeeded", "unchanged", "failed", "unknown", "skipped", "pending"]] = Field(
+        default_factory=list, description="Only items that ended so.", examples=[["failed", "unknown"]]
+    )
+    code: list[Text] = Field(
+        default_factory=list, description="Only items with these codes.", examples=[["70107"]]
+    )
+
+
+def _source_form(value: Any) -> str | None:
+    keys = _keys(value)
+    return next((f"<{kind}>" for kind in SOURCE_KINDS if kind in keys), None)
+
+
+SourceShape = Annotated[
+    Annotated[CsvSource, Tag("<csv>")]
+    | Annotated[TextSource, Tag("<text>")]
+    | Annotated[JsonlSource, Tag("<jsonl>")]
+    | Annotated[ItemsSource, Tag("<items>")]
+    | Annotated[ListingSource, Tag("<listing>")]
+    | Annotated[RunSource, Tag("<run>")],
+    Discriminator(
+        _source_form,
+        custom_error_type="form",
+        custom_error_message=f"expected a mapping with one of the keys {', '.join(SOURCE_KINDS)}",
+    ),
+]
+
+# ---------------------------------------------------------------------------------------------- job
+
+
+class RateShape(Shape):
+    """How much of the vendor's quota the job may use."""
+
+    limit: CallsPerSecond | None = Field(
+        default=None,
+        description="Calls a second in the operation's own pool. Default: the vendor's documented limit.",
+        examples=[100],
+    )
+    share: Annotated[float, Field(gt=0, le=1)] = Field(
+        default=1.0,
+        description="The part of every limit that this job may use, so that your app keeps the rest.",
+        examples=[0.7],
+    )
+    pools: dict[str, CallsPerSecond] = Field(
+        default_factory=dict, description="Limits of other pools by name; `bulkim operations` lists them."
+    )
+
+
+class GuardShape(Shape):
+    """Rails against mistakes."""
+
+    protect: list[Pattern] = Field(
+        default_factory=list,
+        description="Regular expressions; an item whose whole username matches one is skipped.",
+        examples=[["admin.*", "service_.*"]],
+    )
+    max_items: Annotated[int, Field(ge=1)] | None = Field(
+        default=None, description="Refuse to start with more items.", examples=[10000]
+    )
+    max_failures: Annotated[int | str, BeforeValidator(_max_failures)] | None = Field(
+        default=None,
+        description="Stop after so many failures: a count, or a percentage.",
+        examples=["2%", 25],
+    )
+    canary: Annotated[int, Field(ge=1)] | None = Field(
+        default=None,
+        description="Send so many items first, and go on only if none of them failed.",
+        examples=[10],
+    )
+
+
+class JobShape(Shape):
+    """A bulkim job: what to do, where, and to whom."""
+
+    name: Annotated[Text, Field(max_length=100), AfterValidator(_printable)] | None = Field(
+        default=None,
+        description="The run's name. Default: the file's name.",
+        examples=["purge-test-accounts"],
+    )
+    provider: Text = Field(description="The vendor.")
+    operation: Text = Field(description="What to do with each item; `bulkim operations` explains them.")
+    connection: ConnectionRef = Field(
+        description="The app to work on, or the name of an entry in connections.yaml beside this file or in "
+        "your configuration folder."
+    )
+    source: SourceShape | None = Field(default=None, description="Where the items come from.")
+    params: dict[str, Any] = Field(
+        default_factory=dict,
+        description="Constants for every item, such as a mute's duration. An item's own value goes first.",
+        examples=[{"chat": 86400}],
+    )
+    rate: RateShape = Field(
+        default_factory=RateShape, description="How much of the vendor's quota the job may use."
+    )
+    concurrency: Annotated[Literal["auto"] | int, BeforeValidator(_concurrency)] = Field(
+        default="auto",
+        description="Requests in flight at a time; auto follows from the rate and the latency.",
+    )
+    timeout: Seconds = Field(default=10.0, description="Seconds to wait for an answer, 0.1 to 600.")
+    retries: Annotated[int, Field(ge=0, le=100)] = Field(
+        default=5, description="How often an item is sent again after a passing failure."
+    )
+    batch: Annotated[int, Field(ge=1)] | None = Field(
+        default=None, description="Items a request. Default: as many as the vendor takes."
+    )
+    guard: GuardShape = Field(default_factory=GuardShape, description="Rails against mistakes.")

@@ -1,0 +1,150 @@
+"""The bytes behind a source: where they are, their digest, their encoding; opened as often as wanted."""
+
+from __future__ import annotations
+
+import io
+import stat
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+from bulkim.errors import InputError, Problem
+from bulkim.source import encoding as encodings
+
+CHUNK_BYTES = 1 << 18
+LINE_MAX = 1_000_000  # characters
+STDIN = "<stdin>"
+
+
+class Content:
+    """A file, or a temporary copy of what can be read only once. It is read through at once, for its encoding.
+
+    Raises InputError when it cannot be read, is not text, or is text in an encoding that cannot be told.
+    """
+
+    def __init__(self, path: Path | None, encoding: str | None) -> None:
+        self.name = STDIN if path is None else str(path)
+        self._path = path
+        self._copy: BinaryIO | None = None
+        try:
+            if path is None or not stat.S_ISREG(path.stat().st_mode):
+                self._copy = _copied(path)
+            self._version = self._look()
+            with self._open() as file:
+                head = file.read(4096)
+            self.encoding, trial = self._decoded(head, encoding)
+        except OSError as error:
+            raise self._unreadable(error) from None
+        self.digest = trial.digest
+        self.has_nul = trial.has_nul
+
+    def __del__(self) -> None:
+        if self._copy is not None:
+            self._copy.close()
+
+    def problem(self, message: str, *, line: int | None = None, hint: str | None = None) -> InputError:
+        """An error about this input."""
+        return InputError([Problem(self.name, line, None, message, hint)])
+
+    def text(self) -> io.TextIOWrapper:
+        """The text from the start, line ends untouched. Raises InputError when the file has changed."""
+        try:
+            if self._look() != self._version:
+                raise self.problem("was changed while it was in use", hint="run the same command again")
+            return io.TextIOWrapper(self._open(), encoding=self.encoding, errors="strict", newline="")
+        except OSError as error:
+            raise self._unreadable(error) from None
+
+    def lines(self) -> Iterator[str]:
+        """The lines with their ends. Raises InputError for what is too long to be a line."""
+        number = 0
+        with self.text() as file:
+            readline = file.readline
+            while line := readline(LINE_MAX):
+                number += 1
+                if len(line) == LINE_MAX:
+                    message = f"the line is longer than {LINE_MAX:,} characters"
+                    raise self.problem(message, line=number, hint="is it the right file?")
+                yield line
+
+    def _open(self) -> BinaryIO:
+        """The bytes from the start; readers do not disturb one another."""
+        if self._copy is not None:
+            return cast("BinaryIO", io.BufferedReader(_Shared(self._copy), CHUNK_BYTES))
+        assert self._path is not None
+        return self._path.open("rb", buffering=CHUNK_BYTES)
+
+    def _chunks(self) -> Iterator[bytes]:
+        with self._open() as file:
+            while chunk := file.read(CHUNK_BYTES):
+                yield chunk
+
+    def _look(self) -> tuple[int, int, int] | None:
+        """What changes when the file does; None for a copy, which never changes."""
+        if self._copy is not None:
+            return None
+        assert self._path is not None
+        found = self._path.stat()
+        return found.st_size, found.st_mtime_ns, found.st_ino
+
+    def _unreadable(self, error: OSError) -> InputError:
+        if isinstance(error, FileNotFoundError):
+            return self.problem("no such file", hint="a relative path starts at the job file's folder")
+        if isinstance(error, IsADirectoryError):
+            return self.problem("is a folder, not a file")
+        return self.problem(f"cannot be read: {error.strerror or type(error).__name__}")
+
+    def _decoded(self, head: bytes, wanted: str | None) -> tuple[str, encodings.Trial]:
+        """An encoding in which all of it is text, and what decoding it gave."""
+        if wanted is None and (foreign := encodings.foreign(head)):
+            raise self.problem(f"is {foreign[0]}", hint=foreign[1])
+        marked = encodings.marked(head)
+        name = wanted or marked or encodings.utf16_without_mark(head) or "utf-8"
+        if name.lower().replace("-", "").replace("_", "") == "utf8":
+            name = "utf-8-sig"  # takes a mark away if there is one
+        trial = encodings.attempt(self._chunks(), name)
+        if trial.fault is None:
+            return name, trial
+        if wanted is None and name == "utf-8-sig" and not marked and encodings.is_gb18030(self._chunks()):
+            return "gb18030", encodings.attempt(self._chunks(), "gb18030")
+        raise self.problem(
+            f"is not {name.removesuffix('-sig').upper()} text: {trial.fault}",
+            line=trial.fault_line,
+            hint="save it as UTF-8, or name its encoding under source: {encoding: gb18030}",
+        )
+
+
+def _copied(path: Path | None) -> BinaryIO:
+    """A pipe or standard input, kept in a temporary file that has no name. Raises OSError."""
+    copy: BinaryIO = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the content
+    source: BinaryIO = sys.stdin.buffer if path is None else path.open("rb")
+    try:
+        while chunk := source.read(CHUNK_BYTES):
+            copy.write(chunk)
+    except BaseException:
+        copy.close()
+        raise
+    finally:
+        if path is not None:
+            source.close()
+    return copy
+
+
+class _Shared(io.RawIOBase):
+    """A file that others read too, with a position of its own."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._at = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        self._file.seek(self._at)
+        data = self._file.read(len(buffer))
+        buffer[: len(data)] = data
+        self._at += len(data)
+        return len(data)

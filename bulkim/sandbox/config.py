@@ -28,8 +28,8 @@ class App:
     token_ttl_s: int = TOKEN_TTL_S  # of tokens fetched without a `ttl`
     open_registration: bool = False  # Easemob: one user a request, no Authorization header
     sdk_app_id: int | None = None  # Tencent
-    admin: str | None = None
-    secret_key: str | None = None
+    admin: str | None = None  # None: every identifier is an administrator
+    secret_key: str | None = None  # None: signatures are read but not verified
     max_users: int | None = None  # the plan's cap; None is no cap
 
     @property
@@ -65,7 +65,7 @@ class SandboxConfig:
     """How the sandbox starts; limits, quirks, faults and latency can be changed while it runs."""
 
     apps: tuple[App, ...] = DEFAULT_APPS
-    any_app: bool = False  # serve every org and app, and take any bearer token that is not empty
+    any_app: bool = False  # serve every app, and take any credential that cannot be checked and is not empty
     limits: Mapping[str, float | None] = field(default_factory=dict)  # calls a second by pool name
     quirks: frozenset[str] = frozenset()  # names from `quirks.QUIRKS` that are switched on
     faults: Sequence[Mapping[str, Any]] = ()  # rules as in a faults file, see `faults`

@@ -15,8 +15,10 @@ import zlib
 EMPTY, MALFORMED, EXPIRED, WRONG_KEY, WRONG_IDENTIFIER, WRONG_APP = 70002, 70003, 70001, 70009, 70013, 70014
 
 
-def verify_user_sig(usersig: str, *, sdk_app_id: int, identifier: str, secret_key: str, now: float) -> int:
-    """0, or the error code that says what is wrong."""
+def verify_user_sig(
+    usersig: str, *, sdk_app_id: int, identifier: str, secret_key: str | None, now: float
+) -> int:
+    """0, or the error code that says what is wrong. Without a key, everything but the signature is checked."""
     if not usersig:
         return EMPTY
     try:
@@ -31,7 +33,7 @@ def verify_user_sig(usersig: str, *, sdk_app_id: int, identifier: str, secret_ke
         return WRONG_APP
     if signed_for != identifier:
         return WRONG_IDENTIFIER
-    if not hmac.compare_digest(signature.encode(), _sign(secret_key, claims)):
+    if secret_key is not None and not hmac.compare_digest(signature.encode(), _sign(secret_key, claims)):
         return WRONG_KEY
     return EXPIRED if now >= issued + lifetime else 0
 

@@ -296,4 +296,9 @@ def test_any_app_takes_any_name_and_any_token():
     user = {"username": "user1", "password": "1"}
     assert offline.call("POST", "/my/app/users", user, headers=headers).status == 200
     error(offline.call("GET", "/my/app/users", headers={}), 401, "unauthorized")
-    assert offline.call("GET", "/app-id/anything/users", headers=headers).status == 200
+    for token in ("whatever", "007whatever"):
+        headers = {"authorization": f"Bearer {token}"}
+        assert offline.call("GET", "/app-id/anything/users", headers=headers).status == 200
+    asked = {"grant_type": "client_credentials", "client_id": "x", "client_secret": "y"}
+    assert offline.call("POST", "/my/app/token", asked, headers={}).status == 200
+    error(offline.call("POST", "/my/app/token", {**asked, "client_id": ""}, headers={}), 400, "invalid_grant")

@@ -266,6 +266,7 @@ def test_the_old_address_takes_five_hundred(tencent):
     [
         ({"sdkappid": None}, 60012),
         ({"sdkappid": "x"}, 60006),
+        ({"sdkappid": "9" * 5000}, 60006),
         ({"sdkappid": 1400000001}, 70020),
         ({"identifier": None}, 60004),
         ({"usersig": None}, 60004),
@@ -326,6 +327,15 @@ def test_too_many_bad_signatures_lock_the_app_for_a_minute(offline):
     assert code(offline.tencent(*asked)) == 70050
     offline.clock.pass_s(0.1)
     assert code(offline.tencent(*asked)) == 0
+
+
+def test_any_app_takes_any_signature_that_is_one():
+    offline = Offline(SandboxConfig(any_app=True))
+    asked = {"CheckItem": [{"UserID": "u"}]}
+    signature = user_sig(now=int(offline.clock.wall()), sdk_app_id=77, identifier="root", key="unknown")
+    query = {"sdkappid": 77, "identifier": "root", "usersig": signature}
+    assert code(offline.tencent(f"{LOGIN}/account_check", asked, **query)) == 0
+    assert code(offline.tencent(f"{LOGIN}/account_check", asked, **{**query, "usersig": "x"})) == 70003
 
 
 def test_an_address_that_is_not_there(offline):

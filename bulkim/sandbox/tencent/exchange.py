@@ -188,8 +188,8 @@ class TencentExchange:
     def _check_parameters(self) -> None:
         if self.request.method != "POST":
             raise RefusedError(60002, by_gateway=True)
-        random = self.parameters.get("random", "")
-        if not random.isascii() or not random.isdigit() or int(random) > UINT32_MAX:
+        random = uint(self.parameters.get("random", ""))
+        if random is None or random > UINT32_MAX:
             raise RefusedError(60002, by_gateway=True)
         if self.parameters.get("contenttype") != "json":
             raise RefusedError(60002, by_gateway=True)
@@ -208,13 +208,13 @@ class TencentExchange:
             self.parameters["usersig"],
             sdk_app_id=app.sdk_app_id or 0,
             identifier=self.parameters["identifier"],
-            secret_key=app.secret_key or "",
+            secret_key=app.secret_key,
             now=self.world.clock.wall(),
         )
         if code:
             failures.append(now)
             raise RefusedError(code, by_gateway=True)
-        if self.parameters["identifier"] != app.admin:
+        if app.admin is not None and self.parameters["identifier"] != app.admin:
             raise RefusedError(self.command.family.not_admin)
 
     def _status(self, action: str, code: int, info: str, *, always: bool = False) -> dict[str, Any]:
@@ -222,6 +222,11 @@ class TencentExchange:
         if not (self.command.family.action_status or always or self.quirk("nospeaking-action-status")):
             del status["ActionStatus"]
         return status
+
+
+def uint(text: str) -> int | None:
+    """The number if the text is one, and not absurdly long."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 20 else None
 
 
 def user_id(value: object) -> str | None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from bulkim.sandbox.config import App
 from bulkim.sandbox.http import Request, Response, json_response
 from bulkim.sandbox.state import World
 from bulkim.sandbox.tencent import accounts, attributes, mutes, status
-from bulkim.sandbox.tencent.exchange import INFO, Command, Family, TencentExchange
+from bulkim.sandbox.tencent.exchange import INFO, Command, Family, TencentExchange, uint
 
 _ACCOUNTS = Family(bad_json=60003, not_admin=70403)
 _PUSH = Family(bad_json=90001, not_admin=90009)
@@ -45,13 +46,15 @@ def open_exchange(world: World, request: Request) -> TencentExchange | Response:
     command = _BY_PATH.get(request.segments)
     if command is None:
         return _refusal(60009)
-    sdk_app_id = parameters.get("sdkappid")
-    if sdk_app_id is None:
+    if "sdkappid" not in parameters:
         return _refusal(60012)
-    if not sdk_app_id.isascii() or not sdk_app_id.isdigit():
+    sdk_app_id = uint(parameters["sdkappid"])
+    if sdk_app_id is None:
         return _refusal(60006)
-    app = world.apps.get(str(int(sdk_app_id)))
-    if app is None or app.config.provider != "tencent":
+    app = world.apps.get(str(sdk_app_id))
+    if app is None and world.config.any_app:
+        app = world.add_app(App("tencent", sdk_app_id=sdk_app_id))
+    if app is None:
         return _refusal(70020)
     return TencentExchange(world, app, request, command, parameters)
 

@@ -24,7 +24,7 @@ def authenticate(world: World, app: AppState, request: Request) -> None:
     token = token.strip()
     if scheme.lower() != "bearer" or not token:
         raise Refusal(401, "unauthorized", "Unable to authenticate (OAuth)")
-    if token in app.config.tokens or (world.config.any_app and not token.startswith("007")):
+    if token in app.config.tokens or (world.config.any_app and _cannot_check(app, token)):
         return
     expires = app.tokens.get(token)
     if expires is not None:
@@ -42,6 +42,10 @@ def authenticate(world: World, app: AppState, request: Request) -> None:
     raise _bad(world, "Unable to authenticate due to corrupt access token")
 
 
+def _cannot_check(app: AppState, token: str) -> bool:
+    return not token.startswith("007") or app.config.app_certificate is None
+
+
 def _expired() -> Refusal:
     return Refusal(401, "unauthorized", "Unable to authenticate due to expired access token")
 
@@ -57,16 +61,28 @@ def fetch_token(x: UsergridExchange) -> dict[str, Any]:
     asked = _token_request(x)
     if asked.get("grant_type") != "client_credentials":
         raise Refusal(400, "invalid_grant", "invalid username or password")
-    if asked.get("client_id") != x.app.config.client_id or x.app.config.client_id is None:
-        raise Refusal(400, "invalid_grant", "client_id does not match")
-    if asked.get("client_secret") != x.app.config.client_secret:
-        raise Refusal(400, "invalid_grant", "client_secret does not match")
+    _check_credentials(x, asked)
     unit = 1000 if x.quirk("ttl-milliseconds") else 1
     ttl = _ttl(asked, default=x.app.config.token_ttl_s * unit)
     token = "YWMt" + base64.urlsafe_b64encode(os.urandom(48)).decode()
     x.app.tokens[token] = NEVER if ttl == 0 else x.world.clock.monotonic() + ttl / unit
     x.app.token_fetches += 1
     return {"access_token": token, "expires_in": ttl, "application": x.app.uuid}
+
+
+def _check_credentials(x: UsergridExchange, asked: dict[str, Any]) -> None:
+    app = x.app.config
+    if (
+        app.client_id is None
+        and x.world.config.any_app
+        and asked.get("client_id")
+        and asked.get("client_secret")
+    ):
+        return
+    if app.client_id is None or asked.get("client_id") != app.client_id:
+        raise Refusal(400, "invalid_grant", "client_id does not match")
+    if asked.get("client_secret") != app.client_secret:
+        raise Refusal(400, "invalid_grant", "client_secret does not match")
 
 
 def _token_request(x: UsergridExchange) -> dict[str, Any]:

@@ -32,18 +32,7 @@ def status_batch(x: UsergridExchange) -> dict[str, Any]:
 
 def devices(x: UsergridExchange) -> dict[str, Any]:
     user = x.user()
-    return {
-        "path": f"/users/{user.username}/resources",
-        "uri": x.uri(),
-        "timestamp": x.world.now_ms(),
-        "organization": x.app.config.org,
-        "application": x.app.uuid,
-        "entities": [],
-        "action": "get",
-        "data": list(user.devices),
-        "duration": x.duration_ms(),
-        "applicationName": x.app.config.app,
-    }
+    return {"path": f"/users/{user.username}/resources", **_about_app(x, list(user.devices))}
 
 
 def disconnect(x: UsergridExchange) -> dict[str, Any]:
@@ -56,17 +45,7 @@ def disconnect(x: UsergridExchange) -> dict[str, Any]:
     result = was_online or not x.quirk("disconnect-offline-false")
     if x.app.config.provider == "easemob":
         return _about_user(x, {"result": result})
-    return {
-        "uri": x.uri(),
-        "timestamp": x.world.now_ms(),
-        "organization": x.app.config.org,
-        "application": x.app.uuid,
-        "entities": [],
-        "action": "get",
-        "data": {"result": result},
-        "duration": x.duration_ms(),
-        "applicationName": x.app.config.app,
-    }
+    return _about_app(x, {"result": result})
 
 
 def disconnect_device(x: UsergridExchange) -> dict[str, Any]:
@@ -79,17 +58,7 @@ def disconnect_device(x: UsergridExchange) -> dict[str, Any]:
         if not kept:
             user.go_offline()
         x.app.effect(user.username, "device_disconnected")
-    return {
-        "uri": x.uri(),
-        "timestamp": x.world.now_ms(),
-        "organization": x.app.config.org,
-        "application": x.app.uuid,
-        "entities": [],
-        "action": x.request.method.lower(),
-        "data": {"result": gone or not x.quirk("disconnect-offline-false")},
-        "duration": x.duration_ms(),
-        "applicationName": x.app.config.app,
-    }
+    return _about_app(x, {"result": gone or not x.quirk("disconnect-offline-false")})
 
 
 def offline_count(x: UsergridExchange) -> dict[str, Any]:
@@ -110,3 +79,17 @@ def _word(user: User | None) -> str:
 
 def _about_user(x: UsergridExchange, data: dict[str, Any]) -> dict[str, Any]:
     return {"action": "get", "uri": x.uri(), "entities": [], "data": data, **x.timing(), "count": 0}
+
+
+def _about_app(x: UsergridExchange, data: Any) -> dict[str, Any]:
+    return {
+        "uri": x.uri(),
+        "timestamp": x.world.now_ms(),
+        "organization": x.app.config.org,
+        "application": x.app.uuid,
+        "entities": [],
+        "action": x.request.method.lower(),
+        "data": data,
+        "duration": x.duration_ms(),
+        "applicationName": x.app.config.app,
+    }

@@ -1,0 +1,167 @@
+"""Real processes against a real server: SIGKILL, SIGINT, edited input, two at once. The server's counters decide."""
+
+from __future__ import annotations
+
+import random
+import signal
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from support.jobs import people, rows, write_csv
+from support.processes import bulkim, finish, kill, start, wait_until
+from support.server import serving
+
+JOB = """
+name: it
+provider: easemob
+operation: {operation}
+connection: {{base_url: "{url}", org: sandbox, app: demo, auth: {{token: sandbox-token}}}}
+source: {{csv: users.csv}}
+rate: {{limit: {limit}}}
+{more}
+"""
+
+
+def write_job(folder: Path, operation: str, url: str, *, limit: float = 100, more: str = "") -> None:
+    (folder / "job.yaml").write_text(JOB.format(operation=operation, url=url, limit=limit, more=more))
+
+
+def effects(server, effect: str) -> Counter[int]:
+    return Counter(user["effects"].get(effect, 0) for user in server.users().values())
+
+
+def agree(journal: Path, server) -> None:
+    """Journal and server tell the same story of every user of a register run."""
+    users = server.users()
+    for name, row in rows(journal).items():
+        there = users.get(name, {}).get("exists", False)
+        if row["outcome"] in ("succeeded", "unchanged"):
+            assert there, (name, row)
+        if row["outcome"] in ("skipped", "pending", "failed"):
+            assert not there, (name, row)
+
+
+def test_six_thousand_users_take_exactly_a_hundred_requests_of_sixty(tmp_path):
+    with serving() as server:
+        write_csv(tmp_path / "users.csv", people(6000))
+        write_job(tmp_path, "register", server.base_url)
+        ended = bulkim("run", "job.yaml", "--json", cwd=tmp_path)
+        assert ended.code == 0, ended.err
+        assert ended.json["counts"]["succeeded"] == 6000
+        assert ended.json["requests"] == 100
+        assert server.stats()["register_sizes"] == {"60": 100}
+        assert server.stats()["pools"]["users"]["worst_second"] <= 100
+
+
+@pytest.mark.parametrize("edited", [False, True])
+def test_kill_9_and_run_again_leaves_every_user_with_exactly_one_effect(tmp_path, edited):
+    with serving() as server:
+        server.latency([0.0, 0.15])
+        users = people(3000)
+        write_csv(tmp_path / "users.csv", users)
+        write_job(tmp_path, "register", server.base_url, limit=40)
+        first = start("run", "job.yaml", "--json", cwd=tmp_path)
+        wait_until(lambda: server.stats()["effects"].get("registered", 0) >= 900)
+        assert kill(first).code == -signal.SIGKILL
+        if edited:
+            removed = users.pop(2990)
+            random.Random(1).shuffle(users)
+            users.insert(0, {"username": "newcomer", "password": "pw-newcomer"})
+            write_csv(tmp_path / "users.csv", users)
+        server.latency(0)
+        second = bulkim("run", "job.yaml", "--json", cwd=tmp_path)
+        assert second.code == 0, second.err
+        assert second.json["resumed"] is True
+        assert sum(second.json["counts"].values()) == second.json["items"] == 3000 + edited
+        assert effects(server, "registered") == {1: 3000}
+        assert second.json["counts"]["succeeded"] == 3000, second.json
+        agree(tmp_path / "bulkim.db", server)
+        journal = rows(tmp_path / "bulkim.db")
+        if edited:
+            assert journal[removed["username"]]["code"] == "removed"
+            assert journal["newcomer"]["outcome"] == "succeeded"
+        assert any(row["code"] == "reconciled" for row in journal.values())
+
+
+def test_kill_9_in_a_mute_campaign_mutes_nobody_twice(tmp_path):
+    with serving() as server:
+        server.seed(400)
+        server.latency([0.0, 0.1])
+        write_csv(tmp_path / "users.csv", people(400))
+        write_job(tmp_path, "mute", server.base_url, more="params: {chat: 86400, groupchat: -1}")
+        first = start("run", "job.yaml", cwd=tmp_path)
+        wait_until(lambda: server.stats()["effects"].get("mute_set", 0) >= 100)
+        kill(first)
+        second = bulkim("run", "job.yaml", "--json", cwd=tmp_path)
+        assert second.code == 0, second.err
+        assert second.json["counts"]["succeeded"] == 400
+        assert effects(server, "mute_set") == {1: 400}
+
+
+def test_first_sigint_drains_and_says_how_to_resume(tmp_path):
+    with serving() as server:
+        server.seed(300)
+        server.latency(0.1)
+        write_csv(tmp_path / "users.csv", people(300))
+        write_job(tmp_path, "delete", server.base_url)
+        process = start("run", "job.yaml", "--yes", "--json", cwd=tmp_path)
+        wait_until(lambda: server.stats()["effects"].get("deleted", 0) >= 50)
+        process.send_signal(signal.SIGINT)
+        ended = finish(process)
+        assert ended.code == 130, ended.err
+        assert ended.json["state"] == "interrupted"
+        assert "bulkim run job.yaml" in ended.err
+        assert server.stats()["effects"]["deleted"] == ended.json["counts"]["succeeded"]
+        again = bulkim("run", "job.yaml", "--yes", "--json", cwd=tmp_path)
+        assert again.code == 0, again.err
+        assert again.json["run"] == ended.json["run"]
+        assert again.json["counts"]["succeeded"] == 300
+        assert effects(server, "deleted") == {1: 300}
+
+
+def test_second_sigint_leaves_at_once_and_doubt_is_settled_on_resume(tmp_path):
+    with serving() as server:
+        server.latency(3)
+        write_csv(tmp_path / "users.csv", people(120))
+        write_job(tmp_path, "register", server.base_url)
+        process = start("run", "job.yaml", "--json", cwd=tmp_path)
+        wait_until(lambda: server.stats()["operations"].get("register", 0) >= 2)
+        process.send_signal(signal.SIGINT)
+        wait_until(lambda: process.poll() is not None or not process.send_signal(signal.SIGINT))
+        ended = finish(process, within_s=2)
+        assert ended.code == 130
+        server.latency(0)
+        again = bulkim("run", "job.yaml", "--json", cwd=tmp_path)
+        assert again.code == 0, again.err
+        assert again.json["counts"]["succeeded"] == 120
+        assert effects(server, "registered") == {1: 120}
+
+
+def test_a_second_process_on_the_run_is_turned_away(tmp_path):
+    with serving() as server:
+        server.seed(300)
+        write_csv(tmp_path / "users.csv", people(300))
+        write_job(tmp_path, "delete", server.base_url, limit=50)
+        first = start("run", "job.yaml", "--yes", "--json", cwd=tmp_path)
+        wait_until(lambda: server.stats()["effects"].get("deleted", 0) >= 20)
+        second = bulkim("run", "job.yaml", "--yes", cwd=tmp_path)
+        assert second.code == 75
+        assert str(first.pid) in second.err
+        assert finish(first).code == 0
+        assert effects(server, "deleted") == {1: 300}
+
+
+@pytest.mark.slow
+def test_deleting_at_a_hundred_a_second_uses_the_limit_and_never_passes_it(tmp_path):
+    with serving() as server:
+        server.seed(1500)
+        write_csv(tmp_path / "users.csv", [{"username": f"u{n}"} for n in range(1500)])
+        write_job(tmp_path, "delete", server.base_url)
+        ended = bulkim("run", "job.yaml", "--yes", "--json", cwd=tmp_path)
+        assert ended.code == 0, ended.err
+        assert ended.json["throttled"] == 0
+        pool = server.stats()["pools"]["users"]
+        assert pool["worst_second"] <= 100
+        assert pool["arrivals"] == 1500
+        assert 1499 / (pool["last_arrival"] - pool["first_arrival"]) >= 97

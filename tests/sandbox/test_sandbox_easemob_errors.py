@@ -143,6 +143,11 @@ def test_registering_without_a_token(offline):
     error(answer, 401, "unauthorized", "Open registration doesn't allow, so register user need token")
 
 
+def test_a_bad_token_is_said_before_a_bad_body(offline):
+    answer = offline.call("POST", f"{DEMO}/users", headers={"authorization": "Bearer x"}, body=b"{")
+    assert answer.status == 401
+
+
 def test_open_registration_is_for_one_user():
     app = App("easemob", "sandbox", "demo", open_registration=True)
     offline = Offline(SandboxConfig(apps=(app,)))

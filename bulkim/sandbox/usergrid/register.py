@@ -26,8 +26,10 @@ class _Newcomer(NamedTuple):  # cheaper than a frozen dataclass, and a batch mak
 
 
 def register(x: UsergridExchange) -> dict[str, Any]:
+    has_token = _authenticate(x)
     document = x.json()
-    _authorise(x, is_batch=isinstance(document, list))
+    if not has_token and isinstance(document, list):
+        raise _needs_token()  # open registration is for one user a request
     rows = document if isinstance(document, list) else [document]
     if len(rows) > BATCH_MAX:
         raise illegal(
@@ -43,12 +45,12 @@ def register(x: UsergridExchange) -> dict[str, Any]:
     return _answer(x, entities, failed if isinstance(document, list) else None)
 
 
-def _authorise(x: UsergridExchange, *, is_batch: bool) -> None:
-    """Open registration is for one user a request; everything else needs a token, and says so its own way."""
+def _authenticate(x: UsergridExchange) -> bool:
+    """Whether there is a good token; none at all is a refusal only where registration is not open."""
     if "authorization" not in x.request.headers:
-        if x.app.config.open_registration and not is_batch:
-            return
-        raise Refusal(401, "unauthorized", "Open registration doesn't allow, so register user need token")
+        if x.app.config.open_registration:
+            return False
+        raise _needs_token()
     try:
         authenticate(x.world, x.app, x.request)
     except Refusal:
@@ -56,6 +58,11 @@ def _authorise(x: UsergridExchange, *, is_batch: bool) -> None:
             description = "registration is not open, please contact the app admin"
             raise Refusal(401, "unauthorized", description) from None
         raise
+    return True
+
+
+def _needs_token() -> Refusal:
+    return Refusal(401, "unauthorized", "Open registration doesn't allow, so register user need token")
 
 
 def _read(x: UsergridExchange, row: object) -> _Newcomer:
@@ -65,14 +72,16 @@ def _read(x: UsergridExchange, row: object) -> _Newcomer:
         raise illegal("Entity user requires a property named username")
     check_username(x, username)
     password = row.get("password")
-    if password in (None, "") and not x.quirk("password-optional"):
-        raise illegal("password or pin must provided")
-    if password is not None:
+    if password:
         check_password(x, password)
+    elif not x.quirk("password-optional"):
+        raise illegal("password or pin must provided")
     nickname = row.get("nickname")
-    if nickname is not None and len(str(nickname)) > NICKNAME_MAX:
-        raise illegal("NICKNAME_TOO_LONG")
-    return _Newcomer(username.lower(), password, None if nickname is None else str(nickname))
+    if nickname is not None:
+        nickname = str(nickname)
+        if len(nickname) > NICKNAME_MAX:
+            raise illegal("NICKNAME_TOO_LONG")
+    return _Newcomer(username.lower(), password, nickname)
 
 
 def check_username(x: UsergridExchange, username: object) -> None:

@@ -194,7 +194,9 @@ class Demo:
         used = [pool for pool in pools.values() if pool["arrivals"]]
         worst = max(pool["worst_second"] for pool in used)
         refused = sum(pool["refused"] for pool in used)
-        return f"the busiest second at the sandbox held {worst} calls of 100 allowed; {refused} were refused"
+        glyph = "·" if refused else "✓"
+        again = f"; {refused} were refused, and sent again" if refused else "; none was refused"
+        return f"   {glyph} the busiest second held {worst} calls of 100 allowed{again}"
 
 
 def expected(said: Mapping[str, str]) -> dict[str, Any]:
@@ -224,26 +226,20 @@ def tell(say: Callable[[str], None], *, capture: bool = False) -> tuple[Demo, Co
     with Embedded(SandboxConfig(latency=(0.03, 0.09))) as sandbox:
         demo = Demo(folder, sandbox.base_url, say, capture=capture)
         demo.prepare()
-        say(
-            f"A sandbox of Easemob listens on {sandbox.base_url}; it takes 100 calls a second, as Easemob does."
-        )
-        say(f"Jobs and lists are in {folder}\n")
+        say(f"A sandbox of Easemob listens on {sandbox.base_url}.")
+        say("It takes 100 calls a second, as Easemob does.")
+        say(f"Jobs, lists and the journal are in {folder}.\n")
 
-        say(
-            f"1. Register {USERS:,} users from a CSV, 60 a call. {EXISTING} of them are there already, and the sandbox"
-        )
-        say(
-            "   drops one connection after it has done the work: bulkim asks before it sends those 60 again.\n"
-        )
+        say(f"1. Register {USERS:,} users from a CSV, 60 a call. {EXISTING} of them are there already,")
+        say("   and the sandbox drops one connection after it has done the work:")
+        say("   bulkim asks who is there before it sends those 60 again.\n")
         demo.run("run", "register.yaml")
 
         say(f"\n2. Mute {MUTED} of them for an hour, one a call: that is what the vendor offers.\n")
         demo.run("run", "mute.yaml")
 
-        say(
-            f"\n3. Delete a list: {DELETED} users, {GHOSTS} who never were, one protected, one twice. This process gets a"
-        )
-        say("   SIGKILL in the middle.\n")
+        say(f"\n3. Delete a list: {DELETED} users, {GHOSTS} who never were, one protected, one twice.")
+        say("   This process gets a SIGKILL in the middle.\n")
         demo.run_and_kill("delete", "run", "delete.yaml", "--confirm", f"demo:{DELETED + GHOSTS}")
         counts = demo.counts("delete")
         done = sum(counts.values()) - counts["pending"]
@@ -262,8 +258,7 @@ def _proof(demo: Demo, say: Callable[[str], None]) -> Comparison:
     if comparison.differences:
         say(f"   ✗ {len(comparison.differences)} of {comparison.users:,} users differ")
     else:
-        say(
-            f"   ✓ {comparison.users:,} users: everybody is as the journal says, everything was done exactly once"
-        )
-    say(f"   ✓ {demo.traffic()}")
+        say(f"   ✓ {comparison.users:,} users compared: everybody is as the journal says,")
+        say("     and everything was done exactly once")
+    say(demo.traffic())
     return comparison

@@ -25,7 +25,7 @@ SECRET_NAME = re.compile(
 )
 _PATTERNS = (
     (re.compile(r"(?i)\b(bearer\s+|basic\s+(?=[\w+/=]{12}))[^\s\"',}\]]+"), rf"\1{MASK}"),
-    (re.compile(r"(?i)\b([\w-]*(?:usersig|password|secret|token)=)[^&\s\"']+"), rf"\1{MASK}"),
+    (re.compile(r"(?i)\b([\w-]*(?:usersig|password|secret|token)=)[^&\s\"')]{4,}"), rf"\1{MASK}"),
     (
         re.compile(
             r"(?i)([\"'][\w-]*(?:usersig|password|secret|token|certificate|secret_key)[\"']\s*:\s*)([\"']).*?\2"

@@ -67,7 +67,7 @@ class View:
     throttled: int
     latency_s: float | None
     codes: tuple[tuple[str, int], ...]
-    limited_by: str
+    pace: str  # what holds the speed where it is
     state: str  # running, slowed or stopping
 
     @property
@@ -123,13 +123,13 @@ class Meter:
             in_flight=readings.in_flight, in_flight_max=readings.in_flight_max,
             retries=readings.retries, throttled=readings.throttled, latency_s=readings.latency_s,
             codes=tuple(readings.codes.most_common(3)),
-            limited_by=readings.stopping or Counter(self._waits).most_common(1)[0][0],
+            pace=readings.stopping or Counter(self._waits).most_common(1)[0][0],
             state=self._state(now, readings),
         )  # fmt: skip
 
     def _limit(self, readings: Readings, pending: int) -> str:
         if readings.waiting_for == "answers" and pending and readings.in_flight >= readings.in_flight_max:
-            return "the job's own concurrency" if self._capped else "the vendor's latency"
+            return "held by the job's own concurrency" if self._capped else "held by the vendor's latency"
         return LIMITS.get(readings.waiting_for, readings.waiting_for)
 
     def _state(self, now: float, readings: Readings) -> str:
@@ -159,11 +159,11 @@ class Meter:
 
 LIMITS = {  # what the executor waits for, in words
     "start": "starting",
-    "quota": "the vendor's limit",
-    "vendor": "the vendor: it refused calls, so bulkim goes slower",
+    "quota": "held by the vendor's limit",
+    "vendor": "slower for a while: the vendor refused calls",
     "credentials": "waiting for a token",
-    "back-off": "retries that wait their turn",
-    "answers": "the last answers",
+    "back-off": "waiting for retries whose turn has not come",
+    "answers": "waiting for the last answers",
 }
 Spans = list[tuple[str, str]]  # (text, style) of one line
 
@@ -199,7 +199,8 @@ def block(view: View, width: int = 80) -> list[Spans]:
 def _head(view: View, width: int) -> Spans:
     left = "about " + clock(view.eta_s) + " left" if view.eta_s is not None else "time left not known yet"
     right = f"{clock(view.elapsed_s)}, {left}"
-    title = view.title[: max(8, width - len(right) - 2)]
+    room = width - len(right) - 2
+    title = view.title if len(view.title) <= room else view.title.rpartition(" · ")[0][: max(8, room)]
     return [(title, "bold"), (" " * (width - len(title) - len(right)), ""), (right, "")]
 
 
@@ -264,10 +265,10 @@ def _codes(view: View) -> Spans:
 
 
 def _limited(view: View) -> Spans:
-    label, style = ("stopping", "yellow") if view.state == "stopping" else ("limit   ", "dim")
+    label, style = ("stopping", "yellow") if view.state == "stopping" else ("pace    ", "dim")
     return [
         (f"{label}{' ' if label == 'stopping' else ''}", style),
-        (view.limited_by, "yellow" if view.state != "running" else ""),
+        (view.pace, "yellow" if view.state != "running" else ""),
     ]
 
 
@@ -299,7 +300,7 @@ def line(view: View) -> str:
         parts.append(f"{view.throttled:,} refused (429)")
     if view.eta_s is not None:
         parts.append(f"about {clock(view.eta_s)} left")
-    parts.append(f"{'stopping' if view.state == 'stopping' else 'limited by'}: {view.limited_by}")
+    parts.append(f"{'stopping: ' if view.state == 'stopping' else ''}{view.pace}")
     return f"{view.title}: " + "; ".join(parts)
 
 
@@ -384,8 +385,9 @@ def observer(style: str, *, began: Callable[[Any, Any], None] | None = None) -> 
 
 
 def _title(preview: Any) -> str:
-    job = preview.job
-    return f"{preview.record.name} · {job.operation} at {job.provider} {job.connection.app_name} · run {preview.record.run}"
+    job, record = preview.job, preview.record
+    name = "" if record.name == job.operation else f"{record.name} · "
+    return f"{name}{job.operation} at {job.provider} {job.connection.app_name} · run {record.run}"
 
 
 Show = Callable[[float, View], None]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +20,7 @@ from bulkim.model import Job
 
 if TYPE_CHECKING:
     from bulkim.executor import Executor
+    from bulkim.report import text
     from bulkim.runner import Finished, Preview
 
 SANDBOX = click.option(
@@ -34,7 +37,7 @@ def load(job: Path, changes: Sequence[tuple[str, str]], *, sandbox_url: str | No
         job, env=os.environ, overrides=changes, sandbox_url=sandbox_url, providers=PROVIDERS
     )
     log.hide([loaded.connection.auth.secret])
-    return loaded
+    return replace(loaded, path=job.resolve())  # a retry may be typed in another folder
 
 
 @contextmanager
@@ -48,6 +51,16 @@ def rehearsal(wanted: bool, settings: Settings) -> Iterator[str | None]:
     with Embedded() as sandbox:
         settings.say(f"rehearsal: everything goes to an embedded sandbox at {sandbox.base_url}")
         yield sandbox.base_url
+
+
+def rehearse(url: str | None, job: Job, settings: Settings) -> None:
+    """Let the input's users exist in the sandbox, unless the job is to create them: else nothing could be seen."""
+    if url is None:
+        return
+    from bulkim.cli.rehearsal import seed
+
+    if seeded := seed(url, job):
+        settings.say(f"rehearsal: the sandbox was given {seeded:,} users of the input")
 
 
 # --------------------------------------------------------------------------------------- check, plan
@@ -81,7 +94,7 @@ def plan(settings: Settings, *, job: Path, changes: list[tuple[str, str]], sandb
     return planned(settings, load(job, changes, sandbox_url=_NOWHERE if sandbox else None))
 
 
-_NOWHERE = "http://127.0.0.1:9"  # stands for the sandbox where nothing is sent
+_NOWHERE = "http://127.0.0.1:8086"  # stands for the sandbox where nothing is sent
 
 # ---------------------------------------------------------------------------------------- run, retry
 
@@ -124,6 +137,7 @@ def run(settings: Settings, *, job: Path, new: bool, limit: int | None, **option
     settings.start_log()
     with rehearsal(options["sandbox"], settings) as url:
         loaded = load(job, options["changes"], sandbox_url=url)
+        rehearse(url, loaded, settings)
         watch = _Watch(settings, loaded)
         finished = runner.run(
             loaded, journal=settings.journal, new=new, limit=limit,
@@ -160,6 +174,7 @@ def retry(
         raise InputError([problem], hint="name it with --job FILE")
     with rehearsal(options["sandbox"], settings) as url:
         loaded = load(path, options["changes"], sandbox_url=url)
+        rehearse(url, loaded, settings)
         watch = _Watch(settings, loaded)
         finished = runner.retry(
             record, loaded, journal=settings.journal, outcome=outcome, code=code, limit=limit,
@@ -176,7 +191,8 @@ class _Watch:
 
         self._settings, self._job = settings, job
         self._announced = False
-        self._limit_per_s: float | None = None
+        self._executor: Executor | None = None
+        self._began_at = 0.0
         self.observe = progress.observer(
             progress.chosen(settings.progress, quiet=settings.quiet), began=self._began
         )
@@ -192,7 +208,7 @@ class _Watch:
         return confirm
 
     def _began(self, executor: Executor, preview: Preview) -> None:
-        self._limit_per_s = executor.telemetry.limit_per_s
+        self._executor, self._began_at = executor, time.monotonic()
         self._announce(preview)
 
     def _announce(self, preview: Preview) -> None:
@@ -223,17 +239,25 @@ class _Watch:
             self._print(summary)
         return finished.exit_code
 
+    def _pace(self) -> text.Pace | None:
+        from bulkim.report.text import Pace
+
+        if self._executor is None:
+            return None
+        telemetry = self._executor.telemetry
+        return Pace(telemetry.requests, time.monotonic() - self._began_at, telemetry.limit_per_s)
+
     def _print(self, summary: Mapping[str, Any]) -> None:
         from bulkim.cli import show
         from bulkim.journal import read
-        from bulkim.report import text
+        from bulkim.report.text import balance
 
         if self._settings.quiet:
-            show.put([text.balance(summary)])
+            show.put([balance(summary)])
             return
         with read.open_existing(self._settings.journal) as journal:
             record = read.find(journal, summary["run"])
-            show.put(show.account(journal, record, summary, limit_per_s=self._limit_per_s))
+            show.put(show.account(journal, record, summary, session=self._pace()))
             steps: Sequence[str] = show.next_steps(self._settings, record, summary)
         for step in steps:
             self._settings.say(f"next: {step}")

@@ -37,7 +37,9 @@ class Command(click.Command):
         for parameter in self.get_params(ctx):
             record = parameter.get_help_record(ctx)
             if record and not isinstance(parameter, click.Argument):
-                sections["Common options" if isinstance(parameter, CommonOption) else "Options"].append(record)
+                sections["Common options" if isinstance(parameter, CommonOption) else "Options"].append(
+                    record
+                )
         for title, records in sections.items():
             if records:
                 with formatter.section(title):

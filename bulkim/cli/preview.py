@@ -88,7 +88,7 @@ def checked(settings: Settings, load: Callable[[], Job]) -> int:
         click.echo(f"… and {invalid - len(problems):,} more invalid items")
     show.put([_verdict(found, counts, invalid)])
     if not invalid:
-        settings.say(f"next: {settings.command('plan', str(found.job.path or 'JOB'))}")
+        settings.say(f"next: {settings.command('plan', show.nearby(found.job.path))}")
     return 1 if invalid else 0
 
 
@@ -127,9 +127,9 @@ def planned(settings: Settings, job: Job) -> int:
         return 0
     show.put(_card(found, estimate, first))
     if found.survey and counts.get("invalid"):
-        settings.say(f"next: {settings.command('check', str(job.path or 'JOB'))} names the invalid items")
+        settings.say(f"next: {settings.command('check', show.nearby(job.path))} names the invalid items")
     else:
-        settings.say(f"next: {settings.command('run', str(job.path or 'JOB'))}")
+        settings.say(f"next: {settings.command('run', show.nearby(job.path))}")
     return 0
 
 

@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import click
@@ -59,7 +60,7 @@ def put(lines: Iterable[Spans], *, err: bool = False) -> None:
 
 
 def account(
-    journal: Journal, record: RunRecord, summary: Mapping[str, Any], *, limit_per_s: float | None = None
+    journal: Journal, record: RunRecord, summary: Mapping[str, Any], *, session: text.Pace | None = None
 ) -> list[Spans]:
     """The end of a run: what ran, the reconciliation line, the codes, how fast it was."""
     from bulkim.vendors import PROVIDERS
@@ -73,7 +74,7 @@ def account(
     )
     if summary.get("stop"):
         lines.append([("stopped: ", "red"), (f"{summary['stop']['reason']}", "")])
-    lines.append(text.pace(summary, limit_per_s))
+    lines.append(text.pace(summary, session))
     return lines
 
 
@@ -100,4 +101,12 @@ def next_steps(settings: Settings, record: RunRecord, summary: Mapping[str, Any]
 def _to_continue(settings: Settings, record: RunRecord) -> str:
     if record.parent:
         return settings.command("retry", record.parent)
-    return settings.command("run", record.job_path or "JOB")
+    return settings.command("run", nearby(record.job_path))
+
+
+def nearby(path: Path | str | None) -> str:
+    """A path as one would type it here."""
+    if path is None:
+        return "JOB"
+    relative = os.path.relpath(path)
+    return str(path) if relative.startswith("..") else relative

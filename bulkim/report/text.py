@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from bulkim.model import Status
@@ -12,6 +13,7 @@ from bulkim.progress import GLYPHS, STYLES, Spans, clock
 from bulkim.report.meanings import Meaning
 
 CODES_MAX = 12
+RATE_CALLS_MIN = 20  # below, a rate says more about starting than about the vendor
 
 
 def reconciliation(summary: Mapping[str, Any]) -> str:
@@ -29,9 +31,10 @@ def headline(summary: Mapping[str, Any], where: str) -> Spans:
         style = "yellow"
     glyph = {"finished": "✓" if style == "green" else "!", "running": "▶"}.get(state, "■")
     how = {"running": "is running,", "finished": "finished in"}.get(state, f"{state} after")
+    named = f"{summary['name']}: " if summary["name"] != summary["operation"] else ""
     return [
-        (f"{glyph} {summary['name']}", f"bold {style}"),
-        (f" · {summary['operation']} at {where} · run {summary['run']} ", ""),
+        (f"{glyph} {named}{summary['operation']}", f"bold {style}"),
+        (f" at {where} · run {summary['run']} ", ""),
         (how, style),
         (f" {duration(summary['elapsed_s'])}", ""),
     ]
@@ -88,17 +91,33 @@ def _explained(each: Any, known: Meaning | None, width: int) -> list[Spans]:
     ]
 
 
-def pace(summary: Mapping[str, Any], limit_per_s: float | None) -> Spans:
-    """Elapsed time and calls a second, against the limit where it is known."""
-    requests, elapsed_s = summary["requests"], summary["elapsed_s"]
-    rate = f", {requests / elapsed_s:.1f} calls/s" if elapsed_s > 0 and requests else ""
-    limit = f" of {limit_per_s:g} allowed" if rate and limit_per_s else ""
-    parts = [f"{requests:,} call{'s' if requests != 1 else ''} in {duration(elapsed_s)}{rate}{limit}"]
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast one session went."""
+
+    requests: int
+    elapsed_s: float
+    limit_per_s: float | None = None
+
+
+def pace(summary: Mapping[str, Any], session: Pace | None) -> Spans:
+    """Calls and time of the session (of the run, where there is no session), against the limit where it is known."""
+    found = session or Pace(summary["requests"], summary["elapsed_s"])
+    telling = found.requests >= RATE_CALLS_MIN and found.elapsed_s > 0
+    rate = f", {found.requests / found.elapsed_s:.1f} calls/s" if telling else ""
+    limit = f" of {found.limit_per_s:g} allowed" if rate and found.limit_per_s else ""
+    parts = [f"{_calls(found.requests)} in {duration(found.elapsed_s)}{rate}{limit}"]
+    if found.requests != summary["requests"]:
+        parts.append(f"{_calls(summary['requests'])} with earlier sessions")
     if summary["retries"]:
         parts.append(f"{summary['retries']:,} of them retries")
     if summary["throttled"]:
         parts.append(f"{summary['throttled']:,} refused for the quota (429)")
     return [("; ".join(parts), "dim")]
+
+
+def _calls(number: int) -> str:
+    return f"{number:,} call{'s' if number != 1 else ''}"
 
 
 def duration(seconds: float) -> str:

@@ -41,7 +41,7 @@ def test_secrets_are_known_by_their_place(text):
     assert log.MASK in shown
 
 
-@pytest.mark.parametrize("text", ["the vendor gives no token: reason", "password is longer than 64 characters", "basic rules"])
+@pytest.mark.parametrize("text", ["the vendor gives no token: reason", "password is longer than 64 characters", "basic rules", "export X_SECRET=...)"])
 def test_ordinary_words_stay(text):
     assert log.redact(text) == text
 

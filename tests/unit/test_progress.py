@@ -72,21 +72,21 @@ def test_no_time_left_is_guessed_before_anything_ended():
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({"waiting_for": "quota"}, "the vendor's limit"),
-        ({"waiting_for": "answers", "in_flight": 12}, "the vendor's latency"),
-        ({"waiting_for": "answers", "in_flight": 2}, "the last answers"),
-        ({"waiting_for": "vendor"}, "the vendor: it refused calls, so bulkim goes slower"),
+        ({"waiting_for": "quota"}, "held by the vendor's limit"),
+        ({"waiting_for": "answers", "in_flight": 12}, "held by the vendor's latency"),
+        ({"waiting_for": "answers", "in_flight": 2}, "waiting for the last answers"),
+        ({"waiting_for": "vendor"}, "slower for a while: the vendor refused calls"),
         ({"waiting_for": "credentials"}, "waiting for a token"),
         ({"stopping": "max_failures"}, "max_failures"),
     ],
 )
 def test_says_what_limits_the_speed(given, words):
-    assert Meter("job").read(0.0, Readings(counts(pending=10), **given)).limited_by == words
+    assert Meter("job").read(0.0, Readings(counts(pending=10), **given)).pace == words
 
 
 def test_the_jobs_own_cap_is_called_so():
     readings = Readings(counts(pending=10), waiting_for="answers", in_flight=12)
-    assert Meter("job", capped=True).read(0.0, readings).limited_by == "the job's own concurrency"
+    assert Meter("job", capped=True).read(0.0, readings).pace == "held by the job's own concurrency"
 
 
 def test_a_glimpse_does_not_change_what_is_said():
@@ -94,7 +94,7 @@ def test_a_glimpse_does_not_change_what_is_said():
     for tick in range(9):
         waiting_for = "answers" if tick == 8 else "quota"
         view = meter.read(tick * 0.2, Readings(counts(pending=10), waiting_for=waiting_for, in_flight=1))
-    assert view.limited_by == "the vendor's limit"
+    assert view.pace == "held by the vendor's limit"
 
 
 def test_shares_add_up_and_show_what_is_small():
@@ -145,7 +145,7 @@ def test_the_log_line():
     view = run(Meter("purge"), seconds=30, rate=95, items=6000)
     assert line(view) == (
         "purge: 0:30 2,850 of 6,000 done (47%: 2,850 succeeded); 95 of 100 calls/s; about 0:33 left;"
-        " limited by: the vendor's limit"
+        " held by the vendor's limit"
     )
 
 

@@ -1,0 +1,289 @@
+"""The house, held to its plan: who may import whom, how large a room may grow, what no file may say."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import subprocess
+import sys
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from bulkim import jobfile
+from bulkim.vendors import PROVIDERS
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGE = ROOT / "bulkim"
+
+# Room -> floor. A module may import from its own floor and from those below. A room is a module or a folder
+# directly inside bulkim/. docs/design.md explains the floors.
+FLOORS = {
+    "model": 0, "errors": 0, "catalogue": 0,
+    "vendors": 1, "codec": 1, "settle": 1, "retry": 1, "guard": 1, "telemetry": 1, "source": 1, "plan": 1, "auth": 1, "jobfile": 1,
+    "pace": 2, "transport": 2, "journal": 2,
+    "wire": 3, "supply": 3, "listing": 3, "earlier": 3, "executor": 3, "progress": 3, "report": 3,
+    "log": 4, "runner": 4, "demo": 4, "cli": 4, "__main__": 4,
+}  # fmt: skip
+SANDBOX = "sandbox"  # stands apart: it imports only itself, and only these may start it
+STARTS_SANDBOX = {"cli", "demo"}
+ANYWHERE = {"", "__init__"}  # bulkim.__version__
+
+# Import -> the modules that may have it, and why nobody else.
+OWNERS: dict[str, tuple[tuple[str, ...], str]] = {
+    "httpx": (("transport",), "its exceptions must be mapped in one place"),
+    "aiolimiter": (("pace",), "the limit is proven for one composition"),
+    "sqlite_utils": (("journal",), "the journal has one writer"),
+    "sqlite3": (("journal",), "the journal has one writer"),
+    "pydantic": (("jobfile",), "only a job file is validated by shapes"),
+    "pydantic_core": (("jobfile",), "only a job file is validated by shapes"),
+    "ruamel": (("jobfile", "cli.local"), "YAML is read for job files and for the sandbox's fault rules"),
+    "platformdirs": (("jobfile.connection",), "connections.yaml has one second home"),
+    "click": (("cli",), "everything the command line does can be done from Python"),
+    "rich": (("progress", "report", "cli"), "only what draws may draw"),
+    "structlog": (("log", "runner", "cli", *(name for name, floor in FLOORS.items() if floor == 3)),
+                  "what is pure says nothing"),
+    "anyio": (("pace", "transport", "wire", "listing", "executor", "runner"), "what is pure does not wait"),
+    "asyncio": (("pace", "progress", "sandbox"), "the loop is driven through anyio"),
+    "uvicorn": (("sandbox",), "only the sandbox serves"),
+    "httptools": (("transport",), "uvicorn uses it by itself"),
+    "urllib.request": (("demo", "cli.rehearsal"), "the vendor is reached through transport alone"),
+    "http.client": ((), "the vendor is reached through transport alone"),
+    "subprocess": (("demo",), "bulkim starts no programs"),
+}  # fmt: skip
+
+LINES_MAX = 400
+LONGER = {  # and why that is better than a second room
+    "jobfile/schema.py": "one declaration a key of the job file, read from top to bottom",
+    "progress.py": "meter, block and lines share one view",
+}
+LONGER_MAX = 450
+
+
+@dataclass(frozen=True)
+class Import:
+    path: str  # of the importing file, inside bulkim/
+    line: int
+    module: str  # the importing module, without "bulkim."
+    wanted: str  # the imported module, in full
+    lazy: bool  # inside a function, or for type checkers only
+
+    def __str__(self) -> str:
+        return f"bulkim/{self.path}:{self.line}: {self.module} imports {self.wanted}"
+
+
+def room(module: str) -> str:
+    return module.partition(".")[0]
+
+
+def below(module: str, owners: tuple[str, ...]) -> bool:
+    return any(module == owner or module.startswith(owner + ".") for owner in owners)
+
+
+@cache
+def imports() -> tuple[Import, ...]:
+    return tuple(each for file in sorted(PACKAGE.rglob("*.py")) for each in _imports_of(file))
+
+
+def _imports_of(file: Path) -> Iterator[Import]:
+    path = file.relative_to(PACKAGE)
+    module = ".".join(path.with_suffix("").parts).removesuffix(".__init__")
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    eager = set(map(id, tree.body))
+    for node in ast.walk(tree):
+        names: list[str] = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"bulkim/{path}:{node.lineno}: imports are absolute here"
+            base = node.module or ""
+            names = [f"{base}.{alias.name}" if base == "bulkim" else base for alias in node.names]
+        for name in dict.fromkeys(names):
+            yield Import(str(path), node.lineno, module, name, id(node) not in eager)
+
+
+def own() -> Iterator[tuple[Import, str]]:
+    """Imports inside the package, with the room that they lead to."""
+    for each in imports():
+        top, _, rest = each.wanted.partition(".")
+        if top == "bulkim" and room(rest) in (*FLOORS, SANDBOX):
+            yield each, room(rest)
+
+
+# ------------------------------------------------------------------------------------------- stairs
+
+
+def test_every_module_has_a_floor():
+    rooms = {room(each.module) for each in imports()} - ANYWHERE - {SANDBOX}
+    assert rooms <= FLOORS.keys(), f"give them a floor in FLOORS: {sorted(rooms - FLOORS.keys())}"
+
+
+def test_nobody_climbs_the_stairs():
+    faults = []
+    for each, target in own():
+        source = room(each.module)
+        if source in (*ANYWHERE, SANDBOX) or target == SANDBOX or FLOORS[target] <= FLOORS[source]:
+            continue
+        faults.append(f"{each}: floor {FLOORS[source]} must not know of floor {FLOORS[target]}")
+    assert not faults, "\n".join(faults)
+
+
+def test_no_two_rooms_need_each_other():
+    """Rooms of one floor may use each other in one direction only."""
+    edges: defaultdict[str, set[str]] = defaultdict(set)
+    for each, target in own():
+        if not each.lazy and room(each.module) != target:
+            edges[room(each.module)].add(target)
+    done: set[str] = set()
+
+    def visit(name: str, way: tuple[str, ...]) -> None:
+        assert name not in way, " -> ".join((*way[way.index(name) :], name))
+        if name not in done:
+            for target in edges[name]:
+                visit(target, (*way, name))
+            done.add(name)
+
+    for name in list(edges):
+        visit(name, ())
+
+
+def test_the_sandbox_shares_no_code_with_the_client():
+    inside = [str(each) for each, target in own() if room(each.module) == SANDBOX and target != SANDBOX]
+    assert not inside, "\n".join(inside)
+    outside = [
+        str(each)
+        for each, target in own()
+        if target == SANDBOX and room(each.module) not in STARTS_SANDBOX | {SANDBOX}
+    ]
+    assert not outside, "\n".join(outside)
+
+
+def test_every_library_has_its_owner():
+    faults = []
+    known = {"bulkim", *sys.stdlib_module_names}
+    for each in imports():
+        top = each.wanted.partition(".")[0]
+        name = each.wanted if each.wanted in OWNERS else top
+        if name in OWNERS:
+            owners, why = OWNERS[name]
+            if not below(each.module, owners):
+                faults.append(f"{each}: it belongs to {', '.join(owners) or 'nobody'}, for {why}")
+        elif top not in known:
+            faults.append(f"{each}: give the library an owner in OWNERS")
+    assert not faults, "\n".join(faults)
+
+
+def test_no_module_outgrows_its_room():
+    lengths = {
+        str(file.relative_to(PACKAGE)): len(file.read_text(encoding="utf-8").splitlines())
+        for file in PACKAGE.rglob("*.py")
+    }
+    allowed = {path: LONGER_MAX if path in LONGER else LINES_MAX for path in lengths}
+    long = [f"bulkim/{path}: {lines} lines" for path, lines in lengths.items() if lines > allowed[path]]
+    assert not long, f"more than {LINES_MAX} lines want a second room: {', '.join(long)}"
+
+
+# --------------------------------------------------------------------------------------------- cost
+
+
+def test_help_imports_nothing_heavy():
+    heavy = (
+        "anyio",
+        "httpx",
+        "pydantic",
+        "rich",
+        "ruamel",
+        "sqlite_utils",
+        "starlette",
+        "structlog",
+        "uvicorn",
+    )
+    script = (
+        "import sys; sys.argv = ['bulkim', '--help']\n"
+        "from bulkim.cli import main\n"
+        "try: main()\n"
+        "finally: sys.stderr.write(' '.join(sys.modules))"
+    )
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert "Usage: bulkim" in ended.stdout
+    assert not [name for name in heavy if name in ended.stderr.split()]
+
+
+# ------------------------------------------------------------------------------------------ content
+
+_REGISTRY = re.compile(r"pypi\.(?:org|python)|python" + r"hosted\.org|npm" + r"js\.(?:org|com)|crates\.i[o]")
+_MACHINE = re.compile(r"(?<![\w.~])/(?:home|root|Users|work|mnt|opt)/\w|\b[A-Z]:\\+\w")
+_TRACKER = re.compile(
+    r"\b(?:issue|ticket|story) ?#?\d|\b(?:JIRA|TODO|FIXME|XXX)\b|github\.com/[\w-]+/bulkim/(?:issues|pull)"
+)
+
+
+@cache
+def tracked() -> tuple[Path, ...]:
+    """What is in the repository; in an unpacked release, what is there."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z"],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    ).stdout  # fmt: skip
+    names = [name for name in listed.split("\0") if name]
+    files = [ROOT / name for name in names] if names else _unpacked()
+    return tuple(file for file in files if file.is_file() and file != Path(__file__).resolve())
+
+
+def _unpacked() -> list[Path]:
+    found = []
+    for folder, folders, names in os.walk(ROOT):
+        folders[:] = [name for name in folders if not name.startswith(".") and name != "__pycache__"]
+        found += [Path(folder) / name for name in names]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("pattern", "what"),
+    [(_REGISTRY, "a package registry"), (_MACHINE, "a path of one machine"), (_TRACKER, "a tracker's word")],
+    ids=["registry", "machine", "tracker"],
+)
+def test_no_file_names(pattern: re.Pattern[str], what: str):
+    faults = []
+    for file in tracked():
+        text = file.read_bytes().decode("utf-8", "replace")
+        for match in pattern.finditer(text):
+            line = text.count("\n", 0, match.start()) + 1
+            faults.append(f"{file.relative_to(ROOT)}:{line}: {match[0]!r} is {what}")
+    assert not faults, "\n".join(faults)
+
+
+# --------------------------------------------------------------------------------------------- jobs
+
+
+class _Environment(dict[str, str]):
+    """Every variable is set; numbers suit every place where one may stand."""
+
+    def __contains__(self, name: object) -> bool:
+        return True
+
+    def __missing__(self, name: str) -> str:
+        return "http://127.0.0.1:8086" if name.endswith("_URL") else "1400000000"
+
+    def get(self, name, default=None):
+        return self[name]
+
+
+def job_files() -> list[Path]:
+    found = [file for name in ("jobs", "examples") for file in (ROOT / name).rglob("*.yaml")]
+    return sorted(
+        file for file in found if re.search(r"^operation:", file.read_text(encoding="utf-8"), re.MULTILINE)
+    )
+
+
+@pytest.mark.parametrize("path", job_files(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_job_loads(path: Path):
+    loaded = jobfile.load(path, env=_Environment(), providers=PROVIDERS)
+    assert loaded.operation
+    if loaded.source.path is not None:
+        assert loaded.source.path.is_file(), f"{path.name} reads {loaded.source.path.name}"

@@ -27,9 +27,10 @@ FLOORS = {
     "model": 0, "errors": 0, "catalogue": 0,
     "vendors": 1, "codec": 1, "settle": 1, "retry": 1, "guard": 1, "telemetry": 1, "source": 1, "plan": 1, "auth": 1, "jobfile": 1,
     "pace": 2, "transport": 2, "journal": 2,
-    "wire": 3, "supply": 3, "listing": 3, "earlier": 3, "executor": 3, "progress": 3, "report": 3,
+    "wire": 3, "caller": 3, "oldest": 3, "supply": 3, "listing": 3, "earlier": 3, "executor": 3, "progress": 3, "report": 3,
     "log": 4, "runner": 4, "demo": 4, "cli": 4, "__main__": 4,
 }  # fmt: skip
+SENDING = ("wire", "caller", "listing", "oldest", "executor")  # of floor 3: they drive calls
 SANDBOX = "sandbox"  # stands apart: it imports only itself, and only these may start it
 STARTS_SANDBOX = {"cli", "demo"}
 ANYWHERE = {"", "__init__"}  # bulkim.__version__
@@ -46,9 +47,8 @@ OWNERS: dict[str, tuple[tuple[str, ...], str]] = {
     "platformdirs": (("jobfile.connection",), "connections.yaml has one second home"),
     "click": (("cli",), "everything the command line does can be done from Python"),
     "rich": (("progress", "report", "cli"), "only what draws may draw"),
-    "structlog": (("log", "runner", "cli", *(name for name, floor in FLOORS.items() if floor == 3)),
-                  "what is pure says nothing"),
-    "anyio": (("pace", "transport", "wire", "listing", "executor", "runner"), "what is pure does not wait"),
+    "structlog": (("log", "runner", "cli", *SENDING), "what is pure says nothing"),
+    "anyio": (("pace", "transport", "runner", *SENDING), "what is pure does not wait"),
     "asyncio": (("pace", "progress", "sandbox"), "the loop is driven through anyio"),
     "uvicorn": (("sandbox",), "only the sandbox serves"),
     "httptools": (("transport",), "uvicorn uses it by itself"),

@@ -67,13 +67,19 @@ def dotted(path: Sequence[Any]) -> str:
 def complaints(error: ValidationError, root: Node) -> Iterator[tuple[Path, Problem]]:
     """Every error of validating `root` as a problem, with the path it is about."""
     for detail in error.errors(include_url=False, include_input=False):
-        path = _path(detail["loc"])
+        path = _path(detail["loc"], root)
         yield path, _problem(detail, path, root)
 
 
-def _path(loc: Iterable[int | str]) -> Path:
+def _path(loc: Iterable[int | str], root: Node) -> Path:
     """The error's place in the file: pydantic's, without the names of a union's forms (``<csv>``)."""
-    return tuple(part for part in loc if not (isinstance(part, str) and part[:1] == "<" and part[-1:] == ">"))
+    path: Path = ()
+    node: Node | None = root
+    for part in loc:
+        below = node.child(part) if node is not None else None
+        if below is not None or not str(part).startswith("<"):
+            path, node = (*path, part), below
+    return path
 
 
 def _problem(detail: ErrorDetails, path: Path, root: Node) -> Problem:

@@ -149,12 +149,15 @@ class _Reading:
     def judge(self) -> None:
         """Shape first, then what the catalogue says about the sections whose shape is right."""
         broken = set()
+        places = {(each.file, each.line, each.column) for each in self.problems}  # one problem a place is enough
         try:
             JobShape.model_validate(self.root.plain())
         except ValidationError as error:
             for path, problem in complaints(error, self.root):
-                if id(self.root.at(path)) not in self.excused:
-                    broken.add(path[0] if path else None)
+                if id(self.root.at(path)) in self.excused:
+                    continue
+                broken.add(path[0] if path else None)
+                if (problem.file, problem.line, problem.column) not in places:
                     self.problems.append(problem)
         provider = checks.find_provider(self.root, self.providers)
         self.provider = provider if isinstance(provider, Provider) else None
@@ -222,7 +225,7 @@ class _Reading:
             nodes = self.root.at(("source", "items"))
             lines = tuple(node.mark.line or 0 for node in nodes.value) if nodes is not None else ()
             items = tuple({"username": each} if isinstance(each, str) else each for each in data["items"])
-            return Source("items", items=items, item_lines=lines)
+            return Source("items", path=self.path, items=items, item_lines=lines)
         if kind == "listing":
             where = dict(data["where"])
             for key in ("created_before", "created_after"):

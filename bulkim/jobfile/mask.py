@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from bulkim.catalogue import Operation
 from bulkim.jobfile.connection import secrets_of
@@ -17,6 +17,7 @@ _IN_COMMENT = re.compile(
     re.IGNORECASE,
 )
 _REFERENCE = re.compile(r"""["']?(\$\{[A-Za-z0-9_]+\})+["']?""")
+_WORD = re.compile(r"""[^\s"',:=#{}\[\]]+""")
 _REPEATED_MIN = 6  # characters: a shorter secret is not looked for elsewhere, it might be any word
 
 
@@ -27,15 +28,13 @@ def masked(
 
     `root` is its tree, into which other files and options may have been put. References to the environment stay.
     """
-    secrets = list(_secrets(root, operation))
-    spans = (node.span for node in secrets if node.span is not None and node.mark.file == file)
-    for start, end in sorted(spans, reverse=True):
-        written = text[start:end]
-        if not _REFERENCE.fullmatch(written):
-            text = text[:start] + f'"{MASK}"' + ("\n" if written.endswith("\n") else "") + text[end:]
-    for value in {str(node.value) for node in secrets}:
-        if len(value) >= _REPEATED_MIN:
-            text = text.replace(value, MASK)
+    secrets = [*_of_connection(root), *_of_items(root, operation)]
+    text = _without(text, [node.span for node in secrets if node.span is not None and node.mark.file == file])
+    for node in _of_connection(root):
+        if len(str(node.value)) >= _REPEATED_MIN:
+            text = text.replace(str(node.value), MASK)
+    again = {value for node in secrets if len(value := str(node.value)) >= _REPEATED_MIN}
+    text = _WORD.sub(lambda word: MASK if word[0] in again else word[0], text)
     text = re.sub(r"#.*", lambda comment: _IN_COMMENT.sub(rf"\1{MASK}", comment[0]), text)
     for key, value in overrides:
         hidden = SECRET_NAME.search(key) or SECRET_NAME.search(value) or key.startswith("connection.auth")
@@ -43,10 +42,23 @@ def masked(
     return text
 
 
-def _secrets(root: Node, operation: Operation) -> Iterator[Node]:
-    """Scalars of the tree that are secrets."""
-    if (section := root.child("connection")) is not None:
-        yield from secrets_of(section)
+def _without(text: str, spans: Iterable[tuple[int, int]]) -> str:
+    """The text with other words in those places, unless they refer to the environment."""
+    pieces, at = [], 0
+    for start, end in sorted(spans):
+        written = text[start:end]
+        if not _REFERENCE.fullmatch(written):
+            pieces += [text[at:start], f'"{MASK}"' + ("\n" if written.endswith("\n") else "")]
+            at = end
+    return "".join([*pieces, text[at:]])
+
+
+def _of_connection(root: Node) -> Iterator[Node]:
+    section = root.child("connection")
+    return secrets_of(section) if section is not None else iter(())
+
+
+def _of_items(root: Node, operation: Operation) -> Iterator[Node]:
     items = root.at(("source", "items"))
     for path, node in items.scalars() if items is not None else ():
         names = [part for part in path if isinstance(part, str)]

@@ -76,12 +76,12 @@ class JsonlReader:
 class ItemsReader:
     """Items that stand in the job file."""
 
-    name = "items"
     columns: tuple[str, ...] | None = None
     names: tuple[str, ...] | None = None
 
     def __init__(self, source: Source, secret_fields: AbstractSet[str]) -> None:
         self._source = source
+        self.name = str(source.path or "items")  # the job file
         public = [{k: v for k, v in each.items() if k not in secret_fields} for each in source.items]
         text = json.dumps(public, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
         self.digest = hashlib.sha256(text.encode()).hexdigest()

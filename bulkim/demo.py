@@ -20,7 +20,8 @@ from typing import Any
 from urllib.request import ProxyHandler, Request, build_opener
 
 from bulkim.errors import BulkimError
-from bulkim.journal import read
+from bulkim.journal import Journal, read
+from bulkim.journal.read import RunRecord
 from bulkim.sandbox import Embedded, SandboxConfig
 
 USERS, EXISTING, MUTED, DELETED, GHOSTS = 3000, 10, 400, 580, 20
@@ -84,13 +85,9 @@ class Demo:
     folder: Path
     url: str
     say: Callable[[str], None]
+    journal: Path  # where everything is written down
     capture: bool = False
     summaries: list[dict[str, Any]] = field(default_factory=list)
-
-    @property
-    def journal(self) -> Path:
-        """Where everything was written down."""
-        return self.folder / "bulkim.db"
 
     # ------------------------------------------------------------------------------------ the stage
 
@@ -130,7 +127,7 @@ class Demo:
         if process.returncode not in {0, 1}:
             raise DemoError(f"`bulkim {' '.join(words)}` ended with exit code {process.returncode}")
         if self.capture:
-            self.summaries.append(json.loads(out))
+            self.summaries.append({**json.loads(out), "journal": str(self.journal)})
 
     def run_and_kill(self, name: str, *words: str) -> None:
         """One command, killed without warning when a part of its items is done."""
@@ -149,6 +146,7 @@ class Demo:
         self.say(f"$ bulkim {' '.join(words)}")
         quiet = ["--json", "-q"] if self.capture else []
         environment = {name: value for name, value in os.environ.items() if not name.startswith("BULKIM_")}
+        environment["BULKIM_JOURNAL"] = str(self.journal)
         environment["NO_PROXY"] = environment["no_proxy"] = "127.0.0.1,localhost"
         return subprocess.Popen(  # noqa: S603 - ourselves
             [sys.executable, "-m", "bulkim", *words, *quiet],
@@ -166,8 +164,12 @@ class Demo:
         if not self.journal.exists():
             return {}
         with read.open_existing(self.journal) as journal:
-            found = [each for each in read.runs(journal) if each.name == name and each.planned_at]
+            found = [each for each in self._runs(journal) if each.name == name and each.planned_at]
             return {str(key): n for key, n in journal.counts(found[0].id).items()} if found else {}
+
+    def _runs(self, journal: Journal) -> list[RunRecord]:
+        """This telling's runs: nobody else has used its port."""
+        return [each for each in read.runs(journal) if each.target.startswith(f"{self.url} ")]
 
     # ------------------------------------------------------------------------------------ the proof
 
@@ -176,7 +178,7 @@ class Demo:
         there = {user["username"]: user for user in self.control("GET", f"users?app={APP}")["users"]}
         said: dict[str, dict[str, str]] = {}
         with read.open_existing(self.journal) as journal:
-            for record in read.runs(journal):
+            for record in self._runs(journal):
                 for result in read.results(
                     journal, record.id, outcome=("succeeded", "unchanged", "failed", "unknown")
                 ):
@@ -220,15 +222,18 @@ def actual(user: Mapping[str, Any] | None) -> dict[str, Any]:
     }
 
 
-def tell(say: Callable[[str], None], *, capture: bool = False) -> tuple[Demo, Comparison]:
+def tell(
+    say: Callable[[str], None], *, journal: Path | None = None, capture: bool = False
+) -> tuple[Demo, Comparison]:
     """The whole story. `say` gets the narration, line by line. Raises DemoError when a step fails."""
     folder = Path(tempfile.mkdtemp(prefix="bulkim-demo-"))
+    journal = journal.resolve() if journal else folder / "bulkim.db"
     with Embedded(SandboxConfig(latency=(0.03, 0.09))) as sandbox:
-        demo = Demo(folder, sandbox.base_url, say, capture=capture)
+        demo = Demo(folder, sandbox.base_url, say, journal, capture=capture)
         demo.prepare()
         say(f"A sandbox of Easemob listens on {sandbox.base_url}.")
         say("It takes 100 calls a second, as Easemob does.")
-        say(f"Jobs, lists and the journal are in {folder}.\n")
+        say(f"Jobs and lists are in {folder}.\n")
 
         say(f"1. Register {USERS:,} users from a CSV, 60 a call. {EXISTING} of them are there already,")
         say("   and the sandbox drops one connection after it has done the work:")

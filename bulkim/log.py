@@ -11,6 +11,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
@@ -114,7 +115,7 @@ def set_up(*, verbose: int = 0, style: str = "console", file: Path | None = None
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _stamp,
             structlog.processors.format_exc_info,
             _redact_event,
             _fan_out(sinks),
@@ -137,7 +138,11 @@ def _renderer(style: str, *, colors: bool) -> Render:
     if style == "json":
         return structlog.processors.JSONRenderer(ensure_ascii=False, default=str)
     return structlog.dev.ConsoleRenderer(
-        colors=colors, pad_event_to=0, pad_level=False, exception_formatter=structlog.dev.plain_traceback
+        colors=colors,
+        pad_event_to=0,
+        pad_level=False,
+        sort_keys=False,
+        exception_formatter=structlog.dev.plain_traceback,
     )
 
 
@@ -153,6 +158,12 @@ def _open(path: Path) -> IO[str]:
         raise UsageError(
             f"cannot write the log file {path}: {error.strerror}", hint="name another"
         ) from error
+
+
+def _stamp(logger: Any, method: str, event: Event) -> Event:  # noqa: ARG001 - structlog's signature
+    """UTC to the millisecond, before everything else."""
+    now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return {"timestamp": now, **event}
 
 
 def _redact_event(logger: Any, method: str, event: Event) -> Event:  # noqa: ARG001 - structlog's signature

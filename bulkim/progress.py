@@ -20,6 +20,7 @@ LINE_S = 30.0  # between two lines where there is no terminal
 RATE_WINDOW_S = 5.0
 ETA_WINDOW_S = 20.0
 WIDTH_MAX = 100
+DRAINING = "waiting for what is in flight"  # the executor's words after the first Ctrl-C
 
 
 class Readings(Protocol):
@@ -123,7 +124,7 @@ class Meter:
             in_flight=readings.in_flight, in_flight_max=readings.in_flight_max,
             retries=readings.retries, throttled=readings.throttled, latency_s=readings.latency_s,
             codes=tuple(readings.codes.most_common(3)),
-            pace=readings.stopping or Counter(self._waits).most_common(1)[0][0],
+            pace=self._pace(now, readings),
             state=self._state(now, readings),
         )  # fmt: skip
 
@@ -131,6 +132,15 @@ class Meter:
         if readings.waiting_for == "answers" and pending and readings.in_flight >= readings.in_flight_max:
             return "held by the job's own concurrency" if self._capped else "held by the vendor's latency"
         return LIMITS.get(readings.waiting_for, readings.waiting_for)
+
+    def _pace(self, now: float, readings: Readings) -> str:
+        if readings.stopping == DRAINING:
+            return f"{DRAINING}; Ctrl-C again leaves at once"
+        if readings.stopping:
+            return readings.stopping
+        if readings.waiting_for == "quota" and self._state(now, readings) == "slowed":
+            return LIMITS["vendor"]
+        return Counter(self._waits).most_common(1)[0][0]
 
     def _state(self, now: float, readings: Readings) -> str:
         if readings.stopping:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 import click
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 PRODUCTION = "production"
 NAMES_SHOWN = 5
+WIDTH = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,16 +96,20 @@ class Confirmation:
         job, count = preview.job, preview.to_send
         for line in card(job, preview.operation, count, self.names(preview)):
             click.echo(line, err=True)
-        if production:
-            wanted = f"{job.connection.app_name}:{count}"
-            typed = click.prompt(
-                "This is production. Type APP:COUNT to go on", err=True, default="", show_default=False
-            )
-            agreed = typed.strip().replace(",", "") == wanted
-        else:
-            agreed = click.confirm("Go on?", err=True)
+        try:
+            agreed = _typed(job, count) if production else click.confirm("Go on?", err=True)
+        except click.Abort:  # Ctrl-C, or nobody there after all
+            agreed = False
+            click.echo(err=True)
         if not agreed:
             raise ConfirmationError("not confirmed. Nothing was sent.")
+
+
+def _typed(job: Job, count: int) -> bool:
+    typed: str = click.prompt(
+        "This is production. Type APP:COUNT to go on", err=True, default="", show_default=False
+    )
+    return typed.strip().replace(",", "") == f"{job.connection.app_name}:{count}"
 
 
 def card(job: Job, operation: Operation, count: int, names: list[str]) -> list[str]:
@@ -115,10 +121,10 @@ def card(job: Job, operation: Operation, count: int, names: list[str]) -> list[s
     )
     lines = [click.style(headline, bold=True, fg="red" if production else "yellow")]
     if operation.destroys:
-        lines.append(f"With them: {operation.destroys}.")
+        lines += wrap(f"With them: {operation.destroys}.", WIDTH)
     if names:
         more = ", …" if count > len(names) else ""
-        lines.append(f"They are: {', '.join(names)}{more}")
+        lines += wrap(f"They are: {', '.join(names)}{more}", WIDTH)
     return lines
 
 

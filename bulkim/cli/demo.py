@@ -24,7 +24,8 @@ def demo(settings: Settings) -> int:
         if not settings.quiet:
             click.secho(line, err=settings.json, bold=line.lstrip().startswith("$"))
 
-    told, comparison = story.tell(say, capture=settings.json)
+    journal = settings.journal if settings.journal_named else None
+    told, comparison = story.tell(say, journal=journal, capture=settings.json)
     if settings.json:
         click.echo(json.dumps(told.summaries, ensure_ascii=False))
     elif not settings.quiet:

@@ -68,19 +68,22 @@ def account(
     provider = PROVIDERS.get(record.provider)
     operation = provider.operation(record.operation) if provider else None
     found = read.code_counts(journal, record.id)
-    lines = [text.headline(summary, where(record)), text.balance(summary)]
-    lines += text.codes(
-        found, lambda code, reason: meanings.meaning(provider, operation, code, reason), width=width()
-    )
-    if summary.get("stop"):
-        lines.append([("stopped: ", "red"), (f"{summary['stop']['reason']}", "")])
-    lines.append(text.pace(summary, session))
-    return lines
+
+    def meaning(code: str, reason: str | None) -> meanings.Meaning | None:
+        return meanings.meaning(provider, operation, code, reason)
+
+    return [
+        text.headline(summary, where(record)),
+        text.balance(summary),
+        *text.codes(found, meaning, width=width()),
+        *text.stopped(summary, meaning, width=width()),
+        text.pace(summary, session),
+    ]
 
 
 def where(record: RunRecord) -> str:
-    """The vendor and the app that a run was sent to, without the host."""
-    return f"{record.provider} {record.target.rpartition(' ')[2]}"
+    """The vendor and the app that a run was sent to, without the host and the organisation."""
+    return f"{record.provider} {record.target.rpartition(' ')[2].rpartition('#')[2]}"
 
 
 def next_steps(settings: Settings, record: RunRecord, summary: Mapping[str, Any]) -> list[str]:

@@ -34,7 +34,7 @@ def headline(summary: Mapping[str, Any], where: str) -> Spans:
     named = f"{summary['name']}: " if summary["name"] != summary["operation"] else ""
     return [
         (f"{glyph} {named}{summary['operation']}", f"bold {style}"),
-        (f" at {where} · run {summary['run']} ", ""),
+        (f" at {where}, ", ""),
         (how, style),
         (f" {duration(summary['elapsed_s'])}", ""),
     ]
@@ -91,6 +91,21 @@ def _explained(each: Any, known: Meaning | None, width: int) -> list[Spans]:
     ]
 
 
+def stopped(
+    summary: Mapping[str, Any], meaning: Callable[[str, str | None], Meaning | None], *, width: int = 80
+) -> list[Spans]:
+    """Why the run ended early, and what to do about it."""
+    stop = summary.get("stop")
+    if not stop:
+        return []
+    known = meaning(stop["code"], stop["reason"])
+    texts = [known.meaning, known.remedy] if known else []
+    return [
+        [("  stopped: ", "red"), (f"{stop['code']}", "bold"), (f"  “{stop['reason']}”", "")],
+        *([(f"      {part}", "dim")] for text in texts for part in textwrap.wrap(text, width - 6)),
+    ]
+
+
 @dataclass(frozen=True, slots=True)
 class Pace:
     """How fast one session went."""
@@ -106,14 +121,15 @@ def pace(summary: Mapping[str, Any], session: Pace | None) -> Spans:
     telling = found.requests >= RATE_CALLS_MIN and found.elapsed_s > 0
     rate = f", {found.requests / found.elapsed_s:.1f} calls/s" if telling else ""
     limit = f" of {found.limit_per_s:g} allowed" if rate and found.limit_per_s else ""
-    parts = [f"{_calls(found.requests)} in {duration(found.elapsed_s)}{rate}{limit}"]
+    run = f"run {summary['run']}: "
+    parts = [f"{run}{_calls(found.requests)} in {duration(found.elapsed_s)}{rate}{limit}"]
     if found.requests != summary["requests"]:
         parts.append(f"{_calls(summary['requests'])} with earlier sessions")
     if summary["retries"]:
-        parts.append(f"{summary['retries']:,} of them retries")
+        parts.append(f"{summary['retries']:,} {'retry' if summary['retries'] == 1 else 'retries'}")
     if summary["throttled"]:
         parts.append(f"{summary['throttled']:,} refused for the quota (429)")
-    return [("; ".join(parts), "dim")]
+    return [("; ".join(parts), "")]
 
 
 def _calls(number: int) -> str:

@@ -41,20 +41,36 @@ def test_secrets_are_known_by_their_place(text):
     assert log.MASK in shown
 
 
-@pytest.mark.parametrize("text", ["the vendor gives no token: reason", "password is longer than 64 characters", "basic rules", "export X_SECRET=...)"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "the vendor gives no token: reason",
+        "password is longer than 64 characters",
+        "basic rules",
+        "export X_SECRET=...)",
+    ],
+)
 def test_ordinary_words_stay(text):
     assert log.redact(text) == text
 
 
 def test_hidden_values_are_masked_in_every_spelling():
-    log.hide(["p/ss w\"rd", "abc"])
+    log.hide(['p/ss w"rd', "abc"])
     assert log.redact('x p/ss w"rd y p%2Fss%20w%22rd z p/ss w\\"rd') == "x *** y *** z ***"
     assert log.redact("abc") == "abc", "three characters would mask half of every text"
 
 
 def test_values_under_telling_names_are_masked_whole():
-    shown = log.redacted({"password": 123456, "client_secret": ["a"], "tokens": 3, "nested": {"usersig": "x"}, "ok": None})
-    assert shown == {"password": "***", "client_secret": "***", "tokens": 3, "nested": {"usersig": "***"}, "ok": None}
+    shown = log.redacted(
+        {"password": 123456, "client_secret": ["a"], "tokens": 3, "nested": {"usersig": "x"}, "ok": None}
+    )
+    assert shown == {
+        "password": "***",
+        "client_secret": "***",
+        "tokens": 3,
+        "nested": {"usersig": "***"},
+        "ok": None,
+    }
 
 
 def test_levels(capsys):
@@ -88,11 +104,11 @@ def test_tracebacks_are_redacted(capsys):
     log.hide(["hunter2hunter2"])
     log.set_up()
     try:
-        raise ValueError("hunter2hunter2")
+        int("hunter2hunter2")
     except ValueError:
         structlog.get_logger("bulkim").exception("broken")
     err = capsys.readouterr().err
-    assert "ValueError: ***" in err
+    assert "ValueError: invalid literal" in err
     assert "hunter2" not in err
 
 
@@ -100,7 +116,7 @@ def test_libraries_are_heard_from_warning_up(capsys):
     log.set_up(verbose=2, style="json")
     logging.getLogger("httpx").info("HTTP Request: POST https://h/x?usersig=abcdefg")
     logging.getLogger("httpcore.connection").debug("connect")
-    logging.getLogger("uvicorn").warning("usersig=abcdefg is in the way")
+    logging.getLogger("somebody").warning("usersig=abcdefg is in the way")
     (event,) = map(json.loads, capsys.readouterr().err.splitlines())
     assert event["event"] == "library.log"
     assert event["message"] == "usersig=*** is in the way"

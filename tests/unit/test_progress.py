@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import pytest
 
@@ -104,9 +105,13 @@ def test_shares_add_up_and_show_what_is_small():
 
 
 def wide_view(**more):
-    meter = Meter("a-job-with-a-rather-long-name · delete at easemob some-application · run k7qf2m2x", resumed=True)
+    meter = Meter(
+        "a-job-with-a-rather-long-name · delete at easemob some-application · run k7qf2m2x", resumed=True
+    )
     meter.read(0.0, Readings(counts(succeeded=1_000_000, failed=3, pending=9_000_000)))
-    codes = Counter({"duplicate_unique_property_exists": 12_345, "service_resource_not_found": 99, "timeout": 1})
+    codes = Counter(
+        {"duplicate_unique_property_exists": 12_345, "service_resource_not_found": 99, "timeout": 1}
+    )
     return meter.read(
         2.0,
         Readings(
@@ -153,12 +158,14 @@ def test_lines_come_at_the_start_at_changes_and_every_half_minute():
     meter, lines, printed = Meter("job"), Lines(), []
     for second in range(100):
         throttled = 1 if second >= 40 else 0
-        view = meter.read(float(second), Readings(counts(succeeded=second, pending=200 - second), throttled=throttled))
+        view = meter.read(
+            float(second), Readings(counts(succeeded=second, pending=200 - second), throttled=throttled)
+        )
         if lines.due(float(second), view):
             printed.append(second)
     assert printed[0] == 0
     assert 40 in printed
-    gaps = [later - earlier for earlier, later in zip(printed, printed[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in pairwise(printed)]
     assert max(gaps) <= LINE_S
     assert len(printed) <= 6
 
@@ -178,7 +185,7 @@ def test_clock():
         ("none", False, True, "xterm", "none"),
     ],
 )
-def test_which_style(monkeypatch, wish, quiet, tty, term, style):
+def test_which_style(monkeypatch, wish, quiet, tty, term, style):  # noqa: PLR0917
     monkeypatch.setattr("sys.stderr.isatty", lambda: tty)
     monkeypatch.setenv("TERM", term)
     assert chosen(wish, quiet=quiet) == style

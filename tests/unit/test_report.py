@@ -54,7 +54,9 @@ def test_reconciliation(counts, line):
 
 
 def test_headline_tells_trouble_without_colour():
-    assert text(headline(summary(succeeded=1), "easemob testapp")).startswith("✓ purge: delete at easemob testapp")
+    assert text(headline(summary(succeeded=1), "easemob testapp")).startswith(
+        "✓ purge: delete at easemob testapp"
+    )
     assert text(headline(summary(failed=1), "easemob testapp")).startswith("! purge")
     interrupted = {**summary(pending=1), "state": "interrupted"}
     assert "■ purge" in text(headline(interrupted, "x"))
@@ -63,10 +65,13 @@ def test_headline_tells_trouble_without_colour():
 
 def test_pace():
     shown = text(pace({**summary(), "requests": 40, "retries": 3, "throttled": 1}, Pace(40, 0.5, 100.0)))
-    assert shown == "40 calls in 0.5 s, 80.0 calls/s of 100 allowed; 3 of them retries; 1 refused for the quota (429)"
-    assert text(pace({**summary(), "requests": 0}, None)) == "0 calls in 0.5 s"
+    assert (
+        shown
+        == "run k7qf2m2x: 40 calls in 0.5 s, 80.0 calls/s of 100 allowed; 3 retries; 1 refused for the quota (429)"
+    )
+    assert text(pace({**summary(), "requests": 0}, None)) == "run k7qf2m2x: 0 calls in 0.5 s"
     resumed = text(pace({**summary(), "requests": 40}, Pace(1, 0.2)))
-    assert resumed == "1 call in 0.2 s; 40 calls with earlier sessions"
+    assert resumed == "run k7qf2m2x: 1 call in 0.2 s; 40 calls with earlier sessions"
 
 
 def test_codes_have_an_example_and_a_meaning():
@@ -84,7 +89,12 @@ def test_codes_have_an_example_and_a_meaning():
 def test_meanings_follow_the_reason():
     register = EASEMOB.operation("register")
     code = "duplicate_unique_property_exists"
-    taken = meaning(EASEMOB, register, code, "Application x Entity user requires that property named username be unique, value of u1 exists")
+    taken = meaning(
+        EASEMOB,
+        register,
+        code,
+        "Application x Entity user requires that property named username be unique, value of u1 exists",
+    )
     assert taken is not None
     assert taken.meaning.startswith("The username is taken")
     assert meaning(EASEMOB, register, "timeout", None) is not None
@@ -165,7 +175,12 @@ def test_spreadsheets_run_nothing(cell, shown):
 
 @pytest.mark.parametrize(
     ("username", "shown"),
-    [("-abc", "-abc"), ("=a+b", "=a+b"), ("@everyone", "@everyone"), ("=cmd|'/c calc'!A0", "'=cmd|'/c calc'!A0")],
+    [
+        ("-abc", "-abc"),
+        ("=a+b", "=a+b"),
+        ("@everyone", "@everyone"),
+        ("=cmd|'/c calc'!A0", "'=cmd|'/c calc'!A0"),
+    ],
 )
 def test_usernames_keep_their_identity_where_they_can_call_nothing(username, shown):
     assert inert_name(username) == shown

@@ -1,0 +1,76 @@
+"""The command line in this process, and jobs for it."""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import structlog
+from click.testing import CliRunner
+from support.server import serving
+
+from bulkim import log
+from bulkim.cli import cli
+
+
+@dataclass
+class Said:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self):
+        return json.loads(self.out)
+
+
+class Shell:
+    """A folder in which commands are typed."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __call__(self, *words: str, stdin: str | None = None) -> Said:
+        result = CliRunner().invoke(cli, list(words), input=stdin)
+        assert "\x1b" not in result.stdout, "no colours where there is no terminal"
+        return Said(result.exit_code, result.stdout, result.stderr)
+
+    def write(self, name: str, text: str) -> str:
+        (self.folder / name).write_text(text, encoding="utf-8")
+        return name
+
+    def job(  # noqa: PLR0917
+        self, name: str, url: str, operation: str, users: list[str], more: str = "", environment: str = "test"
+    ) -> str:
+        rows = "\n".join(f"{user},pw-{user},{user.title()}" for user in users)
+        self.write(f"{name}.csv", f"username,password,nickname\n{rows}\n")
+        return self.write(
+            f"{name}.yaml",
+            f"provider: easemob\noperation: {operation}\n"
+            f"connection: {{base_url: '{url}', org: sandbox, app: demo, environment: {environment},"
+            f" auth: {{token: sandbox-token}}}}\n"
+            f"source: {{csv: {name}.csv}}\nrate: {{limit: 1000}}\n{more}",
+        )
+
+
+@pytest.fixture
+def shell(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("BULKIM_JOURNAL", "NO_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    yield Shell(tmp_path)
+    log.close()
+    log._hidden.clear()
+    structlog.reset_defaults()
+    root = logging.getLogger()
+    for handler in [each for each in root.handlers if type(each).__name__ == "Bridge"]:
+        root.removeHandler(handler)
+
+
+@pytest.fixture
+def server():
+    with serving(limits={"users": 5000, "mute": 5000}) as running:
+        yield running

@@ -1,0 +1,143 @@
+"""init, sandbox, schema, operations, explain, demo."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import urllib.request
+
+import pytest
+
+from bulkim.demo import actual, expected
+from bulkim.vendors import PROVIDERS
+
+
+def test_init_writes_what_runs_in_a_rehearsal(shell):
+    said = shell("init", "campaign")
+    assert said.code == 0
+    assert said.out.splitlines() == [
+        f"wrote campaign/{name}" for name in ("job.yaml", "connections.yaml", "users.csv")
+    ]
+    assert "next: bulkim run campaign/job.yaml --sandbox" in said.err
+    assert shell("check", "campaign/job.yaml", "--sandbox").code == 0
+    assert "3 in = 3 succeeded" in shell("run", "campaign/job.yaml", "--sandbox").out
+
+
+def test_init_overwrites_nothing(shell):
+    shell.write("job.yaml", "mine")
+    said = shell("init")
+    assert said.out.splitlines() == ["wrote connections.yaml", "wrote users.csv"]
+    assert "kept  job.yaml" in said.err
+    assert (shell.folder / "job.yaml").read_text() == "mine"
+
+
+def test_what_init_writes_names_what_is_missing(shell, monkeypatch):
+    monkeypatch.delenv("EASEMOB_CLIENT_ID", raising=False)
+    shell("init")
+    said = shell("check", "job.yaml")
+    assert said.code == 3
+    assert "EASEMOB_CLIENT_ID" in said.err
+
+
+def test_schema(shell):
+    found = shell("schema").json
+    assert "properties" in found
+    assert {"provider", "operation", "source"} <= set(found["properties"])
+
+
+def test_operations(shell):
+    lines = shell("operations").out.splitlines()
+    assert len(lines) == 1 + sum(len(vendor.operations) for vendor in PROVIDERS.values())
+    found = shell("operations", "--json").json
+    mute = next(each for each in found if (each["provider"], each["operation"]) == ("easemob", "mute"))
+    assert (mute["method"], mute["path"], mute["batch_max"]) == ("POST", "/mutes", 1)
+    assert mute["pools"][0]["limit_per_s"] == 100
+    assert [each["operation"] for each in shell("operations", "mute", "--json").json] == ["mute"] * len(
+        PROVIDERS
+    )
+
+
+@pytest.mark.parametrize(
+    "name", sorted({each.name for vendor in PROVIDERS.values() for each in vendor.operations})
+)
+def test_every_operation_explains_itself(shell, name):
+    said = shell("operations", name)
+    assert said.code == 0
+    assert "request" in said.out
+    assert "doubt" in said.out
+
+
+def test_an_unknown_operation_names_the_nearest(shell):
+    said = shell("operations", "regster")
+    assert said.code == 2
+    assert "did you mean 'register'?" in said.err
+
+
+def test_explain(shell):
+    said = shell("explain", "easemob", "duplicate_unique_property_exists")
+    assert said.code == 0
+    assert "The username is taken" in said.out
+    found = shell("explain", "easemob", "duplicate_unique_property_exists", "--json").json
+    assert {rule["kind"] for rule in found["rules"]} == {"rejected", "already"}
+    assert "(bulkim's own)" in shell("explain", "easemob", "protected").out
+    assert shell("explain", "easemob", "duplicate_uniq_property").code == 2
+    assert shell("explain", "nobody", "x").code == 2
+
+
+def test_the_sandbox_serves_with_faults(shell):
+    rules = shell.write("faults.yaml", "- match: {operation: get-user}\n  do: {status_before: 503}\n")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bulkim", "sandbox", "--port", "0", "--faults", rules],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=shell.folder,
+    )  # fmt: skip
+    try:
+        url = process.stdout.readline().split()[-1]
+        with urllib.request.urlopen(f"{url}/_sandbox/stats") as answer:
+            assert json.load(answer)["requests"] == 0
+    finally:
+        process.terminate()
+        process.communicate()
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [("- match: [", "f.yaml:1:"), ("- {do: nonsense}", "f.yaml: "), ("just text", "f.yaml: ")],
+)
+def test_faults_that_are_none(shell, text, place):
+    said = shell("sandbox", "--port", "0", "--faults", shell.write("f.yaml", text))
+    assert said.code == 3
+    assert place in said.err
+
+
+def test_the_sandbox_stays_at_home(shell):
+    assert shell("sandbox", "--host", "0.0.0.0", "--port", "0").code == 2
+
+
+def test_what_the_demo_compares():
+    assert expected({"register": "succeeded", "mute": "succeeded"}) == actual(
+        {"exists": True, "effects": {"registered": 1, "mute_set": 1}}
+    )
+    assert expected({"register": "succeeded", "delete": "unchanged"}) != actual(
+        {"exists": False, "effects": {"registered": 1, "deleted": 1}}
+    )
+    assert expected({"delete": "unchanged"}) == actual(None)
+
+
+@pytest.mark.slow
+def test_demo(tmp_path):
+    run = subprocess.run(
+        [sys.executable, "-m", "bulkim", "demo", "--json"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        timeout=90,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    register, mute, delete = json.loads(run.stdout)
+    assert register["counts"]["succeeded"] == 2990
+    assert mute["counts"]["succeeded"] == 400
+    assert delete["resumed"] is True
+    assert delete["counts"]["succeeded"] + delete["counts"]["unchanged"] == 600
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,317 @@
+"""check, plan, run, retry: what is typed, what is said, and the exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import select
+import subprocess
+import sys
+import time
+
+import pytest
+
+
+def summary_keys():
+    return {
+        "run", "name", "provider", "operation", "state", "items", "counts", "codes", "requests", "retries",
+        "throttled", "resumed", "elapsed_s", "journal",
+    }  # fmt: skip
+
+
+# ------------------------------------------------------------------------------------------ check, plan
+
+
+def test_check_says_that_all_is_well(shell, server):
+    said = shell("check", shell.job("j", server.base_url, "register", ["a", "b"]))
+    assert said.code == 0
+    assert said.out == "✓ j: 2 items, 2 to send\n"
+    assert said.err == "next: bulkim plan j.yaml\n"
+    assert server.requests() == []
+
+
+def test_check_names_invalid_items_with_their_lines(shell, server):
+    job = shell.job("j", server.base_url, "delete", ["a", "b/c", "A", ".."])
+    said = shell("check", job)
+    assert said.code == 1
+    first, second, verdict = said.out.splitlines()
+    assert first.startswith((f"{shell.folder}/j.csv:3: ", "j.csv:3: "))
+    assert ":5: " in second
+    assert verdict == "! j: 4 items, 1 to send; skipped: 1 duplicate, 2 invalid"
+    found = shell("check", job, "--json")
+    assert found.code == 1
+    assert found.json["counts"] == {"send": 1, "duplicate": 1, "protected": 0, "invalid": 2}
+    assert [each["line"] for each in found.json["problems"]] == [3, 5]
+
+
+def test_check_names_every_problem_of_the_file(shell):
+    job = shell.write("j.yaml", "provider: easmob\noperation: register\nsorce: {}\n")
+    said = shell("check", job)
+    assert (said.code, said.out) == (3, "")
+    assert "j.yaml:1:11: " in said.err
+    assert "j.yaml:3:1: " in said.err
+    assert "nothing was sent" in said.err
+    problems = shell("check", job, "--json").json["problems"]
+    assert {(each["line"], each["column"]) for each in problems} >= {(1, 11), (3, 1)}
+    assert shell("run", job).code == shell("plan", job).code == 3
+    assert not (shell.folder / "bulkim.db").exists()
+
+
+def test_a_job_that_is_not_there(shell):
+    said = shell("run", "none.yaml")
+    assert said.code == 3
+    assert "none.yaml: no such file" in said.err
+
+
+def test_plan_shows_the_first_request_without_secrets(shell, server):
+    job = shell.job("j", server.base_url, "register", ["alice", "bob"])
+    said = shell("plan", job)
+    assert said.code == 0
+    assert f"POST {server.base_url}/sandbox/demo/users" in said.out
+    assert "Authorization: Bearer ***" in said.out
+    found = shell("plan", job, "--json").json
+    assert (found["items"], found["send"], found["requests"], found["pool"]) == (2, 2, 1, "users")
+    assert json.loads(found["first_request"]["body"])[0] == {
+        "username": "alice",
+        "password": "***",
+        "nickname": "Alice",
+    }
+    assert "pw-alice" not in said.out
+    assert "sandbox-token" not in said.out + json.dumps(found)
+    assert server.requests() == []
+
+
+def test_plan_warns_of_destruction_and_production(shell, server):
+    said = shell("plan", shell.job("j", server.base_url, "delete", ["a"], environment="production"))
+    assert "PRODUCTION" in said.out
+    assert "it cannot be undone" in " ".join(said.out.split())
+
+
+# -------------------------------------------------------------------------------------------------- run
+
+
+def test_run_adds_up_and_names_the_next_command(shell, server):
+    server.seed(["u2"])
+    said = shell("run", shell.job("j", server.base_url, "register", ["u1", "u2", "u3"]))
+    assert said.code == 0
+    assert "3 in = 2 succeeded + 1 unchanged" in said.out.splitlines()
+    assert "duplicate_unique_property_exists  e.g. u2" in said.out
+    assert "The username is taken" in said.out
+    assert "next: bulkim results last" in said.err
+
+
+def test_run_json_is_one_object(shell, server):
+    said = shell("run", shell.job("j", server.base_url, "register", ["u1"]), "--json", "-q")
+    assert said.err == ""
+    assert len(said.out.splitlines()) == 1
+    assert set(said.json) == summary_keys()
+    assert said.json["counts"]["succeeded"] == 1
+
+
+def test_run_quiet_is_one_line(shell, server):
+    said = shell("run", shell.job("j", server.base_url, "register", ["u1"]), "-q")
+    assert (said.out, said.err) == ("1 in = 1 succeeded\n", "")
+
+
+def test_failed_items_exit_1_and_retry_sends_them_again(shell, server):
+    job = shell.job("mutes", server.base_url, "mute", ["u1", "u2"], "params: {chat: 60}\n")
+    server.seed(["u1"])
+    said = shell("run", job)
+    assert said.code == 1
+    assert "2 in = 1 succeeded + 1 failed" in said.out
+    assert "next: bulkim retry last" in said.err
+    assert "next: bulkim results last --outcome failed" in said.err
+    server.seed(["u2"])
+    again = shell("retry", "last", "--json", "-q")
+    assert again.code == 0
+    assert again.json["counts"]["succeeded"] == 1
+    assert again.json["items"] == 1
+
+
+def test_retry_needs_the_job_file(shell, server):
+    job = shell.job("mutes", server.base_url, "mute", ["u1"], "params: {chat: 60}\n")
+    shell("run", job)
+    (shell.folder / job).rename(shell.folder / "moved.yaml")
+    said = shell("retry", "last")
+    assert said.code == 3
+    assert "--job FILE" in said.err
+    assert shell("retry", "last", "--job", "moved.yaml").code == 1
+
+
+def test_a_journal_of_ones_own_is_named_in_what_to_type(shell, server):
+    job = shell.job("mutes", server.base_url, "mute", ["u1"], "params: {chat: 60}\n")
+    assert "next: bulkim retry last --journal own.db" in shell("run", job, "--journal", "own.db").err
+
+
+def test_limit_and_set(shell, server):
+    job = shell.job("j", server.base_url, "register", ["u1", "u2", "u3"])
+    assert shell("run", job, "--limit", "2", "--json").json["items"] == 2
+    assert shell("run", job, "--new", "--set", "batch=1", "--json").json["requests"] == 3
+
+
+def test_an_unfinished_run_is_continued_and_said_so(shell, server):
+    server.seed(4)
+    server.faults(
+        {
+            "match": {"path": "u2"},
+            "times": 1,
+            "do": {"error": {"http": 403, "error": "forbidden_op", "description": "no"}},
+        }
+    )
+    job = shell.job("gone", server.base_url, "delete", ["u0", "u1", "u2", "u3"], "concurrency: 1\n")
+    said = shell("run", job, "--yes")
+    assert said.code == 6
+    assert "stopped: forbidden_op" in said.out
+    assert "next: bulkim run gone.yaml" in said.err
+    left = 4 - shell("show", "last", "--json").json["counts"]["succeeded"]
+    again = shell("run", job, "--confirm", f"demo:{left}")
+    assert again.code == 0
+    assert (
+        f"continuing run {shell('show', 'last', '--json').json['run']}: {4 - left} of 4 done; --new starts afresh"
+        in again.err
+    )
+    assert "4 in = 4 succeeded" in again.out
+
+
+def test_rehearsal(shell, server):
+    job = shell.job("gone", server.base_url, "delete", ["u0", "u1"])
+    said = shell("run", job, "--sandbox", "--yes")
+    assert said.code == 0
+    assert "2 in = 2 succeeded" in said.out
+    assert "the sandbox was given 2 users" in said.err
+    assert server.requests() == []
+
+
+def test_no_secret_in_anything(shell, server):
+    job = shell.job("j", server.base_url, "register", ["u1", "u2"])
+    server.faults({"match": {"operation": "register"}, "times": 1, "do": "drop_after"})
+    said = shell("run", job, "-vv", "--log-file", "run.log", "--log-format", "json")
+    assert said.code == 0
+    everything = [said.out, said.err, shell("results", "last").out, shell("show", "last", "--json").out]
+    everything += [(shell.folder / name).read_bytes().decode("latin-1") for name in ("run.log", "bulkim.db")]
+    for text in everything:
+        assert "sandbox-token" not in text
+        assert "pw-u1" not in text
+    events = [json.loads(line) for line in (shell.folder / "run.log").read_text().splitlines()]
+    assert {"run.started", "run.ended", "attempt.settled"} <= {each["event"] for each in events}
+
+
+# --------------------------------------------------------------------------------------------- confirm
+
+
+@pytest.fixture
+def purge(shell, server):
+    server.seed(["u0", "u1"])
+
+    def run(*words, environment="test", stdin=None):
+        job = shell.job("gone", server.base_url, "delete", ["u0", "u1"], environment=environment)
+        said = shell("run", job, "--progress", "none", *words, stdin=stdin)
+        sent = len(server.requests())
+        assert (said.code == 0) == (sent == 2), "either everything or nothing"
+        if said.code:
+            assert sent == 0
+            assert shell("runs", "--json").out in {"[]\n", ""}
+        return said
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("environment", "words", "code"),
+    [
+        ("test", (), 3), ("test", ("--yes",), 0), ("test", ("--confirm", "demo:2"), 0),
+        ("test", ("--confirm", "demo:3"), 3), ("test", ("--confirm", "other:2"), 3),
+        ("test", ("--yes", "--confirm", "demo:1"), 3),
+        ("production", (), 3), ("production", ("--yes",), 3), ("production", ("--confirm", "demo:2"), 0),
+        ("production", ("--yes", "--confirm", "demo:2"), 0), ("production", ("--confirm", "demo:1"), 3),
+    ],
+)  # fmt: skip
+def test_without_a_terminal(purge, environment, words, code):
+    said = purge(*words, environment=environment)
+    assert said.code == code
+    assert ("Nothing was sent" in said.err) == (code == 3)
+
+
+@pytest.mark.parametrize(
+    ("environment", "typed", "code"),
+    [("test", "y\n", 0), ("test", "\n", 3), ("test", "n\n", 3), ("test", "", 3),
+     ("production", "demo:2\n", 0), ("production", "y\n", 3), ("production", "demo:3\n", 3), ("production", "", 3)],
+)  # fmt: skip
+def test_at_a_terminal(purge, monkeypatch, environment, typed, code):
+    monkeypatch.setattr("bulkim.cli.jobs.on_terminal", lambda: True)
+    said = purge(environment=environment, stdin=typed)
+    assert said.code == code
+    assert "delete 2 items at easemob app demo" in said.err
+    assert "u0, u1" in said.err
+    assert "cannot be undone" in " ".join(said.err.split())
+    assert said.out == "" or code == 0
+
+
+def test_a_real_terminal_is_asked(shell, server):
+    server.seed(["u0"])
+    job = shell.job("gone", server.base_url, "delete", ["u0"])
+    screen = typed_at(["run", job], ["Go on? [y/N]", "y\n"], cwd=shell.folder)
+    assert "1 in = " in screen
+    assert "\x1b[" in screen
+    assert server.users()["u0"]["exists"] is False
+
+
+def typed_at(words, dialogue, *, cwd):
+    """Run bulkim on a pseudo-terminal, type the answer when the question appears; returns all that was shown."""
+    master, slave = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "80", "LINES": "24"}
+    environment.pop("NO_COLOR", None)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bulkim", *words],
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        cwd=cwd,
+        env=environment,
+    )
+    os.close(slave)
+    question, answer = dialogue
+    screen, deadline = "", time.monotonic() + 20
+    while time.monotonic() < deadline:
+        if select.select([master], [], [], 0.1)[0]:
+            try:
+                screen += os.read(master, 65536).decode()
+            except OSError:
+                break
+        if question in screen and answer:
+            os.write(master, answer.encode())
+            answer = ""
+        if process.poll() is not None and not select.select([master], [], [], 0)[0]:
+            break
+    os.close(master)
+    process.wait(10)
+    return screen
+
+
+# --------------------------------------------------------------------------------------------- signals
+
+
+def test_ctrl_c_leaves_a_run_that_continues(shell, server):
+    server.limits(users=100)
+    server.seed(200)
+    job = shell.job(
+        "gone",
+        server.base_url,
+        "delete",
+        [f"u{number}" for number in range(200)],
+        "rate: {limit: 50}\n".replace("rate", "#"),
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bulkim", "run", job, "--yes", "--json", "--set", "rate.limit=50"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=shell.folder,
+    )  # fmt: skip
+    while len(server.requests()) < 10:
+        time.sleep(0.02)
+    process.send_signal(2)
+    out, err = process.communicate(timeout=10)
+    found = json.loads(out)
+    assert (process.returncode, found["state"]) == (130, "interrupted")
+    assert 10 <= found["counts"]["succeeded"] < 200
+    assert found["counts"]["succeeded"] + found["counts"]["pending"] == 200
+    assert "Traceback" not in err

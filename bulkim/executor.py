@@ -10,10 +10,9 @@ from __future__ import annotations
 import heapq
 import math
 import random
-import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import count
 
 import anyio
@@ -21,10 +20,9 @@ import anyio.abc
 import structlog
 
 from bulkim import guard
-from bulkim.auth import Credential
 from bulkim.catalogue import Operation, Probe, Provider
 from bulkim.codec import decode, encode
-from bulkim.errors import BulkimError, RefusedError
+from bulkim.errors import BulkimError
 from bulkim.journal import Closing, Journal, Pending
 from bulkim.model import (
     Again,
@@ -42,54 +40,16 @@ from bulkim.model import (
     Status,
     Stop,
 )
-from bulkim.pace import Pacer
 from bulkim.plan import batch_size
 from bulkim.retry import Policy, decide, reopened
 from bulkim.supply import Supply
-from bulkim.transport import Transport
+from bulkim.telemetry import IN_FLIGHT_MIN, Ending, Telemetry
+from bulkim.wire import Wire
 
 log = structlog.get_logger("bulkim")
 
-HEARTBEAT_S = 5.0
-IN_FLIGHT_MIN, IN_FLIGHT_MAX = 4, 256
+IN_FLIGHT_MAX = 256
 HEADROOM = 1.5  # calls in flight per call that rate x latency needs
-
-
-@dataclass(slots=True)
-class Telemetry:
-    """What is happening now, for whoever draws it."""
-
-    counts: dict[Status, int]
-    restored: int  # items that had ended before this session
-    limit_per_s: float
-    in_flight: int = 0
-    in_flight_max: int = IN_FLIGHT_MIN
-    requests: int = 0
-    retries: int = 0
-    throttled: int = 0
-    latency_s: float | None = None  # smoothed
-    waiting_for: str = "start"  # quota, answers, back-off, vendor, credentials
-    codes: Counter[str] = field(default_factory=Counter)
-    stopping: str | None = None
-
-    @property
-    def items(self) -> int:
-        """All items of the run."""
-        return sum(self.counts.values())
-
-    @property
-    def done(self) -> int:
-        """Items that have ended."""
-        return self.items - self.counts[Status.PENDING]
-
-
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """How a session ended."""
-
-    state: str  # finished, interrupted or stopped
-    stop: Stop | None = None
-    signal: int | None = None
 
 
 class Executor:
@@ -105,10 +65,7 @@ class Executor:
         run_id: int,
         session_id: int,
         supply: Supply,
-        transport: Transport,
-        pacer: Pacer,
-        credential: Credential,
-        clock: Callable[[], float] = time.time,
+        wire: Wire,
     ) -> None:
         self.job, self.provider = job, provider
         self.single = batch_size(operation, job) == 1
@@ -119,13 +76,12 @@ class Executor:
         self.batch_max = batch_size(operation, job)
         self.policy = Policy(retries=job.retries)
         self._journal, self._run_id, self._session_id = journal, run_id, session_id
-        self._supply, self._transport, self._pacer, self._credential = supply, transport, pacer, credential
-        self._clock = clock
+        self._supply, self._wire, self._pacer, self._clock = supply, wire, wire.pacer, wire.clock
         counts = journal.counts(run_id)
         self.telemetry = Telemetry(
             counts,
             restored=sum(counts.values()) - counts[Status.PENDING],
-            limit_per_s=pacer.pools[self.operation.pools[0]].limit_per_s,
+            limit_per_s=wire.pacer.pools[self.operation.pools[0]].limit_per_s,
         )
         self._heap: list[tuple[float, int, Batch]] = []
         self._order = count()
@@ -138,7 +94,6 @@ class Executor:
         self._changed = anyio.Event()
         self._dispatching = anyio.CancelScope()
         self._everything = anyio.CancelScope()
-        self._fetch_after = 0.0
         self._stop: Stop | None = None
         self._signal: int | None = None
         self._error: BulkimError | None = None
@@ -150,12 +105,10 @@ class Executor:
         self._reopen()
         with self._everything:
             async with anyio.create_task_group() as tasks:
-                tasks.start_soon(self._heartbeat, tasks.cancel_scope)
                 with self._dispatching:
                     await self._dispatch(tasks)
                 while self.telemetry.in_flight:
                     await self._change(math.inf)
-                tasks.cancel_scope.cancel()
         if self._error:
             raise self._error
         if self._signal is not None:
@@ -201,7 +154,8 @@ class Executor:
             await self._change(self._heap[0][0] if self._heap else math.inf)
             return True
         await self._slot()
-        credentials = await self._current_credentials()
+        self.telemetry.waiting_for = "credentials"
+        credentials = await self._wire.credentials()
         operation = self._operation_of(batch)
         self.telemetry.waiting_for = "vendor" if self._pacer.pools[operation.pools[0]].slowed else "quota"
         await self._pacer.acquire(operation.pools)
@@ -284,8 +238,7 @@ class Executor:
         marks = self._pacer.sent(operation.pools)
 
         async def attempt() -> None:
-            reply = await self._transport.send(call, credentials)
-            self._pacer.answered(marks)
+            reply = await self._wire.send(call, credentials, marks)
             self._answered(attempt_id, batch, operation, reply, credentials, began_at=now)
 
         tasks.start_soon(self._guarded, attempt)
@@ -334,15 +287,14 @@ class Executor:
         self, decision: Decision, operation: Operation, credentials: Credentials, latency_s: float
     ) -> None:
         self.telemetry.in_flight -= 1
-        smoothed = self.telemetry.latency_s
-        self.telemetry.latency_s = latency_s if smoothed is None else smoothed + 0.1 * (latency_s - smoothed)
+        self.telemetry.answered_in(latency_s)
         self._count(decision.final)
         if decision.cool_down_s is not None:
             self._pacer.refused(operation.pools, decision.cool_down_s or None)
             log.info("pool.refused", pool=operation.pools[0], rest_s=decision.cool_down_s or 1.0)
         for again in decision.again:
             self._put(again)
-        refused = self._renew(credentials) if decision.renew_credentials else None
+        refused = self._wire.renew(credentials) if decision.renew_credentials else None
         stop = refused or decision.stop or guard.breaker(self.job.guard, self.telemetry.counts)
         if stop and not self._stop:
             self._stop = stop
@@ -369,37 +321,6 @@ class Executor:
             self.telemetry.counts[Status.PENDING] -= 1
             if final.code and final.status is not Status.SUCCEEDED:
                 self.telemetry.codes[final.code] += 1
-
-    # ----------------------------------------------------------------------------- credentials, life signs
-
-    async def _current_credentials(self) -> Credentials:
-        """Valid credentials; fetched by the one dispatcher, so never by two at once. Raises RefusedError, GuardError."""
-        while True:
-            now = self._clock()
-            call, current = self._credential.needs(now), self._credential.current(now)
-            if current is not None and (call is None or now < self._fetch_after):
-                return current
-            assert call is not None, "what has nothing to fetch always has credentials"
-            self.telemetry.waiting_for = "credentials"
-            await anyio.sleep(max(0.0, self._fetch_after - now))
-            wait_s = self._credential.accept(await self._transport.send(call), self._clock())
-            self._fetch_after = self._clock() + (wait_s or 0.0)
-
-    def _renew(self, credentials: Credentials) -> Stop | None:
-        try:
-            self._credential.refused(credentials, self._clock())
-        except RefusedError as error:
-            return Stop(error.exit_code, "unauthorized", error.message, error.hint or "")
-        return None
-
-    async def _heartbeat(self, scope: anyio.CancelScope) -> None:
-        while True:
-            await anyio.sleep(HEARTBEAT_S)
-            try:
-                self._journal.heartbeat(self._session_id, now=self._clock())
-            except BulkimError as error:
-                self._error = self._error or error
-                scope.cancel()
 
 
 def closing_of(answer: Answer, now: float) -> Closing:

@@ -181,7 +181,7 @@ class Pacer:
         return tuple((self.pools[name], self.pools[name].window.sent(_now())) for name in names)
 
     @staticmethod
-    def answered(marks: tuple[tuple[Pool, Mark], ...]) -> None:
+    def answered(marks: Sequence[tuple[Pool, Mark]]) -> None:
         """Note that the call was answered."""
         for pool, mark in marks:
             pool.window.answered(mark, _now(), strict=pool.slowed)

@@ -274,3 +274,32 @@ def reopened(operation: Operation, items: Sequence[Item]) -> Decision:
             return Decision(final=tuple(_final(item, Status.UNKNOWN, lost) for item in items))
         case _:
             return Decision()
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What follows from the answer to a call that carries no items (a page of a listing)."""
+
+    done: bool = False
+    delay_s: float = 0.0
+    cool_down_s: float | None = None
+    renew: bool = False
+    stop: Stop | None = None
+
+
+def step(outcome: Outcome, *, tries: int, refreshed: bool, policy: Policy, jitter: float) -> Step:
+    """Like `decide`, for one outcome of a harmless call; `tries` counts this one."""
+    match outcome.kind:
+        case Kind.SUCCEEDED:
+            return Step(done=True)
+        case Kind.THROTTLED:
+            return Step(cool_down_s=outcome.retry_after_s or 0.0)
+        case Kind.UNAUTHORIZED if not refreshed:
+            return Step(renew=True, cool_down_s=outcome.retry_after_s)
+        case Kind.TRANSIENT | Kind.UNKNOWN if tries <= policy.retries:
+            return Step(delay_s=max(outcome.retry_after_s or 0.0, policy.delay_s(tries, jitter)))
+        case Kind.TRANSIENT | Kind.UNKNOWN:
+            reason = f"{tries} tries in a row got no answer: {outcome.reason}"
+            return Step(stop=Stop(4, outcome.code or "bad_response", reason, "run the same again later"))
+        case _:
+            return Step(stop=_refusal(outcome.kind, outcome))

@@ -5,37 +5,42 @@ Everything the command line does with a job can be done by calling these functio
 
 from __future__ import annotations
 
-import hashlib
 import json
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import anyio
 import structlog
 
 from bulkim import guard, vendors
 from bulkim.auth import credential
-from bulkim.catalogue import Operation, Provider
+from bulkim.caller import Caller, Sequential
+from bulkim.catalogue import Effect, Operation, Provider
 from bulkim.errors import BulkimError, RefusedError, UsageError
-from bulkim.executor import Ending, Executor
-from bulkim.journal import Entry, Journal, NewRun, read, read_input
+from bulkim.executor import Executor
+from bulkim.intake import Intake
+from bulkim.journal import Entry, Journal, NewRun, read
 from bulkim.journal.read import RunRecord
-from bulkim.model import Job, Status, Stop
+from bulkim.listing import count_users, list_items
+from bulkim.model import Job, Row, Status, Stop
+from bulkim.oldest import Purge, delete_oldest
 from bulkim.pace import Pacer
-from bulkim.plan import Planned, limits, prepare
-from bulkim.source import SourceReader, open_source
+from bulkim.plan import limits
+from bulkim.source import SourceReader
 from bulkim.supply import Supply
+from bulkim.telemetry import Ending, Observed, Telemetry
 from bulkim.transport import Transport
+from bulkim.wire import Wire
 
 log = structlog.get_logger("bulkim")
 
+HEARTBEAT_S = 5.0
 RETRIED = ("failed", "unknown")
 
 
@@ -48,11 +53,12 @@ class Preview:
     record: RunRecord
     resumed: bool
     counts: Mapping[Status, int]
+    expected: int | None = None  # users that an operation without items would hit
 
     @property
     def to_send(self) -> int:
         """Items that would be sent."""
-        return self.counts[Status.PENDING]
+        return self.counts[Status.PENDING] if self.expected is None else self.expected
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +71,21 @@ class Finished:
 
 
 Confirm = Callable[[Preview], None]
-Observe = Callable[[Executor, Preview], AbstractAsyncContextManager[None]]
+Observe = Callable[[Observed, Preview], AbstractAsyncContextManager[None]]
+
+
+class Worker(Observed, Protocol):
+    """What does a session's work: `executor.Executor`, `caller.Sequential`."""
+
+    async def run(self) -> Ending:
+        """Work to the end."""
+
+    def interrupt(self, signal: int) -> None:
+        """First: drain. Second: leave."""
+
+
+Begin = Callable[[Wire, int], Worker]
+"""Makes a session's worker: (wire, session id) -> worker."""
 
 
 def run(
@@ -118,6 +138,7 @@ class _Session:
         operation = self.provider.operation(job.operation)
         assert operation is not None, "the job file's loader checks this"
         self.operation = operation
+        self.intake = Intake(journal, job, self.provider, operation)
 
     @property
     def target(self) -> str:
@@ -154,134 +175,147 @@ class _Session:
         session_id = self.journal.begin_session(record.id, now=time.time())
         with self._ending_if_it_fails(record, session_id, resumed=resumed):
             self.journal.recover(record.id, now=time.time())
-            reader = self._read(record)
-            preview = Preview(
-                self.job,
-                self.operation,
-                read.get(self.journal, record.id),
-                resumed,
-                self.journal.counts(record.id),
-            )
-            guard.check_size(self.job.guard, preview.to_send)
-            if confirm and self.operation.destroys and preview.to_send:
-                confirm(preview)
+            reader = self.intake.read(record)
+            preview, ending = self._look_ahead(record, session_id, resumed=resumed, observe=observe)
+            if ending.state == "finished":
+                guard.check_size(self.job.guard, preview.to_send)
+                if confirm and self.operation.destroys and preview.to_send:
+                    confirm(preview)
         log.info("run.started", run=record.run, resumed=resumed, to_send=preview.to_send)
-        with self._ending_if_it_fails(record, session_id, resumed=True):
-            try:
-                ending = anyio.run(self._send, preview, session_id, reader, observe, backend="asyncio")
-            except RefusedError as error:
-                ending = Ending("stopped", Stop(6, "unauthorized", error.message, error.hint or ""))
+        if ending.state == "finished":
+            with self._ending_if_it_fails(record, session_id, resumed=True):
+                ending = self._work(preview, session_id, observe, self._sending(preview, reader))
         return self._account(record, session_id, ending, resumed=resumed)
 
     @contextmanager
     def _ending_if_it_fails(self, record: RunRecord, session_id: int, *, resumed: bool) -> Iterator[None]:
-        """An error must not leave the run looking busy, nor a run behind in which nothing ever happened."""
+        """An error must not leave the run looking busy, nor a run behind in which nothing was ever sent."""
         try:
             yield
         except BaseException as error:
             with suppress(BulkimError):
-                if resumed:
+                if resumed or not self.journal.discard(record.id):
                     state = "stopped" if isinstance(error, Exception) else "interrupted"
                     words = error.message if isinstance(error, BulkimError) else type(error).__name__
                     stop = (type(error).__name__, words)
                     self.journal.end_session(record.id, session_id, state, now=time.time(), stop=stop)
-                else:
-                    self.journal.discard(record.id)
             raise
 
-    # ---------------------------------------------------------------------------------------- planning
+    # ------------------------------------------------------------------------------------- looking ahead
 
-    def _read(self, record: RunRecord) -> SourceReader | None:
-        """Bring the journal in step with the input, unless it is. The reader is None when the input is not needed."""
-        secret = bool(self.operation.secrets)
-        if record.planned_at is not None and not secret and self._input_gone():
-            return None
-        reader = open_source(self.job.source, secret_fields=self.operation.secrets)
-        digest = self._digest(reader)
-        if record.planned_at is None or record.input_digest != digest:
-            rows = islice(prepare(self.job, self.provider, self.operation, reader), record.item_limit)
-            entries: Iterator[Entry] = (self._entry(planned) for planned in rows)
-            if record.parent:
-                entries = self._chosen(record, entries)
-            read_input(self.journal, record.id, entries, name=reader.name, digest=digest, now=time.time())
-        return reader if secret else None
+    def _look_ahead(
+        self, record: RunRecord, session_id: int, *, resumed: bool, observe: Observe | None
+    ) -> tuple[Preview, Ending]:
+        """What would be sent. Where only the vendor knows, it is asked: a listing is read to its end first."""
+        listing = self.job.source.listing
+        work: Begin | None = None
+        counted: list[int] = []
+        if listing and record.planned_at is None:
+            work = self._sequential(lambda caller: self._list(caller, f"list-{listing}", ended=False))
+        elif self.operation.effect is Effect.DELETE and self.operation.paging and self.job.params.get("all"):
 
-    def _input_gone(self) -> bool:
-        """Standard input cannot be read twice, and a file may be gone; the journal holds what is needed."""
-        source = self.job.source
-        if source.kind not in {"csv", "text", "jsonl"}:
-            return False
-        return source.path is None or not source.path.exists()
+            async def count(caller: Caller) -> None:
+                counted.append(await count_users(caller, self._operation("list-users")))
 
-    def _digest(self, reader: SourceReader) -> str:
-        """Changes when the input or what the job makes of it does."""
-        shaping = [dict(self.job.source.columns), list(self.job.guard.protect)]
-        return hashlib.sha256(json.dumps([reader.digest, *shaping]).encode()).hexdigest()
+            work = self._sequential(count)
+        ending = Ending("finished")
+        if work:
+            ending = self._work(self._preview(record, resumed=resumed), session_id, observe, work)
+        return self._preview(record, resumed=resumed, expected=counted[0] if counted else None), ending
 
-    def _entry(self, planned: Planned) -> Entry:
-        """What of a planned row is stored: no secrets, no constants."""
-        left_out = self.operation.secrets | {"username"}
-        params = self.job.params
-        kept = {
-            name: value
-            for name, value in planned.fields.items()
-            if name not in left_out and not (name in params and params[name] == value)
-        }
-        skip = planned.skip
-        kept_key = (
-            planned.key if skip is None or skip.code == "protected" else None
-        )  # an identity stands once
-        return Entry(
-            planned.position, planned.line, kept_key, planned.username, kept or None, planned.extra or None,
-            skip.code if skip else None, skip.reason if skip else None,
-        )  # fmt: skip
-
-    def _chosen(self, record: RunRecord, entries: Iterable[Entry]) -> Iterator[Entry]:
-        """Only the entries that the parent run's selection names."""
-        assert record.parent is not None
-        assert record.selection is not None
-        parent = read.find(self.journal, record.parent)
-        source = (entry for entry in entries if entry.key is not None and entry.skip_code is None)
-        while chunk := list(islice(source, 500)):
-            keys = [str(entry.key) for entry in chunk]
-            chosen = read.selected_keys(self.journal, parent.id, keys=keys, **record.selection)
-            yield from (entry for entry in chunk if entry.key in chosen)
+    def _preview(self, record: RunRecord, *, resumed: bool, expected: int | None = None) -> Preview:
+        counts = self.journal.counts(record.id)
+        if self.operation.paging and self.operation.effect is Effect.DELETE and expected is None:
+            expected = max(0, int(self.job.params.get("count", 0)) - counts[Status.SUCCEEDED])
+        return Preview(self.job, self.operation, read.get(self.journal, record.id), resumed, counts, expected)
 
     # ----------------------------------------------------------------------------------------- sending
 
-    async def _send(
-        self, preview: Preview, session_id: int, reader: SourceReader | None, observe: Observe | None
-    ) -> Ending:
-        job, connection, run_id = self.job, self.job.connection, preview.record.id
+    def _sending(self, preview: Preview, reader: SourceReader | None) -> Begin:
+        """How this run's operation is done."""
+        if self.operation.paging is None:
+            return lambda wire, session_id: self._executor(preview, reader, wire, session_id)
+        if self.operation.effect is Effect.DELETE:
+            purge = Purge(self.operation, self._operation("list-users"), self._operation("get-user"))
+            count = preview.to_send + preview.counts[Status.SUCCEEDED]
+            return self._sequential(lambda caller: delete_oldest(caller, purge, count=count))
+        return self._sequential(lambda caller: self._list(caller, self.operation.name, ended=True))
+
+    def _executor(
+        self, preview: Preview, reader: SourceReader | None, wire: Wire, session_id: int
+    ) -> Executor:
+        run_id = preview.record.id
         supply = Supply(
             lambda after: self.journal.pending(run_id, after=after),
-            params=job.params,
-            secrets=(lambda: self._secrets(reader)) if reader else None,
-            name=preview.record.input_name or job.name,
+            params=self.job.params,
+            secrets=(lambda: self.intake.secrets(reader)) if reader else None,
+            name=preview.record.input_name or self.job.name,
         )
-        async with Transport(connection.base_url, timeout_s=job.timeout_s) as transport:
-            executor = Executor(
-                job, self.provider, self.operation, journal=self.journal, run_id=run_id, session_id=session_id,
-                supply=supply, transport=transport, pacer=Pacer(limits(job, self.provider, self.operation)),
-                credential=credential(connection),
-            )  # fmt: skip
-            async with observe(executor, preview) if observe else nullcontext():
-                return await _heeding_signals(executor)
+        return Executor(
+            self.job, self.provider, self.operation, journal=self.journal, run_id=run_id, session_id=session_id,
+            supply=supply, wire=wire,
+        )  # fmt: skip
 
-    def _secrets(self, reader: SourceReader) -> Iterator[tuple[int, str | None, Mapping[str, Any]]]:
-        names = self.operation.secrets
-        for planned in prepare(self.job, self.provider, self.operation, reader):
-            fields = planned.fields
-            yield planned.position, planned.key, {name: fields[name] for name in names if name in fields}
+    def _sequential(self, work: Callable[[Caller], Awaitable[None]]) -> Begin:
+        def begin(wire: Wire, session_id: int) -> Sequential:
+            record = self.journal.session_run(session_id)
+            counts = self.journal.counts(record)
+            telemetry = Telemetry(
+                counts,
+                restored=sum(counts.values()) - counts[Status.PENDING],
+                limit_per_s=min(pool.limit_per_s for pool in wire.pacer.pools.values()),
+            )
+            caller = Caller(self.job, self.provider, self.journal, record, session_id, wire, telemetry)
+            return Sequential(caller, work)
+
+        return begin
+
+    async def _list(self, caller: Caller, name: str, *, ended: bool) -> None:
+        plan = self._listed if ended else self.intake.entries
+        await list_items(caller, self._operation(name), plan, where=self.job.source.where, ended=ended)
+
+    def _listed(self, rows: Sequence[Row]) -> list[Entry]:
+        names = [str(row.values["username"]) for row in rows]
+        return [Entry(0, None, self.provider.folded(name), name) for name in names]
+
+    def _operation(self, name: str) -> Operation:
+        operation = self.provider.operation(name)
+        assert operation is not None, f"{self.provider.name} has no {name}"
+        return operation
+
+    def _work(self, preview: Preview, session_id: int, observe: Observe | None, begin: Begin) -> Ending:
+        try:
+            return anyio.run(self._async_work, preview, session_id, observe, begin, backend="asyncio")
+        except RefusedError as error:
+            return Ending("stopped", Stop(6, "unauthorized", error.message, error.hint or ""))
+
+    async def _async_work(
+        self, preview: Preview, session_id: int, observe: Observe | None, begin: Begin
+    ) -> Ending:
+        connection = self.job.connection
+        limits_per_s = limits(self.job, self.provider, self.operation)
+        for helper in self._helpers():
+            for pool in helper.pools:
+                limits_per_s.setdefault(pool, self.provider.pool(pool).limit_per_s * self.job.rate.share)
+        async with Transport(connection.base_url, timeout_s=self.job.timeout_s) as transport:
+            worker = begin(Wire(transport, Pacer(limits_per_s), credential(connection)), session_id)
+            async with observe(worker, preview) if observe else nullcontext():
+                return await _supervised(worker, lambda: self.journal.heartbeat(session_id, now=time.time()))
+
+    def _helpers(self) -> list[Operation]:
+        """Other operations that this run may call."""
+        names = {f"list-{self.job.source.listing}"} if self.job.source.listing else set()
+        if self.operation.paging and self.operation.effect is Effect.DELETE:
+            names |= {"list-users", "get-user"}
+        return [self._operation(name) for name in sorted(names)]
 
     def _account(self, record: RunRecord, session_id: int, ending: Ending, *, resumed: bool) -> Finished:
         stop = (ending.stop.code, ending.stop.reason) if ending.stop else None
         self.journal.end_session(record.id, session_id, ending.state, now=time.time(), stop=stop)
         summary = read.summary(self.journal, read.get(self.journal, record.id), resumed=resumed)
         log.info("run.ended", run=record.run, state=ending.state, counts=summary["counts"])
-        return Finished(
-            summary, ending, exit_code(ending, read.invalid(self.journal, record.id), summary["counts"])
-        )
+        code = exit_code(ending, read.invalid(self.journal, record.id), summary["counts"])
+        return Finished(summary, ending, code)
 
 
 def exit_code(ending: Ending, invalid: int, counts: Mapping[str, int]) -> int:
@@ -295,22 +329,29 @@ def exit_code(ending: Ending, invalid: int, counts: Mapping[str, int]) -> int:
     return 1 if counts["failed"] or invalid else 0
 
 
-async def _heeding_signals(executor: Executor) -> Ending:
+async def _supervised(worker: Worker, heartbeat: Callable[[], None]) -> Ending:
     """Run; the first SIGINT or SIGTERM drains, the second leaves at once. Only a main thread hears of signals."""
 
     async def listen() -> None:
         with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
             async for number in signals:
                 log.info("run.interrupted", signal=signal.Signals(number).name)
-                executor.interrupt(number)
+                worker.interrupt(number)
+
+    async def show_life() -> None:
+        while True:
+            await anyio.sleep(HEARTBEAT_S)
+            with suppress(BulkimError):  # whoever writes next will say it
+                heartbeat()
 
     failure: BulkimError | None = None
     ending = Ending("stopped")
     async with anyio.create_task_group() as tasks:
+        tasks.start_soon(show_life)
         if threading.current_thread() is threading.main_thread():
             tasks.start_soon(listen)
         try:
-            ending = await executor.run()
+            ending = await worker.run()
         except BulkimError as error:  # raised here it would come out wrapped in a group
             failure = error
         tasks.cancel_scope.cancel()

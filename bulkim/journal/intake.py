@@ -25,7 +25,7 @@ def read_input(
     while chunk := list(islice(source, CHUNK)):
         with journal.transaction() as tx:
             added = chunk if fresh else _merge(tx, run_id, chunk)
-            _insert(tx, run_id, added, now=now)
+            insert_entries(tx, run_id, added, now=now)
     with journal.transaction() as tx:
         _drop_removed(tx, run_id, now=now)
         tx.execute(
@@ -84,7 +84,8 @@ def _withdraw(tx: sqlite3.Connection, run_id: int, ordinal: int) -> bool:
     return withdrawn
 
 
-def _insert(tx: sqlite3.Connection, run_id: int, entries: Sequence[Entry], *, now: float) -> None:
+def insert_entries(tx: sqlite3.Connection, run_id: int, entries: Sequence[Entry], *, now: float) -> None:
+    """Add entries after those that the run has."""
     last = tx.execute("SELECT coalesce(max(ordinal), 0) FROM item WHERE run_id = ?", (run_id,)).fetchone()[0]
     tx.executemany(
         "INSERT INTO item (run_id, ordinal, key, username, position, line, fields, extra, outcome, code, reason,"

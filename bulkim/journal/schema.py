@@ -77,7 +77,7 @@ CREATE TABLE attempt (                 -- one HTTP call, written before its byte
   id            INTEGER PRIMARY KEY,
   run_id        INTEGER NOT NULL,
   session_id    INTEGER NOT NULL,
-  mode          TEXT NOT NULL,         -- send, or probe: asking what an earlier one did
+  mode          TEXT NOT NULL,         -- send; probe: asking what an earlier one did; page of a listing
   size          INTEGER NOT NULL,
   items         TEXT NOT NULL,         -- JSON: ordinals
   began_at      REAL NOT NULL,

@@ -166,14 +166,21 @@ class Journal:
                 (state, now, code, reason, run_id),
             )
 
-    def discard(self, run_id: int) -> None:
-        """Forget a run in which nothing was ever sent."""
+    def discard(self, run_id: int) -> bool:
+        """Forget a run in which nothing was ever sent; False when something was."""
         with self.transaction() as tx:
             if tx.execute("SELECT 1 FROM attempt WHERE run_id = ? LIMIT 1", (run_id,)).fetchone():
-                raise AssertionError("a run with attempts is never discarded")
+                return False
             for table in ("item", "tally", "session"):
                 tx.execute(f"DELETE FROM {table} WHERE run_id = ?", (run_id,))
             tx.execute("DELETE FROM run WHERE id = ?", (run_id,))
+        return True
+
+    def session_run(self, session_id: int) -> int:
+        """The row id of the run that a session works on."""
+        return int(
+            self.connection.execute("SELECT run_id FROM session WHERE id = ?", (session_id,)).fetchone()[0]
+        )
 
     def run_name(self, run_id: int) -> str:
         """The id that people type."""
@@ -205,17 +212,20 @@ class Journal:
     def begin(self, run_id: int, session_id: int, batch: Batch, *, now: float) -> int:
         """Write ahead: after this, the batch may be sent. Returns the attempt's id."""
         again = batch.mode is Mode.SEND and any(item.attempts for item in batch.items)
+        ordinals = [item.ordinal for item in batch.items]
+        return self._begin(run_id, session_id, batch.mode, ordinals, again=again, now=now)
+
+    def begin_page(self, run_id: int, session_id: int, *, now: float) -> int:
+        """Write ahead that a page of a listing is asked for. Returns the attempt's id."""
+        return self._begin(run_id, session_id, "page", [], again=False, now=now)
+
+    def _begin(
+        self, run_id: int, session_id: int, mode: str, ordinals: Sequence[int], *, again: bool, now: float
+    ) -> int:
         with self.transaction() as tx:
             cursor = tx.execute(
                 "INSERT INTO attempt (run_id, session_id, mode, size, items, began_at) VALUES (?, ?, ?, ?, ?, ?)",
-                (
-                    run_id,
-                    session_id,
-                    batch.mode,
-                    len(batch),
-                    to_json([item.ordinal for item in batch.items]),
-                    now,
-                ),
+                (run_id, session_id, mode, len(ordinals), to_json(ordinals), now),
             )
             tx.execute(
                 "UPDATE run SET requests = requests + 1, retries = retries + ? WHERE id = ?",
@@ -245,40 +255,17 @@ class Journal:
                     attempt_id,
                 ),
             )
-            self._finish(tx, run_id, finals, http_status=closing.http_status, now=closing.ended_at)
+            finish_items(tx, run_id, finals, http_status=closing.http_status, now=closing.ended_at)
             if touched:
                 tx.executemany(
                     "UPDATE item SET attempts = ?, doubt_since = ? WHERE run_id = ? AND ordinal = ?",
                     [(item.attempts, item.doubt_since, run_id, item.ordinal) for item in touched],
                 )
-            if closing.kind == "throttled":
-                tx.execute("UPDATE run SET throttled = throttled + 1 WHERE id = ?", (run_id,))
 
     def finish(self, run_id: int, finals: Sequence[Final], *, now: float) -> None:
         """End items without a call."""
         with self.transaction() as tx:
-            self._finish(tx, run_id, finals, http_status=None, now=now)
-
-    @staticmethod
-    def _finish(
-        tx: sqlite3.Connection, run_id: int, finals: Sequence[Final], *, http_status: int | None, now: float
-    ) -> None:
-        if not finals:
-            return
-        changed = tx.executemany(
-            "UPDATE item SET outcome = ?, code = ?, reason = ?, attempts = ?, http_status = ?, finished_at = ?,"
-            " data = ?, doubt_since = ? WHERE run_id = ? AND ordinal = ? AND outcome IS NULL",
-            [
-                (each.status, each.code, each.reason, each.item.attempts, http_status, now, to_json(each.data),
-                 each.item.doubt_since, run_id, each.item.ordinal)
-                for each in finals
-            ],
-        ).rowcount  # fmt: skip
-        if changed != len(finals):
-            raise AssertionError(f"{len(finals)} items were to end, {changed} were pending")
-        count_ended(
-            tx, run_id, [(each.status, each.code, each.item.username, each.reason) for each in finals]
-        )
+            finish_items(tx, run_id, finals, http_status=None, now=now)
 
     def pending(self, run_id: int, *, after: int = 0, limit: int = PAGE) -> list[Pending]:
         """The next items to send, in the input's order, those in doubt left out."""
@@ -289,6 +276,10 @@ class Journal:
     def doubtful(self, run_id: int) -> list[Pending]:
         """Items that may have been done by an attempt that was never answered."""
         return self._pending("doubt_since IS NOT NULL ORDER BY ordinal", (run_id,))
+
+    def expected(self, run_id: int) -> list[Pending]:
+        """Pending items that no input names (see `bulkim.listing`), those in doubt left out."""
+        return self._pending("doubt_since IS NULL ORDER BY ordinal", (run_id,))
 
     def _pending(self, condition: str, values: tuple[Any, ...]) -> list[Pending]:
         rows = self.connection.execute(
@@ -313,6 +304,39 @@ class Journal:
         total = self.connection.execute("SELECT items FROM run WHERE id = ?", (run_id,)).fetchone()[0]
         counts[Status.PENDING] = total - sum(counts.values())
         return counts
+
+
+def finish_items(
+    tx: sqlite3.Connection, run_id: int, finals: Sequence[Final], *, http_status: int | None, now: float
+) -> None:
+    """These items end; each must have been pending."""
+    if not finals:
+        return
+    changed = tx.executemany(
+        "UPDATE item SET outcome = ?, code = ?, reason = ?, attempts = ?, http_status = ?, finished_at = ?,"
+        " data = ?, doubt_since = ? WHERE run_id = ? AND ordinal = ? AND outcome IS NULL",
+        [
+            (each.status, each.code, each.reason, each.item.attempts, http_status, now, to_json(each.data),
+             each.item.doubt_since, run_id, each.item.ordinal)
+            for each in finals
+        ],
+    ).rowcount  # fmt: skip
+    if changed != len(finals):
+        raise AssertionError(f"{len(finals)} items were to end, {changed} were pending")
+    count_ended(tx, run_id, [(each.status, each.code, each.item.username, each.reason) for each in finals])
+
+
+def close_attempt(tx: sqlite3.Connection, attempt_id: int, closing: Closing) -> None:
+    """The attempt has its end."""
+    tx.execute(
+        "UPDATE attempt SET ended_at = ?, http_status = ?, kind = ?, code = ?, reason = ? WHERE id = ?",
+        (closing.ended_at, closing.http_status, closing.kind, closing.code, closing.reason, attempt_id),
+    )
+    if closing.kind == "throttled":
+        tx.execute(
+            "UPDATE run SET throttled = throttled + 1 WHERE id = (SELECT run_id FROM attempt WHERE id = ?)",
+            (attempt_id,),
+        )
 
 
 def _unusable(path: Path, error: Exception) -> JournalError:

@@ -142,7 +142,13 @@ def test_a_used_up_plan_stops_at_once(server, tmp_path):
     server.faults(
         {
             "match": {"operation": "register"},
-            "do": {"error": {"http": 429, "error": "resource_limited", "description": "limit of the community edition"}},
+            "do": {
+                "error": {
+                    "http": 429,
+                    "error": "resource_limited",
+                    "description": "limit of the community edition",
+                }
+            },
         }
     )
     done = runner.run(job("register", server.base_url, people(600)), journal=tmp_path / "j.db")
@@ -181,9 +187,7 @@ def test_doubt_is_settled_and_nothing_is_done_twice(server, tmp_path, operation,
 
 
 def test_a_dead_host_stops_the_run_and_leaves_all_pending(tmp_path):
-    done = runner.run(
-        job("delete", "http://127.0.0.1:9", ["u1", "u2"], retries=1), journal=tmp_path / "j.db"
-    )
+    done = runner.run(job("delete", "http://127.0.0.1:9", ["u1", "u2"], retries=1), journal=tmp_path / "j.db")
     assert done.exit_code == 4
     assert done.summary["state"] == "stopped"
     assert done.summary["counts"]["pending"] == 2
@@ -202,7 +206,7 @@ def test_retry_sends_what_failed_again_with_its_secrets(server, tmp_path):
     first = runner.run(registering, journal=journal)
     assert first.exit_code == 1
     server.faults()
-    from bulkim.journal import read  # noqa: PLC0415
+    from bulkim.journal import read
 
     with read.open_existing(journal) as opened:
         parent = read.find(opened, "last")

@@ -1,0 +1,119 @@
+"""An input into the journal: which rows become items of a run, and where their secrets are found again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from bulkim.catalogue import Operation, Provider
+from bulkim.earlier import EarlierRun
+from bulkim.journal import Entry, Journal, read, read_input
+from bulkim.journal.read import RunRecord
+from bulkim.model import Job, Row
+from bulkim.plan import Planned, prepare
+from bulkim.source import BadRow, SourceReader, open_source
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """One job's input."""
+
+    journal: Journal
+    job: Job
+    provider: Provider
+    operation: Operation
+
+    def read(self, record: RunRecord) -> SourceReader | None:
+        """Bring the run's items in step with the input, unless they are. Raises InputError.
+
+        The reader is for the secrets; None when the operation has none.
+        """
+        if self.job.source.kind in {"listing", "none"}:
+            return None
+        secret = bool(self.operation.secrets)
+        if record.planned_at is not None and not secret and self._gone():
+            return None
+        reader = self._reader()
+        digest = self._digest(reader)
+        if record.planned_at is None or record.input_digest != digest:
+            planned = islice(prepare(self.job, self.provider, self.operation, reader), record.item_limit)
+            entries: Iterator[Entry] = (self._entry(each) for each in planned)
+            if record.parent:
+                entries = self._chosen(record, entries)
+            read_input(self.journal, record.id, entries, name=reader.name, digest=digest, now=time.time())
+        return reader if secret else None
+
+    def entries(self, rows: Sequence[Row]) -> list[Entry]:
+        """Rows of a listing's page as entries. Raises InputError."""
+        planned = prepare(self.job, self.provider, self.operation, _Page(rows))
+        return [self._entry(each) for each in planned]
+
+    def secrets(self, reader: SourceReader) -> Iterator[tuple[int, str | None, Mapping[str, Any]]]:
+        """The secret fields of every row: (position, key, fields)."""
+        names = self.operation.secrets
+        for planned in prepare(self.job, self.provider, self.operation, reader):
+            fields = planned.fields
+            yield planned.position, planned.key, {name: fields[name] for name in names if name in fields}
+
+    def _reader(self) -> SourceReader:
+        if self.job.source.kind == "run":
+            return EarlierRun(self.journal, self.job.source)
+        return open_source(self.job.source, secret_fields=self.operation.secrets)
+
+    def _gone(self) -> bool:
+        """Standard input cannot be read twice, and a file may be gone; the journal holds what is needed."""
+        source = self.job.source
+        if source.kind not in {"csv", "text", "jsonl"}:
+            return False
+        return source.path is None or not source.path.exists()
+
+    def _digest(self, reader: SourceReader) -> str:
+        """Changes when the input or what the job makes of it does."""
+        shaping = [dict(self.job.source.columns), list(self.job.guard.protect)]
+        return hashlib.sha256(json.dumps([reader.digest, *shaping]).encode()).hexdigest()
+
+    def _entry(self, planned: Planned) -> Entry:
+        """What of a planned row is stored: no secrets, no constants."""
+        left_out, params = self.operation.secrets | {"username"}, self.job.params
+        kept = {
+            name: value
+            for name, value in planned.fields.items()
+            if name not in left_out and not (name in params and params[name] == value)
+        }
+        skip = planned.skip
+        key = planned.key if skip is None or skip.code == "protected" else None  # an identity stands once
+        return Entry(
+            planned.position, planned.line, key, planned.username, kept or None, planned.extra or None,
+            skip.code if skip else None, skip.reason if skip else None,
+        )  # fmt: skip
+
+    def _chosen(self, record: RunRecord, entries: Iterable[Entry]) -> Iterator[Entry]:
+        """Only the entries that the parent run's selection names."""
+        assert record.parent is not None
+        assert record.selection is not None
+        parent = read.find(self.journal, record.parent)
+        source = (entry for entry in entries if entry.key is not None and entry.skip_code is None)
+        while chunk := list(islice(source, 500)):
+            keys = [str(entry.key) for entry in chunk]
+            chosen = read.selected_keys(self.journal, parent.id, keys=keys, **record.selection)
+            yield from (entry for entry in chunk if entry.key in chosen)
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """A page of a listing as a `SourceReader`."""
+
+    page: Sequence[Row]
+    name: str = "listing"
+    digest: str = ""
+    columns: tuple[str, ...] | None = None
+    names: tuple[str, ...] | None = None
+
+    def rows(self) -> Iterator[Row | BadRow]:
+        """The page's rows."""
+        return iter(self.page)

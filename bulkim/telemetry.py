@@ -1,0 +1,61 @@
+"""What a session is doing now and how it ended, for whoever draws it or accounts for it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from bulkim.model import Status, Stop
+
+IN_FLIGHT_MIN = 4
+
+
+@dataclass(slots=True)
+class Telemetry:
+    """What is happening now, for whoever draws it."""
+
+    counts: dict[Status, int]
+    restored: int  # items that had ended before this session
+    limit_per_s: float
+    in_flight: int = 0
+    in_flight_max: int = IN_FLIGHT_MIN
+    requests: int = 0
+    retries: int = 0
+    throttled: int = 0
+    latency_s: float | None = None  # smoothed
+    waiting_for: str = "start"  # quota, answers, back-off, vendor, credentials
+    codes: Counter[str] = field(default_factory=Counter)
+    stopping: str | None = None
+
+    @property
+    def items(self) -> int:
+        """All items of the run."""
+        return sum(self.counts.values())
+
+    def answered_in(self, latency_s: float) -> None:
+        """Smooth the latency."""
+        before = self.latency_s
+        self.latency_s = latency_s if before is None else before + 0.1 * (latency_s - before)
+
+    @property
+    def done(self) -> int:
+        """Items that have ended."""
+        return self.items - self.counts[Status.PENDING]
+
+
+class Observed(Protocol):
+    """Something whose telemetry can be drawn."""
+
+    @property
+    def telemetry(self) -> Telemetry:
+        """What it is doing now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a session ended."""
+
+    state: str  # finished, interrupted or stopped
+    stop: Stop | None = None
+    signal: int | None = None

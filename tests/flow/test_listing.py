@@ -1,0 +1,166 @@
+"""Operations and sources without an input: listings, their interruption, deleting the oldest, earlier runs."""
+
+from __future__ import annotations
+
+import signal
+import time
+
+import pytest
+from support.jobs import job, rows
+from support.processes import bulkim, finish, kill, start, wait_until
+from support.server import serving
+
+from bulkim import runner
+from bulkim.errors import ConfirmationError
+from bulkim.model import Guard, Rate, Source, Where
+
+FAST = Rate(limit=2000, pools={"users": 2000})
+DAY_MS = 86_400_000
+
+
+@pytest.fixture
+def server():
+    with serving(limits={"users": 5000, "mute": 5000, "list-mutes": 5000, "delete-oldest": 5000}) as running:
+        yield running
+
+
+def go(operation, server, source, journal, **changes):
+    settings = {"rate": FAST, **changes}
+    confirm = settings.pop("confirm", None)
+    return runner.run(job(operation, server.base_url, source, **settings), journal=journal, confirm=confirm)
+
+
+def test_each_listed_user_becomes_an_item_with_data(server, tmp_path):
+    server.seed(250)
+    done = go("list-users", server, Source("none"), tmp_path / "j.db")
+    assert done.summary["counts"]["succeeded"] == done.summary["items"] == 250
+    assert done.summary["requests"] == 3
+    assert rows(tmp_path / "j.db")["u17"]["data"]["activated"] is True
+
+
+def test_mutes_of_several_scopes_and_pages_are_one_item_a_user(server, tmp_path):
+    server.seed([{"username": f"u{n}", "mutes": {"chat": 50, "groupchat": -1}} for n in range(60)])
+    done = go("list-mutes", server, Source("none"), tmp_path / "j.db")
+    assert done.summary["items"] == 60
+    assert rows(tmp_path / "j.db")["u59"]["data"]["groupchat"] == -1
+    assert rows(tmp_path / "j.db")["u59"]["data"]["chat"] > 0
+
+
+def test_nightly_purge_deletes_what_the_listing_admits(server, tmp_path):
+    now_ms = int(time.time() * 1000)
+    server.seed(
+        [{"username": f"test_{n}", "created": now_ms - 10 * DAY_MS} for n in range(130)]
+        + [{"username": f"test_new{n}", "created": now_ms} for n in range(20)]
+        + [{"username": f"real{n}", "created": now_ms - 10 * DAY_MS} for n in range(30)]
+        + [{"username": "test_keep", "created": now_ms - 10 * DAY_MS}]
+    )
+    where = Where(match="test_.*", created_before=time.time() - 7 * 86400)
+    asked = []
+    done = go(
+        "delete", server, Source("listing", listing="users", where=where), tmp_path / "j.db",
+        guard=Guard(protect=["test_keep"]), confirm=lambda preview: asked.append(preview.to_send),
+    )  # fmt: skip
+    assert asked == [130]
+    assert done.exit_code == 0
+    assert done.summary["counts"]["succeeded"] == 130
+    assert done.summary["codes"] == {"protected": 1}
+    left = {name for name, user in server.users().items() if user["exists"]}
+    assert len(left) == 51
+    assert "test_keep" in left
+
+
+def test_delete_oldest_deletes_exactly_that_many_and_knows_whom(server, tmp_path):
+    server.seed(400)
+    done = go("delete-oldest", server, Source("none"), tmp_path / "j.db", params={"count": 250})
+    assert done.summary["counts"]["succeeded"] == done.summary["items"] == 250
+    gone = {name for name, user in server.users().items() if not user["exists"]}
+    assert gone == set(rows(tmp_path / "j.db")) == {f"u{n}" for n in range(250)}
+    assert server.stats()["operations"]["delete-oldest"] == 3
+
+
+def test_delete_oldest_of_all_counts_them_first(server, tmp_path):
+    server.seed(230)
+    asked = []
+    done = go("delete-oldest", server, Source("none"), tmp_path / "j.db", params={"all": True},
+              confirm=lambda preview: asked.append(preview.to_send))  # fmt: skip
+    assert asked == [230]
+    assert done.summary["counts"]["succeeded"] == 230
+
+
+def test_delete_oldest_refused_sends_no_deletion(server, tmp_path):
+    server.seed(20)
+
+    def refuse(preview):
+        raise ConfirmationError("no")
+
+    with pytest.raises(ConfirmationError):
+        go("delete-oldest", server, Source("none"), tmp_path / "j.db", params={"count": 5}, confirm=refuse)
+    assert "delete-oldest" not in server.stats()["operations"]
+
+
+@pytest.mark.parametrize("fault", ["drop_before", "drop_after", "truncate", "html_502", "throttle"])
+def test_delete_oldest_is_never_repeated_blindly(server, tmp_path, fault):
+    server.seed(300)
+    server.faults({"match": {"operation": "delete-oldest"}, "after": 1, "times": 1, "do": fault})
+    done = go("delete-oldest", server, Source("none"), tmp_path / "j.db", params={"count": 200})
+    assert done.summary["counts"]["succeeded"] == done.summary["items"] == 200, done.summary
+    gone = {name for name, user in server.users().items() if not user["exists"]}
+    assert gone == set(rows(tmp_path / "j.db"))
+    assert len(gone) == 200
+
+
+def test_a_listing_rides_out_faults(server, tmp_path):
+    server.seed(300)
+    server.faults(
+        {"match": {"operation": "list-users"}, "after": 1, "times": 1, "do": "drop_after"},
+        {"match": {"operation": "list-users"}, "after": 2, "times": 1, "do": "throttle"},
+    )
+    done = go("list-users", server, Source("none"), tmp_path / "j.db")
+    assert done.summary["items"] == 300
+
+
+LISTING_JOB = """
+name: all
+provider: easemob
+operation: list-users
+connection: {{base_url: "{url}", org: sandbox, app: demo, auth: {{token: sandbox-token}}}}
+rate: {{limit: 20}}
+"""
+
+
+@pytest.mark.parametrize("how", ["sigint", "sigkill"])
+def test_an_interrupted_listing_continues_where_it_stopped(tmp_path, how):
+    with serving() as server:
+        server.seed(3000)
+        (tmp_path / "job.yaml").write_text(LISTING_JOB.format(url=server.base_url))
+        process = start("run", "job.yaml", "--json", cwd=tmp_path)
+        wait_until(lambda: server.stats()["operations"].get("list-users", 0) >= 8)
+        if how == "sigkill":
+            kill(process)
+        else:
+            process.send_signal(signal.SIGINT)
+            ended = finish(process)
+            assert ended.code == 130, ended.err
+        before = server.stats()["operations"]["list-users"]
+        again = bulkim("run", "job.yaml", "--json", cwd=tmp_path)
+        assert again.code == 0, again.err
+        assert again.json["items"] == again.json["counts"]["succeeded"] == 3000
+        assert server.stats()["operations"]["list-users"] - before <= 30 - before + 1
+
+
+def test_items_of_an_earlier_run_are_a_source(server, tmp_path):
+    journal = tmp_path / "j.db"
+    server.seed([{"username": f"u{n}", "nickname": f"Nick {n}"} for n in range(40)])
+    listed = go("list-users", server, Source("none"), journal)
+    done = go("mute", server, Source("run", run=listed.summary["run"]), journal, params={"chat": 60})
+    assert done.summary["counts"]["succeeded"] == 40
+    failed = go("mute", server, ["u1", "nobody"], journal, params={"chat": 60}, name="two")
+    again = go(
+        "mute",
+        server,
+        Source("run", run="two", outcome=["failed"]),
+        journal,
+        params={"chat": 60},
+        name="three",
+    )
+    assert failed.summary["counts"]["failed"] == again.summary["items"] == 1

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import pty
+import select
+import subprocess
+import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,6 +43,29 @@ class Shell:
         result = CliRunner().invoke(cli, list(words), input=stdin)
         assert "\x1b" not in result.stdout, "no colours where there is no terminal"
         return Said(result.exit_code, result.stdout, result.stderr)
+
+    def at_terminal(self, *words: str, asked: str = "", typed: str = "", **environment: str) -> str:
+        """A command on a pseudo-terminal; types when the question appears. Returns all that was shown."""
+        master, slave = pty.openpty()
+        environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "80", "LINES": "24", **environment}
+        command = [sys.executable, "-m", "bulkim", *words]
+        process = subprocess.Popen(
+            command, stdin=slave, stdout=slave, stderr=slave, cwd=self.folder, env=environment
+        )
+        os.close(slave)
+        screen, deadline = b"", time.monotonic() + 20
+        while time.monotonic() < deadline:
+            if select.select([master], [], [], 0.1)[0]:
+                try:
+                    screen += os.read(master, 65536)
+                except OSError:  # the other end is closed
+                    break
+            if typed and asked.encode() in screen:
+                os.write(master, typed.encode())
+                typed = ""
+        os.close(master)
+        process.wait(10)
+        return screen.decode()
 
     def write(self, name: str, text: str) -> str:
         (self.folder / name).write_text(text, encoding="utf-8")

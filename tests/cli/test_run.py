@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import pty
-import select
 import subprocess
 import sys
 import time
@@ -251,42 +248,10 @@ def test_at_a_terminal(purge, monkeypatch, environment, typed, code):
 def test_a_real_terminal_is_asked(shell, server):
     server.seed(["u0"])
     job = shell.job("gone", server.base_url, "delete", ["u0"])
-    screen = typed_at(["run", job], ["Go on? [y/N]", "y\n"], cwd=shell.folder)
+    screen = shell.at_terminal("run", job, asked="Go on? [y/N]", typed="y\n")
     assert "1 in = " in screen
     assert "\x1b[" in screen
     assert server.users()["u0"]["exists"] is False
-
-
-def typed_at(words, dialogue, *, cwd):
-    """Run bulkim on a pseudo-terminal, type the answer when the question appears; returns all that was shown."""
-    master, slave = pty.openpty()
-    environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "80", "LINES": "24"}
-    environment.pop("NO_COLOR", None)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "bulkim", *words],
-        stdin=slave,
-        stdout=slave,
-        stderr=slave,
-        cwd=cwd,
-        env=environment,
-    )
-    os.close(slave)
-    question, answer = dialogue
-    screen, deadline = "", time.monotonic() + 20
-    while time.monotonic() < deadline:
-        if select.select([master], [], [], 0.1)[0]:
-            try:
-                screen += os.read(master, 65536).decode()
-            except OSError:
-                break
-        if question in screen and answer:
-            os.write(master, answer.encode())
-            answer = ""
-        if process.poll() is not None and not select.select([master], [], [], 0)[0]:
-            break
-    os.close(master)
-    process.wait(10)
-    return screen
 
 
 # --------------------------------------------------------------------------------------------- signals

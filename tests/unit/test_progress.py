@@ -156,6 +156,8 @@ def test_the_log_line():
 
 def test_lines_come_at_the_start_at_changes_and_every_half_minute():
     meter, lines, printed = Meter("job"), Lines(), []
+    first = Lines().due(0.0, Meter("job").read(0.0, Readings(counts(skipped=1, pending=200))))
+    assert first == "job: 200 of 201 items to send, at most 100 calls/s"
     for second in range(100):
         throttled = 1 if second >= 40 else 0
         view = meter.read(

@@ -1,0 +1,103 @@
+"""Drawing while a run goes on, on stderr."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from typing import Any
+
+from bulkim.progress.block import ASCII, Lines, block
+from bulkim.progress.meter import Meter, View
+
+FRAME_S = 0.22  # between two drawings
+WIDTH_MAX = 100
+
+
+def chosen(wish: str, *, quiet: bool) -> str:
+    """bar, plain or none: what `--progress` comes to here."""
+    if quiet:
+        return "none"
+    if wish != "auto":
+        return wish
+    return "bar" if sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb" else "plain"
+
+
+Observe = Callable[[Any, Any], AbstractAsyncContextManager[None]]
+
+
+def observer(style: str, *, began: Callable[[Any, Any], None] | None = None) -> Observe:
+    """What `bulkim.runner` enters around the sending. `began` is told the executor and the preview first."""
+
+    @asynccontextmanager
+    async def observe(executor: Any, preview: Any) -> AsyncIterator[None]:
+        import asyncio
+
+        if began is not None:
+            began(executor, preview)
+        if style == "none":
+            yield
+            return
+        meter = Meter(_title(preview), resumed=preview.resumed, capped=preview.job.concurrency is not None)
+        show, close = _live() if style == "bar" else _lines()
+
+        async def draw() -> None:
+            with suppress(OSError, ValueError):  # a terminal that went away must not end the run
+                while True:
+                    now = asyncio.get_running_loop().time()
+                    show(now, meter.read(now, executor.telemetry))
+                    await asyncio.sleep(FRAME_S)
+
+        # Not a task group: it would wrap the errors of what it stands around.
+        drawing = asyncio.get_running_loop().create_task(draw())
+        try:
+            yield
+        finally:
+            drawing.cancel()
+            with suppress(OSError, ValueError):
+                close()
+
+    return observe
+
+
+def _title(preview: Any) -> str:
+    job, record = preview.job, preview.record
+    name = "" if record.name == job.operation else f"{record.name} · "
+    return f"{name}{job.operation} at {job.provider} {job.connection.app_name} · run {record.run}"
+
+
+Show = Callable[[float, View], None]
+
+
+def _lines() -> tuple[Show, Callable[[], None]]:
+    lines = Lines()
+
+    def show(now: float, view: View) -> None:
+        if text := lines.due(now, view):
+            sys.stderr.write(text.translate(ASCII) + "\n")
+            sys.stderr.flush()
+
+    return show, lambda: None
+
+
+def _live() -> tuple[Show, Callable[[], None]]:
+    from rich.console import Console
+    from rich.live import Live
+    from rich.text import Text
+
+    console = Console(stderr=True, highlight=False, force_terminal=True)
+    plain = not console.encoding.lower().startswith("utf")
+    live = Live(console=console, auto_refresh=False, transient=True, redirect_stdout=False)
+
+    def show(_: float, view: View) -> None:
+        spans = block(view, min(console.width, WIDTH_MAX))
+        text = Text("\n", no_wrap=True).join(
+            Text.assemble(*((part.translate(ASCII) if plain else part, style) for part, style in line))
+            for line in spans
+        )
+        if not live.is_started:
+            live.start()
+        live.update(text, refresh=True)
+
+    return show, live.stop

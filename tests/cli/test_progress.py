@@ -1,0 +1,66 @@
+"""What is on a real screen while a run goes on, and what is not where there is none."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections import Counter
+from types import SimpleNamespace
+
+import pytest
+
+from bulkim.model import Status
+from bulkim.progress import observer
+
+
+def test_the_live_block_on_a_terminal(shell, server):
+    server.seed(60)
+    job = shell.job("gone", server.base_url, "delete", [f"u{number}" for number in range(60)])
+    screen = shell.at_terminal("run", job, "--yes", "-v", "--set", "rate.limit=60")
+    plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", screen)
+    assert "of 60 calls/s" in plain
+    assert "held by the vendor's limit" in plain
+    assert "about 0:0" in plain
+    assert "run.started" in plain, "the log scrolls above the block"
+    assert plain.rstrip().splitlines()[-2].startswith("run "), "the block is gone, the account stands"
+    assert "60 in = 60 succeeded" in plain
+    assert screen.count("\x1b[?25l") == screen.count("\x1b[?25h"), "the cursor is back"
+
+
+def test_no_color_and_dumb_terminals(shell, server):
+    server.seed(2)
+    job = shell.job("gone", server.base_url, "delete", ["u0", "u1"])
+    screen = shell.at_terminal("run", job, "--yes", "--progress", "plain", NO_COLOR="1")
+    assert "\x1b[3" not in screen
+    assert "2 of 2 items to send, at most 1,000 calls/s" in screen
+    dumb = shell.at_terminal("run", job, "--yes", "--new", TERM="dumb")
+    assert "\x1b" not in dumb
+    assert "2 of 2 items to send" in dumb
+
+
+def test_plain_lines_where_there_is_no_terminal(shell, server):
+    said = shell("run", shell.job("j", server.base_url, "register", ["a"]))
+    assert said.err.splitlines()[0].endswith(": 1 of 1 items to send, at most 1,000 calls/s")
+    assert said.err.isascii()
+    assert shell("run", "j.yaml", "--new", "--progress", "none").err == "next: bulkim results last\n"
+
+
+@pytest.mark.parametrize("style", ["bar", "plain", "none"])
+def test_errors_come_through_as_they_are(style, capsys):
+    telemetry = SimpleNamespace(
+        counts=dict.fromkeys(Status, 0), limit_per_s=1.0, in_flight=0, in_flight_max=1, requests=0, retries=0,
+        throttled=0, latency_s=None, waiting_for="start", codes=Counter(), stopping=None,
+    )  # fmt: skip
+    record = SimpleNamespace(name="n", run="r")
+    job = SimpleNamespace(
+        operation="delete", provider="easemob", concurrency=None, connection=SimpleNamespace(app_name="a")
+    )
+    preview = SimpleNamespace(resumed=False, job=job, record=record)
+
+    async def main():
+        async with observer(style)(SimpleNamespace(telemetry=telemetry), preview):
+            await asyncio.sleep(0)
+            raise KeyError("as it is")
+
+    with pytest.raises(KeyError, match="as it is"):
+        asyncio.run(main())

@@ -1,0 +1,31 @@
+#!/bin/sh
+# A run is killed with SIGKILL, its input is edited, and the same command ends what was begun.
+. "$(dirname "$0")/../lib.sh"
+sandbox --faults slow.yaml
+cp connections.yaml register.yaml users.csv "$folder" # the input will be edited
+cd "$folder"
+
+say "Register 120 users, and kill the process as if the power had failed."
+printf '\n$ bulkim run register.yaml &\n'
+bulkim run register.yaml -q &
+run=$!
+until [ "$(bulkim results last --outcome succeeded --format jsonl 2>/dev/null | wc -l)" -ge 30 ]; do sleep 0.1; done
+printf '$ kill -9 $!\n'
+kill -9 $run
+wait $run 2>/dev/null || true
+try bulkim runs
+
+say "Somebody edits the list meanwhile: one user on top, the last one taken out, the rest in another order."
+{
+  echo username,password
+  echo newcomer,Teapot-4410
+  sed -e 1d -e '$d' users.csv | sort -r
+} >edited.csv
+mv edited.csv users.csv
+
+say "The same command goes on. Those whose answers were lost are asked about, not sent again."
+try bulkim run register.yaml
+try bulkim results last --code reconciled --code removed --format table
+
+echo
+at_sandbox registered

@@ -244,17 +244,7 @@ class Journal:
     ) -> None:
         """Close an attempt: `finals` end now, `touched` stay pending with the attempts and doubt that they carry."""
         with self.transaction() as tx:
-            tx.execute(
-                "UPDATE attempt SET ended_at = ?, http_status = ?, kind = ?, code = ?, reason = ? WHERE id = ?",
-                (
-                    closing.ended_at,
-                    closing.http_status,
-                    closing.kind,
-                    closing.code,
-                    closing.reason,
-                    attempt_id,
-                ),
-            )
+            close_attempt(tx, attempt_id, closing)
             finish_items(tx, run_id, finals, http_status=closing.http_status, now=closing.ended_at)
             if touched:
                 tx.executemany(

@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import os
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from bulkim.cli.confirm import Confirmation, Pledge, PledgeType
-from bulkim.cli.options import JOB, RUN, SET, Command, Settings, common, on_terminal
+from bulkim.cli.confirm import PledgeType
+from bulkim.cli.options import JOB, RUN, SET, Command, Settings, common
 from bulkim.errors import InputError, Problem
 from bulkim.model import Job
-
-if TYPE_CHECKING:
-    from bulkim.executor import Executor
-    from bulkim.report import text
-    from bulkim.runner import Finished, Preview
 
 SANDBOX = click.option(
     "--sandbox", is_flag=True, help="Rehearse on an embedded sandbox; nothing leaves this machine."
@@ -133,16 +126,17 @@ def run(settings: Settings, *, job: Path, new: bool, limit: int | None, **option
     whole, and the same command continues.
     """
     from bulkim import runner
+    from bulkim.cli.session import Watch
 
     settings.start_log()
     with rehearsal(options["sandbox"], settings) as url:
         loaded = load(job, options["changes"], sandbox_url=url)
         rehearse(url, loaded, settings)
-        watch = _Watch(settings, loaded)
-        finished = runner.run(
-            loaded, journal=settings.journal, new=new, limit=limit,
-            confirm=watch.confirmation(yes=options["yes"], pledge=options["pledge"]), observe=watch.observe,
-        )  # fmt: skip
+        with Watch(settings, loaded) as watch:
+            finished = runner.run(
+                loaded, journal=settings.journal, new=new, limit=limit,
+                confirm=watch.confirmation(yes=options["yes"], pledge=options["pledge"]), observe=watch.observe,
+            )  # fmt: skip
         return watch.ended(finished)
 
 
@@ -163,6 +157,7 @@ def retry(
 ) -> int:  # fmt: skip
     """Send the failed and unknown items of a run again, as a new run."""
     from bulkim import runner
+    from bulkim.cli.session import Watch
     from bulkim.journal import read
 
     settings.start_log()
@@ -175,89 +170,9 @@ def retry(
     with rehearsal(options["sandbox"], settings) as url:
         loaded = load(path, options["changes"], sandbox_url=url)
         rehearse(url, loaded, settings)
-        watch = _Watch(settings, loaded)
-        finished = runner.retry(
-            record, loaded, journal=settings.journal, outcome=outcome, code=code, limit=limit,
-            confirm=watch.confirmation(yes=options["yes"], pledge=options["pledge"]), observe=watch.observe,
-        )  # fmt: skip
+        with Watch(settings, loaded) as watch:
+            finished = runner.retry(
+                record, loaded, journal=settings.journal, outcome=outcome, code=code, limit=limit,
+                confirm=watch.confirmation(yes=options["yes"], pledge=options["pledge"]), observe=watch.observe,
+            )  # fmt: skip
         return watch.ended(finished)
-
-
-class _Watch:
-    """One run, as the person at the terminal sees it."""
-
-    def __init__(self, settings: Settings, job: Job) -> None:
-        from bulkim import progress
-
-        self._settings, self._job = settings, job
-        self._announced = False
-        self._executor: Executor | None = None
-        self._began_at = 0.0
-        self.observe = progress.observer(
-            progress.chosen(settings.progress, quiet=settings.quiet), began=self._began
-        )
-
-    def confirmation(self, *, yes: bool, pledge: Pledge | None) -> Any:
-        """What the runner calls before it destroys anything."""
-        decide = Confirmation(yes, pledge, ask=on_terminal(), names=self._names)
-
-        def confirm(preview: Preview) -> None:
-            self._announce(preview)
-            decide(preview)
-
-        return confirm
-
-    def _began(self, executor: Executor, preview: Preview) -> None:
-        self._executor, self._began_at = executor, time.monotonic()
-        self._announce(preview)
-
-    def _announce(self, preview: Preview) -> None:
-        """Say once that this continues something."""
-        if self._announced:
-            return
-        self._announced = True
-        if preview.resumed:
-            items = sum(preview.counts.values())
-            self._settings.say(
-                f"continuing run {preview.record.run}: {items - preview.to_send:,} of {items:,} done;"
-                " --new starts afresh"
-            )
-
-    def _names(self, preview: Preview) -> list[str]:
-        from bulkim.cli.confirm import NAMES_SHOWN
-        from bulkim.journal import read
-
-        with read.open_existing(self._settings.journal) as journal:
-            return [each.username for each in journal.pending(preview.record.id, limit=NAMES_SHOWN)]
-
-    def ended(self, finished: Finished) -> int:
-        """Print the account; returns the exit code."""
-        summary = finished.summary
-        if self._settings.json:
-            click.echo(json.dumps(summary, ensure_ascii=False))
-        else:
-            self._print(summary)
-        return finished.exit_code
-
-    def _pace(self) -> text.Pace | None:
-        from bulkim.report.text import Pace
-
-        if self._executor is None:
-            return None
-        telemetry = self._executor.telemetry
-        return Pace(telemetry.requests, time.monotonic() - self._began_at, telemetry.limit_per_s)
-
-    def _print(self, summary: Mapping[str, Any]) -> None:
-        from bulkim.cli import show
-        from bulkim.journal import read
-        from bulkim.report.text import balance
-
-        if self._settings.quiet:
-            show.put([balance(summary)])
-            return
-        with read.open_existing(self._settings.journal) as journal:
-            record = read.find(journal, summary["run"])
-            show.put(show.account(journal, record, summary, session=self._pace()))
-            steps: Sequence[str] = show.next_steps(self._settings, record, summary)
-        for step in steps:
-            self._settings.say(f"next: {step}")

@@ -4,59 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from bulkim.catalogue import Operation, Provider
 from bulkim.cli import show
 from bulkim.cli.confirm import PRODUCTION
 from bulkim.cli.options import Settings
+from bulkim.cli.survey import Surveyed, surveyed
 from bulkim.errors import InputError, Problem
-from bulkim.model import Call, Item, Job
+from bulkim.model import Call, Item, Job, PageRequest
 from bulkim.progress import Spans
 from bulkim.report import text
 
 if TYPE_CHECKING:
-    from bulkim.plan import Estimate, Planned, Survey
+    from bulkim.plan import Estimate, Planned
 
-PROBLEMS_MAX = 50
 BODY_CHARS_MAX = 400
-NOT_COUNTED = {
-    "listing": "whatever the vendor lists",
-    "run": "items of an earlier run",
-    "none": "none of its own",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Surveyed:
-    """A job and what its input comes to. `survey` is None where only a run can tell."""
-
-    job: Job
-    provider: Provider
-    operation: Operation
-    survey: Survey | None
-    input: str
-
-
-def surveyed(job: Job) -> Surveyed:
-    """Read the whole input. Raises InputError."""
-    from bulkim import plan, source
-    from bulkim.vendors import provider
-
-    vendor = provider(job.provider)
-    operation = vendor.operation(job.operation)
-    assert operation is not None, "the job file's loader checks this"
-    if job.source.kind in NOT_COUNTED:
-        return Surveyed(job, vendor, operation, None, NOT_COUNTED[job.source.kind])
-    reader = source.open_source(job.source, secret_fields=operation.secrets)
-    rows = plan.prepare(job, vendor, operation, reader)
-    size = plan.batch_size(operation, job)
-    survey = plan.survey(rows, name=reader.name, problems_max=PROBLEMS_MAX, head_max=size)
-    return Surveyed(job, vendor, operation, survey, reader.name)
-
 
 # --------------------------------------------------------------------------------------------- check
 
@@ -64,16 +28,15 @@ def surveyed(job: Job) -> Surveyed:
 def checked(settings: Settings, load: Callable[[], Job]) -> int:
     """`bulkim check`: prints problems; returns the exit code."""
     try:
-        found = surveyed(load())
+        found = surveyed(load(), journal=settings.journal)
     except InputError as error:
         if not settings.json:
             raise
         document = {"ok": False, "problems": [_problem(each) for each in error.problems]}
         click.echo(json.dumps(document, ensure_ascii=False))
         return error.exit_code
-    counts = dict(found.survey.counts) if found.survey else {}
+    counts, invalid = dict(found.counts or {}), found.invalid
     problems = found.survey.problems if found.survey else ()
-    invalid = counts.get("invalid", 0)
     if settings.json:
         document = {
             "ok": not invalid, "name": found.job.name, "provider": found.job.provider,
@@ -95,7 +58,7 @@ def checked(settings: Settings, load: Callable[[], Job]) -> int:
 def _verdict(found: Surveyed, counts: Mapping[str, int], invalid: int) -> Spans:
     glyph, style = ("!", "yellow") if invalid else ("✓", "green")
     if found.survey is None:
-        return [("✓ ", "green"), (f"{found.job.name}: the job is sound; its items are {found.input}", "")]
+        return [("✓ ", "green"), (f"{found.job.name}: the job is sound; its items: {found.input}", "")]
     skipped = [
         f"{counts[code]:,} {code}" for code in ("duplicate", "protected", "invalid") if counts.get(code)
     ]
@@ -118,15 +81,14 @@ def planned(settings: Settings, job: Job) -> int:
     """`bulkim plan`: prints the card."""
     from bulkim import plan
 
-    found = surveyed(job)
-    counts = found.survey.counts if found.survey else {"send": 0}
-    estimate = plan.estimate(job, found.provider, found.operation, counts)
+    found = surveyed(job, journal=settings.journal)
+    estimate = plan.estimate(job, found.provider, found.operation, found.counts or {"send": 0})
     first = _first_call(found)
     if settings.json:
         click.echo(json.dumps(_document(found, estimate, first), ensure_ascii=False))
         return 0
     show.put(_card(found, estimate, first))
-    if found.survey and counts.get("invalid"):
+    if found.invalid:
         settings.say(f"next: {settings.command('check', show.nearby(job.path))} names the invalid items")
     else:
         settings.say(f"next: {settings.command('run', show.nearby(job.path))}")
@@ -135,7 +97,7 @@ def planned(settings: Settings, job: Job) -> int:
 
 def _document(found: Surveyed, estimate: Estimate, first: Mapping[str, Any] | None) -> dict[str, Any]:
     job = found.job
-    known = found.survey is not None
+    known = found.counts is not None
     return {
         "name": job.name, "provider": job.provider, "operation": job.operation, "app": job.connection.app_name,
         "base_url": job.connection.base_url, "environment": job.connection.environment, "input": found.input,
@@ -170,7 +132,7 @@ def _card(found: Surveyed, estimate: Estimate, first: Mapping[str, Any] | None) 
 
 def _amounts(found: Surveyed, estimate: Estimate) -> list[tuple[str, str]]:
     rows = [("input", found.input)]
-    if found.survey is None:
+    if found.counts is None:
         rows.append(
             ("requests", f"{_plural(estimate.batch, 'item')} a request; how many, only the run can tell")
         )
@@ -191,7 +153,7 @@ def _amounts(found: Surveyed, estimate: Estimate) -> list[tuple[str, str]]:
                 f"{estimate.limit_per_s:g} calls/s from the pool “{estimate.pool}”{_quota_help(found, estimate)}",
             )
         )
-        if found.survey is not None:
+        if found.counts is not None:
             rows.append(("takes", f"{text.duration(estimate.least_s)} at least"))
     return rows
 
@@ -236,13 +198,15 @@ def _first_call(found: Surveyed) -> dict[str, Any] | None:
     from bulkim import plan
     from bulkim.codec import encode
 
-    if found.survey is None or not found.survey.head:
+    job, page = found.job, None
+    size = plan.batch_size(found.operation, job)
+    operation = found.operation.single if size == 1 and found.operation.single else found.operation
+    if operation.paging is not None:
+        page = PageRequest(min(size, (found.counts or {}).get("send", size)))
+    elif found.survey is None or not found.survey.head:
         return None
-    job = found.job
-    single = plan.batch_size(found.operation, job) == 1
-    operation = found.operation.single if single and found.operation.single else found.operation
-    batch = _masked_items(found, found.survey.head)
-    call = encode(found.provider, operation, job.connection, batch, single=single)
+    batch = _masked_items(found, found.survey.head) if found.survey else ()
+    call = encode(found.provider, operation, job.connection, batch, single=size == 1, page=page)
     return {
         "method": call.method,
         "url": _url(job, call),

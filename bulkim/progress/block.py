@@ -47,7 +47,7 @@ def _head(view: View, width: int) -> Spans:
 
 
 def _bar(view: View, width: int) -> Spans:
-    percent = f" {100 * view.done // view.items if view.items else 100:>3}%"
+    percent = "" if view.open_ended else f" {100 * view.done // view.items if view.items else 100:>3}%"
     cells = width - len(percent)
     parts: list[tuple[int, str, str]] = [(view.restored, "▒", "green")]
     parts += [
@@ -72,7 +72,8 @@ def shares(sizes: list[int], cells: int) -> list[int]:
 
 
 def _outcomes(view: View) -> Spans:
-    spans: Spans = [(f"{view.done:,} of {view.items:,}", "bold")]
+    amount = f"{view.items:,} so far" if view.open_ended else f"{view.done:,} of {view.items:,}"
+    spans: Spans = [(amount, "bold")]
     for status in Status:
         number = view.counts[status]
         if status is not Status.PENDING and (number or status in SHOWN_ALWAYS):
@@ -131,9 +132,11 @@ def line(view: View) -> str:
     ended = ", ".join(
         f"{n:,} {status}" for status, n in view.counts.items() if n and status is not Status.PENDING
     )
-    percent = 100 * view.done // view.items if view.items else 100
+    percent = f"{100 * view.done // view.items if view.items else 100}%"
+    amount = f"{view.items:,} so far" if view.open_ended else f"{view.done:,} of {view.items:,} done"
+    details = ": ".join(part for part in (percent if not view.open_ended else "", ended) if part)
     parts = [
-        f"{clock(view.elapsed_s)} {view.done:,} of {view.items:,} done ({percent}%{': ' + ended if ended else ''})",
+        f"{clock(view.elapsed_s)} {amount}" + (f" ({details})" if details else ""),
         f"{_number(view.calls_per_s)} of {_number(view.limit_per_s)} calls/s",
     ]
     if view.restored:
@@ -149,6 +152,8 @@ def line(view: View) -> str:
 def beginning(view: View) -> str:
     """The first line of a log."""
     pending, limit = view.counts[Status.PENDING], _number(view.limit_per_s)
+    if view.open_ended:
+        return f"{view.title}: begins, at most {limit} calls/s"
     return f"{view.title}: {pending:,} of {view.items:,} items to send, at most {limit} calls/s"
 
 

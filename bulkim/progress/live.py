@@ -27,26 +27,30 @@ def chosen(wish: str, *, quiet: bool) -> str:
 Observe = Callable[[Any, Any], AbstractAsyncContextManager[None]]
 
 
-def observer(style: str, *, began: Callable[[Any, Any], None] | None = None) -> Observe:
-    """What `bulkim.runner` enters around the sending. `began` is told the executor and the preview first."""
+def observer(style: str) -> Observe:
+    """What is entered around the sending: (worker, preview) -> an async context manager that draws meanwhile."""
 
     @asynccontextmanager
-    async def observe(executor: Any, preview: Any) -> AsyncIterator[None]:
+    async def observe(worker: Any, preview: Any) -> AsyncIterator[None]:
         import asyncio
 
-        if began is not None:
-            began(executor, preview)
         if style == "none":
             yield
             return
-        meter = Meter(_title(preview), resumed=preview.resumed, capped=preview.job.concurrency is not None)
+        meter = Meter(
+            _title(preview),
+            resumed=preview.resumed,
+            capped=preview.job.concurrency is not None,
+            open_ended=preview.operation.paging is not None or _listing(preview),
+            expected=preview.expected,
+        )
         show, close = _live() if style == "bar" else _lines()
 
         async def draw() -> None:
             with suppress(OSError, ValueError):  # a terminal that went away must not end the run
                 while True:
                     now = asyncio.get_running_loop().time()
-                    show(now, meter.read(now, executor.telemetry))
+                    show(now, meter.read(now, worker.telemetry))
                     await asyncio.sleep(FRAME_S)
 
         # Not a task group: it would wrap the errors of what it stands around.
@@ -61,10 +65,16 @@ def observer(style: str, *, began: Callable[[Any, Any], None] | None = None) -> 
     return observe
 
 
+def _listing(preview: Any) -> bool:
+    """Whether this is the reading of a listing, before the run's own work."""
+    return preview.job.source.listing is not None and preview.record.planned_at is None
+
+
 def _title(preview: Any) -> str:
     job, record = preview.job, preview.record
     name = "" if record.name == job.operation else f"{record.name} · "
-    return f"{name}{job.operation} at {job.provider} {job.connection.app_name} · run {record.run}"
+    doing = f"listing {job.source.listing}" if _listing(preview) else job.operation
+    return f"{name}{doing} at {job.provider} {job.connection.app_name} · run {record.run}"
 
 
 Show = Callable[[float, View], None]

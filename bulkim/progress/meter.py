@@ -69,6 +69,7 @@ class View:
     codes: tuple[tuple[str, int], ...]
     pace: str  # what holds the speed where it is
     state: str  # running, slowed or stopping
+    open_ended: bool = False  # nobody knows how many items there will be
 
     @property
     def items(self) -> int:
@@ -89,12 +90,25 @@ class View:
 class Meter:
     """Keeps the last samples, for rates that follow what happens now."""
 
-    def __init__(self, title: str, *, resumed: bool = False, capped: bool = False) -> None:
-        """`capped`: the job sets the number of calls in flight itself."""
+    def __init__(
+        self,
+        title: str,
+        *,
+        resumed: bool = False,
+        capped: bool = False,
+        open_ended: bool = False,
+        expected: int | None = None,
+    ) -> None:
+        """`capped`: the job sets the number of calls in flight itself.
+
+        `open_ended`: nobody knows how many items there will be; `expected`: this many will end in this session.
+        """
         self._title, self._resumed, self._capped = title, resumed, capped
+        self._open_ended, self._expected = open_ended and expected is None, expected
         self._samples: deque[tuple[float, int, int]] = deque()  # (time, requests, done)
         self._waits: deque[str] = deque(maxlen=9)
         self._before: dict[Status, int] | None = None
+        self._done_before: int | None = None
         self._began = 0.0
         self._throttled = 0
         self._throttled_at = -RATE_WINDOW_S
@@ -102,8 +116,11 @@ class Meter:
     def read(self, now: float, readings: Readings) -> View:
         """Take a sample; returns what to show."""
         counts = dict(readings.counts)
-        pending = counts.get(Status.PENDING, 0)
-        done = sum(counts.values()) - pending
+        done = sum(counts.values()) - counts[Status.PENDING]
+        if self._expected is not None:
+            self._done_before = done if self._done_before is None else self._done_before
+            counts[Status.PENDING] = max(0, self._expected - (done - self._done_before))
+        pending = counts[Status.PENDING]
         if self._before is None:
             ended = {status: n if self._resumed else 0 for status, n in counts.items()}
             self._before = {**ended, Status.PENDING: 0}
@@ -124,7 +141,7 @@ class Meter:
             retries=readings.retries, throttled=readings.throttled, latency_s=readings.latency_s,
             codes=tuple(readings.codes.most_common(3)),
             pace=self._pace(now, readings),
-            state=self._state(now, readings),
+            state=self._state(now, readings), open_ended=self._open_ended,
         )  # fmt: skip
 
     def _limit(self, readings: Readings, pending: int) -> str:
@@ -159,6 +176,8 @@ class Meter:
         """What this session still needs at its own speed; what was restored came for free."""
         first = self._samples[0]
         grown, span = done - first[2], now - first[0]
+        if self._open_ended:
+            return None
         if not pending:
             return 0.0
         return pending * span / grown if grown > 0 and span >= 0.5 else None

@@ -14,6 +14,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 from typing import IO, Any
 from xml.sax.saxutils import escape, quoteattr
 
@@ -157,7 +158,7 @@ _SAMPLE = 500  # rows that decide how wide the columns are
 def write_table(rows: Rows, stream: IO[str], width: int) -> int:
     """For eyes: the reason (or the data that a read got) is cut to the terminal's width."""
     source = (_table_row(result) for result, _ in rows)
-    head = [row for row, _ in zip(source, range(_SAMPLE), strict=False)]
+    head = list(islice(source, _SAMPLE))
     sizes = [max(columns(row[index]) for row in (_TABLE, *head)) for index in range(len(_TABLE) - 1)]
     sizes[1], sizes[3] = min(sizes[1], 32), min(sizes[3], 32)
     last = max(width - sum(sizes) - 2 * len(sizes), 12)
@@ -168,7 +169,7 @@ def write_table(rows: Rows, stream: IO[str], width: int) -> int:
         stream.write("  ".join(cells).rstrip() + "\n")
 
     put(_TABLE)
-    for each in (part for chunk in (head, source) for part in chunk):
+    for each in chain(head, source):
         put(each)
         number += 1
     return number

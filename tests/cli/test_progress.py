@@ -51,11 +51,13 @@ def test_errors_come_through_as_they_are(style, capsys):
         counts=dict.fromkeys(Status, 0), limit_per_s=1.0, in_flight=0, in_flight_max=1, requests=0, retries=0,
         throttled=0, latency_s=None, waiting_for="start", codes=Counter(), stopping=None,
     )  # fmt: skip
-    record = SimpleNamespace(name="n", run="r")
+    record = SimpleNamespace(name="n", run="r", planned_at=1.0)
     job = SimpleNamespace(
-        operation="delete", provider="easemob", concurrency=None, connection=SimpleNamespace(app_name="a")
-    )
-    preview = SimpleNamespace(resumed=False, job=job, record=record)
+        operation="delete", provider="easemob", concurrency=None, connection=SimpleNamespace(app_name="a"),
+        source=SimpleNamespace(listing=None),
+    )  # fmt: skip
+    operation = SimpleNamespace(paging=None)
+    preview = SimpleNamespace(resumed=False, job=job, record=record, operation=operation, expected=None)
 
     async def main():
         async with observer(style)(SimpleNamespace(telemetry=telemetry), preview):

@@ -194,6 +194,56 @@ def test_no_secret_in_anything(shell, server):
     assert {"run.started", "run.ended", "attempt.settled"} <= {each["event"] for each in events}
 
 
+# -------------------------------------------------------------------------------- what only vendors know
+
+
+def listing(shell, server, operation, more):
+    return shell.write(
+        f"{operation}.yaml",
+        f"provider: easemob\noperation: {operation}\n"
+        f"connection: {{base_url: '{server.base_url}', org: sandbox, app: demo, auth: {{token: sandbox-token}}}}\n{more}",
+    )
+
+
+def test_a_listing_as_a_source(shell, server):
+    server.seed(5)
+    job = listing(shell, server, "delete", "source: {listing: users, where: {match: 'u[0-2]'}}\n")
+    assert (
+        shell("check", job).out == "✓ delete: the job is sound; its items: the users that the vendor lists\n"
+    )
+    assert shell("plan", job, "--json").json["items"] is None
+    said = shell("run", job, "--confirm", "demo:3")
+    assert said.code == 0, said.err
+    assert "3 in = 3 succeeded" in said.out
+    assert shell("run", job, "--new").code == 0, "nothing left, nothing to confirm"
+
+
+def test_list_users(shell, server):
+    server.seed(5)
+    said = shell("run", listing(shell, server, "list-users", ""))
+    assert said.code == 0
+    assert "5 in = 5 succeeded" in said.out
+    assert len(shell("results", "last", "--json").json) == 5
+
+
+def test_delete_oldest(shell, server):
+    server.seed(5)
+    job = listing(shell, server, "delete-oldest", "params: {count: 2}\n")
+    found = shell("plan", job, "--json").json
+    assert (found["send"], found["requests"], found["first_request"]["method"]) == (2, 1, "DELETE")
+    assert found["first_request"]["url"].endswith("/users?limit=2")
+    assert shell("run", job).code == 3
+    said = shell("run", job, "--confirm", "demo:2")
+    assert "2 in = 2 succeeded" in said.out
+
+
+def test_an_earlier_run_as_a_source(shell, server):
+    shell("run", shell.job("mutes", server.base_url, "mute", ["u1", "u2"], "params: {chat: 60}\n"))
+    job = listing(shell, server, "get-user", "source: {run: mutes, outcome: [failed]}\n")
+    assert shell("check", job).out == "✓ get-user: 2 items, 2 to send\n"
+    assert shell("check", job, "--journal", "none.db").code == 3
+
+
 # --------------------------------------------------------------------------------------------- confirm
 
 
@@ -236,7 +286,7 @@ def test_without_a_terminal(purge, environment, words, code):
      ("production", "demo:2\n", 0), ("production", "y\n", 3), ("production", "demo:3\n", 3), ("production", "", 3)],
 )  # fmt: skip
 def test_at_a_terminal(purge, monkeypatch, environment, typed, code):
-    monkeypatch.setattr("bulkim.cli.jobs.on_terminal", lambda: True)
+    monkeypatch.setattr("bulkim.cli.session.on_terminal", lambda: True)
     said = purge(environment=environment, stdin=typed)
     assert said.code == code
     assert "delete 2 items at easemob app demo" in said.err

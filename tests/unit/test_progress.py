@@ -65,6 +65,25 @@ def test_what_planning_skipped_is_not_restored_in_a_new_run():
     assert view.restored == 0
 
 
+def test_a_listing_has_no_end_in_sight():
+    meter = Meter("job", open_ended=True)
+    meter.read(0.0, Readings(counts(pending=0)))
+    view = meter.read(1.0, Readings(counts(succeeded=300), requests=3))
+    assert view.eta_s is None
+    assert text(block(view)[1]) == "█" * 80
+    assert "300 so far" in text(block(view)[2])
+    assert line(view).startswith("job: 0:01 300 so far (300 succeeded); 3 of 100 calls/s; held")
+    assert Lines().due(0.0, view) == "job: begins, at most 100 calls/s"
+
+
+def test_what_is_expected_counts_as_pending():
+    meter = Meter("job", open_ended=True, expected=200)
+    meter.read(0.0, Readings(counts(succeeded=100, pending=30)))
+    view = meter.read(10.0, Readings(counts(succeeded=200, pending=0)))
+    assert view.counts[Status.PENDING] == 100
+    assert view.eta_s == pytest.approx(10.0)
+
+
 def test_no_time_left_is_guessed_before_anything_ended():
     assert Meter("job").read(5.0, Readings(counts(pending=10))).eta_s is None
     assert Meter("job").read(5.0, Readings(counts(succeeded=10))).eta_s == 0.0

@@ -212,6 +212,20 @@ def test_junit(journal):
     assert len(cases["Alice"]) == 0
 
 
+def test_no_row_is_lost_where_the_sample_ends(journal):
+    run_id = journal.create_run(NewRun("many", "easemob", "delete", "http://h org#app", {}), now=1.0)
+    read_input(
+        journal,
+        run_id,
+        [Entry(n, n, f"u{n}", f"u{n}") for n in range(1, 1203)],
+        name="x",
+        digest="d",
+        now=1.0,
+    )
+    lines = written(journal, read.get(journal, run_id), "table").splitlines()
+    assert [line.split()[1] for line in lines[1:]] == [f"u{n}" for n in range(1, 1203)]
+
+
 def test_table_fits(journal):
     stream = io.StringIO()
     write_results(journal, fill(journal), Chosen(), "table", stream, width=80)

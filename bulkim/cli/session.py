@@ -1,0 +1,101 @@
+"""One run as the person at the terminal sees it: what is announced, asked, drawn and accounted for."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Self
+
+import click
+
+from bulkim import progress
+from bulkim.cli import show
+from bulkim.cli.confirm import NAMES_SHOWN, Confirmation, Pledge
+from bulkim.cli.options import Settings, on_terminal
+from bulkim.journal import read
+from bulkim.model import Job, Status
+from bulkim.report.text import Pace, balance
+from bulkim.runner import Confirm, Finished, Preview
+from bulkim.telemetry import Observed
+
+PATIENCE_S = 2.0  # before it is said what takes so long
+
+
+class Watch:
+    """A context manager around `runner.run` or `runner.retry`."""
+
+    def __init__(self, settings: Settings, job: Job) -> None:
+        self._settings, self._job = settings, job
+        self._draw = progress.observer(progress.chosen(settings.progress, quiet=settings.quiet))
+        self._announced = False
+        self._pace: Pace | None = None
+        self._patience = threading.Timer(PATIENCE_S, self._reading)
+        self._patience.daemon = True
+
+    def __enter__(self) -> Self:
+        self._patience.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._patience.cancel()
+
+    def confirmation(self, *, yes: bool, pledge: Pledge | None) -> Confirm:
+        """What the runner calls before it destroys anything."""
+        decide = Confirmation(yes, pledge, ask=on_terminal(), names=self._names)
+
+        def confirm(preview: Preview) -> None:
+            self._announce(preview)
+            decide(preview)
+
+        return confirm
+
+    @asynccontextmanager
+    async def observe(self, worker: Observed, preview: Preview) -> AsyncIterator[None]:
+        """What the runner enters around everything that it sends: a listing first, maybe, then the run itself."""
+        self._announce(preview)
+        began, before = time.monotonic(), self._pace or Pace(0, 0.0)
+        try:
+            async with self._draw(worker, preview):
+                yield
+        finally:
+            telemetry = worker.telemetry
+            elapsed_s = before.elapsed_s + time.monotonic() - began
+            self._pace = Pace(before.requests + telemetry.requests, elapsed_s, telemetry.limit_per_s)
+
+    def ended(self, finished: Finished) -> int:
+        """Print the account; returns the exit code."""
+        summary = finished.summary
+        if self._settings.json:
+            click.echo(json.dumps(summary, ensure_ascii=False))
+        elif self._settings.quiet:
+            show.put([balance(summary)])
+        else:
+            with read.open_existing(self._settings.journal) as journal:
+                record = read.find(journal, summary["run"])
+                show.put(show.account(journal, record, summary, session=self._pace))
+            for step in show.next_steps(self._settings, record, summary):
+                self._settings.say(f"next: {step}")
+        return finished.exit_code
+
+    def _reading(self) -> None:
+        source = self._job.source
+        name = source.path.name if source.path else "the items"
+        self._settings.say(f"reading {name}: nothing is sent before all of it was checked")
+
+    def _announce(self, preview: Preview) -> None:
+        """Say once that this continues something."""
+        self._patience.cancel()
+        if self._announced:
+            return
+        self._announced = True
+        if preview.resumed:
+            items = sum(preview.counts.values())
+            done = f"{items - preview.counts[Status.PENDING]:,} of {items:,} done"
+            self._settings.say(f"continuing run {preview.record.run}: {done}; --new starts afresh")
+
+    def _names(self, preview: Preview) -> list[str]:
+        with read.open_existing(self._settings.journal) as journal:
+            return [each.username for each in journal.pending(preview.record.id, limit=NAMES_SHOWN)]

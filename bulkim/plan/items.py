@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from functools import lru_cache
 from typing import Any, Literal
 
-from bulkim.catalogue import Operation, Provider
+from bulkim.catalogue import Field, Operation, Provider
 from bulkim.errors import InputError, Problem
 from bulkim.model import Job, Row
 from bulkim.plan.fields import Check, Invalid, checker, quoted
@@ -186,8 +186,8 @@ def _demand_columns(job: Job, operation: Operation, reader: SourceReader) -> Non
     if names is None:
         return
     given = {*names, *(each.name for each in operation.fields if each.param and each.name in job.params)}
-    lacking = [each.name for each in operation.fields if not each.optional and each.name not in given]
-    problems = [_lack(name, operation, reader) for name in lacking]
+    lacking = [each for each in operation.fields if not each.optional and each.name not in given]
+    problems = [_lack(each, operation, reader) for each in lacking]
     if operation.any_of and not operation.otherwise and not given.intersection(operation.any_of):
         wanted = ", ".join(operation.any_of)
         hint = f"write params: {{{operation.any_of[0]}: ...}} in the job, or add a column"
@@ -198,14 +198,15 @@ def _demand_columns(job: Job, operation: Operation, reader: SourceReader) -> Non
         raise InputError(problems)
 
 
-def _lack(name: str, operation: Operation, reader: SourceReader) -> Problem:
+def _lack(field: Field, operation: Operation, reader: SourceReader) -> Problem:
     if reader.columns is None:
-        message = f"gives usernames only, and {operation.name} needs {name} too"
+        message = f"gives usernames only, and {operation.name} needs {field.name} too"
         return Problem(reader.name, None, None, message, "use a csv or jsonl source")
     hint = "the first line names the columns; source: {columns: {field: column}} says which is which"
-    if match := get_close_matches(name, reader.columns, n=1, cutoff=0.4):
-        hint = f"if it is {match[0][:60]!r}, write source: {{columns: {{{name}: {match[0][:60]}}}}}"
-    return Problem(reader.name, 1, None, f"has no column '{name}'", hint)
+    # In a file without a header the first line may hold a password: it must not be shown.
+    if not field.secret and (match := get_close_matches(field.name, reader.columns, n=1, cutoff=0.5)):
+        hint = f"if it is {match[0][:60]!r}, write source: {{columns: {{{field.name}: {match[0][:60]}}}}}"
+    return Problem(reader.name, 1, None, f"has no column '{field.name}'", hint)
 
 
 # ------------------------------------------------------------------------------------ other columns

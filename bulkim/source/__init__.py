@@ -43,12 +43,12 @@ class SourceReader(Protocol):
 def open_source(source: Source, *, secret_fields: AbstractSet[str] = frozenset()) -> SourceReader:
     """A reader for a csv, text, jsonl or items source; standard input is kept in a temporary file without a name.
 
-    `secret_fields` stay out of the digest of inline items. Raises InputError: no such file, not text, no usable
-    header; ValueError for the kinds that are no input of their own.
+    `secret_fields` stay out of the digest of inline items and out of messages. Raises InputError: no such file, not
+    text, no usable header; ValueError for the kinds that are no input of their own.
     """
     match source.kind:
         case "csv":
-            return CsvReader(source, Content(source.path, source.encoding))
+            return CsvReader(source, Content(source.path, source.encoding), secret_fields)
         case "text":
             return TextReader(Content(source.path, source.encoding))
         case "jsonl":

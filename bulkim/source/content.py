@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import io
+import shutil
 import stat
 import sys
 import tempfile
+import weakref
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -31,6 +34,7 @@ class Content:
         try:
             if path is None or not stat.S_ISREG(path.stat().st_mode):
                 self._copy = _copied(path)
+                weakref.finalize(self, self._copy.close)
             self._version = self._look()
             with self._open() as file:
                 head = file.read(4096)
@@ -39,10 +43,6 @@ class Content:
             raise self._unreadable(error) from None
         self.digest = trial.digest
         self.has_nul = trial.has_nul
-
-    def __del__(self) -> None:
-        if self._copy is not None:
-            self._copy.close()
 
     def problem(self, message: str, *, line: int | None = None, hint: str | None = None) -> InputError:
         """An error about this input."""
@@ -118,18 +118,14 @@ class Content:
 
 def _copied(path: Path | None) -> BinaryIO:
     """A pipe or standard input, kept in a temporary file that has no name. Raises OSError."""
-    copy: BinaryIO = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the content
-    source: BinaryIO = sys.stdin.buffer if path is None else path.open("rb")
-    try:
-        while chunk := source.read(CHUNK_BYTES):
-            copy.write(chunk)
-    except BaseException:
-        copy.close()
-        raise
-    finally:
-        if path is not None:
-            source.close()
-    return copy
+    with nullcontext(sys.stdin.buffer) if path is None else path.open("rb") as source:
+        copy = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the content
+        try:
+            shutil.copyfileobj(source, copy, CHUNK_BYTES)
+        except BaseException:
+            copy.close()
+            raise
+    return cast("BinaryIO", copy)
 
 
 class _Shared(io.RawIOBase):

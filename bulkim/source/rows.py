@@ -103,11 +103,11 @@ class _Refused(ValueError):  # noqa: N818 - becomes a reason
 def _object(text: str) -> dict[str, Any] | str:
     """A line's object, or why it is none. The reason never quotes the line, which may hold a password."""
     try:
-        value = _DECODER.decode(text)
+        value = _DECODER.decode(text.rstrip())
         if "\\u" in text:
             json.dumps(value, ensure_ascii=False).encode()
     except json.JSONDecodeError as error:
-        return f"is not JSON: {error.msg} at character {error.colno}"
+        return f"is not JSON: {error.msg} at character {error.pos + 1}"
     except _Refused as error:
         return str(error)
     except UnicodeEncodeError:

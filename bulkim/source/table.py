@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from difflib import get_close_matches
 from typing import Protocol
 
@@ -26,14 +27,14 @@ _PROBLEMS_MAX = 20
 class CsvReader:
     """The rows of a CSV file. Raises InputError for a header that cannot be used."""
 
-    def __init__(self, source: Source, content: Content) -> None:
+    def __init__(self, source: Source, content: Content, secret_fields: AbstractSet[str]) -> None:
         self._content = content
         self.name = content.name
         self.digest = content.digest
         self._delimiter = source.delimiter or self._detected()
         _, _, line, header = self._opened()
         self.columns: tuple[str, ...] | None = header
-        if problems := _header_problems(self.name, line, header, source):
+        if problems := _header_problems(self.name, line, header, source.columns, secret_fields):
             raise InputError(problems[:_PROBLEMS_MAX])
         self.names: tuple[str, ...] | None = _names(header, source)
 
@@ -130,7 +131,9 @@ class _Lines:
             yield line
 
 
-def _header_problems(file: str, line: int, header: Sequence[str], source: Source) -> list[Problem]:
+def _header_problems(
+    file: str, line: int, header: Sequence[str], columns: Mapping[str, str], secret_fields: AbstractSet[str]
+) -> list[Problem]:
     problems = []
     first: dict[str, int] = {}
     for number, name in enumerate(header, 1):
@@ -139,9 +142,11 @@ def _header_problems(file: str, line: int, header: Sequence[str], source: Source
         elif first.setdefault(name, number) != number:
             message = f"column {name[:60]!r} is there twice: as number {first[name]} and {number}"
             problems.append(Problem(file, line, None, message))
-    for name, column in source.columns.items():
+    for name, column in columns.items():
         if column not in first:
-            match = get_close_matches(column, first, n=1, cutoff=0.5)
+            # In a file without a header the first line may hold a password: it must not be shown.
+            near = () if name in secret_fields else first
+            match = get_close_matches(column, near, n=1, cutoff=0.5)
             hint = (
                 f"did you mean {match[0][:60]!r}?" if match else f"the header has {len(header)} other columns"
             )

@@ -1,0 +1,178 @@
+"""Text, JSON lines, inline items, standard input: what becomes a row and what a row with a reason."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import sys
+import threading
+
+import pytest
+
+from bulkim.errors import InputError
+from bulkim.model import Row, Source
+from bulkim.source import BadRow, open_source
+
+
+@pytest.fixture
+def rows(tmp_path):
+    """(line, values or reason) of every row of a file."""
+
+    def rows(kind: str, content: str | bytes, **options):
+        path = tmp_path / f"users.{kind}"
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return [short(row) for row in open_source(Source(kind, path=path, **options)).rows()]
+
+    return rows
+
+
+def short(row: Row | BadRow):
+    return (row.line, row.reason) if isinstance(row, BadRow) else (row.line, dict(row.values))
+
+
+def test_text_has_a_username_a_line(rows):
+    content = "\ufeff# leavers\nalice\n\n  bob \t\r\n#carol\r\n \ndave"
+    assert rows("text", content) == [
+        (2, {"username": "alice"}), (4, {"username": "bob"}), (7, {"username": "dave"})
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "gb18030"])
+def test_text_in_other_encodings(rows, encoding):
+    content = "# 离职员工的名单\nalice\nbob\n".encode(encoding)
+    wanted = {"encoding": encoding} if encoding == "utf-16-le" else {}
+    assert rows("text", content, **wanted) == [(2, {"username": "alice"}), (3, {"username": "bob"})]
+
+
+def test_an_empty_list_is_no_mistake(rows):
+    assert rows("text", "") == []
+    assert rows("jsonl", "\n \n") == []
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ('{"username": "a", "chat": -1}', {"username": "a", "chat": -1}),
+        ('  {"username": "\\u0061"}  ', {"username": "a"}),
+        ('{"username": 7}', {"username": 7}),  # for the plan to refuse, with its line
+        ('{"username": "a", "username": "b"}', "has a key twice"),
+        ('{"a": {"b": 1, "b": 2}}', "has a key twice"),
+        ('["a"]', "is not a JSON object"),
+        ('"a"', "is not a JSON object"),
+        ("null", "is not a JSON object"),
+        ('{"username": "s3cret"', "is not JSON: Expecting ',' delimiter at character 22"),
+        ("{'username': 1}", "is not JSON: Expecting property name enclosed in double quotes at character 2"),
+        ('{"a": NaN}', "holds NaN or Infinity, which JSON does not know"),
+        ('{"a": "\\ud800"}', "holds half of a surrogate pair, which is no character"),
+        ('{"a": ' + "9" * 5000 + "}", "is not JSON that can be read: a number too long, or nested too deep"),
+        ("[" * 100_000, "is not JSON that can be read: a number too long, or nested too deep"),
+    ],
+)
+def test_json_lines(rows, line, expected):
+    assert rows("jsonl", f'{{"username": "first"}}\n\n{line}\n{{"username": "last"}}') == [
+        (1, {"username": "first"}), (3, expected), (4, {"username": "last"})
+    ]  # fmt: skip
+
+
+def test_json_lines_with_other_names(rows):
+    assert rows("jsonl", '{"id": "a", "team": "x"}', columns={"username": "id"}) == [
+        (1, {"username": "a", "team": "x"})
+    ]
+
+
+def test_inline_items_have_the_lines_of_the_job_file():
+    source = Source("items", items=({"username": "a"}, {"username": "b", "password": "p"}), item_lines=(8, 9))
+    reader = open_source(source, secret_fields={"password"})
+    assert [short(row) for row in reader.rows()] == [
+        (8, {"username": "a"}), (9, {"username": "b", "password": "p"})
+    ]  # fmt: skip
+
+
+def test_the_digest_of_inline_items_does_not_depend_on_secrets():
+    def digest(**fields):
+        return open_source(Source("items", items=(fields,)), secret_fields={"password"}).digest
+
+    assert digest(username="a", password="one") == digest(password="two", username="a")
+    assert digest(username="a") != digest(username="b")
+
+
+def test_the_digest_of_a_file_is_that_of_its_bytes(tmp_path):
+    path = tmp_path / "u.txt"
+    path.write_bytes(b"alice\n" * 100_000)
+    assert open_source(Source("text", path=path)).digest == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_standard_input_can_be_read_again(monkeypatch):
+    content = b"username,team\n" + b"".join(b"u%d,t\n" % number for number in range(50_000))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
+    reader = open_source(Source("csv"))
+    first, second = reader.rows(), reader.rows()
+    assert [next(first).values["username"] for _ in range(3)] == ["u0", "u1", "u2"]
+    assert sum(1 for _ in second) == 50_000
+    assert next(first).values == {"username": "u3", "team": "t"}
+    assert sum(1 for _ in first) == 49_996
+    assert reader.name == "<stdin>"
+    assert reader.digest == hashlib.sha256(content).hexdigest()
+
+
+def test_a_pipe_can_be_read_again(tmp_path):
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    writer = threading.Thread(target=path.write_bytes, args=(b"alice\nbob\n",))
+    writer.start()
+    reader = open_source(Source("text", path=path))
+    writer.join()
+    assert [row.values["username"] for row in reader.rows()] == ["alice", "bob"]
+    assert [row.values["username"] for row in reader.rows()] == ["alice", "bob"]
+
+
+def test_rows_that_are_abandoned_leave_nothing_open(tmp_path):
+    path = tmp_path / "u.csv"
+    path.write_text("username\na\nb\n")
+    rows = open_source(Source("csv", path=path)).rows()
+    next(rows)
+    del rows  # an open file would be a ResourceWarning, which fails the test
+
+
+@pytest.mark.parametrize(
+    ("make", "expected"),
+    [
+        (lambda path: None, "no such file (a relative path starts at the job file's folder)"),
+        (lambda path: path.mkdir(), "is a folder, not a file"),
+        (lambda path: path.symlink_to(path), "cannot be read: Too many levels of symbolic links"),
+    ],
+)
+def test_files_that_cannot_be_read(tmp_path, make, expected):
+    path = tmp_path / "users.csv"
+    make(path)
+    with pytest.raises(InputError) as raised:
+        open_source(Source("csv", path=path))
+    assert str(raised.value) == f"{path}: {expected}"
+
+
+def test_a_file_that_changes_is_noticed(tmp_path):
+    path = tmp_path / "users.csv"
+    path.write_text("username\na\n")
+    reader = open_source(Source("csv", path=path))
+    path.write_text("username\na\nb\n")
+    with pytest.raises(InputError, match="was changed while it was in use"):
+        list(reader.rows())
+
+
+@pytest.mark.parametrize("kind", ["listing", "run", "none"])
+def test_other_kinds_are_not_files(kind):
+    with pytest.raises(ValueError, match="is not an input file"):
+        open_source(Source(kind))
+
+
+@pytest.mark.parametrize("kind", ["text", "jsonl", "csv"])
+def test_a_line_without_end_does_not_fill_the_memory(tmp_path, kind):
+    path = tmp_path / "users"
+    with path.open("wb") as file:
+        file.write(b"username\n")
+        file.truncate(3 << 20)  # NULs
+        file.seek(9)
+        file.write(b"x" * (2 << 20))
+    with pytest.raises(InputError, match=r":2: the line is longer than 1,000,000 characters"):
+        list(open_source(Source(kind, path=path)).rows())

@@ -1,0 +1,245 @@
+"""CSV files as people and programs write them, and as they should not be."""
+
+from __future__ import annotations
+
+import csv
+import io
+from contextlib import suppress
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bulkim.errors import InputError
+from bulkim.model import Source
+from bulkim.source import BadRow, open_source
+from bulkim.source.table import RECORD_MAX
+
+
+@pytest.fixture(scope="module")
+def reader(tmp_path_factory):
+    path = tmp_path_factory.mktemp("csv") / "users.csv"
+
+    def reader(content: str | bytes, *, secrets=frozenset(), **options):
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return open_source(Source("csv", path=path, **options), secret_fields=secrets)
+
+    return reader
+
+
+@pytest.fixture
+def rows(reader):
+    return lambda content, **options: [short(row) for row in reader(content, **options).rows()]
+
+
+@pytest.fixture
+def complaints(reader):
+    def complaints(content, **options):
+        with pytest.raises(InputError) as raised:
+            list(reader(content, **options).rows())
+        return [str(each).partition("users.csv")[2] for each in raised.value.problems]
+
+    return complaints
+
+
+def short(row):
+    return (row.line, row.reason) if isinstance(row, BadRow) else (row.line, *row.values.values())
+
+
+# ------------------------------------------------------------------------------------------ shapes
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_delimiters_and_line_ends(rows, end, delimiter):
+    content = end.join(
+        ["username,nickname", "a,Anna", "", '"b","B, ""the""\nbest"', "c,"]
+    ).replace(",", delimiter)  # fmt: skip
+    assert rows(content) == [
+        (2, "a", "Anna"), (4, "b", f'B{delimiter} "the"\nbest'), (6, "c", "")
+    ]  # fmt: skip
+
+
+def test_line_numbers_are_where_records_start(rows):
+    assert rows('username,note\na,"1\n2\n3"\n\nb,x\n"c","\n"\nd,y') == [
+        (2, "a", "1\n2\n3"), (6, "b", "x"), (7, "c", "\n"), (9, "d", "y")
+    ]  # fmt: skip
+
+
+def test_positions_count_rows(reader):
+    assert [row.position for row in reader("username\na\n\nb\n\n\nc\n").rows()] == [1, 2, 3]
+
+
+def test_a_file_of_one_column(rows):
+    assert rows("username\nalice\nbob;x\n") == [(2, "alice"), (3, "bob;x")]
+
+
+def test_delimiters_inside_quotes_do_not_count(rows):
+    assert rows('"a;b;c;d",e\n1,2\n') == [(2, "1", "2")]
+
+
+def test_the_jobs_delimiter_wins(rows):
+    assert rows("a,b;c\n1,2;3\n", delimiter=";") == [(2, "1,2", "3")]
+
+
+def test_leading_blank_lines_and_a_header_that_spans_lines(rows):
+    assert rows('\n\n"user\nname",x\na,b\n') == [(5, "a", "b")]
+
+
+def test_mapped_columns_have_their_fields_names(reader):
+    found = reader(" id , username,team\n7,old,x\n", columns={"username": "id"})
+    assert found.columns == ("id", "username", "team")
+    assert found.names == ("username", "source_username", "team")
+    assert next(found.rows()).values == {"username": "7", "source_username": "old", "team": "x"}
+
+
+def test_an_empty_cell_of_a_single_column_is_a_row(rows):
+    assert rows('username\n""\n\na\n') == [(2, ""), (4, "a")]
+
+
+def test_header_only_is_an_empty_list(rows):
+    assert rows("username,nickname\n") == []
+    assert rows("username") == []
+
+
+def test_a_results_file_is_a_source(reader):
+    header = "ordinal,username,outcome,code,reason,attempts,http_status,finished_at,data,team"
+    found = reader(
+        f'{header}\n1,alice,failed,400,"no, ""really""",1,400,2024-05-01T00:00:00Z,"{{""a"": 1}}",x\n'
+    )
+    assert found.columns == tuple(header.split(","))
+    assert next(found.rows()).values["reason"] == 'no, "really"'
+
+
+# ---------------------------------------------------------------------------------------- bad rows
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("a", "has 1 cells where the header has 2"),
+        ("a,b,c", "has 3 cells where the header has 2"),
+        ('"a"b,c', "has a quote inside a quoted cell that is not written twice"),
+        ("a,\x00", "holds a NUL byte"),
+        ("a," + "x" * 200_000, "has a cell of more than 131,072 characters"),
+    ],
+)
+def test_a_bad_row_does_not_stop_the_others(rows, line, reason):
+    assert rows(f"username,password\nfirst,1\n{line}\nlast,2\n") == [
+        (2, "first", "1"), (3, reason), (4, "last", "2")
+    ]  # fmt: skip
+
+
+def test_a_ragged_row_keeps_what_is_readable(reader):
+    bad = next(reader("username,password,team\nalice,pw\n").rows())
+    assert isinstance(bad, BadRow)
+    assert bad.values == {"username": "alice", "password": "pw"}
+
+
+# --------------------------------------------------------------------------------------- bad files
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("", [": is empty (the first line names the columns, such as username,nickname)"]),
+        ("\ufeff", [": is empty (the first line names the columns, such as username,nickname)"]),
+        ("\n\n", [": is empty (the first line names the columns, such as username,nickname)"]),
+        ("a,b,a\n", [":1: column 'a' is there twice: as number 1 and 3"]),
+        ("a, a\n", [":1: column 'a' is there twice: as number 1 and 2"]),
+        (
+            "\na,,b,\n",
+            [":2: column 2 of the header has no name", ":2: column 4 of the header has no name"],
+        ),
+        (
+            'a,b\n1,2\n3,"4\n5,6\n7,8\n',
+            [
+                (
+                    ":3: a quote is opened here and not closed properly: it swallows the rows that follow "
+                    '(write a quote inside a quoted cell twice: "")'
+                )
+            ],
+        ),
+        (
+            'a,b\n1,"2\n3,"4"\n',
+            [
+                (
+                    ":2: a quote is opened here and not closed properly: it swallows the rows that follow "
+                    '(write a quote inside a quoted cell twice: "")'
+                )
+            ],
+        ),
+    ],
+)
+def test_files_that_cannot_be_used(complaints, content, expected):
+    assert complaints(content) == expected
+
+
+def test_missing_columns_are_named_all_at_once(complaints):
+    columns = {"username": "user_id", "nickname": "nick", "password": "zzz"}
+    assert complaints("user_ID,nicks,x\n", columns=columns) == [
+        ":1: has no column 'user_id', which source.columns takes for username (did you mean 'user_ID'?)",
+        ":1: has no column 'nick', which source.columns takes for nickname (did you mean 'nicks'?)",
+        ":1: has no column 'zzz', which source.columns takes for password (the header has 3 other columns)",
+    ]
+
+
+def test_a_first_row_that_is_no_header_is_not_shown(complaints):
+    (found,) = complaints("alice,Passw0rd\n", columns={"password": "password"}, secrets={"password"})
+    assert "Passw0rd" not in found
+
+
+def test_a_record_without_end_does_not_fill_the_memory(complaints):
+    content = "a,b\n1,2\n" + '"\n",' * (RECORD_MAX // 3)
+    assert complaints(content)[0].startswith(":3: a quote is opened here and not closed properly")
+
+
+# -------------------------------------------------------------------------------------- properties
+
+cells = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=12)
+tables = st.integers(1, 4).flatmap(
+    lambda width: st.lists(st.lists(cells, min_size=width, max_size=width), min_size=1, max_size=8)
+)
+quick = settings(deadline=None, max_examples=150)
+
+
+@quick
+@given(
+    table=tables,
+    delimiter=st.sampled_from(",;\t|"),
+    end=st.sampled_from(["\n", "\r\n"]),
+    encoding=st.sampled_from(["utf-8", "utf-8-sig", "utf-16"]),
+)
+def test_what_is_written_is_read(reader, table, delimiter, end, encoding):
+    header = [f"c{number}" for number in range(len(table[0]))]
+    text = io.StringIO()
+    csv.writer(text, delimiter=delimiter, lineterminator=end, quoting=csv.QUOTE_ALL).writerows(
+        [header, *table]
+    )
+    found = reader(text.getvalue().encode(encoding))
+    assert [list(row.values.values()) for row in found.rows()] == table
+    lines = [row.line for row in found.rows()]
+    assert lines[0] == 2
+    assert lines == sorted(set(lines))
+
+
+@quick
+@given(st.binary(max_size=80) | st.text('",;\n\r\ta\0é', max_size=40).map(str.encode))
+def test_any_bytes_are_rows_or_problems(reader, raw):
+    with suppress(InputError):
+        for position, row in enumerate(reader(raw).rows(), 1):
+            assert (row.position, row.line is not None) == (position, True)
+
+
+@quick
+@given(st.lists(st.text('",\na', max_size=6), max_size=8))
+def test_no_row_disappears_silently(reader, lines):
+    """Every line below the header belongs to a row, unless it is blank or the file is refused."""
+    try:
+        found = list(reader("\n".join(["x,y", *lines])).rows())
+    except InputError:
+        return
+    text = "".join("".join(map(str, row.values.values())) for row in found if not isinstance(row, BadRow))
+    bad = sum(isinstance(row, BadRow) for row in found)
+    if not bad:
+        assert text.count("a") == "".join(lines).count("a")

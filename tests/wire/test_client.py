@@ -4,11 +4,13 @@ A case is a file ``<vendor>/<operation>/NN-name.json``, written from a vendor's 
 
 - ``page``, ``read_on``, ``note``: where it comes from;
 - ``connection``, ``operation``, ``items``, ``single``, ``page_request``: what the client is asked to do;
-- ``given``: what the server must hold for this to happen: ``users``, ``banned``, ``online``, ``mutes``, ``attributes`` ...,
+- ``given``: what the server must hold for this to happen: ``users`` (names, or mappings), ``banned``, ``online``, ``mutes``, ``attributes`` ...,
   the ``token``'s state, ``over_limit``, ``plan_full``, the request's ``cursor`` in words, a ``quirk`` in words, or
   ``fault`` for what a server only does when told to;
 - ``request``: method, path, query, content_type, and body (JSON) or form;
-- ``reply``: status, headers, and body (JSON) or text; ``"*"`` stands for what differs from call to call;
+- ``reply``: status, headers, and body (JSON) or text; ``"*"`` stands for what differs from call to call; with
+  ``"order": "any"`` its rows may stand in another order;
+- ``sandbox``: why `test_sandbox` leaves the case out;
 - ``outcomes``: one an item (one for a page); ``rows`` and ``next`` of a page.
 """
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from bulkim.jobfile.kept import Kept, kept_connection
 from bulkim.jobfile.load import load
 from bulkim.jobfile.published import json_schema
 
-__all__ = ["json_schema", "load"]
+__all__ = ["Kept", "json_schema", "kept_connection", "load"]

@@ -149,7 +149,9 @@ class _Reading:
     def judge(self) -> None:
         """Shape first, then what the catalogue says about the sections whose shape is right."""
         broken = set()
-        places = {(each.file, each.line, each.column) for each in self.problems}  # one problem a place is enough
+        places = {
+            (each.file, each.line, each.column) for each in self.problems
+        }  # one problem a place is enough
         try:
             JobShape.model_validate(self.root.plain())
         except ValidationError as error:

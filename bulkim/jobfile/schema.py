@@ -47,9 +47,9 @@ def _matches(pattern: str, message: str) -> AfterValidator:
 def _regex(value: str) -> str:
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+            warnings.simplefilter("error")  # what another Python would read differently
             re.compile(value)
-    except (re.error, OverflowError, RecursionError) as error:
+    except (re.error, OverflowError, RecursionError, Warning) as error:
         raise ValueError(f"is not a regular expression: {error}") from None
     return value
 
@@ -270,7 +270,7 @@ class ItemsSource(Shape):
 
     items: list[
         Annotated[
-            Annotated[Text, Tag("<username>")] | Annotated[dict[str, Any], Tag("<mapping>")],
+            Annotated[str, Tag("<username>")] | Annotated[dict[str, Any], Tag("<mapping>")],
             Discriminator(_item_form),
         ]
     ] = Field(

@@ -24,6 +24,7 @@ RESULT_COLUMNS = (
 
 KEY_SEPARATOR = "\x1f"  # between the parts of an identity
 _SECRETIVE = re.compile(r"password|passwd|pwd|secret|token|usersig|certificate", re.IGNORECASE)
+_ABSENT = (None, "")
 _NOTHING: Mapping[str, Any] = {}
 
 
@@ -123,7 +124,7 @@ class _Rules:
         fields: dict[str, Any] = {}
         for name, check, required in self._checks:
             value = values.get(name)
-            if value is not None and value != "":
+            if value or value not in _ABSENT:
                 fields[name] = check(value)
             elif name in params:
                 fields[name] = params[name]
@@ -160,7 +161,7 @@ class _Rules:
         """What else a row has that names its own columns, as text, without what looks like a secret."""
         others = {}
         for name, value in values.items():
-            if value not in (None, "") and not self._operation.field(name) and (label := _label(name)):
+            if value not in _ABSENT and not self._operation.field(name) and (label := _label(name)):
                 text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
                 if isinstance(value, str) or not _SECRETIVE.search(text):
                     others[label] = text

@@ -47,7 +47,7 @@ def foreign(head: bytes) -> tuple[str, str | None] | None:
         if head.startswith(magic):
             return what, hint
     controls = len(head) - len(head.translate(None, _CONTROL_BYTES))
-    if controls > len(head) // 10 and marked(head) is None and utf16_without_mark(head) is None:
+    if controls > max(8, len(head) // 10) and marked(head) is None and utf16_without_mark(head) is None:
         return "a binary file, not text", "is it the right file?"
     return None
 

@@ -205,6 +205,10 @@ retries: 6
             "guard: {protect: ['ok', '(']}",
             "9:25: guard.protect.1 is not a regular expression: missing ), unterminated subpattern at position 0",
         ),
+        (
+            "guard: {protect: ['[[a]']}",
+            "9:19: guard.protect.0 is not a regular expression: Possible nested set at position 1",
+        ),
         ("rate: {share: 0}", "9:15: rate.share must be more than 0"),
         ("rate: {limit: .nan}", "9:15: rate.limit must be a finite number"),
         ("rate: {pools: {usrs: 1}}", "9:16: rate.pools: easemob has no pool 'usrs' (did you mean 'users'?)"),

@@ -1,0 +1,75 @@
+"""What a job's text as the journal keeps it, or a connection file, says of a connection; never a secret."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bulkim.errors import InputError
+from bulkim.jobfile.connection import look_up
+from bulkim.jobfile.schema import AUTH_KEYS
+from bulkim.jobfile.tree import Node, parse
+from bulkim.jobfile.values import base_url
+
+_REFERENCE = re.compile(r"(?:\$\{[A-Za-z_][A-Za-z0-9_]*\})+")
+_USUAL: Mapping[str, Mapping[str, str]] = {  # where nothing usable was kept: variables to be set
+    "easemob": {"client_id": "${EASEMOB_CLIENT_ID}", "client_secret": "${EASEMOB_CLIENT_SECRET}"},
+    "agora": {"app_id": "${AGORA_APP_ID}", "app_certificate": "${AGORA_APP_CERTIFICATE}"},
+    "tencent": {"identifier": "${TENCENT_IDENTIFIER}", "secret_key": "${TENCENT_SECRET_KEY}"},
+}
+_SECRETS = {secret for _, secret in AUTH_KEYS.values()}
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A connection without its secrets."""
+
+    name: str | None = None  # of an entry in connections.yaml
+    section: Mapping[str, Any] = field(default_factory=dict, repr=False)  # the mapping as written
+
+    def leads_to(self, app: Mapping[str, Any]) -> bool:
+        """Whether what is written says the same about the app, key for key."""
+        written = {key: self.section.get(key) for key in app}
+        try:
+            written["base_url"] = base_url(str(written["base_url"]))
+        except ValueError:
+            return False
+        return written == dict(app)
+
+    @property
+    def others(self) -> dict[str, Any]:
+        """What stands beside the app and its credentials."""
+        return {key: self.section[key] for key in ("environment", "allow_http") if key in self.section}
+
+    def auth(self, provider: str) -> Mapping[str, str] | str:
+        """Credentials as a job file writes them, each secret a reference to the environment."""
+        written = self.section.get("auth")
+        if written == "none":
+            return "none"
+        if not isinstance(written, Mapping) or not _SECRETS.intersection(written):
+            return _USUAL[provider]
+        return {
+            key: f"${{BULKIM_{key.upper()}}}"
+            if key in _SECRETS and not _REFERENCE.fullmatch(str(value))
+            else str(value)
+            for key, value in written.items()
+        }
+
+
+def kept_connection(text: str, path: Path) -> Kept:
+    """The connection in a job file's text; one that is named is looked up beside `path`. Never raises."""
+    try:
+        section = parse(text, str(path))[0].child("connection")
+        if section is None or not isinstance(section.value, str):
+            return Kept(section=_mapping(section))
+        return Kept(section.value, _mapping(look_up(section, path)[0]))
+    except InputError:
+        return Kept()
+
+
+def _mapping(node: Node | None) -> Mapping[str, Any]:
+    plain = node.plain() if node is not None else None
+    return plain if isinstance(plain, dict) else {}

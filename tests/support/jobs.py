@@ -10,19 +10,32 @@ from typing import Any
 from bulkim.model import Auth, Connection, Guard, Job, Rate, Source
 
 TOKEN = Auth("token", secret="sandbox-token")
+CLIENT = Auth("client", "sandbox-client", "sandbox-secret")
+CERTIFICATE = Auth("app_certificate", "970CA35de60c44645bbae8a215061b33", "5CFd2fd1755d40ecb72977518be15d3b")
+USER_SIG = Auth("user_sig", "administrator", "sandbox-secret-key")
 FAST = Rate(limit=1000)
 
 
-def job(operation: str, url: str, source: Source | list[Any], **changes: Any) -> Job:
-    """An Easemob job; `source` may be a list of usernames or mappings."""
+def connection(provider: str, url: str, **changes: Any) -> Connection:
+    """The sandbox's app at a vendor."""
+    if provider == "tencent":
+        return Connection("tencent", url, **{"auth": USER_SIG, "sdk_app_id": 1400000000} | changes)
+    app = "demo" if provider == "easemob" else "agora"
+    auth = TOKEN if provider == "easemob" else CERTIFICATE
+    return Connection(provider, url, **{"auth": auth, "org": "sandbox", "app": app} | changes)
+
+
+def job(
+    operation: str, url: str, source: Source | list[Any], *, provider: str = "easemob", **changes: Any
+) -> Job:
+    """A job at the sandbox's app; `source` may be a list of usernames or mappings."""
     if isinstance(source, list):
         rows = [{"username": each} if isinstance(each, str) else each for each in source]
         source = Source("items", items=rows, item_lines=range(1, len(rows) + 1))
-    connection = Connection(
-        "easemob", url, changes.pop("auth", TOKEN), org="sandbox", app=changes.pop("app", "demo")
-    )
+    named = ("auth", "org", "app", "app_id", "sdk_app_id")
+    where = connection(provider, url, **{name: changes.pop(name) for name in named if name in changes})
     settings: dict[str, Any] = {"name": operation, "rate": FAST, "guard": Guard(), **changes}
-    return Job(provider="easemob", operation=operation, connection=connection, source=source, **settings)
+    return Job(provider=provider, operation=operation, connection=where, source=source, **settings)
 
 
 def people(count: int, prefix: str = "u") -> list[dict[str, str]]:

@@ -9,8 +9,11 @@ from contextlib import contextmanager
 from typing import Any
 
 from bulkim.sandbox import Embedded, SandboxConfig
+from bulkim.sandbox.quota import DOCUMENTED_LIMITS
 
 APP = "sandbox/demo"
+APPS = {"easemob": APP, "agora": "sandbox/agora", "tencent": "1400000000"}
+NO_LIMITS = {pool: None for pools in DOCUMENTED_LIMITS.values() for pool in pools}
 
 
 class Server:
@@ -46,8 +49,12 @@ class Server:
     def users(self, app: str = APP) -> dict[str, dict[str, Any]]:
         return {user["username"]: user for user in self.call("GET", f"/users?app={app}")["users"]}
 
-    def requests(self) -> list[dict[str, Any]]:
-        return self.call("GET", "/requests")["requests"]
+    def requests(self, operation: str | None = None) -> list[dict[str, Any]]:
+        every = self.call("GET", "/requests")["requests"]
+        return [each for each in every if operation in (None, each["operation"])]
+
+    def reset(self) -> None:
+        self.call("POST", "/reset")
 
 
 @contextmanager

@@ -7,6 +7,7 @@ import sys
 from contextlib import suppress
 
 import click
+from click.exceptions import NoArgsIsHelpError
 
 from bulkim.errors import BulkimError, InputError
 
@@ -56,6 +57,9 @@ def _words(error: BulkimError) -> str:
 
 
 def _usage(error: click.ClickException) -> int:
+    if isinstance(error, NoArgsIsHelpError):
+        _say(error.format_message())
+        return 2
     lines = []
     ctx = error.ctx if isinstance(error, click.UsageError) else None
     if ctx is not None:

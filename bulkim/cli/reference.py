@@ -16,6 +16,8 @@ from bulkim.errors import UsageError
 from bulkim.progress import Spans
 from bulkim.report import meanings, text
 
+WIDE = 140  # columns that the table of operations takes
+
 
 @click.command(cls=Command, examples=["bulkim schema > job.schema.json"])
 @common
@@ -70,15 +72,18 @@ def _no_operation(name: str, chosen: list[Provider]) -> UsageError:
 
 
 def _table(found: list[tuple[Provider, Operation]]) -> None:
-    rows = [
+    rows: list[tuple[str, ...]] = [
         (
             vendor.name, operation.name, str(operation.batch_max), _limit(vendor, operation),
             f"{operation.method} {operation.path}", _field_names(operation),
         )
         for vendor, operation in found
     ]  # fmt: skip
-    header = ("provider", "operation", "batch", "calls/s", "request", "fields (* optional)")
-    lines = text.table(header, rows, right=(2, 3), width=show.terminal_width())
+    header: tuple[str, ...] = ("provider", "operation", "batch", "calls/s", "request", "fields (* optional)")
+    width = show.terminal_width()
+    if width is not None and width < WIDE:  # the request is in what `operations NAME` says
+        header, rows = header[:4] + header[5:], [row[:4] + row[5:] for row in rows]
+    lines = text.table(header, rows, right=(2, 3), width=width)
     show.put([[(line, "bold" if not number else "")] for number, line in enumerate(lines)])
 
 

@@ -67,17 +67,19 @@ class Watch:
 
     def ended(self, finished: Finished) -> int:
         """Print the account; returns the exit code."""
-        summary = finished.summary
-        if self._settings.json:
+        summary, settings = finished.summary, self._settings
+        if settings.json:
             click.echo(json.dumps(summary, ensure_ascii=False))
-        elif self._settings.quiet:
+        elif settings.quiet:
             show.put([balance(summary)])
-        else:
-            with read.open_existing(self._settings.journal) as journal:
-                record = read.find(journal, summary["run"])
+        if settings.quiet:
+            return finished.exit_code
+        with read.open_existing(settings.journal) as journal:
+            record = read.find(journal, summary["run"])
+            if not settings.json:
                 show.put(show.account(journal, record, summary, session=self._pace))
-            for step in show.next_steps(self._settings, record, summary):
-                self._settings.say(f"next: {step}")
+        for step in show.next_steps(settings, record, summary):
+            settings.say(f"next: {step}")
         return finished.exit_code
 
     def _reading(self) -> None:

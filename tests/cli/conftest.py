@@ -99,7 +99,13 @@ def shell(tmp_path, monkeypatch):
         root.removeHandler(handler)
 
 
+@pytest.fixture(scope="session")
+def running():
+    with serving(limits={"users": 5000, "mute": 5000}) as found:
+        yield found
+
+
 @pytest.fixture
-def server():
-    with serving(limits={"users": 5000, "mute": 5000}) as running:
-        yield running
+def server(running):
+    running.call("POST", "/reset", {})
+    return running

@@ -50,6 +50,13 @@ def test_the_groups_help_lists_every_command(shell):
         assert entry.help in said.out
 
 
+def test_nothing_typed_is_a_wish_for_help(shell):
+    said = shell()
+    assert (said.code, said.out) == (2, "")
+    assert said.err.startswith("Examples:\n  bulkim demo\n")
+    assert "error" not in said.err.splitlines()[-1]
+
+
 def test_version(shell):
     assert shell("--version").out == f"bulkim {__version__}\n"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -308,25 +309,19 @@ def test_a_real_terminal_is_asked(shell, server):
 
 
 def test_ctrl_c_leaves_a_run_that_continues(shell, server):
-    server.limits(users=100)
     server.seed(200)
-    job = shell.job(
-        "gone",
-        server.base_url,
-        "delete",
-        [f"u{number}" for number in range(200)],
-        "rate: {limit: 50}\n".replace("rate", "#"),
-    )
-    process = subprocess.Popen(
-        [sys.executable, "-m", "bulkim", "run", job, "--yes", "--json", "--set", "rate.limit=50"],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=shell.folder,
-    )  # fmt: skip
-    while len(server.requests()) < 10:
-        time.sleep(0.02)
-    process.send_signal(2)
-    out, err = process.communicate(timeout=10)
+    job = shell.job("gone", server.base_url, "delete", [f"u{number}" for number in range(200)])
+    command = [sys.executable, "-m", "bulkim", "run", job, "--yes", "--json", "--set", "rate.limit=50"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=shell.folder
+    ) as process:
+        while process.poll() is None and len(server.requests()) < 10:
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=10)
     found = json.loads(out)
     assert (process.returncode, found["state"]) == (130, "interrupted")
     assert 10 <= found["counts"]["succeeded"] < 200
     assert found["counts"]["succeeded"] + found["counts"]["pending"] == 200
+    assert "next: bulkim run gone.yaml" in err
     assert "Traceback" not in err

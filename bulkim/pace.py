@@ -14,8 +14,9 @@ still count at the vendor: a call leaves it 1.011 s after it was sent, later by 
 than is usual. The bucket starts full, so that a process that starts where another has just died does not get a burst
 on top.
 
-After a 429 the pool rests, then goes on at half the rate and gains a twentieth of the limit each second, never above
-it. While it recovers, a call counts until one second after its *answer*: the vendor counted it somewhere in between,
+After a 429 the pool rests a moment (longer when another follows soon) and goes on slower: a little, or at what the
+vendor took in the last second. It gains a twentieth of the limit each second, a hundredth near the rate that was
+refused, never above the limit. While it recovers, a call counts until one second after its *answer*: the vendor counted it somewhere in between,
 so whatever the jitter, no second at the vendor can hold more. That costs a latency's share of the rate, so it is not
 the rule.
 """
@@ -25,20 +26,34 @@ from __future__ import annotations
 import asyncio
 import heapq
 import math
+import sqlite3
 from collections import deque
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import anyio
 from aiolimiter import AsyncLimiter
 
+from bulkim.ledger import BLOCK_S, Ledger
+
 LEAK = 0.985  # of the limit
 SLACK_S = 0.004  # of the limit's calls: what the bucket forgives
 WINDOW_S = (1 - SLACK_S) / LEAK  # 1.011 s: any such window holds at most the limit
-LATE_S_MAX = 0.1  # an answer that is later than usual holds its place at most this much longer
-REST_S = 1.0  # after a refusal that does not say how long
+LATE_S_MAX = 0.2  # an answer that is later than usual holds its place at most this much longer
+LATE_TURN_S = 0.015  # what the margin forgives
+TURNS_MAX = 20  # let pass, before a process on a busy machine goes anyway
+SHARED = 0.96  # of that, when other processes draw on the pool: nobody sees the others' stalls
+REST_S, REST_S_MAX = 0.1, 8.0  # after a refusal that does not say how long; doubled by each that follows soon
+SOON_S = 2.0
+CUT, CUT_MAX = (
+    0.95,
+    0.5,
+)  # what a refusal leaves of the rate: this, or as little as was accepted in the last second
 FLOOR = 0.1  # of the limit: refusals never slow a pool below this
-GAIN_PER_S = 0.05  # of the limit: how fast a pool recovers
+GAIN_PER_S, CAREFUL_PER_S = 0.05, 0.01  # of the limit: how fast a pool recovers, and near what was refused
+NEAR = 0.95  # of the rate last refused
+CALM_S = 10.0  # without a refusal: then that rate is forgotten
 
 
 @dataclass(slots=True, eq=False)
@@ -57,7 +72,9 @@ class Window:
         self._open: deque[Mark] = deque()  # not answered, in order of sending
         self._leaving: list[float] = []  # heap: when each answered call leaves
         self._latencies: deque[float] = deque(maxlen=100)
-        self._usual_s = 0.0  # nineteen of twenty answers take no longer; 0 until there are enough to tell
+        self._answers: deque[float] = deque(maxlen=max(1, self._limit))
+        self._refusals: deque[float] = deque(maxlen=max(1, self._limit))
+        self._usual_s = 0.0  # nine of ten answers take no longer; 0 until there are enough to tell
         self._fresh, self._judged_at = 0, math.inf
 
     def sent(self, now: float) -> Mark:
@@ -70,6 +87,7 @@ class Window:
     def answered(self, mark: Mark, now: float, *, strict: bool) -> None:
         """Note its answer."""
         mark.answered = True
+        self._answers.append(now)
         latency_s = now - mark.sent_at
         late_s = latency_s if strict else min(LATE_S_MAX, max(0.0, latency_s - self._usual_s))
         heapq.heappush(self._leaving, mark.sent_at + WINDOW_S + late_s)
@@ -77,7 +95,16 @@ class Window:
         self._fresh += 1
         if self._fresh >= 20 or now - self._judged_at >= 0.5:
             self._fresh, self._judged_at = 0, now
-            self._usual_s = sorted(self._latencies)[len(self._latencies) * 19 // 20]
+            self._usual_s = sorted(self._latencies)[len(self._latencies) * 9 // 10]
+
+    def refused(self, now: float) -> None:
+        """Note that a call which was answered had been refused."""
+        self._refusals.append(now)
+
+    def accepted(self, now: float) -> int:
+        """How many calls of the last second the vendor took."""
+        answered = sum(moment > now - 1.0 for moment in self._answers)
+        return answered - sum(moment > now - 1.0 for moment in self._refusals)
 
     def wait_s(self, now: float) -> float:
         """How long until one more call is admitted; 0 or less: now."""
@@ -104,6 +131,10 @@ class Pool:
         self.window = Window(limit_per_s)
         self._share = 1.0  # of the limit, lowered by refusals
         self._share_since = 0.0
+        self._refused_at = -math.inf
+        self._refused_share = 1.0
+        self._cut_at = -math.inf
+        self._streak = 0
         self._bucket = self._new_bucket(limit_per_s)
 
     @staticmethod
@@ -137,16 +168,29 @@ class Pool:
             await anyio.sleep(wait_s)
 
     def refused(self, wait_s: float | None) -> None:
-        """The vendor said that the limit was passed: rest, then go on slower. Calls refused together count once."""
+        """The vendor said that the limit was passed: rest, then go on slower. Calls refused together count once.
+
+        For a second after a cut the vendor still counts what was sent before it: a refusal then only means more rest.
+        """
         now = _now()
+        self.window.refused(now)
         if now >= self.rest_until:
-            self._set_share(max(FLOOR, self._share / 2))
-        self.rest_until = max(self.rest_until, now + (REST_S if wait_s is None else wait_s))
+            self._streak = self._streak + 1 if now - self._refused_at < SOON_S else 0
+            if now - self._refused_at >= SOON_S or now - self._cut_at >= 1.0:
+                self._cut_at, self._refused_share = now, self._share
+                accepted = self.window.accepted(now) / self.limit_per_s
+                self._set_share(max(FLOOR, self._share * CUT_MAX, min(self._share * CUT, accepted)))
+            self._refused_at = now
+        rest_s = min(REST_S_MAX, REST_S * 2**self._streak) if wait_s is None else wait_s
+        self.rest_until = max(self.rest_until, now + rest_s)
 
     def _recover(self) -> None:
-        since_s = _now() - max(self._share_since, self.rest_until)
-        if self.slowed and since_s >= 1.0:
-            self._set_share(min(1.0, self._share + GAIN_PER_S * since_s))
+        now = _now()
+        since_s = now - max(self._share_since, self.rest_until)
+        if not self.slowed or since_s < 0.5:
+            return
+        careful = self._share >= NEAR * self._refused_share and now - self._refused_at < CALM_S
+        self._set_share(min(1.0, self._share + (CAREFUL_PER_S if careful else GAIN_PER_S) * since_s))
 
     def _set_share(self, share: float) -> None:
         self._share, self._share_since = share, _now()
@@ -157,11 +201,13 @@ class Pool:
 
 
 class Pacer:
-    """The pools of one app."""
+    """The pools of one app, shared with the host's other processes through a ledger where there is one."""
 
-    def __init__(self, limits: Mapping[str, float]) -> None:
+    def __init__(self, limits: Mapping[str, float], ledger: Ledger | None = None) -> None:
         """`limits`: pool name -> calls a second."""
         self.pools = {name: Pool(name, limit) for name, limit in limits.items()}
+        self._ledger = ledger
+        self._places: dict[tuple[str, ...], deque[float]] = {}
 
     async def start(self) -> None:
         """Drain every pool."""
@@ -171,10 +217,35 @@ class Pacer:
     async def acquire(self, names: Sequence[str]) -> None:
         """Wait for a place in every one of the pools (the operation's own first, then those around it)."""
         pools = [self.pools[name] for name in names]
+        if self._ledger:
+            await self._take_place(self._ledger, tuple(names))
         for pool in pools:
             await pool.acquire()
         while (wait_s := max((pool.window.wait_s(_now()) for pool in pools), default=0.0)) > 0:
             await anyio.sleep(wait_s)
+
+    async def _take_place(self, ledger: Ledger, names: tuple[str, ...]) -> None:
+        """Wait for this process's turn; whoever wakes too late for it lets it pass, so that turns do not bunch up."""
+        places = self._places.setdefault(names, deque())
+        for _ in range(TURNS_MAX):
+            if not places and not self._take_block(ledger, names, places):
+                return
+            turn = places.popleft()
+            await anyio.sleep(max(0.0, turn - _now()))
+            if _now() - turn <= LATE_TURN_S:
+                return
+
+    def _take_block(self, ledger: Ledger, names: tuple[str, ...], places: deque[float]) -> bool:
+        """The next turns. A ledger that cannot be used any more is done without (False)."""
+        rates = {name: (self.pools[name].limit_per_s, self.pools[name].rate_per_s) for name in names}
+        count = max(1, int(min(rate for _, rate in rates.values()) * BLOCK_S))
+        try:
+            start, gap = ledger.take(rates, count, shared=SHARED, now=_now())
+        except sqlite3.Error:
+            self._ledger = None
+            return False
+        places.extend(start + place * gap for place in range(count))
+        return True
 
     def sent(self, names: Sequence[str]) -> tuple[tuple[Pool, Mark], ...]:
         """Note a sending in the pools; the marks are for `answered`."""
@@ -187,8 +258,12 @@ class Pacer:
             pool.window.answered(mark, _now(), strict=pool.slowed)
 
     def refused(self, names: Sequence[str], wait_s: float | None) -> None:
-        """The vendor refused a call for its quota: slow the operation's own pool, for every worker."""
-        self.pools[names[0]].refused(wait_s)
+        """The vendor refused a call for its quota: slow the operation's own pool, for every worker and process."""
+        pool = self.pools[names[0]]
+        pool.refused(wait_s)
+        if self._ledger:
+            with suppress(sqlite3.Error):
+                self._ledger.refused(names[:1], pool.rest_until)
 
 
 def _now() -> float:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import signal
+import sqlite3
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
@@ -27,8 +28,9 @@ from bulkim.executor import Executor
 from bulkim.intake import Intake
 from bulkim.journal import Entry, Journal, NewRun, read
 from bulkim.journal.read import RunRecord
+from bulkim.ledger import Ledger, owner_of
 from bulkim.listing import count_users, list_items
-from bulkim.model import Job, Row, Status, Stop
+from bulkim.model import Connection, Job, Row, Status, Stop
 from bulkim.oldest import Purge, delete_oldest
 from bulkim.pace import Pacer
 from bulkim.plan import limits
@@ -297,10 +299,14 @@ class _Session:
         for helper in self._helpers():
             for pool in helper.pools:
                 limits_per_s.setdefault(pool, self.provider.pool(pool).limit_per_s * self.job.rate.share)
-        async with Transport(connection.base_url, timeout_s=self.job.timeout_s) as transport:
-            worker = begin(Wire(transport, Pacer(limits_per_s), credential(connection)), session_id)
-            async with observe(worker, preview) if observe else nullcontext():
-                return await _supervised(worker, lambda: self.journal.heartbeat(session_id, now=time.time()))
+        with shared_quota(connection) as ledger:
+            async with Transport(connection.base_url, timeout_s=self.job.timeout_s) as transport:
+                pacer = Pacer(limits_per_s, ledger)
+                worker = begin(Wire(transport, pacer, credential(connection)), session_id)
+                async with observe(worker, preview) if observe else nullcontext():
+                    return await _supervised(
+                        worker, lambda: self.journal.heartbeat(session_id, now=time.time())
+                    )
 
     def _helpers(self) -> list[Operation]:
         """Other operations that this run may call."""
@@ -316,6 +322,29 @@ class _Session:
         log.info("run.ended", run=record.run, state=ending.state, counts=summary["counts"])
         code = exit_code(ending, read.invalid(self.journal, record.id), summary["counts"])
         return Finished(summary, ending, code)
+
+
+def ledger_path() -> Path:
+    """Where this user's processes keep what they share of quotas."""
+    from platformdirs import user_state_path
+
+    return user_state_path("bulkim") / "quota.db"
+
+
+@contextmanager
+def shared_quota(connection: Connection) -> Iterator[Ledger | None]:
+    """The host's ledger; None where it cannot be used: then this process keeps the limit alone."""
+    try:
+        ledger = Ledger(ledger_path(), owner_of(connection))
+    except (OSError, sqlite3.Error) as error:
+        log.warning("quota.not_shared", reason=str(error))
+        yield None
+        return
+    try:
+        yield ledger
+    finally:
+        with suppress(sqlite3.Error):
+            ledger.close()
 
 
 def exit_code(ending: Ending, invalid: int, counts: Mapping[str, int]) -> int:

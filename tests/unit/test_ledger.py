@@ -1,0 +1,97 @@
+"""Places in a quota that processes of one host share."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import stat
+import time
+
+from bulkim.ledger import Ledger, holders, owner_of
+from bulkim.model import Auth, Connection
+
+RATES = {"users": (100.0, 98.5)}
+
+
+def test_places_of_two_ledgers_interleave(tmp_path):
+    one, other = (Ledger(tmp_path / "quota.db", "easemob org#app") for _ in range(2))
+    now = 50.0
+    starts = [ledger.take(RATES, 1, shared=1.0, now=now)[0] for _ in range(50) for ledger in (one, other)]
+    gaps = [later - earlier for earlier, later in zip(starts, starts[1:], strict=False)]
+    assert min(gaps) > 1 / 98.5 - 1e-9
+    assert starts[0] == now
+    one.close()
+    other.close()
+
+
+def test_apps_do_not_share(tmp_path):
+    one = Ledger(tmp_path / "quota.db", "easemob org#app")
+    other = Ledger(tmp_path / "quota.db", "easemob org#other")
+    for _ in range(10):
+        one.take(RATES, 1, shared=1.0, now=50.0)
+    assert other.take(RATES, 1, shared=1.0, now=50.0)[0] == 50.0
+    one.close()
+    other.close()
+
+
+def test_a_refusal_rests_everybody(tmp_path):
+    one, other = (Ledger(tmp_path / "quota.db", "x") for _ in range(2))
+    one.take(RATES, 1, shared=1.0, now=50.0)
+    one.refused(["users"], 57.0)
+    assert other.take(RATES, 1, shared=1.0, now=50.0)[0] == 57.0
+    one.close()
+    other.close()
+
+
+def test_nested_pools_take_the_slower_ones_places(tmp_path):
+    ledger = Ledger(tmp_path / "quota.db", "x")
+    rates = {"mass-delete": (30.0, 29.5), "users": (100.0, 98.5)}
+    first, gap = ledger.take(rates, 1, shared=1.0, now=50.0)
+    second, _ = ledger.take(rates, 1, shared=1.0, now=50.0)
+    assert gap == 1 / 29.5
+    assert second - first >= gap
+    ledger.close()
+
+
+def test_a_clock_from_before_a_reboot_is_forgotten(tmp_path):
+    ledger = Ledger(tmp_path / "quota.db", "x")
+    ledger.take(RATES, 1, shared=1.0, now=900_000.0)
+    assert ledger.take(RATES, 1, shared=1.0, now=5.0)[0] == 5.0
+    ledger.close()
+
+
+def _hold(path, ready, go):
+    ledger = Ledger(path, "x")
+    ledger.take(RATES, 1, shared=1.0, now=time.monotonic())
+    ready.set()
+    go.wait()
+    os._exit(1)  # without a word
+
+
+def test_holders_are_living_processes(tmp_path):
+    path = tmp_path / "quota.db"
+    context = multiprocessing.get_context("spawn")
+    ready, go = context.Event(), context.Event()
+    process = context.Process(target=_hold, args=(path, ready, go))
+    process.start()
+    assert ready.wait(20)
+    mine = Ledger(path, "x")
+    mine.take(RATES, 3, shared=1.0, now=time.monotonic())
+    assert {(each.pid, each.calls) for each in holders(path, now=time.time())} == {
+        (process.pid, 1),
+        (os.getpid(), 3),
+    }
+    go.set()
+    process.join()
+    assert [each.pid for each in holders(path, now=time.time())] == [os.getpid()]
+    mine.close()
+    assert holders(path, now=time.time()) == []
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_vendors_app_is_one_owner_and_every_sandbox_its_own():
+    def connection(url):
+        return Connection("easemob", url, Auth("none"), org="o", app="a")
+
+    assert owner_of(connection("https://a1.easemob.com")) == owner_of(connection("https://a61.easemob.com"))
+    assert owner_of(connection("http://127.0.0.1:1")) != owner_of(connection("http://127.0.0.1:2"))

@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import stat
 import time
+from itertools import pairwise
 
 from bulkim.ledger import Ledger, holders, owner_of
 from bulkim.model import Auth, Connection
@@ -17,7 +18,7 @@ def test_places_of_two_ledgers_interleave(tmp_path):
     one, other = (Ledger(tmp_path / "quota.db", "easemob org#app") for _ in range(2))
     now = 50.0
     starts = [ledger.take(RATES, 1, shared=1.0, now=now)[0] for _ in range(50) for ledger in (one, other)]
-    gaps = [later - earlier for earlier, later in zip(starts, starts[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in pairwise(starts)]
     assert min(gaps) > 1 / 98.5 - 1e-9
     assert starts[0] == now
     one.close()

@@ -7,14 +7,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from bulkim.cli.confirm import PledgeType
 from bulkim.cli.options import JOB, RUN, SET, Command, Settings, common
-from bulkim.errors import InputError, Problem
+from bulkim.errors import InputError, Problem, UsageError
 from bulkim.model import Job
+
+if TYPE_CHECKING:
+    from bulkim.journal.read import RunRecord
 
 SANDBOX = click.option(
     "--sandbox", is_flag=True, help="Rehearse on an embedded sandbox; nothing leaves this machine."
@@ -132,7 +135,7 @@ def run(settings: Settings, *, job: Path, new: bool, limit: int | None, **option
     with rehearsal(options["sandbox"], settings) as url:
         loaded = load(job, options["changes"], sandbox_url=url)
         rehearse(url, loaded, settings)
-        with Watch(settings, loaded) as watch:
+        with Watch(settings, loaded, changes=options["changes"], rehearsal=options["sandbox"]) as watch:
             finished = runner.run(
                 loaded, journal=settings.journal, new=new, limit=limit,
                 confirm=watch.confirmation(yes=options["yes"], pledge=options["pledge"]), observe=watch.observe,
@@ -169,10 +172,22 @@ def retry(
         raise InputError([problem], hint="name it with --job FILE")
     with rehearsal(options["sandbox"], settings) as url:
         loaded = load(path, options["changes"], sandbox_url=url)
+        if url is None:
+            _check_same_app(record, loaded)
         rehearse(url, loaded, settings)
-        with Watch(settings, loaded) as watch:
+        with Watch(settings, loaded, changes=options["changes"], rehearsal=options["sandbox"]) as watch:
             finished = runner.retry(
                 record, loaded, journal=settings.journal, outcome=outcome, code=code, limit=limit,
                 confirm=watch.confirmation(yes=options["yes"], pledge=options["pledge"]), observe=watch.observe,
             )  # fmt: skip
         return watch.ended(finished)
+
+
+def _check_same_app(record: RunRecord, job: Job) -> None:
+    """Whom a run failed to reach in one app (or in a rehearsal) is nobody's business in another. Raises UsageError."""
+    app = record.target.rpartition(" ")[2]
+    if app != job.connection.target:
+        raise UsageError(
+            f"run {record.run} was sent to {record.target}, but this job goes to {job.connection.target}.",
+            hint="name the job of that run with --job, or run this one",
+        )

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Self
 
 import click
 
-from bulkim import progress
+from bulkim import log, progress
 from bulkim.cli import show
 from bulkim.cli.confirm import NAMES_SHOWN, Confirmation, Pledge
 from bulkim.cli.options import Settings, on_terminal
@@ -27,8 +27,16 @@ PATIENCE_S = 2.0  # before it is said what takes so long
 class Watch:
     """A context manager around `runner.run` or `runner.retry`."""
 
-    def __init__(self, settings: Settings, job: Job) -> None:
-        self._settings, self._job = settings, job
+    def __init__(
+        self,
+        settings: Settings,
+        job: Job,
+        *,
+        changes: Sequence[tuple[str, str]] = (),
+        rehearsal: bool = False,
+    ) -> None:
+        self._settings, self._job, self._rehearsal = settings, job, rehearsal
+        self._options = [word for key, value in changes for word in ("--set", f"{key}={_shown(key, value)}")]
         self._draw = progress.observer(progress.chosen(settings.progress, quiet=settings.quiet))
         self._announced = False
         self._pace: Pace | None = None
@@ -77,8 +85,10 @@ class Watch:
         with read.open_existing(settings.journal) as journal:
             record = read.find(journal, summary["run"])
             if not settings.json:
-                show.put(show.account(journal, record, summary, session=self._pace))
-        for step in show.next_steps(settings, record, summary):
+                hint = finished.ending.stop.hint if finished.ending.stop else None
+                show.put(show.account(journal, record, summary, session=self._pace, hint=hint))
+        steps = show.next_steps(settings, record, summary, options=self._options, rehearsal=self._rehearsal)
+        for step in steps:
             settings.say(f"next: {step}")
         return finished.exit_code
 
@@ -101,3 +111,7 @@ class Watch:
     def _names(self, preview: Preview) -> list[str]:
         with read.open_existing(self._settings.journal) as journal:
             return [each.username for each in journal.pending(preview.record.id, limit=NAMES_SHOWN)]
+
+
+def _shown(key: str, value: str) -> str:
+    return str(log.redacted(value, key.rpartition(".")[2]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +60,12 @@ def put(lines: Iterable[Spans], *, err: bool = False) -> None:
 
 
 def account(
-    journal: Journal, record: RunRecord, summary: Mapping[str, Any], *, session: text.Pace | None = None
+    journal: Journal,
+    record: RunRecord,
+    summary: Mapping[str, Any],
+    *,
+    session: text.Pace | None = None,
+    hint: str | None = None,
 ) -> list[Spans]:
     """The end of a run: what ran, the reconciliation line, the codes, how fast it was."""
     from bulkim.vendors import PROVIDERS
@@ -76,7 +81,7 @@ def account(
         text.headline(summary, where(record)),
         text.balance(summary),
         *text.codes(found, meaning, width=width()),
-        *text.stopped(summary, meaning, width=width()),
+        *text.stopped(summary, meaning, hint=hint, width=width()),
         text.pace(summary, session),
     ]
 
@@ -86,25 +91,26 @@ def where(record: RunRecord) -> str:
     return f"{record.provider} {record.target.rpartition(' ')[2].rpartition('#')[2]}"
 
 
-def next_steps(settings: Settings, record: RunRecord, summary: Mapping[str, Any]) -> list[str]:
-    """What to type now."""
-    counts = summary["counts"]
-    steps = []
-    if summary["state"] in {"interrupted", "stopped"}:
-        steps.append(_to_continue(settings, record))
-    elif counts["failed"] or counts["unknown"]:
-        steps.append(settings.command("retry", "last"))
+def next_steps(
+    settings: Settings,
+    record: RunRecord,
+    summary: Mapping[str, Any],
+    *,
+    options: Sequence[str] = (),
+    rehearsal: bool = False,
+) -> list[str]:
+    """What to type now. `options` go along with what sends again; what was a rehearsal is not sent again for real."""
+    counts, job = summary["counts"], nearby(record.job_path)
     bad = [outcome for outcome in ("failed", "unknown") if counts[outcome]]
-    steps += [settings.command("results", "last", "--outcome", outcome) for outcome in bad]
-    if not steps:
-        steps.append(settings.command("results", "last"))
-    return steps
-
-
-def _to_continue(settings: Settings, record: RunRecord) -> str:
-    if record.parent:
-        return settings.command("retry", record.parent)
-    return settings.command("run", nearby(record.job_path))
+    look = [settings.command("results", "last", "--outcome", outcome) for outcome in bad]
+    if rehearsal:
+        return look or [settings.command("plan", job)]
+    if summary["state"] in {"interrupted", "stopped"}:
+        words = ("retry", record.parent) if record.parent else ("run", job)
+        return [settings.command(*words, *options), *look]
+    if bad:
+        return [settings.command("retry", "last", *options), *look]
+    return [settings.command("results", "last")]
 
 
 def nearby(path: Path | str | None) -> str:

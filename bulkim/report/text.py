@@ -10,7 +10,7 @@ from typing import Any
 
 from bulkim.model import Status
 from bulkim.progress import GLYPHS, STYLES, Spans, clock
-from bulkim.report.meanings import Meaning
+from bulkim.report.meanings import OWN, Meaning
 
 CODES_MAX = 12
 RATE_CALLS_MIN = 20  # below, a rate says more about starting than about the vendor
@@ -92,16 +92,20 @@ def _explained(each: Any, known: Meaning | None, width: int) -> list[Spans]:
 
 
 def stopped(
-    summary: Mapping[str, Any], meaning: Callable[[str, str | None], Meaning | None], *, width: int = 80
+    summary: Mapping[str, Any],
+    meaning: Callable[[str, str | None], Meaning | None],
+    *,
+    hint: str | None = None,
+    width: int = 80,
 ) -> list[Spans]:
-    """Why the run ended early, and what to do about it."""
+    """Why the run ended early, and what to do about it: `hint`, or what the vendor's table advises."""
     stop = summary.get("stop")
     if not stop:
         return []
-    known = meaning(stop["code"], stop["reason"])
-    texts = [known.meaning, known.remedy] if known else []
+    known = meaning(stop["code"], stop["reason"]) if stop["code"] not in OWN else None
+    texts = [f"“{stop['reason']}”", known.meaning if known else "", hint or (known.remedy if known else "")]
     return [
-        [("  stopped: ", "red"), (f"{stop['code']}", "bold"), (f"  “{stop['reason']}”", "")],
+        [("  stopped: ", "red"), (f"{stop['code']}", "bold")],
         *([(f"      {part}", "dim")] for text in texts for part in textwrap.wrap(text, width - 6)),
     ]
 

@@ -181,6 +181,36 @@ def test_rehearsal(shell, server):
     assert server.requests() == []
 
 
+def test_a_rehearsal_is_never_continued_for_real(shell, server):
+    job = shell.job("mutes", server.base_url, "mute", ["u1"], "params: {chat: 60}\n")
+    shell.write(
+        job,
+        (shell.folder / job).read_text().replace("app: demo", "app: real").replace("org: sandbox", "org: o"),
+    )
+    said = shell("run", job, "--sandbox")
+    assert "next: bulkim plan mutes.yaml" in said.err
+    assert "next: bulkim r" not in said.err
+    refused = shell("retry", "last", "--outcome", "skipped")
+    assert (refused.code, refused.out) == (2, "")
+    assert "but this job goes to o#real" in refused.err
+    assert server.requests() == []
+
+
+def test_what_to_type_has_the_changes_but_no_secret(shell, server):
+    job = shell.job("mutes", server.base_url, "mute", ["u1"], "params: {chat: 60}\n")
+    said = shell("run", job, "--set", "batch=1", "--set", "connection.auth.token=sandbox-token")
+    assert "next: bulkim retry last --set batch=1 --set 'connection.auth.token=***'" in said.err
+
+
+def test_why_it_stopped_and_what_to_do(shell, server):
+    job = shell.job("gone", "http://127.0.0.1:1", "delete", ["u1"], "retries: 0\n")
+    said = shell("run", job, "--yes")
+    assert said.code == 4
+    assert "stopped: connection" in said.out
+    assert "check base_url and the network" in said.out
+    assert "next: bulkim run gone.yaml" in said.err
+
+
 def test_no_secret_in_anything(shell, server):
     job = shell.job("j", server.base_url, "register", ["u1", "u2"])
     server.faults({"match": {"operation": "register"}, "times": 1, "do": "drop_after"})

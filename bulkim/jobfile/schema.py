@@ -6,7 +6,6 @@ Only what can be judged without the catalogue or the environment is judged here.
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
 
@@ -20,9 +19,8 @@ from pydantic import (
     Tag,
     WithJsonSchema,
 )
-from pydantic_core import PydanticCustomError
 
-from bulkim.jobfile.values import base_url, moment, text_encoding
+from bulkim.jobfile import values
 
 AUTH_KEYS: Mapping[str, tuple[str, str]] = {  # kind -> the keys of its identity and its secret
     "token": ("", "token"),
@@ -44,66 +42,24 @@ def _matches(pattern: str, message: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-def _regex(value: str) -> str:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")  # what another Python would read differently
-            re.compile(value)
-    except (re.error, OverflowError, RecursionError, Warning) as error:
-        raise ValueError(f"is not a regular expression: {error}") from None
-    return value
-
-
-def _delimiter(value: str) -> str:
-    value = {"tab": "\t", r"\t": "\t"}.get(value, value)
-    if len(value) != 1 or value.isalnum() or value in '"\r\n \0':
-        raise ValueError("must be one character, such as , ; | or tab")
-    return value
-
-
-def _max_failures(value: Any) -> str:
-    text = str(value)
-    if isinstance(value, bool) or not re.fullmatch(r"\d{1,12}|\d{1,3}(\.\d{1,6})?%", text):
-        raise PydanticCustomError("max_failures", 'must be a count like 25 or a percentage like "2%"')
-    if text.endswith("%") and float(text[:-1]) > 100:
-        raise PydanticCustomError("max_failures", "must not be more than 100%")
-    return text
-
-
-def _concurrency(value: Any) -> Any:
-    if value != "auto" and (type(value) is not int or not 1 <= value <= 1000):
-        raise PydanticCustomError("concurrency", "must be auto, or a whole number from 1 to 1000")
-    return value
-
-
-def _printable(value: str) -> str:
-    if not value.isprintable() or not value.strip():
-        raise ValueError("must be printable text")
-    return value
-
-
-def _digits(value: Any) -> Any:
-    return int(value) if isinstance(value, str) and re.fullmatch(r"[0-9]{1,18}", value) else value
-
-
 Text = Annotated[str, Field(min_length=1)]
-File = Annotated[Text, AfterValidator(_printable)]
-Pattern = Annotated[Text, AfterValidator(_regex)]
+File = Annotated[Text, AfterValidator(values.printable)]
+Pattern = Annotated[Text, AfterValidator(values.regex)]
 Segment = Annotated[
     Text,
     Field(max_length=100),
     _matches(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", "may hold letters, digits, _ - and . only"),
 ]
-Address = Annotated[Text, AfterValidator(base_url)]
+Address = Annotated[Text, AfterValidator(values.base_url)]
 SdkAppId = Annotated[
     int,
     Field(gt=0, le=10**15),
-    BeforeValidator(_digits),
+    BeforeValidator(values.digits),
     WithJsonSchema(
         {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string", "pattern": r"^(\$\{\w+\}|\d+)$"}]}
     ),
 ]
-Credential = Annotated[Text, AfterValidator(_printable)]
+Credential = Annotated[Text, AfterValidator(values.printable)]
 Seconds = Annotated[float, Field(ge=0.1, le=600, allow_inf_nan=False)]
 CallsPerSecond = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
@@ -203,7 +159,7 @@ class ConnectionShape(Shape):
     auth: AuthShape = Field(
         description="How bulkim proves who it is. Keep secrets out of the file: write ${VAR}."
     )
-    environment: Annotated[Text, AfterValidator(_printable)] | None = Field(
+    environment: Annotated[Text, AfterValidator(values.printable)] | None = Field(
         default=None,
         description="A label. At `production`, destroying needs --confirm APP:COUNT.",
         examples=["production", "staging"],
@@ -228,7 +184,7 @@ ConnectionRef = Annotated[
 _FILE = "A file, relative to the job file, or - for standard input."
 _COLUMNS = "Field -> the column that holds it. A field that is not named here has a column of its own name."
 _ENCODING = "The file's encoding, such as gb18030. Default: found out (BOM, UTF-8, GB18030, UTF-16)."
-Encoding = Annotated[Text, AfterValidator(text_encoding)]
+Encoding = Annotated[Text, AfterValidator(values.text_encoding)]
 
 
 class CsvSource(Shape):
@@ -239,7 +195,7 @@ class CsvSource(Shape):
         default_factory=dict, description=_COLUMNS, examples=[{"username": "user_id"}]
     )
     encoding: Encoding | None = Field(default=None, description=_ENCODING)
-    delimiter: Annotated[Text, AfterValidator(_delimiter)] | None = Field(
+    delimiter: Annotated[Text, AfterValidator(values.delimiter)] | None = Field(
         default=None,
         description="What separates cells. Default: found out from the header (, ; tab |).",
         examples=[";"],
@@ -280,7 +236,7 @@ class ItemsSource(Shape):
     )
 
 
-Moment = Annotated[Text, AfterValidator(moment)]
+Moment = Annotated[Text, AfterValidator(values.moment)]
 
 
 class WhereShape(Shape):
@@ -310,7 +266,7 @@ class ListingSource(Shape):
 class RunSource(Shape):
     """Items of an earlier run in the journal."""
 
-    run: Annotated[Text, AfterValidator(_printable)] = Field(
+    run: Annotated[Text, AfterValidator(values.printable)] = Field(
         description="A run's id, a unique prefix of it, a job's name, or last.", examples=["last"]
     )
     outcome: list[Literal["succeeded", "unchanged", "failed", "unknown", "skipped", "pending"]] = Field(
@@ -372,7 +328,7 @@ class GuardShape(Shape):
     max_items: Annotated[int, Field(ge=1)] | None = Field(
         default=None, description="Refuse to start with more items.", examples=[10000]
     )
-    max_failures: Annotated[int | str, BeforeValidator(_max_failures)] | None = Field(
+    max_failures: Annotated[int | str, BeforeValidator(values.max_failures)] | None = Field(
         default=None,
         description="Stop after so many failures: a count, or a percentage.",
         examples=["2%", 25],
@@ -387,7 +343,7 @@ class GuardShape(Shape):
 class JobShape(Shape):
     """A bulkim job: what to do, where, and to whom."""
 
-    name: Annotated[Text, Field(max_length=100), AfterValidator(_printable)] | None = Field(
+    name: Annotated[Text, Field(max_length=100), AfterValidator(values.printable)] | None = Field(
         default=None,
         description="The run's name. Default: the file's name.",
         examples=["purge-test-accounts"],
@@ -407,7 +363,7 @@ class JobShape(Shape):
     rate: RateShape = Field(
         default_factory=RateShape, description="How much of the vendor's quota the job may use."
     )
-    concurrency: Annotated[Literal["auto"] | int, BeforeValidator(_concurrency)] = Field(
+    concurrency: Annotated[Literal["auto"] | int, BeforeValidator(values.concurrency)] = Field(
         default="auto",
         description="Requests in flight at a time; auto follows from the rate and the latency.",
     )

@@ -1,10 +1,12 @@
-"""Single values of a job file: addresses, moments, encodings. Each check returns the value or raises ValueError."""
+"""Single values of a job file. Each check returns the value, put in order, or raises ValueError with its reason."""
 
 from __future__ import annotations
 
 import ipaddress
 import re
+import warnings
 from datetime import UTC, datetime
+from typing import Any
 from urllib.parse import urlsplit
 
 _AGE = re.compile(r"(\d{1,6})\s*([smhdw])")
@@ -70,3 +72,51 @@ def text_encoding(value: str) -> str:
     except (LookupError, ValueError):
         raise ValueError("is not the name of an encoding; try utf-8, gb18030, utf-16 or latin-1") from None
     return value
+
+
+def printable(value: str) -> str:
+    """Text without control characters that is not blank."""
+    if not value.isprintable() or not value.strip():
+        raise ValueError("must be printable text")
+    return value
+
+
+def regex(value: str) -> str:
+    """A regular expression that every supported Python reads in the same way."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            re.compile(value)
+    except (re.error, OverflowError, RecursionError, Warning) as error:
+        raise ValueError(f"is not a regular expression: {error}") from None
+    return value
+
+
+def delimiter(value: str) -> str:
+    """What separates cells: one character, or `tab` by its name."""
+    value = {"tab": "\t", r"\t": "\t"}.get(value, value)
+    if len(value) != 1 or value.isalnum() or value in '"\r\n \0':
+        raise ValueError("must be one character, such as , ; | or tab")
+    return value
+
+
+def max_failures(value: Any) -> str:
+    """A count, or a percentage with its sign, as text."""
+    text = str(value)
+    if isinstance(value, bool) or not re.fullmatch(r"\d{1,12}|\d{1,3}(\.\d{1,6})?%", text):
+        raise ValueError('must be a count like 25 or a percentage like "2%"')
+    if text.endswith("%") and float(text[:-1]) > 100:
+        raise ValueError("must not be more than 100%")
+    return text
+
+
+def concurrency(value: Any) -> Any:
+    """`auto`, or a number of requests."""
+    if value != "auto" and (type(value) is not int or not 1 <= value <= 1000):
+        raise ValueError("must be auto, or a whole number from 1 to 1000")
+    return value
+
+
+def digits(value: Any) -> Any:
+    """A number that was written as text, as a number; anything else as it is."""
+    return int(value) if isinstance(value, str) and re.fullmatch(r"[0-9]{1,18}", value) else value

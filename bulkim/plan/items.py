@@ -107,6 +107,9 @@ class _Rules:
         self._any_of = () if operation.otherwise else operation.any_of
         self._folded = provider.folded
         self._keys = operation.keys
+        self.key: Callable[[Mapping[str, Any]], str] = (
+            self._only_key if len(self._keys) == 1 else self._joined_key
+        )
         self._label = provider.label
         flags = re.IGNORECASE if provider.fold == "lower" else 0
         self._protect = tuple((text, re.compile(text, flags).fullmatch) for text in job.guard.protect)
@@ -134,12 +137,12 @@ class _Rules:
             raise Invalid(f"none of {', '.join(self._any_of)}: at least one is needed")
         return fields
 
-    def key(self, fields: Mapping[str, Any]) -> str:
-        """The item's identity."""
-        folded = self._folded(fields["username"])
-        if len(self._keys) == 1:
-            return folded
-        return KEY_SEPARATOR.join(folded if name == "username" else str(fields[name]) for name in self._keys)
+    def _only_key(self, fields: Mapping[str, Any]) -> str:
+        return self._folded(fields["username"])
+
+    def _joined_key(self, fields: Mapping[str, Any]) -> str:
+        parts = {**fields, "username": self._folded(fields["username"])}
+        return KEY_SEPARATOR.join(str(parts[name]) for name in self._keys)
 
     def duplicate(self, username: str, first: int, line: int | None) -> str:
         """Why a duplicate is one. `first`: the line (without lines: the item) where it was seen before."""

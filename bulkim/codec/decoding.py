@@ -50,6 +50,8 @@ def decode(provider: Provider, operation: Operation, items: Sequence[Item], repl
         case never:
             assert_never(never)
     assert len(answer.outcomes) == len(items), "one outcome per item"
+    if all(each.reason is None for each in answer.outcomes):
+        return answer
     secrets = _secrets(operation, items)
     return replace(answer, outcomes=tuple(_finished(each, secrets) for each in answer.outcomes))
 

@@ -145,6 +145,8 @@ class Meter:
         )  # fmt: skip
 
     def _limit(self, readings: Readings, pending: int) -> str:
+        if readings.waiting_for == "answers" and self._open_ended:
+            return "held by the vendor's latency: one page after another"
         if readings.waiting_for == "answers" and pending and readings.in_flight >= readings.in_flight_max:
             return "held by the job's own concurrency" if self._capped else "held by the vendor's latency"
         return LIMITS.get(readings.waiting_for, readings.waiting_for)

@@ -70,6 +70,8 @@ def test_a_listing_has_no_end_in_sight():
     meter.read(0.0, Readings(counts(pending=0)))
     view = meter.read(1.0, Readings(counts(succeeded=300), requests=3))
     assert view.eta_s is None
+    paging = Meter("job", open_ended=True).read(0.0, Readings(counts(pending=9), waiting_for="answers"))
+    assert paging.pace == "held by the vendor's latency: one page after another"
     assert text(block(view)[1]) == "█" * 80
     assert "300 so far" in text(block(view)[2])
     assert line(view).startswith("job: 0:01 300 so far (300 succeeded); 3 of 100 calls/s; held")

@@ -77,9 +77,8 @@ class _Reading:
             raise InputError(
                 [*self.problems, self.root.mark.problem(message, "begin with `provider: easemob`")]
             )
-        self.excused: set[int] = (
-            set()
-        )  # ids of nodes whose value is not known: nothing more is said about them
+        # ids of nodes whose value is not known: nothing more is said about them
+        self.excused: set[int] = set()
         self.provider: Provider | None = None
         self.operation: Operation | None = None
 

@@ -189,6 +189,21 @@ class Never:
 
 Doubt = Repeat | Probe | Never
 
+# ---- reading back
+
+
+@dataclass(frozen=True, slots=True)
+class ReadBack:
+    """How `verify` sees whether an operation's outcome still holds; each condition that is set must hold."""
+
+    operation: str  # what to ask about the user
+    exists: bool = True  # the user must (not) be there
+    # data field -> value, as in `Probe.equals`
+    equals: Mapping[str, Any] = field(default_factory=dict)
+    remaining: tuple[str, ...] = ()  # fields of the item: 0 must be 0, for ever for ever, anything else above 0
+    holds: str | None = None  # field of type ``map``: data must have its pairs
+    lacks: str | None = None  # field of type ``names``: data must have none of them
+
 
 # ---- operations, errors, providers
 
@@ -213,7 +228,9 @@ class Operation:
     otherwise: Mapping[str, Any] = field(default_factory=dict)  # ... or these fields take these values
     single: Operation | None = None  # the form used with `batch: 1`, where it is another endpoint
     destroys: str | None = None  # what goes with it, in the words of a confirmation prompt
+    verify: ReadBack | None = None  # None: nothing tells afterwards
     inverse: str | None = None
+    blind: str = ""  # what an item that succeeded may hide, where that matters to the inverse
     help: str = ""
     source: str = ""  # the vendor's page
     read_on: str = ""

@@ -15,7 +15,7 @@ from bulkim.source import BadRow
 class EarlierRun:
     """A `SourceReader` over a run's items, narrowed by the source's `outcome` and `code`.
 
-    A row has the item's username, the columns of its own input, and what a read answered about it (``nickname``).
+    A row has the item's username, what was sent with it, the other columns of its own input, and what a read answered about it (``nickname``).
     """
 
     columns: tuple[str, ...] | None = None
@@ -52,7 +52,7 @@ class EarlierRun:
         for position, result in enumerate(chosen, 1):
             answer = result.data if isinstance(result.data, dict) else {}
             told = {name: value for name, value in answer.items() if isinstance(value, str | int)}
-            values: dict[str, Any] = {**told, **result.extra, "username": result.username}
+            values: dict[str, Any] = {**told, **result.extra, **result.fields, "username": result.username}
             yield Row(position, None, self._mapped(values))
 
     def _mapped(self, values: dict[str, Any]) -> dict[str, Any]:

@@ -58,6 +58,12 @@ class ConfirmationError(BulkimError):
     exit_code = 3
 
 
+class ImpossibleError(BulkimError):
+    """The vendor has no way to do what was asked, or no safe one; nothing was sent."""
+
+    exit_code = 3
+
+
 class JournalError(BulkimError):
     """The journal cannot be read or written; nothing was sent that it does not hold."""
 

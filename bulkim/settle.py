@@ -90,7 +90,7 @@ def _there(operation: Operation, probe: Probe, item: Item, data: Any, *, elapsed
     """A user who exists, and what the probe says of him."""
     if probe.exists is False:
         return _not_done(probe, "asked afterwards: the user is still there")
-    if not all(_equals(data, path, wanted) for path, wanted in probe.equals.items()):
+    if not all(equals(data, path, wanted) for path, wanted in probe.equals.items()):
         return _not_done(probe, "asked afterwards: it is not so")
     if probe.remaining:
         return _counting_down(operation, probe, item, data, elapsed_s=elapsed_s)
@@ -114,7 +114,8 @@ def _created(probe: Probe, data: Any, *, since: float) -> Outcome:
     return Outcome(Kind.ALREADY, probe.already, f"created {when}, before our first request")
 
 
-def _equals(data: Any, path: str, wanted: Any) -> bool:
+def equals(data: Any, path: str, wanted: Any) -> bool:
+    """Whether data shows the value at the path; ``a|b`` is whichever is there."""
     found = next((value for each in path.split("|") if (value := dig(data, each)) is not None), None)
     return type(found) is type(wanted) and bool(found == wanted)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -72,6 +72,21 @@ class Result:
     data: Any
     extra: Mapping[str, Any]
     line: int | None
+    fields: Mapping[str, Any] = field(
+        default_factory=dict
+    )  # what was sent with it, without constants and secrets
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """An item of which the journal says that it is so, with what was sent but for constants and secrets."""
+
+    ordinal: int
+    key: str
+    username: str
+    outcome: str
+    fields: Mapping[str, Any]
+    finished_at: float
 
 
 _RUN_COLUMNS = (
@@ -234,15 +249,27 @@ def results(
         values += [username, username.lower()]
     rows = journal.connection.execute(
         "SELECT ordinal, username, coalesce(outcome, 'pending'), code, reason, attempts, http_status, finished_at, data,"
-        f" extra, line FROM item WHERE run_id = ? AND {condition} ORDER BY ordinal",
+        f" extra, line, fields FROM item WHERE run_id = ? AND {condition} ORDER BY ordinal",
         (run_id, *values),
     )
-    for ordinal, name, ended, its_code, said, tries, status, finished_at, data, extra, line in rows:
+    for ordinal, name, ended, its_code, said, tries, status, finished_at, data, extra, line, own in rows:
         parsed = json.loads(data) if data else None
         others = json.loads(extra) if extra else {}
+        sent = json.loads(own) if own else {}
         yield Result(
-            ordinal, name, ended, its_code, said, tries, status, iso(finished_at), parsed, others, line
+            ordinal, name, ended, its_code, said, tries, status, iso(finished_at), parsed, others, line, sent
         )
+
+
+def done(journal: Journal, run_id: int) -> Iterator[Done]:
+    """Items that succeeded or were so before, in order, streaming."""
+    rows = journal.connection.execute(
+        "SELECT ordinal, coalesce(key, username), username, outcome, fields, finished_at FROM item"
+        " WHERE run_id = ? AND outcome IN ('succeeded', 'unchanged') ORDER BY ordinal",
+        (run_id,),
+    )
+    for ordinal, key, username, outcome, fields, finished_at in rows:
+        yield Done(ordinal, key, username, outcome, json.loads(fields) if fields else {}, finished_at)
 
 
 def _selection(outcome: Sequence[str], code: Sequence[str]) -> tuple[str, list[Any]]:

@@ -21,6 +21,7 @@ from bulkim.catalogue import (
     Paging,
     Pool,
     Probe,
+    ReadBack,
     Repeat,
     Rows,
     SplitLists,
@@ -43,8 +44,7 @@ POOLS = (
     Pool("attributes-remove", 100, "DELETE /metadata/user/{username}"),
 )
 
-# Some pages list Content-Type as required although the request has no body.
-EMPTY_JSON = NoBody(content_type="application/json")
+EMPTY_JSON = NoBody(content_type="application/json")  # some pages require the header although there is no body
 
 USERNAME = Field(
     "username",
@@ -88,6 +88,7 @@ REGISTER = Operation(
     batch_max=60,
     pools=("users",),
     doubt=Probe("get-user", created="created", already="duplicate_unique_property_exists"),
+    verify=ReadBack("get-user"),
     inverse="delete",
     help="Creates users. One who is there already stays as he is.",
     source=f"{PAGES}account_register_authorized_batch.html",
@@ -100,6 +101,7 @@ DELETE = Operation(
     effect=Effect.DELETE,
     fields=(USERNAME,),
     pools=("users",),
+    verify=ReadBack("get-user", exists=False),
     destroys="their contacts, attributes, messages and conversations, and every group and chat room they own; "
     "it cannot be undone",
     help="Deletes users, one a request: the vendor knows no list.",
@@ -120,6 +122,7 @@ DELETE_OLDEST = Operation(
         Field("all", type="bool", optional=True, help="every user of the app"),
     ),
     any_of=("count", "all"),
+    verify=ReadBack("get-user", exists=False),
     destroys="whoever registered first, whatever their names, with their contacts, messages, and every group and "
     "chat room they own; it cannot be undone",
     help="Deletes the app's oldest users, nobody by name. Meant for clearing an app after tests.",
@@ -211,7 +214,9 @@ MUTE = Operation(
     pools=("mutes-set",),
     doubt=Probe("get-mute", remaining=SCOPE_NAMES),  # a second sending would start the time again
     any_of=SCOPE_NAMES,
+    verify=ReadBack("get-mute", remaining=SCOPE_NAMES),
     inverse="unmute",
+    blind="somebody may have been muted before, and stays so no longer",
     help="Stops users from sending in the scopes that are named. A scope that is not named stays as it is.",
     source=f"{PAGES}user_global_mute.html",
     read_on=READ_ON,
@@ -223,6 +228,7 @@ UNMUTE = replace(
     doubt=Repeat(),
     otherwise=dict.fromkeys(SCOPE_NAMES, 0),
     inverse="mute",
+    blind="somebody may not have been muted before",
     help="Lifts mutes: in all scopes, or in those that are named, whatever value they have.",
 )
 GET_MUTE = Operation(
@@ -288,7 +294,9 @@ BAN = Operation(
     pools=("users",),
     doubt=Probe("get-user", equals={"activated": False}),
     destroys="their sessions: they are signed out at once and cannot sign in until they are unbanned",
+    verify=ReadBack("get-user", equals={"activated": False}),
     inverse="unban",
+    blind="somebody may have been banned before",
     help="Signs users out and keeps them out.",
     source=f"{PAGES}account_ban.html",
     read_on=READ_ON,
@@ -302,7 +310,9 @@ UNBAN = Operation(
     body=EMPTY_JSON,
     pools=("users",),
     doubt=Probe("get-user", equals={"activated": True}),
+    verify=ReadBack("get-user", equals={"activated": True}),
     inverse="ban",
+    blind="somebody may not have been banned before",
     help="Lets banned users sign in again.",
     source=f"{PAGES}account_unban.html",
     read_on=READ_ON,
@@ -329,6 +339,7 @@ SET_ATTRIBUTES = Operation(
     fields=(USERNAME, Field("attributes", type="map", param=True, help="names and values; 2 kB a user")),
     body=Form(of="attributes"),
     pools=("attributes-set",),
+    verify=ReadBack("get-attributes", holds="attributes"),
     help="Sets attributes such as nickname, avatarurl, ext. Those that are not named stay as they are.",
     source=f"{PAGES}userprofile.html",
     read_on=READ_ON,

@@ -18,6 +18,7 @@ from bulkim.catalogue import (
     PerItem,
     Pool,
     Probe,
+    ReadBack,
     Repeat,
     Rows,
     SplitLists,
@@ -101,7 +102,9 @@ REGISTER = Operation(
     batch_max=100,
     pools=("multiaccount-import",),
     doubt=Repeat(),  # importing again creates nobody twice
+    verify=ReadBack("get-user"),
     inverse="delete",
+    blind="somebody may have been there before: the vendor answers the same",
     help="Imports accounts. One who is there already counts as imported, and gets the nickname that is given.",
     source=f"{PAGES}34954",
     read_on=READ_ON,
@@ -116,6 +119,7 @@ DELETE = Operation(
     result=PerItem(items="ResultItem", key="UserID", code="ResultCode", reason="ResultInfo"),
     batch_max=100,
     pools=("account-delete",),
+    verify=ReadBack("get-user", exists=False),
     destroys="their contacts, profiles, groups and conversations; it cannot be undone, and on paid plans a deleted "
     "UserID cannot be imported again for three months",
     help="Deletes accounts. Outside the trial and developer editions it must be enabled in the console.",
@@ -176,7 +180,9 @@ MUTE = Operation(
     pools=("set-mute",),
     doubt=Probe("get-mute", remaining=SCOPE_NAMES),  # a second sending would start the time again
     any_of=SCOPE_NAMES,
+    verify=ReadBack("get-mute", remaining=SCOPE_NAMES),
     inverse="unmute",
+    blind="somebody may have been muted before, and stays so no longer",
     help="Stops users from sending in the scopes that are named. A scope that is not named stays as it is.",
     source=f"{PAGES}34923",
     read_on=READ_ON,
@@ -191,6 +197,7 @@ UNMUTE = replace(
     doubt=Repeat(),
     otherwise={"chat": 0, "groupchat": 0},
     inverse="mute",
+    blind="somebody may not have been muted before",
     help="Lifts mutes: in all scopes, or in those that are named, whatever value they have.",
 )
 GET_MUTE = Operation(
@@ -220,7 +227,9 @@ SET_ATTRIBUTES = Operation(
     body=Rows(root="UserAttrs"),
     batch_max=100,
     pools=("set-attr",),
+    verify=ReadBack("get-attributes", holds="attributes"),
     inverse="remove-attributes",
+    blind="somebody may have had these attributes before, with other values",
     help="Sets attributes; the app's attribute names must be set before.",
     source=f"{PAGES}37170",
     read_on=READ_ON,
@@ -261,6 +270,7 @@ REMOVE_ATTRIBUTES = Operation(
     body=Rows(root="UserAttrs"),
     batch_max=100,
     pools=("remove-attr",),
+    verify=ReadBack("get-attributes", lacks="attributes"),
     help="Removes attributes by name. The answer is one for the whole request.",
     source=f"{PAGES}37171",
     read_on=READ_ON,

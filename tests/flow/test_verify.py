@@ -1,0 +1,390 @@
+"""Reading back what a run did, and writing what would undo it: at every vendor, with the server as the judge."""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+from pathlib import Path
+
+import pytest
+from support.apps import KEYS, VENDORS, write_job
+from support.here import bulkim_here
+from support.server import serving
+
+from bulkim import jobfile
+from bulkim.catalogue import Effect, Probe
+from bulkim.codec.encoding import wire_fields
+from bulkim.model import Item, Kind, Outcome
+from bulkim.vendors import PROVIDERS
+from bulkim.verify import Verdict, judge
+
+LIMITS = {"users": 5000, "mute": 5000, "get-mute": 5000}
+EXPECTED = {  # what a run leaves behind, and the call at the server that takes it away again
+    "register": ({}, lambda server, app: remove(server, app, "u1")),
+    "delete": ({}, lambda server, app: server.seed(["u1"], app=app)),
+    "mute": ({"params": {"chat": 3600, "groupchat": -1}}, lambda server, app: mute(server, app, "u1", 0)),
+    "unmute": ({}, lambda server, app: mute(server, app, "u1", 60)),
+    "ban": ({}, lambda server, app: activate(server, "u1", "activate")),
+    "unban": ({}, lambda server, app: activate(server, "u1", "deactivate")),
+    "set-attributes": (
+        {"params": {"attributes": {"colour": "red", "size": "4"}}},
+        lambda server, app: attribute(server, app, "u1", "blue"),
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def running():
+    with serving(limits=LIMITS) as one:
+        yield one
+
+
+@pytest.fixture
+def server(running, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    running.call("POST", "/reset")
+    return running
+
+
+def act(server, provider, operation, source, **more):
+    """One operation on the quiet, past the run that is looked at."""
+    write_job(Path(), "meddling", provider, server.base_url, operation, source, **more)
+    done = bulkim_here("run", "meddling.yaml", "--yes", "--new", "--journal", "meddling.db")
+    assert done.code == 0, done.err
+
+
+def vendor_of(app):
+    return next(name for name, key in KEYS.items() if key == app)
+
+
+def remove(server, app, name):
+    act(server, vendor_of(app), "delete", [name])
+
+
+def mute(server, app, name, seconds):
+    act(server, vendor_of(app), "mute", [name], params={"chat": seconds})
+
+
+def activate(server, name, what):
+    act(server, "easemob", {"activate": "unban", "deactivate": "ban"}[what], [name])
+
+
+def attribute(server, app, name, value):
+    act(server, vendor_of(app), "set-attributes", [name], params={"attributes": {"colour": value}})
+
+
+CASES = [
+    (vendor, operation)
+    for vendor in VENDORS
+    for operation in EXPECTED
+    if PROVIDERS[vendor].operation(operation) and not (vendor == "agora" and operation not in {"register", "mute"})
+]
+
+
+@pytest.mark.parametrize(("provider", "operation"), CASES)
+def test_what_holds_and_what_drifts(server, tmp_path, provider, operation):
+    more, meddle = EXPECTED[operation]
+    people = [{"username": f"u{n}", "password": "secret-pw"} for n in range(5)]
+    if operation != "register":
+        server.seed(5, app=KEYS[provider])
+    items = people if operation == "register" else [each["username"] for each in people]
+    write_job(tmp_path, "job", provider, server.base_url, operation, items, **more)
+    assert bulkim_here("run", "job.yaml", "--yes").code == 0
+
+    before = journal_bytes(tmp_path)
+    holds = bulkim_here("verify", "last", "--json")
+    assert (holds.code, holds.json["counts"]["holds"]) == (0, 5), holds.out + holds.err
+    meddle(server, KEYS[provider])
+    drifted = bulkim_here("verify", "last", "--json")
+    assert drifted.code == 5, drifted.out + drifted.err
+    assert [(each["username"], each["verdict"]) for each in drifted.json["users"]] == [("u1", "drift")]
+    assert "u1" in bulkim_here("verify", "last").out
+    assert journal_bytes(tmp_path) == before, "verify writes nothing into the run"
+
+
+def journal_bytes(folder):
+    with sqlite3.connect(f"file:{folder}/bulkim.db?mode=ro", uri=True) as db:
+        found = "\n".join(db.iterdump())
+    db.close()
+    return found
+
+
+def test_delete_oldest_is_verified_by_whom_it_hit(server, tmp_path):
+    server.seed(20)
+    write_job(tmp_path, "job", "easemob", server.base_url, "delete-oldest", params={"count": 10})
+    assert bulkim_here("run", "job.yaml", "--yes").code == 0
+    assert bulkim_here("verify", "last", "--json").json["counts"]["holds"] == 10
+
+
+def test_a_sample_is_the_same_each_time_and_says_how_many_were_asked(server, tmp_path):
+    server.seed(60)
+    write_job(tmp_path, "job", "easemob", server.base_url, "ban", [f"u{n}" for n in range(60)])
+    assert bulkim_here("run", "job.yaml", "--yes").code == 0
+    act(server, "easemob", "unban", [f"u{n}" for n in range(60)])
+    first = bulkim_here("verify", "last", "--sample", "10%", "--json")
+    again = bulkim_here("verify", "last", "--sample", "10%", "--json")
+    assert (first.json["asked"], first.json["items"], first.json["requests"]) == (6, 60, 6)
+    assert first.json["users"] == again.json["users"]
+    assert len({each["username"] for each in first.json["users"]}) == 6
+    assert "6 of 60" in bulkim_here("verify", "last", "--sample", "10%").err
+
+
+@pytest.mark.parametrize("fault", ["drop_after", "throttle"])
+def test_trouble_on_the_way_is_asked_again(server, tmp_path, fault):
+    server.seed(10)
+    write_job(tmp_path, "job", "easemob", server.base_url, "ban", [f"u{n}" for n in range(10)])
+    assert bulkim_here("run", "job.yaml", "--yes").code == 0
+    server.faults({"match": {"operation": "get-user"}, "times": 2, "do": fault})
+    found = bulkim_here("verify", "last", "--json")
+    assert (found.code, found.json["counts"]["holds"]) == (0, 10), found.out + found.err
+
+
+def test_a_vendor_that_makes_no_sense_is_unknown_and_one_that_refuses_ends_it(server, tmp_path):
+    server.seed(3)
+    write_job(tmp_path, "job", "easemob", server.base_url, "ban", ["u0", "u1", "u2"], retries=0)
+    assert bulkim_here("run", "job.yaml", "--yes").code == 0
+    server.faults({"match": {"operation": "get-user", "user": "u1"}, "do": "garbage"})
+    found = bulkim_here("verify", "last", "--json")
+    assert found.code == 5
+    assert [(each["username"], each["verdict"]) for each in found.json["users"]] == [("u1", "unknown")]
+    refuse = {"error": {"http": 401, "error": "unauthorized", "description": "token is illegal."}}
+    server.faults({"match": {"operation": "get-user"}, "do": refuse})
+    assert bulkim_here("verify", "last").code == 6
+
+
+@pytest.mark.parametrize(
+    ("operation", "words"),
+    [
+        ("set-password", "no way to read back"),
+        ("disconnect", "no way to read back"),
+        ("get-user", "changed nothing"),
+    ],
+)
+def test_what_cannot_be_read_back_says_so(server, tmp_path, operation, words):
+    server.seed(["u0"])
+    item = {"username": "u0", "password": "a-new-one"}
+    write_job(tmp_path, "job", "easemob", server.base_url, operation, [item])
+    assert bulkim_here("run", "job.yaml").code == 0
+    asked = len(server.requests())
+    refused = bulkim_here("verify", "last")
+    assert (refused.code, words in refused.err) == (3, True), refused.err
+    assert len(server.requests()) == asked
+
+
+def test_a_run_that_went_elsewhere_is_not_asked_about_here(server, tmp_path):
+    server.seed(["u0"])
+    write_job(tmp_path, "job", "easemob", server.base_url, "ban", ["u0"])
+    assert bulkim_here("run", "job.yaml", "--yes").code == 0
+    write_job(tmp_path, "other", "agora", server.base_url, "ban", ["u0"])
+    assert bulkim_here("verify", "last", "--job", "other.yaml").code == 2
+    moved = bulkim_here("verify", "last", "--set", "connection.app=another")
+    assert (moved.code, "leads to" in moved.err) == (2, True)
+
+
+def test_declarations_are_complete():
+    """Whatever changes users can be read back, or it is known that it cannot."""
+    silent = {"set-password", "disconnect"}
+    for vendor in PROVIDERS.values():
+        for operation in vendor.operations:
+            if operation.effect is Effect.READ or operation.name in silent:
+                assert operation.verify is None
+            elif (vendor.name, operation.name) not in {
+                ("easemob", "remove-attributes"),
+                ("agora", "remove-attributes"),
+            }:
+                assert operation.verify is not None, (vendor.name, operation.name)
+            if operation.verify is not None:
+                asking = vendor.operation(operation.verify.operation)
+                assert asking is not None
+                assert asking.effect is Effect.READ
+                if isinstance(operation.doubt, Probe):
+                    assert asking.name == operation.doubt.operation
+
+
+@pytest.mark.parametrize(
+    ("asked", "remaining", "elapsed_s", "verdict"),
+    [
+        (3600, 3000, 600, Verdict.HOLDS),
+        (3600, 9000, 600, Verdict.HOLDS),  # somebody made it longer: still muted
+        (3600, 0, 600, Verdict.DRIFT),
+        (3600, 0, 3600, Verdict.EXPIRED),
+        (-1, -1, 10**9, Verdict.HOLDS),
+        (-1, 500, 600, Verdict.DRIFT),
+        (0, 0, 600, Verdict.HOLDS),
+        (0, 60, 600, Verdict.DRIFT),
+        (60, None, 1, Verdict.UNKNOWN),
+    ],
+)
+@pytest.mark.parametrize("provider", ["easemob", "tencent"])
+def test_what_remains_of_a_mute(provider, asked, remaining, elapsed_s, verdict):
+    vendor = PROVIDERS[provider]
+    operation = vendor.operation("mute")
+    item = Item(1, "u", "u", {"username": "u", "chat": asked})
+    name = operation.field("chat").wire or "chat"
+    if remaining == -1:
+        remaining = wire_fields(operation, item)[name]
+    outcome = Outcome(Kind.SUCCEEDED, data={name: remaining})
+    assert judge(operation, operation.verify, item, outcome, elapsed_s=elapsed_s)[0] is verdict
+
+
+# ---------------------------------------------------------------------------------------------- undo
+
+
+def plain(text):
+    return "\n".join(line for line in text.splitlines() if not line.startswith("#"))
+
+
+def test_undo_takes_away_what_the_run_did_and_nothing_else(server, tmp_path):
+    server.seed(["u0", "bystander"])
+    people = [{"username": f"u{n}", "password": "secret-pw"} for n in range(5)]
+    write_job(tmp_path, "job", "easemob", server.base_url, "register", people)
+    assert bulkim_here("run", "job.yaml").code == 0
+    asked = len(server.requests())
+    written = bulkim_here("undo", "job", "-o", "undo.yaml")
+    assert written.code == 0, written.err
+    assert len(server.requests()) == asked
+    assert bulkim_here("undo", "job").out == (tmp_path / "undo.yaml").read_text()
+    (tmp_path / "undo.yaml").write_text(
+        (tmp_path / "undo.yaml").read_text().replace("${BULKIM_TOKEN}", "sandbox-token")
+    )
+    assert bulkim_here("check", "undo.yaml").code == 0
+    unconfirmed = bulkim_here("run", "undo.yaml")
+    assert unconfirmed.code == 3
+    undone = bulkim_here("run", "undo.yaml", "--json", "--confirm", "demo:4")
+    assert undone.json["counts"]["succeeded"] == undone.json["items"] == 4
+    assert {name for name, user in server.users().items() if user["exists"]} == {"u0", "bystander"}
+
+
+@pytest.mark.parametrize("provider", ["easemob", "tencent"])
+def test_undoing_a_mute_lifts_the_scopes_that_it_set(server, tmp_path, provider):
+    app = KEYS[provider]
+    server.seed([{"username": name, "mutes": {"groupchat": 500}} for name in ("a", "b")] + ["c"], app=app)
+    items = ["a", {"username": "b", "chat": 70}]
+    write_job(tmp_path, "job", provider, server.base_url, "mute", items, params={"chat": 3600})
+    assert bulkim_here("run", "job.yaml").code == 0
+    assert bulkim_here("undo", "last", "-o", "undo.yaml").code == 0
+    text = (tmp_path / "undo.yaml").read_text()
+    document = text.replace("${BULKIM_TOKEN}", "sandbox-token").replace(
+        "${BULKIM_SECRET_KEY}", "sandbox-secret-key"
+    )
+    (tmp_path / "undo.yaml").write_text(document)
+    assert bulkim_here("run", "undo.yaml").code == 0
+    mutes = {name: user["mutes"] for name, user in server.users(app).items()}
+    scopes = {"easemob": ("chat", "groupchat"), "tencent": ("C2C", "Group")}[provider]
+    if provider == "easemob":
+        assert mutes["a"][scopes[0]] == mutes["b"][scopes[0]] == 0
+        assert mutes["a"][scopes[1]] > 0
+    assert not mutes["c"]
+
+
+def test_undoing_an_unmute_wants_the_durations_first(server, tmp_path):
+    server.seed(["a"])
+    write_job(tmp_path, "job", "easemob", server.base_url, "unmute", ["a"])
+    assert bulkim_here("run", "job.yaml").code == 0
+    assert bulkim_here("undo", "last", "-o", "undo.yaml").code == 0
+    text = (tmp_path / "undo.yaml").read_text().replace("${BULKIM_TOKEN}", "sandbox-token")
+    (tmp_path / "undo.yaml").write_text(text)
+    refused = bulkim_here("check", "undo.yaml")
+    assert refused.code == 3
+    assert re.search(r"undo\.yaml:\d+:\d+: params: chat", refused.err), refused.err
+    (tmp_path / "undo.yaml").write_text(re.sub(r'"FILL IN[^"]*"', "60", text))
+    assert bulkim_here("check", "undo.yaml").code == 0
+
+
+@pytest.mark.parametrize(
+    ("provider", "operation", "words"),
+    [
+        ("easemob", "delete", "nothing undoes delete"),
+        ("easemob", "get-user", "changes nothing"),
+        ("easemob", "set-password", "nothing undoes"),
+        ("tencent", "register", "may have been there before"),
+    ],
+)
+def test_what_cannot_be_undone_says_why(server, tmp_path, provider, operation, words):
+    if operation != "register":
+        server.seed(["u0"], app=KEYS[provider])
+    item = {"username": "u0", "password": "a-new-one"}
+    write_job(tmp_path, "job", provider, server.base_url, operation, [item])
+    assert bulkim_here("run", "job.yaml", "--yes").code == 0
+    refused = bulkim_here("undo", "last")
+    assert (refused.code, words in refused.err, refused.out) == (3, True, ""), refused.err
+    if operation == "register":
+        assert "operation: delete" in bulkim_here("undo", "last", "--accept-risk").out
+
+
+def test_what_changed_nothing_has_nothing_to_undo(server, tmp_path):
+    server.seed(["u0"])
+    write_job(
+        tmp_path, "job", "easemob", server.base_url, "register", [{"username": "u0", "password": "x" * 8}]
+    )
+    assert bulkim_here("run", "job.yaml").code == 0
+    refused = bulkim_here("undo", "last")
+    assert (refused.code, "changed nothing" in refused.err) == (3, True)
+
+
+def test_undo_of_attributes_names_them(server, tmp_path):
+    write_job(
+        tmp_path,
+        "job",
+        "tencent",
+        server.base_url,
+        "set-attributes",
+        ["a"],
+        params={"attributes": {"x": "1"}},
+    )
+    assert bulkim_here("run", "job.yaml").code == 0
+    assert 'attributes: ["x"]' in bulkim_here("undo", "last").out
+
+
+def test_a_named_connection_stays_named_if_it_leads_where_the_run_went(server, tmp_path, monkeypatch):
+    server.seed(["a"])
+    lead = {
+        "base_url": server.base_url,
+        "org": "sandbox",
+        "app": "demo",
+        "auth": {"token": "${PRIVATE_TOKEN}"},
+    }
+    (tmp_path / "connections.yaml").write_text(json.dumps({"here": lead}))
+    write_job(tmp_path, "job", "easemob", server.base_url, "ban", ["a"], connection="here")
+    monkeypatch.setenv("PRIVATE_TOKEN", "sandbox-token")
+    assert bulkim_here("run", "job.yaml", "--yes").code == 0
+    assert 'connection: "here"' in bulkim_here("undo", "last").out
+    (tmp_path / "connections.yaml").write_text(json.dumps({"here": {**lead, "app": "another"}}))
+    moved = plain(bulkim_here("undo", "last").out)
+    assert 'app: "demo"' in moved
+    assert "${PRIVATE_TOKEN}" in moved
+    assert "sandbox-token" not in moved
+
+
+def test_undo_of_a_rehearsal_never_leads_to_the_real_app(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    real = {
+        "base_url": "https://a1.easemob.com",
+        "org": "o",
+        "app": "real",
+        "auth": {"token": "${REAL_TOKEN}"},
+    }
+    (tmp_path / "connections.yaml").write_text(json.dumps({"real": real}))
+    write_job(
+        tmp_path,
+        "job",
+        "easemob",
+        "",
+        "register",
+        [{"username": "a", "password": "x" * 8}],
+        connection="real",
+    )
+    assert bulkim_here("run", "job.yaml", "--sandbox").code == 0
+    text = plain(bulkim_here("undo", "last").out)
+    assert "real" not in text.replace("REAL_TOKEN", "")
+    assert "127.0.0.1" in text
+
+
+@pytest.mark.parametrize(
+    "text", ["", "connection: [", "connection: {auth: 3}", "a: &b 1", "\x00", "connection: null"]
+)
+def test_a_job_text_that_says_nothing_gets_the_usual_variables(tmp_path, text):
+    kept = jobfile.kept_connection(text, tmp_path / "job.yaml")
+    assert kept.name is None
+    assert kept.auth("tencent")["secret_key"] == "${TENCENT_SECRET_KEY}"

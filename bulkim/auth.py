@@ -17,7 +17,6 @@ import base64
 import hashlib
 import hmac
 import json
-import math
 import random
 import re
 import struct
@@ -33,7 +32,9 @@ DAY_S = 86_400
 AGORA_EXPIRE_S = DAY_S  # the longest life that Agora grants
 USERSIG_EXPIRE_S = DAY_S  # Tencent allows more; a signature that leaks from a URL should not
 MARGIN_S = 300.0  # renewed this long before it expires, or after nine tenths of its life
-FRESH_S = 60.0  # a token that is refused younger than this was never good
+FRESH_S = 60.0  # a token that is refused younger than this, and was never accepted, was never good
+REFUSALS_MAX = 10  # in FRESH_S, of credentials that had been accepted before
+LIFE_S_MIN = 1.0  # shorter ones are taken for this long: nobody means them
 FETCHES_MAX = 2  # refused fetches before the run stops: vendors block accounts that ask for tokens often
 FETCH_WAITS_S = (1.0, 2.0, 4.0, 8.0, 16.0)  # between fetches that got no answer
 YEAR_S = 366 * DAY_S
@@ -108,6 +109,9 @@ class Credential(Protocol):
 
     def current(self, now: float) -> Credentials | None:
         """What to send now; None: fetch first."""
+
+    def accepted(self, credentials: Credentials) -> None:
+        """The vendor did something with `credentials`: they are, or were, good."""
 
     def refused(self, credentials: Credentials, now: float) -> None:
         """The vendor did not accept `credentials`: they are replaced, unless they were already.
@@ -192,6 +196,9 @@ class Fixed:
         """Always the same."""
         return self.credentials
 
+    def accepted(self, credentials: Credentials) -> None:
+        """Nothing follows from it."""
+
     def refused(self, credentials: Credentials, now: float) -> None:  # noqa: ARG002
         """Ends the run."""
         if credentials.headers:
@@ -227,13 +234,20 @@ class _Patience:
     """Ends the run when what was made in answer to a refusal is refused as well."""
 
     hint: str
-    last_refusal_at: float = -math.inf
+    good: bool = False  # what is sent now was accepted at least once
+    refusals: list[float] = field(default_factory=list)  # of the last FRESH_S
+
+    def accepted(self, proof: _Proof | None, credentials: Credentials) -> None:
+        self.good = self.good or (proof is not None and proof.made(credentials))
 
     def refused(self, proof: _Proof, now: float) -> None:
-        fresh = now - proof.since < FRESH_S
-        if fresh and proof.since - self.last_refusal_at < FRESH_S:
+        made_anew = any(0 <= proof.since - at < FRESH_S for at in self.refusals)
+        if made_anew and not self.good and now - proof.since < FRESH_S:
             raise RefusedError("the vendor refused new credentials as well", hint=self.hint)
-        self.last_refusal_at = now
+        self.refusals = [*(at for at in self.refusals if now - at < FRESH_S), now]
+        if len(self.refusals) > REFUSALS_MAX:
+            raise RefusedError("the vendor keeps refusing what it accepted before", hint=self.hint)
+        self.good = False
 
 
 @dataclass(slots=True)
@@ -244,6 +258,7 @@ class Signed:
     dress: Callable[[str], Credentials] = field(repr=False)
     life_s: float
     _proof: _Proof | None = None
+    _refused_text: str = field(default="", repr=False)
     _patience: _Patience = field(default_factory=lambda: _Patience(SIGNED_HINT))
 
     def needs(self, now: float) -> Call | None:  # noqa: ARG002
@@ -257,13 +272,24 @@ class Signed:
     def current(self, now: float) -> Credentials | None:
         """Signs anew when the last signature is about to expire."""
         if self._proof is None or now >= self._proof.renew_at:
-            self._proof = _Proof(self.sign(now), since=now, expires_at=now + self.life_s)
+            text = self.sign(now)
+            if (
+                text == self._refused_text
+            ):  # signed in the same second; stragglers of the old one must not be taken for it
+                text = self.sign(now - 1)
+            self._proof = _Proof(text, since=now, expires_at=now + self.life_s)
+            self._patience.good = False
         return self.dress(self._proof.text)
+
+    def accepted(self, credentials: Credentials) -> None:
+        """A good signature, if it is still the present one."""
+        self._patience.accepted(self._proof, credentials)
 
     def refused(self, credentials: Credentials, now: float) -> None:
         """Signs anew next time; ends the run when that was refused too."""
         if self._proof is not None and self._proof.made(credentials):
             self._patience.refused(self._proof, now)
+            self._refused_text = self._proof.text
             self._proof = None
 
 
@@ -305,11 +331,16 @@ class Fetched:
         if isinstance(answer, Reply) and answer.status == 200 and isinstance(token, str) and token:
             life_s = _plausible_life_s(body.get("expires_in"))
             self._proof = _Proof(token, since=now, expires_at=now + life_s)
+            self._patience.good = False
             self._refused_fetches = self._lost_fetches = 0
             return None
         if isinstance(answer, Reply) and 400 <= answer.status < 500 and answer.status not in (408, 429):
             return self._refused(body)
         return self._lost(answer)
+
+    def accepted(self, credentials: Credentials) -> None:
+        """A good token, if it is still the present one."""
+        self._patience.accepted(self._proof, credentials)
 
     def refused(self, credentials: Credentials, now: float) -> None:
         """Drops the token, so that the next one is fetched; ends the run when a new one was refused too."""
@@ -355,4 +386,4 @@ def _plausible_life_s(expires_in: object) -> float:
     if isinstance(expires_in, bool) or not isinstance(expires_in, int | float) or not expires_in > 0:
         return YEAR_S
     seconds = expires_in / 1000 if expires_in > 10 * YEAR_S else expires_in
-    return float(min(max(seconds, FRESH_S), YEAR_S))
+    return float(min(max(seconds, LIFE_S_MIN), YEAR_S))

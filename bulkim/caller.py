@@ -66,6 +66,7 @@ class Caller:
             attempt_id, reply, credentials = await self.send(operation, call)
             page = pages(self.provider, operation, request, reply)
             closing = self.closing(page.outcome, page.http_status)
+            self.wire.told(closing.kind, credentials)
             if page.outcome.kind is Kind.SUCCEEDED:
                 return attempt_id, closing, page
             self.close(attempt_id, closing)

@@ -272,6 +272,7 @@ class Executor:
             poisoned=self._poisoned[batch.family], jitter=random.random(),
         )  # fmt: skip
         closing = closing_of(answer, now)
+        self._wire.told(closing.kind, credentials)
         again = [item for each in decision.again for item in each.batch.items]
         ended = {final.item.ordinal for final in decision.final}
         left = {item.ordinal: item for item in (*batch.items, *again) if item.ordinal not in ended}

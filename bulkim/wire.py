@@ -10,9 +10,11 @@ import anyio
 
 from bulkim.auth import Credential
 from bulkim.errors import RefusedError
-from bulkim.model import Call, Credentials, Fault, Reply, Stop
+from bulkim.model import Call, Credentials, Fault, Kind, Reply, Stop
 from bulkim.pace import Mark, Pacer, Pool
 from bulkim.transport import Transport
+
+_DEALT_WITH = frozenset(map(str, (Kind.SUCCEEDED, Kind.ALREADY, Kind.ABSENT, Kind.REJECTED, Kind.POISONED)))
 
 
 @dataclass(slots=True)
@@ -39,6 +41,11 @@ class Wire:
             await anyio.sleep(max(0.0, self._fetch_after - now))
             wait_s = self.credential.accept(await self.transport.send(call), self.clock())
             self._fetch_after = self.clock() + (wait_s or 0.0)
+
+    def told(self, kind: str, credentials: Credentials) -> None:
+        """What a call that was sent with `credentials` ended as."""
+        if kind in _DEALT_WITH:
+            self.credential.accepted(credentials)
 
     def renew(self, credentials: Credentials) -> Stop | None:
         """The vendor refused `credentials`; a Stop when there are no better ones."""

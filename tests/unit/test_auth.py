@@ -142,7 +142,7 @@ def test_a_token_is_renewed_before_it_expires_and_serves_meanwhile():
         (5_184_000_000, 5_183_000, 5_184_000),  # milliseconds: 60 days
         (0, 300 * DAY_S, 366 * DAY_S),  # for ever
         (None, 300 * DAY_S, 366 * DAY_S),
-        (1, 50, 60),
+        (1e-9, 0.5, 1),
         (float("inf"), 300 * DAY_S, 366 * DAY_S),
     ],
 )
@@ -165,6 +165,36 @@ def test_a_refused_token_is_replaced_once():
     assert fetched.current(NOW + 7) == second
     with pytest.raises(RefusedError, match="refused new credentials as well"):
         fetched.refused(second, NOW + 8)
+
+
+def test_a_token_that_was_accepted_may_be_refused_again_soon_but_not_for_ever():
+    fetched = client()
+    for second in range(11):
+        fetched.accept(granted(f"YWMt{second}"), NOW + second)
+        token = fetched.current(NOW + second)
+        fetched.accepted(token)
+        if second < 10:
+            fetched.refused(token, NOW + second)
+    with pytest.raises(RefusedError, match="keeps refusing"):
+        fetched.refused(token, NOW + 11)
+
+
+def test_an_old_tokens_success_says_nothing_of_the_new_one():
+    fetched = client()
+    fetched.accept(granted("YWMt1"), NOW)
+    first = fetched.current(NOW)
+    fetched.refused(first, NOW + 5)
+    fetched.accept(granted("YWMt2"), NOW + 6)
+    fetched.accepted(first)
+    with pytest.raises(RefusedError, match="refused new credentials as well"):
+        fetched.refused(fetched.current(NOW + 7), NOW + 7)
+
+
+def test_a_short_life_is_believed():
+    fetched = client()
+    fetched.accept(granted(expires_in=2), NOW)
+    assert fetched.needs(NOW + 1.7) is None
+    assert fetched.needs(NOW + 1.8) is not None
 
 
 def test_a_token_may_be_refused_every_now_and_then():
@@ -249,6 +279,16 @@ def test_a_refused_signature_is_made_again_once():
     again = signed.current(NOW + 1)
     with pytest.raises(RefusedError, match="new credentials as well"):
         signed.refused(again, NOW + 2)
+
+
+def test_a_signature_of_the_same_second_is_another_one():
+    signed = tencent()
+    first, straggler = signed.current(NOW), signed.current(NOW)
+    signed.refused(first, NOW + 0.1)
+    second = signed.current(NOW + 0.1)
+    assert dict(first.query)["usersig"] != dict(second.query)["usersig"]
+    signed.refused(straggler, NOW + 0.2)
+    assert dict(signed.current(NOW + 0.2).query)["usersig"] == dict(second.query)["usersig"]
 
 
 def test_tencent_needs_its_app():

@@ -54,11 +54,14 @@ class Intake:
         return [self._entry(each) for each in planned]
 
     def secrets(self, reader: SourceReader) -> Iterator[tuple[int, str | None, Mapping[str, Any]]]:
-        """The secret fields of every row: (position, key, fields)."""
-        names = self.operation.secrets
-        for planned in prepare(self.job, self.provider, self.operation, reader):
-            fields = planned.fields
-            yield planned.position, planned.key, {name: fields[name] for name in names if name in fields}
+        """The secret fields of every row: (position, key, fields). Rows were checked when they were read in."""
+        names, folded = tuple(self.operation.secrets), self.provider.folded
+        assert self.operation.keys == ("username",), "an operation with secrets is about users"
+        for row in reader.rows():
+            values = row.values
+            username = values.get("username")
+            key = folded(username) if isinstance(username, str) else None
+            yield row.position, key, {name: values[name] for name in names if values.get(name)}
 
     def _reader(self) -> SourceReader:
         if self.job.source.kind == "run":

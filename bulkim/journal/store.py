@@ -133,7 +133,9 @@ class Journal:
                         hint=f"watch it with `bulkim show {self.run_name(run_id)}`, or stop it first",
                     )
                 tx.execute(
-                    "UPDATE session SET ended_at = seen_at, ended = 'lost' WHERE id = ?", (session_id,)
+                    "UPDATE session SET ended = 'lost', ended_at = max(seen_at, coalesce((SELECT"
+                    " max(coalesce(ended_at, began_at)) FROM attempt WHERE session_id = session.id), 0)) WHERE id = ?",
+                    (session_id,),
                 )
             tx.execute(
                 "UPDATE run SET state = 'running', finished_at = NULL, stop_code = NULL, stop_reason = NULL"

@@ -1,8 +1,9 @@
 """Call -> Reply | Fault. The only importer of httpx: its exceptions end here, and every one is either
 "nothing was sent" or "it may have been done".
 
-httpcore's pool looks through all connections and all waiting requests at every event, which costs quadratically with requests in flight;
-so each call in flight has a client of its own with exactly one connection, and nothing ever waits inside httpx.
+Each call in flight has a transport of its own with exactly one connection, so nothing ever waits in a pool: httpx's
+pool looks through all connections and all waiting requests at every event, which costs quadratically. The transport
+is `http1.Http1`; where the environment names a proxy for the host, httpx's own.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import time
 from contextlib import suppress
 from types import TracebackType
 from typing import Self
+from urllib.request import getproxies, proxy_bypass
 
 import anyio
 import httpx
@@ -20,6 +22,7 @@ import httpx
 from bulkim import __version__
 from bulkim.errors import BulkimError
 from bulkim.model import Call, Credentials, Fault, Reply
+from bulkim.transport.http1 import Http1
 
 KEPT_HEADERS = ("content-type", "date", "retry-after")
 KEEPALIVE_S = (
@@ -49,11 +52,14 @@ class Transport:
     def __init__(self, base_url: str, *, timeout_s: float) -> None:
         self._base = httpx.URL(base_url)
         self._timeout_s = timeout_s
-        self._idle: list[httpx.AsyncClient] = []
-        self._all: list[httpx.AsyncClient] = []
-        # One context for all clients: making one costs 20 to 50 ms. Plain HTTP gets one that trusts nobody.
+        self._phases = {"connect": min(CONNECT_S_MAX, timeout_s * 0.9)}
+        self._phases |= dict.fromkeys(("read", "write", "pool"), timeout_s)
+        self._idle: list[httpx.AsyncBaseTransport] = []
+        self._all: list[httpx.AsyncBaseTransport] = []
+        # One context for all: making one costs 20 to 50 ms. Plain HTTP gets one that trusts nobody.
         secure = self._base.scheme == "https"
         self._tls = ssl.create_default_context() if secure else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        self._proxy = proxy_for(self._base)
 
     async def __aenter__(self) -> Self:
         return self
@@ -62,32 +68,34 @@ class Transport:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         with anyio.CancelScope(shield=True):
-            for client in self._all:
-                await client.aclose()
+            for each in self._all:
+                await each.aclose()
 
     async def send(self, call: Call, credentials: Credentials = Credentials()) -> Reply | Fault:  # noqa: B008
         """Send once, never again. Raises RefusedUrlError before anything is sent."""
         request = self._request(call, credentials)
-        client = self._idle.pop() if self._idle else self._new_client()
+        one = self._idle.pop() if self._idle else self._new()
         began = time.perf_counter()
         try:
             with anyio.fail_after(self._timeout_s):
-                status, headers, body = await _exchange(client, request)
+                status, headers, body = await _exchange(one, request)
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, ssl.SSLError, OSError) as error:
             return _fault(error, time.perf_counter() - began)
         finally:
-            self._idle.append(client)
+            self._idle.append(one)
         return Reply(status, body, headers, time.perf_counter() - began)
 
-    def _new_client(self) -> httpx.AsyncClient:
-        client = httpx.AsyncClient(
-            verify=self._tls,
-            timeout=httpx.Timeout(self._timeout_s, connect=min(CONNECT_S_MAX, self._timeout_s * 0.9)),
-            limits=httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=KEEPALIVE_S),
-            follow_redirects=False,
-        )
-        self._all.append(client)
-        return client
+    def _new(self) -> httpx.AsyncBaseTransport:
+        one: httpx.AsyncBaseTransport
+        if self._proxy is None:
+            one = Http1(tls=self._tls, keepalive_s=KEEPALIVE_S, body_bytes_max=BODY_BYTES_MAX)
+        else:
+            limits = httpx.Limits(
+                max_connections=1, max_keepalive_connections=1, keepalive_expiry=KEEPALIVE_S
+            )
+            one = httpx.AsyncHTTPTransport(verify=self._tls, proxy=self._proxy, limits=limits)
+        self._all.append(one)
+        return one
 
     def _request(self, call: Call, credentials: Credentials) -> httpx.Request:
         if not fills(call.template, call.path):
@@ -104,7 +112,9 @@ class Transport:
         ]
         if call.content_type:
             headers.append(("Content-Type", call.content_type))
-        return httpx.Request(call.method, url, headers=headers, content=call.body)
+        return httpx.Request(
+            call.method, url, headers=headers, content=call.body, extensions={"timeout": self._phases}
+        )
 
 
 def fills(template: str, path: str) -> bool:
@@ -120,19 +130,35 @@ def fills(template: str, path: str) -> bool:
     )
 
 
-async def _exchange(client: httpx.AsyncClient, request: httpx.Request) -> tuple[int, dict[str, str], bytes]:
-    response = await client.send(request, stream=True)
+def proxy_for(url: httpx.URL) -> str | None:
+    """The proxy that the environment (HTTPS_PROXY, NO_PROXY ...) names for a URL; never one for this host itself."""
+    if url.host == "localhost" or url.host.startswith("127.") or url.host == "::1" or proxy_bypass(url.host):
+        return None
+    proxies = getproxies()
+    return proxies.get(url.scheme) or proxies.get("all")
+
+
+async def _exchange(
+    one: httpx.AsyncBaseTransport, request: httpx.Request
+) -> tuple[int, dict[str, str], bytes]:
+    response = await one.handle_async_request(request)
+    body = response.content if response.is_closed else await _read(response)
+    headers = {name: response.headers[name] for name in KEPT_HEADERS if name in response.headers}
+    return response.status_code, headers, body
+
+
+async def _read(response: httpx.Response) -> bytes:
+    """The body of an answer that httpx's own transport streams."""
     try:
         body = bytearray()
-        async for part in response.aiter_bytes():
+        async for part in response.aiter_raw():
             body += part
             if len(body) > BODY_BYTES_MAX:
                 raise httpx.DecodingError(f"the answer is larger than {BODY_BYTES_MAX} bytes")
     finally:
         with anyio.CancelScope(shield=True), suppress(httpx.HTTPError):
             await response.aclose()
-    headers = {name: response.headers[name] for name in KEPT_HEADERS if name in response.headers}
-    return response.status_code, headers, bytes(body)
+    return bytes(body)
 
 
 def _fault(error: Exception, latency_s: float) -> Fault:

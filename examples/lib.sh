@@ -44,10 +44,10 @@ try_code() {
   [ "$code" = "$expected" ] || exit "$code"
 }
 
-# at_sandbox_put WHAT JSON: change how it behaves.
-at_sandbox_put() {
-  python3 - "$SANDBOX_URL/_sandbox/$1" "$2" <<'PYTHON'
+# at_sandbox_send METHOD WHAT JSON: change what is there, or how it behaves.
+at_sandbox_send() {
+  python3 - "$SANDBOX_URL/_sandbox/$2" "$1" "$3" <<'PYTHON'
 import sys, urllib.request
-urllib.request.urlopen(urllib.request.Request(sys.argv[1], sys.argv[2].encode(), method="PUT"))
+urllib.request.urlopen(urllib.request.Request(sys.argv[1], sys.argv[3].encode(), method=sys.argv[2]))
 PYTHON
 }

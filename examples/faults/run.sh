@@ -5,12 +5,11 @@ sandbox --faults faults.yaml
 
 say "240 users. One of them is refused; the 59 who shared his request are not."
 try_code 1 bulkim run register.yaml
-try bulkim results last --outcome failed --format table
 try bulkim show last user_077
 try bulkim explain easemob illegal_argument
 
 say "The vendor comes to its senses. Only what failed is sent again."
-at_sandbox_put faults '[]'
+at_sandbox_send PUT faults '[]'
 try bulkim retry last
 
 echo

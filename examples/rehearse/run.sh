@@ -19,7 +19,6 @@ try_code 1 bulkim run delete.yaml --confirm demo:92
 say "What happened to whom?"
 try bulkim results last --outcome skipped --outcome unchanged --format table
 try bulkim show delete-leavers test_0101
-try bulkim runs
 
 echo
 at_sandbox registered mute_set deleted

@@ -9,6 +9,7 @@ say "Register 120 users, and kill the process as if the power had failed."
 printf '\n$ bulkim run register.yaml &\n'
 bulkim run register.yaml -q &
 run=$!
+sleep 1
 until [ "$(bulkim results last --outcome succeeded --format jsonl 2>/dev/null | wc -l)" -ge 30 ]; do sleep 0.1; done
 printf '$ kill -9 $!\n'
 kill -9 $run

@@ -7,13 +7,15 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
-SCRIPTS = sorted(EXAMPLES.glob("*/run.sh"))
+QUICK = ("rehearse", "resume")
+OTHERS = ("faults", "purge", "vendors")
 
 
 @dataclass
@@ -31,67 +33,102 @@ class Told:
         return re.findall(r"^\d+ in = .*$", self.out, re.MULTILINE)
 
 
-@pytest.fixture(scope="module")
-def told(tmp_path_factory) -> Iterator[dict[str, Told]]:
+@contextmanager
+def running(names: tuple[str, ...], temporary: Path) -> Iterator[dict[str, Told]]:
     """All of them at once: each has a sandbox and a folder of its own."""
-    temporary = tmp_path_factory.mktemp("examples")
     path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
     kept = {name: value for name, value in os.environ.items() if not name.startswith("BULKIM")}
     environment = kept | {"PATH": path, "TMPDIR": str(temporary), "NO_COLOR": "1", "COLUMNS": "100"}
-    running = {
-        script.parent.name: subprocess.Popen(
-            [script], cwd=temporary, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, text=True,
+    processes = {
+        name: subprocess.Popen(
+            [EXAMPLES / name / "run.sh"], cwd=temporary, env=environment, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )
-        for script in SCRIPTS
+        for name in names
     }  # fmt: skip
     try:
-        yield {name: Told(process.returncode, *found) for name, process, found in _ended(running)}
+        ended = {name: process.communicate(timeout=90) for name, process in processes.items()}
+        told = {name: Told(processes[name].returncode, *texts) for name, texts in ended.items()}
+        assert {name: each.err for name, each in told.items() if each.code} == {}
+        yield told
     finally:
-        for process in running.values():
+        for process in processes.values():
             process.kill()
 
 
-def _ended(
-    running: dict[str, subprocess.Popen[str]],
-) -> Iterator[tuple[str, subprocess.Popen[str], tuple[str, str]]]:
-    for name, process in running.items():
-        found = process.communicate(timeout=60)
-        yield name, process, found
+@pytest.fixture(scope="module")
+def quick(tmp_path_factory) -> Iterator[dict[str, Told]]:
+    with running(QUICK, tmp_path_factory.mktemp("quick")) as told:
+        yield told
 
 
-def test_all_of_them_end_well(told):
-    assert {name: each.err for name, each in told.items() if each.code} == {}
-    assert set(told) == set(re.findall(r"examples/(\w+)/run\.sh", (EXAMPLES / "README.md").read_text()))
+@pytest.fixture(scope="module")
+def others(tmp_path_factory) -> Iterator[dict[str, Told]]:
+    with running(OTHERS, tmp_path_factory.mktemp("others")) as told:
+        yield told
 
 
-def test_rehearse(told):
-    assert told["rehearse"].accounts() == [
+def test_the_readme_of_the_examples_names_them_all():
+    found = {script.parent.name for script in EXAMPLES.glob("*/run.sh")}
+    text = (EXAMPLES / "README.md").read_text(encoding="utf-8")
+    assert found == {*QUICK, *OTHERS} == set(re.findall(r"examples/(\w+)/run\.sh", text))
+
+
+def test_rehearse(quick):
+    assert quick["rehearse"].accounts() == [
         "240 in = 240 succeeded",
         "30 in = 30 succeeded",
         "95 in = 90 succeeded + 2 unchanged + 3 skipped",
     ]
-    assert told["rehearse"].effects() == {"registered": 240, "mute_set": 30, "deleted": 90}
+    assert quick["rehearse"].effects() == {"registered": 240, "mute_set": 30, "deleted": 90}
 
 
-def test_resume(told):
-    assert told["resume"].accounts() == ["121 in = 120 succeeded + 1 skipped"]
-    assert told["resume"].effects() == {"registered": 120}
-    assert re.search(r"interrupted +120  \d+ succeeded, \d+ pending", told["resume"].out)
-    assert "reconciled" in told["resume"].out
+def test_resume(quick):
+    assert quick["resume"].accounts() == ["121 in = 120 succeeded + 1 skipped"]
+    assert quick["resume"].effects() == {"registered": 120}
+    assert re.search(r"interrupted +120  \d+ succeeded, \d+ pending", quick["resume"].out)
+    assert "reconciled" in quick["resume"].out
 
 
-def test_faults(told):
-    assert told["faults"].accounts() == ["240 in = 239 succeeded + 1 failed", "1 in = 1 succeeded"]
-    assert told["faults"].effects() == {"registered": 240}
-    assert re.search(r"succeeded 60 +reconciled", told["faults"].out)
+@pytest.mark.slow
+def test_faults(others):
+    assert others["faults"].accounts() == ["240 in = 239 succeeded + 1 failed", "1 in = 1 succeeded"]
+    assert others["faults"].effects() == {"registered": 240}
+    assert re.search(r"succeeded 60 +reconciled", others["faults"].out)
+    assert "1 refused for the quota (429)" in others["faults"].out
 
 
-def test_vendors(told):
-    assert told["vendors"].accounts() == ["40 in = 40 succeeded"] * 6
-    assert told["vendors"].effects() == {"registered": 120, "deleted": 120}
+@pytest.mark.slow
+def test_purge(others):
+    assert others["purge"].accounts() == [
+        "125 in = 125 succeeded",
+        "121 in = 120 succeeded + 1 skipped",
+        "5 in = 5 succeeded",
+    ]
+    assert others["purge"].effects() == {"deleted": 120}
 
 
-def test_none_of_them_leaves_anything_behind_in_the_repository(told):
+@pytest.mark.slow
+def test_vendors(others):
+    assert others["vendors"].accounts() == ["40 in = 40 succeeded"] * 6
+    assert others["vendors"].effects() == {"registered": 120, "deleted": 120}
+
+
+def alike(line: str) -> str:
+    """A line without what differs from run to run: ids, numbers, and the spaces between columns."""
+    return re.sub(r" +", " ", re.sub(r"[\d,.:-]+", "0", re.sub(r"\b[a-z2-9]{8}\b", "ID", line))).strip()
+
+
+def test_the_readme_shows_what_they_print(quick):
+    text = (EXAMPLES.parent / "README.md").read_text(encoding="utf-8")
+    sessions = re.findall(r"<!-- session (\w+) -->\n```console\n(.*?)```", text, re.DOTALL)
+    assert sessions
+    for name, session in sessions:
+        printed = {alike(line) for line in quick[name].out.splitlines()}
+        assert [line for line in session.splitlines() if alike(line) not in printed] == []
+
+
+def test_none_of_them_leaves_anything_behind_in_the_repository(quick):
+    assert quick
     databases = [file for file in EXAMPLES.rglob("*") if file.suffix in {".db", ".db-wal"}]
     assert databases == []

@@ -65,7 +65,7 @@ def test_a_shared_pool_can_be_said_in_the_job(tmp_path):
     with serving(quirks=frozenset({"agora-shared-pool"}), limits={"users": 30}) as server:
         server.seed(60, app=APPS["agora"])
         done, _ = go(
-            server, tmp_path, "get-user", [f"u{n}" for n in range(60)], provider="agora", rate=Rate(limit=28)
+            server, tmp_path, "get-user", [f"u{n}" for n in range(40)], provider="agora", rate=Rate(limit=28)
         )
         assert server.stats(APPS["agora"])["pools"]["users"]["refused"] == 0
     assert done.summary["counts"]["succeeded"] == 40
@@ -122,7 +122,8 @@ def test_a_refusal_of_the_app_stops(server, tmp_path, vendor, http, error):
     assert server.stats(APPS[vendor])["operations"]["mute"] <= 8
 
 
-def test_a_limit_is_waited_out_and_a_wish_to_wait_is_heard(server, tmp_path, vendor="agora"):
+def test_a_limit_is_waited_out_and_a_wish_to_wait_is_heard(server, tmp_path):
+    vendor = "agora"
     server.seed(30, app=APPS[vendor])
     server.faults({"match": {"operation": "ban"}, "times": 1, "do": {"throttle": None, "retry_after": 2}})
     done, _ = go(

@@ -10,6 +10,7 @@ import tempfile
 import weakref
 from collections.abc import Iterator
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -59,11 +60,8 @@ class Content:
 
     def lines(self) -> Iterator[str]:
         """The lines with their ends. Raises InputError for what is too long to be a line."""
-        number = 0
         with self.text() as file:
-            readline = file.readline
-            while line := readline(LINE_MAX):
-                number += 1
+            for number, line in enumerate(iter(partial(file.readline, LINE_MAX), ""), 1):
                 if len(line) == LINE_MAX:
                     message = f"the line is longer than {LINE_MAX:,} characters"
                     raise self.problem(message, line=number, hint="is it the right file?")

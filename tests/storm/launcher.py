@@ -1,0 +1,84 @@
+"""`bulkim` that dies at the n-th journal write or sending: python launcher.py PLACE N ARGUMENTS...
+
+PLACE is ``begin``, ``settle``, ``page`` or ``send``, with ``-before`` or ``-after``; or ``none``. The process kills itself
+with SIGKILL, so nothing is flushed, no handler runs, and the journal sees what a power cut at that moment would leave.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import signal
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from bulkim.cli import main
+
+
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Countdown:
+    def __init__(self, calls: int) -> None:
+        self.left = calls
+
+    def over(self) -> bool:
+        self.left -= 1
+        return self.left == 0
+
+
+def deadly(method: Callable[..., Any], when: str, calls: int) -> Callable[..., Any]:
+    countdown = Countdown(calls)
+
+    @functools.wraps(method)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        fatal = countdown.over()
+        if fatal and when == "before":
+            die()
+        result = method(*args, **kwargs)
+        if fatal:
+            die()
+        return result
+
+    return wrapped
+
+
+def deadly_async(method: Callable[..., Any], when: str, calls: int) -> Callable[..., Any]:
+    countdown = Countdown(calls)
+
+    @functools.wraps(method)
+    async def wrapped(*args: Any, **kwargs: Any) -> Any:
+        fatal = countdown.over()
+        if fatal and when == "before":
+            die()
+        result = await method(*args, **kwargs)
+        if fatal:
+            die()
+        return result
+
+    return wrapped
+
+
+def arm(place: str, calls: int) -> None:
+    from bulkim import caller
+    from bulkim.journal import Journal
+    from bulkim.transport import Transport
+
+    what, _, when = place.partition("-")
+    match what:
+        case "begin":  # of every attempt, pages included
+            Journal._begin = deadly(Journal._begin, when, calls)  # type: ignore[method-assign]
+        case "settle":
+            Journal.settle = deadly(Journal.settle, when, calls)  # type: ignore[method-assign]
+        case "page":
+            caller.add_page = deadly(caller.add_page, when, calls)
+        case "send":
+            Transport.send = deadly_async(Transport.send, when, calls)  # type: ignore[method-assign]
+
+
+if __name__ == "__main__":
+    arm(sys.argv[1], int(sys.argv[2]))
+    del sys.argv[1:3]
+    main()

@@ -99,6 +99,8 @@ class WholeCall:
     data: str | None = None  # dotted path of what a read returns for its one item (``entities.0``)
     pick: tuple[str, ...] = ()  # or these top-level fields of it, as an object
     accept: Mapping[str, Any] = field(default_factory=dict)  # dotted path -> value that a success must show
+    # values of `pick` that, all together, are answered of a user who does not exist as well
+    vague: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +202,9 @@ class ReadBack:
     exists: bool = True  # the user must (not) be there
     # data field -> value, as in `Probe.equals`
     equals: Mapping[str, Any] = field(default_factory=dict)
-    remaining: tuple[str, ...] = ()  # fields of the item: 0 must be 0, for ever for ever, anything else above 0
+    remaining: tuple[
+        str, ...
+    ] = ()  # fields of the item: 0 must be 0, for ever for ever, anything else above 0
     holds: str | None = None  # field of type ``map``: data must have its pairs
     lacks: str | None = None  # field of type ``names``: data must have none of them
 

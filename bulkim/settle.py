@@ -77,6 +77,8 @@ def settled(
             return Outcome(Kind.SUCCEEDED, RECONCILED, "asked afterwards: the user is gone")
         case Kind.ABSENT:
             return _not_done(probe, "asked afterwards: there is no such user")
+        case Kind.SUCCEEDED if probe_outcome.reason is not None:  # it may be said of nobody
+            return _not_done(probe, f"asked afterwards: {probe_outcome.reason}")
         case Kind.SUCCEEDED if probe.created is not None:
             vendor_now = now if server_time is None else server_time
             return _created(probe, probe_outcome.data, since=vendor_now - elapsed_s)

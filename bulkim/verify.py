@@ -281,6 +281,8 @@ def judge(
         return (Verdict.DRIFT, "there is no such user") if declared.exists else (Verdict.HOLDS, "gone")
     if not declared.exists:
         return Verdict.DRIFT, "the user is there"
+    if outcome.reason is not None:  # it may be said of nobody
+        return Verdict.UNKNOWN, outcome.reason
     if declared.remaining:
         return _muted(operation, declared, item, outcome.data, elapsed_s=elapsed_s)
     wrong = [path for path, wanted in declared.equals.items() if not equals(outcome.data, path, wanted)]

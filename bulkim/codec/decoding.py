@@ -28,6 +28,7 @@ from bulkim.codec.refusals import Refusal, bad_response, dig, lookup, parsed, re
 from bulkim.model import Answer, Fault, Item, Kind, Outcome, Page, PageRequest, Reply
 
 REASON_CHARS_MAX = 500
+VAGUE = "either it is so, or there is no such user: the vendor answers both alike"
 
 _MASK = "***"
 _ECHOED_PASSWORDS = re.compile(r"(passwords are)\b.*", re.IGNORECASE | re.DOTALL)
@@ -191,7 +192,9 @@ def _whole(provider: Provider, operation: Operation, result: WholeCall, body: An
     if result.pick:
         if not all(name in body for name in result.pick):
             return bad_response(f"the answer lacks one of {', '.join(result.pick)}")
-        return _success(provider, {name: body[name] for name in result.pick})
+        picked = {name: body[name] for name in result.pick}
+        caveat = VAGUE if result.vague and picked == result.vague else None
+        return replace(_success(provider, picked), reason=caveat)
     if result.data is None:
         return _success(provider)
     data = dig(body, result.data)

@@ -158,6 +158,25 @@ class TestMutes:
         assert ends["u1"] == ("succeeded", "reconciled")
         assert {user["effects"]["mute_set"] for user in server.users(APP).values()} == {1}
 
+    def test_for_ever_in_both_scopes_may_be_nobody(self, server, tmp_path):
+        """The vendor answers the same of an account that does not exist."""
+        server.seed(["somebody", "forever"], app=APP)
+        go(server, tmp_path, "mute", ["forever"], params={"chat": -1, "groupchat": -1})
+        go(server, tmp_path, "get-mute", ["somebody", "forever", "nobody"])
+        results = rows(tmp_path / "j.db")
+        assert results["nobody"]["data"] == results["forever"]["data"]
+        assert results["somebody"]["reason"] is None
+        assert "no such user" in results["nobody"]["reason"]
+        assert "no such user" in results["forever"]["reason"]
+
+    def test_a_mute_for_ever_of_nobody_is_not_taken_for_done(self, server, tmp_path):
+        """The first sending gets no answer, and asking says "for ever": that is not believed, it is sent again."""
+        server.seed(["somebody"], app=APP)
+        server.faults({"match": {"operation": "mute"}, "times": 2, "do": "drop_after"})
+        both = {"chat": -1, "groupchat": -1}
+        _, ends = go(server, tmp_path, "mute", ["somebody", "nobody"], params=both, name="for ever")
+        assert ends == {"somebody": ("succeeded", "0"), "nobody": ("failed", "70107")}
+
 
 def test_online_status_under_both_names(server, tmp_path):
     server.seed([{"username": "a", "online": True}, "b"], app=APP)

@@ -207,9 +207,13 @@ GET_MUTE = Operation(
     effect=Effect.READ,
     fields=(_username("Get_Account"),),
     body=Object(),
-    result=WholeCall(pick=("C2CmsgNospeakingTime", "GroupmsgNospeakingTime")),
+    result=WholeCall(
+        pick=("C2CmsgNospeakingTime", "GroupmsgNospeakingTime"),
+        vague={"C2CmsgNospeakingTime": FOR_EVER, "GroupmsgNospeakingTime": FOR_EVER},
+    ),
     pools=("get-mute",),
-    help="Reads how many seconds of each scope's mute remain; 4294967295 for ever, 0 none.",
+    help="Reads how many seconds of each scope's mute remain; 4294967295 for ever, 0 none. For ever in both scopes is "
+    "also what the vendor answers of an account that does not exist; the result's reason says so.",
     source=f"{PAGES}34924",
     read_on=READ_ON,
 )

@@ -155,6 +155,13 @@ class Ledger:
         self._db.execute("COMMIT")
 
 
+def ledger_path() -> Path:
+    """Where this user's processes keep what they share of quotas."""
+    from platformdirs import user_state_path
+
+    return user_state_path("bulkim") / "quota.db"
+
+
 def owner_of(connection: Connection) -> str:
     """Whose quota a connection draws on: the vendor counts by app, whatever the host; each sandbox counts for itself."""
     host = connection.base_url.partition("://")[2]

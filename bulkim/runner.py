@@ -28,7 +28,7 @@ from bulkim.executor import Executor
 from bulkim.intake import Intake
 from bulkim.journal import Entry, Journal, NewRun, read
 from bulkim.journal.read import RunRecord
-from bulkim.ledger import Ledger, owner_of
+from bulkim.ledger import Ledger, ledger_path, owner_of
 from bulkim.listing import count_users, list_items
 from bulkim.model import Connection, Job, Row, Status, Stop
 from bulkim.oldest import Purge, delete_oldest
@@ -322,13 +322,6 @@ class _Session:
         log.info("run.ended", run=record.run, state=ending.state, counts=summary["counts"])
         code = exit_code(ending, read.invalid(self.journal, record.id), summary["counts"])
         return Finished(summary, ending, code)
-
-
-def ledger_path() -> Path:
-    """Where this user's processes keep what they share of quotas."""
-    from platformdirs import user_state_path
-
-    return user_state_path("bulkim") / "quota.db"
 
 
 @contextmanager

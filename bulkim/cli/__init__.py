@@ -58,6 +58,7 @@ SECTIONS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
         "Look up",
         (
             Entry("operations", "reference:operations", "What can be done at which vendor."),
+            Entry("quota", "quota:quota", "Who holds how much of which quota, on this host."),
             Entry("explain", "reference:explain", "What a vendor's error code means, and what to do."),
             Entry("schema", "reference:schema", "Print the job file's JSON Schema, for an editor."),
         ),

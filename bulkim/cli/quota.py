@@ -1,0 +1,68 @@
+"""Who draws on which of the vendors' quotas, on this host."""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bulkim.cli.options import Command, Settings, common
+
+if TYPE_CHECKING:
+    from bulkim.ledger import Holder
+
+HEADER = ("pool", "limit", "pid", "calls", "calls/s", "since")
+TELLING_S = 1.0  # below, a rate says more about starting than about the process
+
+
+@click.command(cls=Command, examples=["bulkim quota", "bulkim quota --json | jq '.[].pid'"])
+@common
+def quota(settings: Settings) -> int:
+    """Show who holds how much of which quota pool on this host.
+
+    All bulkim processes of a user share the limits of an app. A process is listed while it sends, and for a few seconds
+    after. `limit` is what it allows all of them together; `calls` are its own.
+    """
+    from bulkim.cli import show
+    from bulkim.ledger import holders, ledger_path
+    from bulkim.report import text
+
+    found = holders(ledger_path(), now=time.time())
+    if settings.json:
+        click.echo(json.dumps([_as_object(each) for each in found], ensure_ascii=False))
+        return 0
+    if not found:
+        settings.say("nobody on this host is drawing on a quota now")
+        return 0
+    rows = [_as_row(each) for each in found]
+    lines = text.table(HEADER, rows, right=(1, 2, 3, 4), width=show.terminal_width())
+    show.put([[(line, "bold" if not number else "")] for number, line in enumerate(lines)])
+    return 0
+
+
+def _rate(holder: Holder) -> float | None:
+    span = holder.seen_at - holder.since
+    return holder.calls / span if span >= TELLING_S else None
+
+
+def _as_row(holder: Holder) -> tuple[str, ...]:
+    rate = _rate(holder)
+    since = datetime.fromtimestamp(holder.since).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    return (
+        holder.pool, f"{holder.limit_per_s:g}/s", str(holder.pid), f"{holder.calls:,}",
+        "-" if rate is None else f"{rate:.1f}", since,
+    )  # fmt: skip
+
+
+def _as_object(holder: Holder) -> dict[str, Any]:
+    from bulkim.journal.read import iso
+
+    rate = _rate(holder)
+    return {
+        "pool": holder.pool, "limit_per_s": holder.limit_per_s, "pid": holder.pid, "calls": holder.calls,
+        "calls_per_s": None if rate is None else round(rate, 1), "since": iso(holder.since),
+        "seen_at": iso(holder.seen_at),
+    }  # fmt: skip

@@ -275,14 +275,13 @@ def judge(
     operation: Operation, declared: ReadBack, item: Item, outcome: Outcome, *, elapsed_s: float
 ) -> tuple[Verdict, str]:
     """What an answer about the user says of the item; `elapsed_s` is how long ago it ended. Pure."""
-    if outcome.kind is Kind.REJECTED:
-        return Verdict.UNKNOWN, f"{outcome.code}: {outcome.reason}"
+    refused = outcome.kind is Kind.REJECTED
+    if refused or (outcome.reason is not None and outcome.kind is Kind.SUCCEEDED):  # it may be said of nobody
+        return Verdict.UNKNOWN, f"{outcome.code}: {outcome.reason}" if refused else str(outcome.reason)
     if outcome.kind is Kind.ABSENT:
         return (Verdict.DRIFT, "there is no such user") if declared.exists else (Verdict.HOLDS, "gone")
     if not declared.exists:
         return Verdict.DRIFT, "the user is there"
-    if outcome.reason is not None:  # it may be said of nobody
-        return Verdict.UNKNOWN, outcome.reason
     if declared.remaining:
         return _muted(operation, declared, item, outcome.data, elapsed_s=elapsed_s)
     wrong = [path for path, wanted in declared.equals.items() if not equals(outcome.data, path, wanted)]

@@ -53,7 +53,7 @@ class EarlierRun:
             answer = result.data if isinstance(result.data, dict) else {}
             told = {name: value for name, value in answer.items() if isinstance(value, str | int)}
             values: dict[str, Any] = {**told, **result.extra, **result.fields, "username": result.username}
-            yield Row(position, None, self._mapped(values))
+            yield Row(position, result.line, self._mapped(values))
 
     def _mapped(self, values: dict[str, Any]) -> dict[str, Any]:
         """With the job's `columns` applied: field -> the value of that column."""

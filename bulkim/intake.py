@@ -14,7 +14,7 @@ from bulkim.catalogue import Operation, Provider
 from bulkim.earlier import EarlierRun
 from bulkim.journal import Entry, Journal, read, read_input
 from bulkim.journal.read import RunRecord
-from bulkim.model import Job, Row
+from bulkim.model import Job, Row, Source
 from bulkim.plan import Planned, prepare
 from bulkim.source import BadRow, SourceReader, open_source
 
@@ -33,18 +33,20 @@ class Intake:
 
         The reader is for the secrets; None when the operation has none.
         """
-        if self.job.source.kind in {"listing", "none"}:
-            return None
         secret = bool(self.operation.secrets)
+        again = record.parent is not None and not secret  # the journal holds all that is needed
+        if self.job.source.kind == "none" or (self.job.source.kind == "listing" and not again):
+            return None
         if record.planned_at is not None and not secret and self._gone():
             return None
-        reader = self._reader()
+        reader = self._parent(record) if again else self._reader()
         digest = self._digest(reader)
         if record.planned_at is None or record.input_digest != digest:
-            planned = islice(prepare(self.job, self.provider, self.operation, reader), record.item_limit)
+            planned = prepare(self.job, self.provider, self.operation, reader)
             entries: Iterator[Entry] = (self._entry(each) for each in planned)
-            if record.parent:
+            if record.parent is not None and secret:
                 entries = self._chosen(record, entries)
+            entries = islice(entries, record.item_limit)
             read_input(self.journal, record.id, entries, name=reader.name, digest=digest, now=time.time())
         return reader if secret else None
 
@@ -62,6 +64,11 @@ class Intake:
             username = values.get("username")
             key = folded(username) if isinstance(username, str) else None
             yield row.position, key, {name: values[name] for name in names if values.get(name)}
+
+    def _parent(self, record: RunRecord) -> SourceReader:
+        """The items of the run that this one retries."""
+        assert record.selection is not None
+        return EarlierRun(self.journal, Source(kind="run", run=record.parent, **record.selection))
 
     def _reader(self) -> SourceReader:
         if self.job.source.kind == "run":

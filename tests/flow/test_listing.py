@@ -12,10 +12,13 @@ from support.server import serving
 
 from bulkim import runner
 from bulkim.errors import ConfirmationError
+from bulkim.journal import read
 from bulkim.model import Guard, Rate, Source, Where
 
 FAST = Rate(limit=2000, pools={"users": 2000})
 DAY_MS = 86_400_000
+ILLEGAL = {"http": 400, "error": "illegal_argument", "description": "no"}
+UNPAID = {"http": 403, "error": "forbidden_op", "description": "Service operation not allowed"}
 
 
 @pytest.fixture
@@ -164,3 +167,32 @@ def test_items_of_an_earlier_run_are_a_source(server, tmp_path):
         name="three",
     )
     assert failed.summary["counts"]["failed"] == again.summary["items"] == 1
+
+
+def test_what_failed_of_a_listing_is_retried_without_listing_again(server, tmp_path):
+    journal = tmp_path / "j.db"
+    server.seed(20)
+    server.faults({"match": {"operation": "ban", "user": "u7"}, "do": {"error": ILLEGAL}})
+    ban = job("ban", server.base_url, Source("listing", listing="users"), rate=FAST)
+    first = runner.run(ban, journal=journal)
+    assert first.summary["counts"]["failed"] == 1
+    server.faults()
+    with read.open_existing(journal) as opened:
+        parent = read.find(opened, "last")
+    listings = server.stats()["operations"]["list-users"]
+    second = runner.retry(parent, ban, journal=journal)
+    assert second.summary["items"] == second.summary["counts"]["succeeded"] == 1
+    assert server.stats()["operations"]["list-users"] == listings
+
+
+def test_a_run_without_secrets_goes_on_when_its_input_is_gone(server, tmp_path):
+    server.seed(40)
+    users = tmp_path / "users.txt"
+    users.write_text("".join(f"u{n}\n" for n in range(40)))
+    server.faults({"match": {"operation": "ban"}, "after": 10, "times": 1, "do": {"error": UNPAID}})
+    ban = job("ban", server.base_url, Source("text", path=users), rate=FAST, concurrency=1)
+    assert runner.run(ban, journal=tmp_path / "j.db").exit_code == 6
+    users.unlink()
+    again = runner.run(ban, journal=tmp_path / "j.db")
+    assert again.exit_code == 0
+    assert again.summary["counts"]["succeeded"] == 40

@@ -6,6 +6,7 @@ command -v bulkim >/dev/null || { echo "bulkim is not installed: run make demo o
 
 folder=$(mktemp -d)
 export BULKIM_JOURNAL="$folder/bulkim.db"
+export XDG_STATE_HOME="$folder" # what bulkim remembers of quotas on this host
 export NO_PROXY=127.0.0.1 no_proxy=127.0.0.1
 
 # sandbox [OPTION...]: start one on a free port; its address is in SANDBOX_URL, which connections.yaml reads.

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +25,7 @@ class Told:
     code: int
     out: str
     err: str
+    journal: Path
 
     def effects(self) -> dict[str, int]:
         return {
@@ -38,17 +41,23 @@ def running(names: tuple[str, ...], temporary: Path) -> Iterator[dict[str, Told]
     """All of them at once: each has a sandbox and a folder of its own."""
     path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
     kept = {name: value for name, value in os.environ.items() if not name.startswith("BULKIM")}
-    environment = kept | {"PATH": path, "TMPDIR": str(temporary), "NO_COLOR": "1", "COLUMNS": "100"}
+    environment = kept | {"PATH": path, "NO_COLOR": "1", "COLUMNS": "100"}
+    folders = {name: temporary / name for name in names}
+    for folder in folders.values():
+        folder.mkdir()
     processes = {
         name: subprocess.Popen(
-            [EXAMPLES / name / "run.sh"], cwd=temporary, env=environment, stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            [EXAMPLES / name / "run.sh"], cwd=temporary, env=environment | {"TMPDIR": str(folders[name])},
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )
         for name in names
     }  # fmt: skip
     try:
         ended = {name: process.communicate(timeout=90) for name, process in processes.items()}
-        told = {name: Told(processes[name].returncode, *texts) for name, texts in ended.items()}
+        told = {
+            name: Told(processes[name].returncode, *texts, next(folders[name].glob("*/bulkim.db")))
+            for name, texts in ended.items()
+        }
         assert {name: each.err for name, each in told.items() if each.code} == {}
         yield told
     finally:
@@ -126,6 +135,32 @@ def test_the_readme_shows_what_they_print(quick):
     for name, session in sessions:
         printed = {alike(line) for line in quick[name].out.splitlines()}
         assert [line for line in session.splitlines() if alike(line) not in printed] == []
+
+
+def queries() -> list[str]:
+    text = (EXAMPLES.parent / "docs" / "journal.md").read_text(encoding="utf-8")
+    consoles = re.findall(r'^\$ sqlite3 bulkim\.db "(.*)"$', text, re.MULTILINE)
+    return [*consoles, *re.findall(r"```sql\n(.*?)```", text, re.DOTALL)]
+
+
+@pytest.mark.parametrize("query", queries(), ids=lambda query: " ".join(query.split())[:50])
+def test_the_queries_of_the_journal_page_find_something(quick, query):
+    found = 0
+    for told in quick.values():
+        with closing(sqlite3.connect(f"file:{told.journal}?mode=ro", uri=True)) as db:
+            rows = db.execute(query).fetchall()
+        found += len(rows)
+        if shell := shutil.which("sqlite3"):
+            printed = subprocess.run([shell, told.journal, query], capture_output=True, text=True, check=True)
+            assert len(printed.stdout.splitlines()) == len(rows)
+    assert found
+
+
+def test_the_python_of_the_journal_page_runs(quick):
+    text = (EXAMPLES.parent / "docs" / "journal.md").read_text(encoding="utf-8")
+    (program,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    folder = quick["rehearse"].journal.parent
+    subprocess.run([sys.executable, "-c", program], cwd=folder, capture_output=True, check=True)
 
 
 def test_none_of_them_leaves_anything_behind_in_the_repository(quick):

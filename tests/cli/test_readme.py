@@ -1,0 +1,126 @@
+"""The documentation is held to the program: what is generated is what the program says, what is named exists."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+from support import readme
+
+from bulkim import errors, jobfile
+from bulkim.cli import COMMANDS, cli
+from bulkim.model import Status
+from bulkim.vendors import PROVIDERS
+
+ROOT = readme.ROOT
+PAGES = (*readme.PAGES, ROOT / "examples" / "README.md")
+BY_NAME = {str(page.relative_to(ROOT)): page.read_text(encoding="utf-8") for page in PAGES}
+README = BY_NAME["README.md"]
+EVERYWHERE = pytest.mark.parametrize("name", BY_NAME)
+
+
+def code(text: str, *languages: str) -> Iterator[str]:
+    for language, inner in re.findall(r"^```(\w*)\n(.*?)^```", text, re.DOTALL | re.MULTILINE):
+        if language in languages:
+            yield inner
+
+
+def commands(text: str) -> Iterator[list[str]]:
+    """Every `bulkim …` of the page: in its consoles, and in backquotes."""
+    for console in code(text, "console", "sh"):
+        for line in console.splitlines():
+            if found := re.match(r"\$ bulkim (.*)", line):
+                yield re.sub(r"  +#.*|&$", "", found[1]).split()
+    for found in re.findall(r"`bulkim ([a-z][^`]*)`", text):
+        yield found.split()
+
+
+@EVERYWHERE
+def test_generated_parts_are_what_the_program_says(name):
+    text = BY_NAME[name]
+    assert readme.renewed(text) == text, "run: .venv/bin/python tests/support/readme.py"
+
+
+@EVERYWHERE
+def test_commands_and_their_options_exist(name):
+    for words in commands(BY_NAME[name]):
+        assert words[0] in COMMANDS, f"bulkim {' '.join(words)}"
+        command = cli.get_command(click.Context(cli), words[0])
+        known = {
+            option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)
+        }
+        used = {word.partition("=")[0] for word in words[1:] if word.startswith("-") and word != "-"}
+        assert used <= {*known, "-h", "--help"}, f"bulkim {' '.join(words)}"
+
+
+@EVERYWHERE
+def test_options_in_the_text_belong_to_some_command(name):
+    """Outside the table of other tools."""
+    text = re.sub(r"^\| (?:GNU|GAM|`sf|DSBulk|Clerk).*$", "", BY_NAME[name], flags=re.MULTILINE)
+    known = {"--help", "--version"}
+    for entry in COMMANDS:
+        command = cli.get_command(click.Context(cli), entry)
+        known |= {option for parameter in command.params for option in parameter.opts}
+    assert set(re.findall(r"(?<![\w-])`?(--[a-z][a-z-]+)", re.sub(r"<!--.*?-->", "", text))) <= known
+
+
+@EVERYWHERE
+def test_links_lead_somewhere(name):
+    folder = (ROOT / name).parent
+    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", BY_NAME[name]):
+        assert re.match(r"https?://", target) or (folder / target).exists(), target
+
+
+@EVERYWHERE
+def test_job_files_in_the_text_load(name, tmp_path):
+    for number, text in enumerate(code(BY_NAME[name], "yaml")):
+        if not re.search(r"^operation:", text, re.MULTILINE):
+            continue
+        path = tmp_path / f"job-{number}.yaml"
+        path.write_text(text, encoding="utf-8")
+        environment = dict.fromkeys(re.findall(r"\$\{(\w+)\}", text), "1")
+        assert jobfile.load(path, env=environment, providers=PROVIDERS).operation
+
+
+def test_outcomes_are_all_there():
+    section = README.partition("## What happens to a user")[2].partition("##")[0]
+    assert re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE) == [str(status) for status in Status]
+
+
+def descendants(kind: type[errors.BulkimError]) -> Iterator[type[errors.BulkimError]]:
+    for each in kind.__subclasses__():
+        yield each
+        yield from descendants(each)
+
+
+def test_exit_codes_are_those_of_the_program():
+    section = README.partition("## Exit codes")[2].partition("##")[0]
+    listed = {
+        int(number)
+        for row in re.findall(r"^\| ([\d, ]+) \|", section, re.MULTILINE)
+        for number in row.split(",")
+    }
+    raised = {
+        each.exit_code for each in descendants(errors.BulkimError) if each.__module__.startswith("bulkim")
+    }
+    ends = {0, 1, 5, 70, 130, 143}  # of a run that came to its end, an internal error, and signals
+    assert listed == raised | ends
+
+
+def test_both_commands_of_the_readme_are_what_continuous_integration_runs():
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    named = set(re.findall(r"\bmake ([a-z-]+)", README))
+    assert {"demo", "test"} <= named <= targets
+    assert re.search(r"^make test$", (ROOT / ".ci" / "run").read_text(encoding="utf-8"), re.MULTILINE)
+
+
+def test_pictures_show_a_real_run():
+    for target in re.findall(r"!\[[^\]]*\]\(([^)]+)\)", README):
+        picture = Path(ROOT / target).read_text(encoding="utf-8")
+        assert "bulkim run" in picture
+        assert "http" not in picture.replace("http://www.w3.org/2000/svg", ""), (
+            "it loads nothing from anywhere"
+        )

@@ -1,0 +1,261 @@
+"""The generated parts of the documentation: `python tests/support/readme.py` writes them anew.
+
+A part stands between ``<!-- begin NAME -->`` and ``<!-- end NAME -->``. Tests compare what stands there with what the
+program says now.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from bulkim import jobfile
+from bulkim.catalogue import Field, Operation, Provider
+from bulkim.cli import SECTIONS, cli
+from bulkim.journal import Journal
+from bulkim.vendors import PROVIDERS
+from support.house import FLOORS, OWNERS
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+NAMES_MAX = 8  # of an enumeration that are worth naming in a table
+COLUMNS = {  # of the journal whose declaration needs no comment
+    "id": "row id", "run": "the run's id", "run_id": "the run's row id", "session_id": "the session's row id",
+    "name": "the job's name", "provider": "the vendor", "operation": "what was done",
+    "target": "where it was sent: base URL and app", "state": "running, finished, interrupted or stopped",
+    "job_path": "the job file's place", "input_name": "the source's place", "input_digest": "of the input",
+    "created_at": "begin of the run", "finished_at": "end; NULL: not yet", "items": "how many",
+    "stop_reason": "in words", "parent": "the run that this one retries", "pid": "process id", "host": "its host",
+    "started_at": "its begin", "ordinal": "place at which it first appeared in the run, from 1",
+    "username": "as the input writes it", "line": "its line in the input's file", "extra": "JSON: the input's other columns",
+    "outcome": "succeeded, unchanged, failed, unknown, skipped or pending", "code": "the vendor's, or one of bulkim's own",
+    "reason": "in the vendor's words", "attempts": "how often it was sent", "http_status": "of the answer that ended it",
+    "data": "JSON: the vendor's answer to a read", "attempt": "its id", "mode": "send, or probe: asking what an earlier one did",
+    "size": "items in the call", "began_at": "before its bytes left", "latency_ms": "until its answer; NULL: none was recorded",
+    "kind": "what the answer meant for most of its items", "requests": "HTTP calls that were begun",
+    "retries": "of them, sendings of items that had been sent before", "throttled": "of them, refused by the vendor's quota",
+    "elapsed_s": "over all sessions", "fields": "JSON: what is sent with it, without secrets and constants",
+    **dict.fromkeys(("succeeded", "unchanged", "failed", "unknown", "skipped", "pending"), "items that ended so"),
+    "runs_summary.pending": "items not reached yet", "attempts.items": "JSON: ordinals",
+}  # fmt: skip
+_PART = re.compile(r"(<!-- begin ([\w -]+?) -->\n)(.*?)(<!-- end \2 -->)", re.DOTALL)
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in lines)
+
+
+# --------------------------------------------------------------------------------------- operations
+
+
+def operations() -> str:
+    names = dict.fromkeys(each.name for vendor in PROVIDERS.values() for each in vendor.operations)
+    rows = [
+        (f"`{name}`", *(_size(vendor, vendor.operation(name)) for vendor in PROVIDERS.values()), _help(name))
+        for name in names
+    ]
+    return table(("operation", *(vendor.label for vendor in PROVIDERS.values()), "what it does"), rows)
+
+
+def _size(vendor: Provider, operation: Operation | None) -> str:
+    if operation is None:
+        return "–"
+    limit = min(vendor.pool(name).limit_per_s for name in operation.pools)
+    return f"{operation.batch_max} × {limit:g}/s"
+
+
+def _help(name: str) -> str:
+    found = next(each for vendor in PROVIDERS.values() if (each := vendor.operation(name)))
+    return re.sub(r"(, one a request)?(: the vendor [^.]*)?\.( .*)?$", "", found.help)
+
+
+def fields() -> str:
+    rows = []
+    for name in dict.fromkeys(each.name for vendor in PROVIDERS.values() for each in vendor.operations):
+        alike: dict[str, list[str]] = {}
+        for vendor in PROVIDERS.values():
+            if (operation := vendor.operation(name)) is not None:
+                alike.setdefault(_fields(operation), []).append(vendor.name)
+        rows += [(f"`{name}`", ", ".join(vendors), named) for named, vendors in alike.items()]
+    return table(("operation", "at", "fields"), rows)
+
+
+def _fields(operation: Operation) -> str:
+    return ", ".join(_field(each) for each in (*operation.fields, *operation.options)) or "none"
+
+
+def _field(each: Field) -> str:
+    return f"`{each.name}`" + ("?" if each.optional else "") + ("\\*" if each.param else "")
+
+
+def pools() -> str:
+    rows = [
+        (vendor.name, f"`{pool.name}`", f"{pool.limit_per_s:g}", pool.help)
+        for vendor in PROVIDERS.values()
+        for pool in vendor.pools
+    ]
+    return table(("provider", "pool", "calls/s", "what counts"), rows)
+
+
+# ----------------------------------------------------------------------------------------- commands
+
+
+def commands() -> str:
+    rows = []
+    for _, entries in SECTIONS:
+        for entry in entries:
+            command = cli.get_command(click.Context(cli), entry.name)
+            assert command is not None
+            pieces = command.collect_usage_pieces(click.Context(command, info_name=entry.name))
+            words = " ".join([entry.name, *(piece for piece in pieces if piece != "[OPTIONS]")])
+            rows.append((f"`{words}`", entry.help.rstrip(".")))
+    return table(("command", "what it does"), rows)
+
+
+# ------------------------------------------------------------------------------------------ job file
+
+
+def keys(shape: Mapping[str, Any], shapes: Mapping[str, Mapping[str, Any]]) -> str:
+    required = shape.get("required", ())
+    rows = []
+    for name, about in shape["properties"].items():
+        referred = shapes.get(about.get("$ref", "").rpartition("/")[2], {})
+        words = about.get("description") or referred.get("description", "")
+        rows.append(
+            (f"`{name}`" + (" (required)" if name in required else ""), _type(about), _about(about, words))
+        )
+    return table(("key", "value", "meaning"), rows)
+
+
+def _type(about: Mapping[str, Any]) -> str:
+    if len(about.get("enum", ())) > NAMES_MAX:
+        return "a name"
+    if "enum" in about:
+        return ", ".join(f"`{each}`" for each in about["enum"])
+    if "const" in about:
+        return f"`{about['const']}`"
+    if "$ref" in about:
+        return "mapping"
+    if choices := about.get("oneOf") or about.get("anyOf"):
+        return " or ".join(dict.fromkeys(_type(each) for each in choices))
+    kind = {"string": "text", "object": "mapping", "array": "list", "integer": "whole number"}
+    return kind.get(about["type"], {"boolean": "true or false"}.get(about["type"], about["type"]))
+
+
+def _about(about: Mapping[str, Any], words: str) -> str:
+    default = about.get("default")
+    notes = [
+        f"Default: `{json.dumps(default)}`."
+        if default not in (None, {}, []) and "Default" not in words
+        else ""
+    ]
+    if examples := about.get("examples"):
+        notes.append(
+            "E.g. " + ", ".join(f"`{json.dumps(each, ensure_ascii=False)}`" for each in examples[:2]) + "."
+        )
+    return " ".join([words, *filter(None, notes)])
+
+
+def _shape_parts() -> Iterator[tuple[str, Callable[[], str]]]:
+    schema = jobfile.json_schema(PROVIDERS)
+    shapes = schema["$defs"]
+    for name, shape in {"job": schema, **shapes}.items():
+        yield f"keys {name}", lambda shape=shape: keys(shape, shapes)
+
+
+# ------------------------------------------------------------------------------------------- journal
+
+
+def _journal_parts() -> Iterator[tuple[str, Callable[[], str]]]:
+    with tempfile.TemporaryDirectory() as folder, Journal.open(Path(folder) / "bulkim.db") as journal:
+        found = journal.connection.execute(
+            "SELECT type, name, sql FROM sqlite_master WHERE type IN ('table', 'view')"
+            " AND name NOT LIKE 'sqlite%' AND name NOT LIKE '!_%' ESCAPE '!' ORDER BY rowid"
+        ).fetchall()
+        for kind, name, sql in found:
+            rows = journal.connection.execute(
+                "SELECT name, type FROM pragma_table_info(?)", (name,)
+            ).fetchall()
+            yield (
+                f"{kind} {name}",
+                lambda rows=rows, sql=sql, name=name: table(
+                    ("column", "holds"), [(f"`{column}`", _comment(sql, name, column)) for column, _ in rows]
+                ),
+            )
+
+
+def _comment(sql: str, name: str, column: str) -> str:
+    found = re.search(rf"^ +{column} .*?-- (.*)$", sql, re.MULTILINE)
+    return found[1] if found else COLUMNS.get(f"{name}.{column}", COLUMNS.get(column, ""))
+
+
+# --------------------------------------------------------------------------------------------- house
+
+
+def floors() -> str:
+    rows = [
+        (str(floor), f"`{room}`", _first_sentence(room))
+        for room, floor in sorted(FLOORS.items(), key=lambda pair: pair[1])
+        if _file(room) is not None and not room.startswith("_")
+    ]
+    return table(("floor", "room", "what it holds"), rows)
+
+
+def _file(room: str) -> Path | None:
+    places = (ROOT / "bulkim" / f"{room}.py", ROOT / "bulkim" / room / "__init__.py")
+    return next((place for place in places if place.exists()), None)
+
+
+def _first_sentence(room: str) -> str:
+    file = _file(room)
+    assert file is not None
+    words = " ".join((ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or "").split())
+    return re.split(r"(?<=[a-z`)])[.:] (?=[A-Z`])|\.$", words)[0]
+
+
+def owners() -> str:
+    rows = [
+        (f"`{name}`", ", ".join(f"`{each}`" for each in rooms) or "nobody", why)
+        for name, (rooms, why) in OWNERS.items()
+    ]
+    return table(("library", "imported by", "because"), rows)
+
+
+# --------------------------------------------------------------------------------------------- parts
+
+
+def parts() -> dict[str, Callable[[], str]]:
+    return {
+        "operations": operations, "fields": fields, "pools": pools, "commands": commands, "floors": floors, "owners": owners,
+        **dict(_shape_parts()), **dict(_journal_parts()),
+    }  # fmt: skip
+
+
+def renewed(text: str) -> str:
+    """The page with its parts as they should be. Raises KeyError for a part that nobody generates."""
+    known = parts()
+    return _PART.sub(lambda part: part[1] + "\n" + known[part[2]]() + "\n" + part[4], text)
+
+
+def main() -> None:
+    for page in PAGES:
+        before = page.read_text(encoding="utf-8")
+        after = renewed(before)
+        if after != before:
+            page.write_text(after, encoding="utf-8")
+            sys.stdout.write(f"rewrote {page.relative_to(ROOT)}\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -217,9 +217,9 @@ def summary(journal: Journal, record: RunRecord, *, resumed: bool | None = None)
 
 
 def codes(journal: Journal, run_id: int) -> list[tuple[str, int]]:
-    """Every code with the number of items that it ended, the most frequent first."""
+    """Every code with the number of items that it ended, the most frequent first; plain success left out."""
     return journal.connection.execute(
-        "SELECT code, sum(items) AS n FROM tally WHERE run_id = ? AND code <> '' GROUP BY code ORDER BY n DESC, code",
+        "SELECT code, sum(items) AS n FROM tally WHERE run_id = ? AND code NOT IN ('', '0') GROUP BY code ORDER BY n DESC, code",
         (run_id,),
     ).fetchall()
 

@@ -11,7 +11,7 @@ import heapq
 import math
 import random
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 from itertools import count
 
@@ -85,9 +85,7 @@ class Executor:
         )
         self._heap: list[tuple[float, int, Batch]] = []
         self._order = count()
-        self._loose: defaultdict[int, list[Item]] = defaultdict(
-            list
-        )  # tries -> items to be put into new calls
+        self._loose: defaultdict[int, list[Item]] = defaultdict(list)  # tries -> items for new calls
         self._families = count(1)
         self._poisoned: Counter[int] = Counter()
         self._canary_left = job.guard.canary
@@ -243,10 +241,10 @@ class Executor:
 
         tasks.start_soon(self._guarded, attempt)
 
-    async def _guarded(self, attempt: Callable[[], object]) -> None:
+    async def _guarded(self, attempt: Callable[[], Awaitable[None]]) -> None:
         """An error of ours (a full disk, say) ends the run; what else is in flight stays open in the journal."""
         try:
-            await attempt()  # type: ignore[misc]
+            await attempt()
         except BulkimError as error:
             self._error = self._error or error
             self._everything.cancel()

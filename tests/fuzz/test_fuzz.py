@@ -1,0 +1,155 @@
+"""Random bytes into every door: the job parser, the CSV reader, every decoder. Nothing but words may come out.
+
+In the default tier a few hundred tries each; the slow tier tries for longer, and with atheris, which follows the
+program's branches, where it is installed.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from bulkim import jobfile, plan, source
+from bulkim.codec import decode, pages
+from bulkim.errors import BulkimError
+from bulkim.model import Item, Kind, PageRequest, Reply, Source
+from bulkim.vendors import PROVIDERS
+
+SHORT = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+LONG = settings(max_examples=4000, deadline=None, suppress_health_check=list(HealthCheck))
+WORDS = ["provider: easemob", "operation: delete", "connection:", "  base_url: https://h", "source: {items: [u]}", "&a *a",
+         "${X}", "[", "{", "- ", "!!str", "? ", "|", "\t", "\x00", "guard: {protect: ['.*']}"]  # fmt: skip
+YAML = st.one_of(
+    st.binary(max_size=200),
+    st.lists(st.sampled_from(WORDS), max_size=12).map(lambda w: "\n".join(w).encode()),
+)
+TABLE = st.one_of(
+    st.binary(max_size=300),
+    st.lists(st.sampled_from(["username", "password", ",", '"', "\n", "\r\n", "ann", ";", "\t", "\x00", "é", "\ufeff"]), max_size=40)
+    .map(lambda parts: "".join(parts).encode()),
+)  # fmt: skip
+NAMES = st.sampled_from(
+    ["error", "error_description", "ErrorCode", "ErrorInfo", "ActionStatus", "entities", "data", "username", "cursor", "result",
+     "registerUserFailReason", "ResultItem", "UserID", "ResultCode", "FailAccounts", "timestamp", "u1", "u2", "activated"]
+)  # fmt: skip
+LEAVES = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.text(max_size=6),
+    NAMES,
+    st.just("OK"),
+    st.just(0),
+)
+JSON = st.recursive(
+    LEAVES,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(NAMES, inner, max_size=5),
+    max_leaves=14,
+)
+BODY = st.one_of(st.binary(max_size=100), JSON.map(lambda value: json.dumps(value).encode()))
+STATUS = st.sampled_from([200, 201, 204, 301, 400, 401, 403, 404, 408, 413, 429, 500, 502, 503, 599])
+
+
+def load_job(folder: Path, raw: bytes) -> None:
+    path = folder / "job.yaml"
+    path.write_bytes(raw)
+    try:
+        jobfile.load(path, env={}, providers=PROVIDERS)
+    except BulkimError as error:
+        assert str(error)
+
+
+def read_table(folder: Path, raw: bytes) -> None:
+    path = folder / "people.csv"
+    path.write_bytes(raw)
+    vendor = PROVIDERS["easemob"]
+    operation = vendor.operation("register")
+    (folder / "table.yaml").write_text(
+        "provider: easemob\noperation: register\nsource: {csv: people.csv}\n"
+        "connection: {base_url: 'https://h', org: o, app: a, auth: {token: abcdefgh}}\n"
+    )
+    job = jobfile.load(folder / "table.yaml", env={}, providers=PROVIDERS)
+    try:
+        reader = source.open_source(Source("csv", path=path), secret_fields=operation.secrets)
+        for planned in plan.prepare(job, vendor, operation, reader):
+            assert planned.skip or planned.key
+    except BulkimError as error:
+        assert str(error)
+
+
+def decode_all(status: int, body: bytes) -> None:
+    """Every vendor's every operation makes one outcome an item of it, and no success of what is not 200."""
+    items = tuple(Item(n, f"u{n}", f"u{n}", {"message_id": "m", "password": "a-secret"}) for n in (1, 2))
+    for vendor in PROVIDERS.values():
+        for operation in vendor.operations:
+            reply = Reply(status, body)
+            if operation.paging is not None:
+                page = pages(vendor, operation, PageRequest(10), reply)
+                assert page.outcome.kind is not Kind.SUCCEEDED or status == 200
+                continue
+            batch = items[: operation.batch_max]
+            answer = decode(vendor, operation, batch, reply)
+            assert len(answer.outcomes) == len(batch)
+            if status != 200:
+                assert all(each.kind is not Kind.SUCCEEDED for each in answer.outcomes)
+
+
+@SHORT
+@given(YAML)
+def test_job_files(tmp_path_factory, raw):
+    load_job(tmp_path_factory.getbasetemp(), raw)
+
+
+@SHORT
+@given(TABLE)
+def test_tables(tmp_path_factory, raw):
+    read_table(tmp_path_factory.getbasetemp(), raw)
+
+
+@SHORT
+@given(STATUS, BODY)
+def test_answers(status, body):
+    decode_all(status, body)
+
+
+@pytest.mark.slow
+@LONG
+@given(YAML)
+def test_job_files_for_longer(tmp_path_factory, raw):
+    load_job(tmp_path_factory.getbasetemp(), raw)
+
+
+@pytest.mark.slow
+@LONG
+@given(TABLE)
+def test_tables_for_longer(tmp_path_factory, raw):
+    read_table(tmp_path_factory.getbasetemp(), raw)
+
+
+@pytest.mark.slow
+@LONG
+@given(STATUS, BODY)
+def test_answers_for_longer(status, body):
+    decode_all(status, body)
+
+
+@pytest.mark.slow
+def test_answers_with_atheris(tmp_path):
+    pytest.importorskip("atheris", reason="atheris is not installed")
+    script = (
+        f"import sys, atheris; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+        "with atheris.instrument_imports(): import test_fuzz\n"
+        "def one(data): test_fuzz.decode_all(200 if data[:1] > b'@' else 400, data[1:])\n"
+        "atheris.Setup(['fuzz', '-max_total_time=30'], one); atheris.Fuzz()\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert ended.returncode == 0, ended.stderr[-2000:]

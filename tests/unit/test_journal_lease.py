@@ -1,0 +1,113 @@
+"""Who holds a run, and what sleeping laptops and wrong clocks do to that: nothing."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from dataclasses import replace
+
+import anyio.lowlevel
+import anyio.lowlevel
+import pytest
+from support.virtual import run as on_virtual_clock
+
+from bulkim.errors import BusyError
+from bulkim.journal import Journal, NewRun
+from bulkim.journal.lease import SILENT_S, Holder, alive, this_process
+from bulkim.pace import Pacer
+
+NOW = 2_000_000.0
+NEW = NewRun("n", "easemob", "delete", "t", {})
+
+
+@pytest.mark.parametrize("slept_s", [0, 3600, 86_400 * 30, -86_400])
+def test_on_this_host_no_clock_decides(slept_s):
+    assert alive(this_process(), seen_at=NOW, now=NOW + slept_s)
+
+
+def test_a_later_process_with_the_same_pid_is_another():
+    assert not alive(replace(this_process(), process="boot:1"), seen_at=NOW, now=NOW)
+
+
+def dead() -> Holder:
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return Holder(process.pid, socket.gethostname(), "")
+
+
+def test_a_dead_process_is_dead_at_once():
+    assert not alive(dead(), seen_at=NOW, now=NOW)
+
+
+@pytest.mark.parametrize(
+    ("silent_s", "lives"), [(0, True), (SILENT_S - 1, True), (SILENT_S + 1, False), (-3600, True)]
+)
+def test_another_host_is_judged_by_its_last_sign_of_life(silent_s, lives):
+    holder = Holder(1, "another-host", "x")
+    assert alive(holder, seen_at=NOW, now=NOW + silent_s) is lives
+
+
+@pytest.fixture
+def journal(tmp_path):
+    with Journal.open(tmp_path / "j.db") as opened:
+        yield opened
+
+
+def hold(journal, run_id, **holder):
+    journal.begin_session(run_id, now=NOW)
+    with journal.transaction() as tx:
+        for name, value in holder.items():
+            tx.execute(f"UPDATE session SET {name} = ?", (value,))
+
+
+def test_a_living_holder_turns_others_away_and_is_named(journal):
+    run_id = journal.create_run(NEW, now=NOW)
+    journal.begin_session(run_id, now=NOW)
+    with pytest.raises(BusyError, match=rf"{os.getpid()} on {socket.gethostname()}"):
+        journal.begin_session(run_id, now=NOW + 86_400)
+
+
+def test_a_dead_holders_lease_is_taken_over_and_its_session_is_lost(journal):
+    run_id = journal.create_run(NEW, now=NOW)
+    hold(journal, run_id, pid=dead().pid, process="")
+    journal.begin_session(run_id, now=NOW + 1)
+    assert journal.connection.execute("SELECT ended FROM session ORDER BY id").fetchall() == [
+        ("lost",),
+        (None,),
+    ]
+
+
+@pytest.mark.parametrize(("after_s", "busy"), [(SILENT_S - 1, True), (SILENT_S + 1, False)])
+def test_another_hosts_lease_runs_out_by_silence(journal, after_s, busy):
+    run_id = journal.create_run(NEW, now=NOW)
+    hold(journal, run_id, host="another-host")
+    if busy:
+        with pytest.raises(BusyError, match="another-host"):
+            journal.begin_session(run_id, now=NOW + after_s)
+    else:
+        journal.begin_session(run_id, now=NOW + after_s)
+
+
+@pytest.mark.parametrize("jump_s", [1.0, 3600.0, 86_400.0])
+def test_a_sleep_in_the_middle_gives_no_burst(jump_s):
+    """The loop's clock leaps, as after a laptop's sleep: the limit still holds in every sliding second."""
+
+    async def main() -> list[float]:
+        import asyncio
+
+        loop, pacer, sent = asyncio.get_running_loop(), Pacer({"users": 50}), []
+        await pacer.start()
+        for number in range(300):
+            await pacer.acquire(("users",))
+            marks = pacer.sent(("users",))
+            sent.append(loop.time())
+            await anyio.lowlevel.checkpoint()
+            pacer.answered(marks)
+            if number == 120:
+                loop.now += jump_s  # type: ignore[attr-defined]
+        return sent
+
+    sent = on_virtual_clock(main)
+    assert max(sum(start <= other < start + 1.0 for other in sent) for start in sent) <= 50

@@ -76,7 +76,10 @@ class Campaign:
         )  # fmt: skip
 
     def finish(self, process: subprocess.Popen[str], *, within_s: float = 120) -> Ended:
-        out, err = process.communicate(timeout=within_s)
+        try:
+            out, err = process.communicate(timeout=within_s)
+        finally:
+            process.kill()  # one that hangs is not left behind
         if process.returncode == -signal.SIGKILL:
             self.kills += 1
             self.whole()

@@ -9,7 +9,6 @@ import sys
 from dataclasses import replace
 
 import anyio.lowlevel
-import anyio.lowlevel
 import pytest
 from support.virtual import run as on_virtual_clock
 

@@ -78,7 +78,8 @@ CASES = [
     (vendor, operation)
     for vendor in VENDORS
     for operation in EXPECTED
-    if PROVIDERS[vendor].operation(operation) and not (vendor == "agora" and operation not in {"register", "mute"})
+    if PROVIDERS[vendor].operation(operation)
+    and not (vendor == "agora" and operation not in {"register", "mute"})
 ]
 
 

@@ -91,10 +91,10 @@ def insert_entries(tx: sqlite3.Connection, run_id: int, entries: Sequence[Entry]
         "INSERT INTO item (run_id, ordinal, key, username, position, line, fields, extra, outcome, code, reason,"
         " finished_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
-            (run_id, ordinal, each.key, each.username, each.position, each.line, to_json(each.fields),
-             to_json(each.extra), "skipped" if each.skip_code else None, each.skip_code, each.skip_reason,
-             now if each.skip_code else None)
-            for ordinal, each in enumerate(entries, last + 1)
+            (run_id, ordinal, key, username, position, line, to_json(fields) if fields else None,
+             to_json(extra) if extra else None, "skipped" if skip_code else None, skip_code, skip_reason, now if skip_code else None)
+            for ordinal, (position, line, key, username, fields, extra, skip_code, skip_reason)
+            in enumerate(entries, last + 1)
         ],
     )  # fmt: skip
     tx.execute("UPDATE run SET items = items + ? WHERE id = ?", (len(entries), run_id))

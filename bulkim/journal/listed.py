@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from bulkim.journal.intake import insert_entries
@@ -40,7 +40,7 @@ def add_page(
         last = tx.execute(
             "SELECT coalesce(max(position), 0) FROM item WHERE run_id = ?", (run_id,)
         ).fetchone()[0]
-        entries = [replace(row.entry, position=last + place) for place, row in enumerate(fresh, 1)]
+        entries = [row.entry._replace(position=last + place) for place, row in enumerate(fresh, 1)]
         insert_entries(tx, run_id, entries, now=closing.ended_at)
         if ended:
             _end(tx, run_id, [(row.entry, row.data) for row in fresh], closing)

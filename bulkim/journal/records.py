@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +23,7 @@ class NewRun:
     item_limit: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):  # a tuple is made five times as fast as a frozen dataclass, and there are millions
     """One row of an input, ready for the journal: nothing in it is secret."""
 
     position: int
@@ -37,8 +36,7 @@ class Entry:
     skip_reason: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Pending:
+class Pending(NamedTuple):
     """An item that has no outcome yet, without its secrets."""
 
     ordinal: int

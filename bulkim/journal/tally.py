@@ -12,6 +12,8 @@ def count_ended(
     tx: sqlite3.Connection, run_id: int, ended: Sequence[tuple[str, str | None, str, str | None]]
 ) -> None:
     """Keep `tally` in step: (outcome, code, username, reason) of items that just ended."""
+    if not ended:
+        return
     groups: dict[tuple[str, str], list[Any]] = {}
     for outcome, code, username, reason in ended:
         groups.setdefault((outcome, code or ""), [0, username, reason])[0] += 1

@@ -43,7 +43,7 @@ class Intake:
         digest = self._digest(reader)
         if record.planned_at is None or record.input_digest != digest:
             planned = prepare(self.job, self.provider, self.operation, reader)
-            entries: Iterator[Entry] = (self._entry(each) for each in planned)
+            entries = self._entries(planned)
             if record.parent is not None and secret:
                 entries = self._chosen(record, entries)
             entries = islice(entries, record.item_limit)
@@ -53,7 +53,7 @@ class Intake:
     def entries(self, rows: Sequence[Row]) -> list[Entry]:
         """Rows of a listing's page as entries. Raises InputError."""
         planned = prepare(self.job, self.provider, self.operation, _Page(rows))
-        return [self._entry(each) for each in planned]
+        return list(self._entries(planned))
 
     def secrets(self, reader: SourceReader) -> Iterator[tuple[int, str | None, Mapping[str, Any]]]:
         """The secret fields of every row: (position, key, fields). Rows were checked when they were read in."""
@@ -87,20 +87,21 @@ class Intake:
         shaping = [dict(self.job.source.columns), list(self.job.guard.protect)]
         return hashlib.sha256(json.dumps([reader.digest, *shaping]).encode()).hexdigest()
 
-    def _entry(self, planned: Planned) -> Entry:
-        """What of a planned row is stored: no secrets, no constants."""
+    def _entries(self, planned: Iterable[Planned]) -> Iterator[Entry]:
+        """What of planned rows is stored: no secrets, no constants."""
         left_out, params = self.operation.secrets | {"username"}, self.job.params
-        kept = {
-            name: value
-            for name, value in planned.fields.items()
-            if name not in left_out and not (name in params and params[name] == value)
-        }
-        skip = planned.skip
-        key = planned.key if skip is None or skip.code == "protected" else None  # an identity stands once
-        return Entry(
-            planned.position, planned.line, key, planned.username, kept or None, planned.extra or None,
-            skip.code if skip else None, skip.reason if skip else None,
-        )  # fmt: skip
+        stored = [each.name for each in self.operation.fields if each.name not in left_out]
+        for position, line, key, username, fields, extra, skip in planned:
+            if skip is not None:
+                identity = key if skip.code == "protected" else None  # an identity stands once
+                yield Entry(position, line, identity, username, None, extra or None, skip.code, skip.reason)
+                continue
+            kept = {
+                name: fields[name]
+                for name in stored
+                if name in fields and not (name in params and params[name] == fields[name])
+            }
+            yield Entry(position, line, key, username, kept or None, extra or None)
 
     def _chosen(self, record: RunRecord, entries: Iterable[Entry]) -> Iterator[Entry]:
         """Only the entries that the parent run's selection names."""

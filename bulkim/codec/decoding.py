@@ -217,8 +217,11 @@ def _split_lists(provider: Provider, operation: Operation, result: SplitLists, b
         return None
     if not all(isinstance(rows, list | None) for rows in (succeeded, failed)):
         return None
-    reads = operation.effect is Effect.READ
-    named = [(name, _success(provider, row if reads else None)) for name, row in _rows(succeeded, result.key)]
+    if operation.effect is Effect.READ:
+        named = [(name, _success(provider, row)) for name, row in _rows(succeeded, result.key)]
+    else:
+        done = _success(provider)
+        named = [(name, done) for name, _ in _rows(succeeded, result.key)]
     for name, row in _rows(failed, result.key):
         code = text(row.get(result.code)) if result.code else None
         reason = text(row.get(result.reason)) if result.reason else None

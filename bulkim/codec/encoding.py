@@ -119,12 +119,12 @@ def _body(operation: Operation, items: Sequence[Item], *, single: bool) -> tuple
         case NoBody(content_type=content_type):
             return b"", content_type
         case Rows(root=root, single_object=single_object):
-            rows = [_row(operation, each) for each in items]
+            rows = _rows(operation, items)
             if single and single_object:
                 return _json(rows[0]), JSON
             return _json(rows if root is None else {root: rows}), JSON
         case Object():
-            return _json(_row(operation, items[0])), JSON
+            return _json(_rows(operation, items[:1])[0]), JSON
         case Names(root=root, also=also):
             beside = {name: _union(operation, items, name) for name in also}
             wire = {_wire_name(operation, name): values for name, values in beside.items()}
@@ -136,10 +136,29 @@ def _body(operation: Operation, items: Sequence[Item], *, single: bool) -> tuple
             assert_never(never)
 
 
-def _row(operation: Operation, item: Item) -> dict[str, Any]:
-    """An item as a JSON object: what is not in the path already."""
+def _rows(operation: Operation, items: Sequence[Item]) -> list[dict[str, Any]]:
+    """Items as JSON objects: what is not in the path already."""
     in_path = set(_PLACEHOLDER.findall(operation.path))
-    return {name: value for name, value in wire_fields(operation, item).items() if name not in in_path}
+    if operation.any_of or not all(_is_text(each) for each in operation.fields):
+        written = [wire_fields(operation, each) for each in items]
+        return [{name: value for name, value in row.items() if name not in in_path} for row in written]
+    fields = [(each.name, each.wire or each.name, each.optional) for each in operation.fields]
+    rows = []
+    for item in items:  # as `wire_fields` does it, without asking of each item what holds for all
+        row = {}
+        for name, wire, optional in fields:
+            value = item.username if name == "username" else item.fields.get(name)
+            if value is None and not optional:
+                wire_fields(operation, item)  # raises
+            if value is not None and wire not in in_path:
+                row[wire] = str(value)
+        rows.append(row)
+    return rows
+
+
+def _is_text(field: Field) -> bool:
+    """Whether a field is sent just as it is."""
+    return field.type == "str" and field.sent and field.fixed is None and field.fallback_of is None
 
 
 def _union(operation: Operation, items: Sequence[Item], name: str) -> list[str]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from bulkim.catalogue import Field, Operation, Provider
 from bulkim.errors import InputError, Problem
@@ -36,21 +36,20 @@ class Skip:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Planned:
+class Planned(NamedTuple):  # a tuple is made five times as fast as a frozen dataclass, and there are millions
     """One row of the source as the operation sees it. With `skip`, `fields` is empty."""
 
     position: int  # 1-based, counts every row of the source
     line: int | None  # 1-based line in the file where the row starts
     key: str | None  # identity, folded as the vendor folds it; None: invalid
     username: str  # as the source writes it; of an invalid item fit for showing
-    fields: Mapping[str, Any] = field(
-        default_factory=dict, repr=False
-    )  # typed, params merged, secrets included
-    extra: Mapping[str, str] = field(
-        default_factory=dict, repr=False
-    )  # the source's own columns, without secrets
+    fields: Mapping[str, Any] = _NOTHING  # typed, params merged, secrets included
+    extra: Mapping[str, str] = _NOTHING  # the source's own columns, without secrets
     skip: Skip | None = None
+
+    def __repr__(self) -> str:
+        """Without the fields: they may hold secrets."""
+        return f"Planned(position={self.position}, line={self.line}, key={self.key!r}, skip={self.skip})"
 
 
 def prepare(job: Job, provider: Provider, operation: Operation, reader: SourceReader) -> Iterator[Planned]:

@@ -27,6 +27,8 @@ OWNERS: dict[str, tuple[tuple[str, ...], str]] = {
     "ruamel": (("jobfile", "cli.local"), "YAML is read for job files and for the sandbox's fault rules"),
     "platformdirs": (("jobfile.connection", "ledger", "runner"), "connections.yaml and the ledger have one home each"),
     "click": (("cli",), "everything the command line does can be done from Python"),
+    "jinja2": (("report",), "only a page has a template"),
+    "markupsafe": (("report",), "only a page has a template"),
     "rich": (("progress", "report", "cli"), "only what draws may draw"),
     "structlog": (("log", "runner", "cli", *SENDING), "what is pure says nothing"),
     "anyio": (("pace", "transport", "runner", *SENDING), "what is pure does not wait"),

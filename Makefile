@@ -15,6 +15,9 @@ test: $(READY)            ## the default suite, under two minutes
 test-slow: $(READY)       ## what is marked slow: storms, long runs
 	$(BIN)/python -m pytest -m slow
 
+bench: $(READY)           ## cost and speed side by side with others, in five minutes; BENCH="calls --huge" chooses
+	$(BIN)/python -m tests.benchmarks $(BENCH)
+
 lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

@@ -75,7 +75,7 @@ def test_a_storm_of_kills_at_every_write_and_every_sending(server, tmp_path, ope
 def test_a_storm_of_kills_at_random_moments(server, tmp_path, provider, operation):
     server.latency([0.0, 0.3])
     more = {"rate": {"limit": 30}}
-    batch = 10 if operation == "register" else (5 if (provider, operation) == ("tencent", "delete") else None)
+    batch = 3 if operation == "register" or (provider, operation) == ("tencent", "delete") else None
     campaign = Campaign(server, tmp_path, operation, 150, provider=provider, batch=batch, more=more)
     dice = random.Random(operation)
     for _ in range(10):

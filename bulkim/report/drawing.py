@@ -1,0 +1,174 @@
+"""Lines, bars and axes as SVG text. Colours are CSS classes, so that a page decides about light and dark."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from markupsafe import Markup, escape
+
+WIDTH, HALF, LEFT, RIGHT, TOP, BOTTOM = 1000, 470, 48, 14, 22, 26
+
+
+def number(value: float) -> str:
+    """A coordinate."""
+    return f"{value:.1f}".removesuffix(".0")
+
+
+def short(value: float) -> str:
+    """An axis' number."""
+    if value >= 1_000_000:
+        return f"{value / 1_000_000:g}M"
+    if value >= 10_000:
+        return f"{value / 1000:g}k"
+    return f"{value:,.0f}" if value >= 10 or value == int(value) else f"{value:g}"
+
+
+def span(seconds: float) -> str:
+    """Seconds as words: 40 s, 12 min, 3 h 05, 2 d 4 h."""
+    if seconds < 1:
+        return f"{seconds:.1f} s"
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 24:
+        return f"{hours} h {minutes:02}" if minutes else f"{hours} h"
+    return f"{hours // 24} d {hours % 24} h" if hours % 24 else f"{hours // 24} d"
+
+
+def milliseconds(value: float) -> str:
+    """A latency: 0.4 ms, 42 ms, 1.3 s."""
+    if value >= 1000:
+        return f"{value / 1000:.3g} s"
+    return f"{value:.0f} ms" if value >= 10 else f"{value:.2g} ms"
+
+
+def ticks(top: float, wanted: int = 4) -> list[float]:
+    """Round numbers from 0 up to `top`."""
+    rough = max(top, 1e-9) / wanted
+    power = 10 ** math.floor(math.log10(rough))
+    step = next(factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= rough * 0.999)
+    return [step * place for place in range(int(top / step * 1.001) + 1)]
+
+
+_STEPS_S = (
+    1,
+    2,
+    5,
+    10,
+    15,
+    30,
+    60,
+    120,
+    300,
+    600,
+    900,
+    1800,
+    3600,
+    7200,
+    14400,
+    28800,
+    86400,
+    172800,
+    604800,
+)
+
+
+def time_ticks(length_s: float, wanted: int = 8) -> list[float]:
+    """Round moments of a time axis that begins at 0."""
+    step = next((step for step in _STEPS_S if length_s / step <= wanted), length_s / wanted)
+    return [step * place for place in range(int(length_s / step) + 1)]
+
+
+@dataclass(slots=True)
+class Plot:
+    """A drawing with its axes: x in the data's unit from 0, y from 0 to `top`."""
+
+    title: str
+    x_max: float
+    top: float
+    height: int = 190
+    width: int = WIDTH
+    parts: list[str] = field(default_factory=list)
+
+    def x(self, value: float) -> float:
+        return LEFT + (self.width - LEFT - RIGHT) * value / self.x_max
+
+    def y(self, value: float) -> float:
+        return self.height - BOTTOM - (self.height - TOP - BOTTOM) * min(value, self.top) / self.top
+
+    @property
+    def floor(self) -> float:
+        return self.height - BOTTOM
+
+    def grid(self, y_ticks: Iterable[float], unit: str = "") -> None:
+        """Horizontal lines with their numbers."""
+        for value in y_ticks:
+            at = number(self.y(value))
+            self.parts.append(f'<path class="grid" d="M{LEFT} {at}H{self.width - RIGHT}"/>')
+            self.label(LEFT - 7, self.y(value) + 4, short(value), anchor="end")
+        if unit:
+            self.label(LEFT - 7, TOP - 11, unit, anchor="end")
+
+    def below(self, marks: Iterable[tuple[float, str]]) -> None:
+        """Names under the x axis, in the data's unit."""
+        for value, text in marks:
+            anchor = "end" if self.x(value) > self.width - 40 else "middle"
+            self.label(self.x(value), self.height - 8, text, anchor=anchor)
+
+    def label(self, x: float, y: float, text: str, *, anchor: str = "start", css: str = "t") -> None:
+        """Words."""
+        self.parts.append(
+            f'<text class="{css}" x="{number(x)}" y="{number(y)}" text-anchor="{anchor}">{escape(text)}</text>'
+        )
+
+    def box(  # noqa: PLR0917 - two points, as on paper
+        self, x0: float, x1: float, y0: float, y1: float, css: str, hint: str = ""
+    ) -> None:
+        """A rectangle between two x and two y, in drawing units."""
+        title = f"<title>{escape(hint)}</title>" if hint else ""
+        size = f'width="{number(max(x1 - x0, 0.6))}" height="{number(max(y1 - y0, 0.6))}"'
+        end = f">{title}</rect>" if title else "/>"
+        self.parts.append(f'<rect class="{css}" x="{number(x0)}" y="{number(y0)}" {size}{end}')
+
+    def level(self, value: float, css: str) -> None:
+        """A horizontal line."""
+        self.parts.append(f'<path class="{css}" d="M{LEFT} {number(self.y(value))}H{self.width - RIGHT}"/>')
+
+    def mark(self, x: float, y: float, hint: str) -> None:
+        """A red triangle that points up at (x, y), in drawing units."""
+        path = f"M{number(x - 4)} {number(y + 8)}h8l-4 -8z"
+        self.parts.append(f'<path class="refused" d="{path}"><title>{escape(hint)}</title></path>')
+
+    def upright(self, value: float, text: str) -> None:
+        """A vertical line with words at its top."""
+        at = number(self.x(value))
+        self.parts.append(f'<path class="{text}" d="M{at} {TOP}V{number(self.floor)}"/>')
+        self.label(self.x(value) + 4, TOP + 8, text, css=f"t {text}-t")
+
+    def line(self, points: Sequence[tuple[float, float]], css: str) -> None:
+        """A line through points in the data's units."""
+        if points:
+            path = " ".join(f"{number(self.x(x))},{number(self.y(y))}" for x, y in points)
+            self.parts.append(f'<polyline class="{css}" points="{path}"/>')
+
+    def steps(self, boxes: Sequence[tuple[float, float, float]], css: str) -> None:
+        """Filled steps: (from, to, height) in the data's units."""
+        path = "".join(
+            f"M{number(self.x(a))} {number(self.floor)}V{number(self.y(h))}H{number(self.x(b))}V{number(self.floor)}Z"
+            for a, b, h in boxes
+            if h
+        )
+        if path:
+            self.parts.append(f'<path class="{css}" d="{path}"/>')
+
+    def svg(self, words: str) -> Markup:
+        """The drawing; `words` say what it shows to who cannot see it."""
+        return Markup(  # noqa: S704 - every text in it was escaped
+            f'<svg viewBox="0 0 {self.width} {number(self.height)}" role="img" aria-label="{escape(self.title)}: '
+            f'{escape(words)}">{"".join(self.parts)}</svg>'
+        )

@@ -1,0 +1,200 @@
+"""report: one page, or Markdown."""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+import stat
+import time
+from html.parser import HTMLParser
+
+import pytest
+from support.browser import CHROMIUM, open_page
+
+browser = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
+EVIL = "params: {chat: 60}\n# <script>alert(1)</script>\n"
+
+
+@pytest.fixture
+def done(shell, server):
+    """A mute campaign over four users, two of whom are not there, with throttling and a name that is markup."""
+    server.seed(["u1", "u2"])
+    job = shell.job("campaign", server.base_url, "mute", ["u1", "ghost", "u2", "u1", "<b>", "Spook"], EVIL)
+    assert shell("run", job, "-q").code == 1
+    return shell
+
+
+class Tags(HTMLParser):
+    """Names and attributes; complains about what was not closed."""
+
+    VOID = frozenset({"meta", "link", "input", "br"})
+
+    def __init__(self, text):
+        super().__init__()
+        self.found, self.open = [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.found.append((tag, dict(attrs)))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.found.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        while self.open and self.open[-1] != tag and self.open[-1] in {"tr", "td"}:  # may stay open
+            self.open.pop()
+        assert self.open.pop() == tag
+
+
+def page(shell, *words):
+    said = shell("report", "last", "-o", "run.html", *words)
+    assert said.code == 0, said.err
+    return (shell.folder / "run.html").read_text()
+
+
+def test_a_page_on_its_own(done):
+    text = page(done)
+    tags = Tags(text)
+    assert tags.open == []
+    linked = {value for _, attrs in tags.found for name, value in attrs.items() if name in {"src", "href"}}
+    assert linked == {"data:,"}, "nothing is fetched"
+    assert "url(" not in text
+    assert "@import" not in text
+    assert stat.S_IMODE((done.folder / "run.html").stat().st_mode) == 0o600
+
+
+def test_it_says_it_all(done):
+    text = page(done)
+    for words in ("campaign", "finished, with failures", "6 in = 2 succeeded + 2 failed + 2 skipped", "Speed", "Sessions",
+                  "Latency over time", "Map of the items", "Attempts", "Failed and unknown items", "The job", "ghost", "Spook",
+                  "required_property_not_found", "campaign.csv"):  # fmt: skip
+        assert words in re.sub(r"</?b[^>]*>", "", text), words
+
+
+def test_markup_stays_text(done):
+    text = page(done)
+    assert "<script>alert" not in text
+    assert "&lt;script&gt;alert(1)" in text
+    assert '<b>"' not in text
+    assert "&lt;b&gt;" in text
+
+
+def test_no_secrets(done):
+    text = page(done) + done("report", "last", "--format", "markdown").out
+    assert "sandbox-token" not in text
+    assert "pw-" not in text
+
+
+@pytest.mark.parametrize("style", ["html", "markdown"])
+def test_redacted(done, style):
+    text = done("report", "last", "--format", style, "--redact").out
+    for name in ("ghost", "Spook", "spook"):
+        assert name not in text
+    for name in ("u1", "u2"):
+        assert not re.search(rf"\b{name}\b", text)
+    assert "&lt;b&gt;" not in text
+    assert len(set(re.findall(r"user:[0-9a-f]{10}", text))) >= 2
+
+
+def test_hashes_differ_from_report_to_report(done):
+    texts = [done("report", "last", "--redact").out for _ in range(2)]
+    found = [set(re.findall(r"user:[0-9a-f]{10}", text)) for text in texts]
+    assert found[0].isdisjoint(found[1]), "whoever has two reports cannot join them, nor guess names"
+
+
+def test_markdown(done):
+    text = done("report", "last", "--format", "markdown").out
+    assert text.startswith(
+        "## ! campaign: mute at easemob demo\n\n**6 in = 2 succeeded + 2 failed + 2 skipped**"
+    )
+    assert "| failed | 2 |" in text
+    assert "`ghost`" in text
+    done("report", "last", "-o", "run.md")
+    assert (done.folder / "run.md").read_text().startswith("## ! campaign")
+
+
+def test_words_of_strangers_are_no_markdown():
+    from bulkim.report.markdown import code, plain
+
+    assert plain("a|b *c* <i>\n# d") == r"a\|b \*c\* \<i\> \# d"
+    assert code("a`b|c") == "`` a`b\\|c ``"
+
+
+def test_where_it_goes(done):
+    said = done("report", "last", "-o", "run.html", "--json")
+    assert (said.json["format"], said.json["file"]) == ("html", "run.html")
+    assert done("report", "last", "-o", "none/run.html").code == 2
+    assert done("report", "zzz", "-o", "x.html").code == 2
+    assert done("report", "last").out.startswith("<!doctype html>")
+    assert "bulkim report last -o run.html" in done.at_terminal("report", "last")
+
+
+def test_a_run_that_sent_nothing(shell, server):
+    shell.job("empty", server.base_url, "mute", ["<b>"], "params: {chat: 60}\n")
+    shell("run", "empty.yaml", "-q")
+    assert "1 in = " in page(shell)
+    assert shell("report", "last", "--format", "markdown").code == 0
+
+
+@pytest.fixture
+def large(done):
+    """The same run as if it had been a hundred thousand items, half of them failed, over two nights."""
+    with sqlite3.connect(done.folder / "bulkim.db") as db:
+        db.execute("DELETE FROM item")
+        db.execute("DELETE FROM attempt")
+        db.execute("DELETE FROM tally")
+        (session,) = db.execute("SELECT id FROM session").fetchone()
+        db.execute("UPDATE session SET started_at = 1e9, ended_at = 1e9 + 3000, ended = 'lost'")
+        db.execute(
+            "INSERT INTO session (id, run_id, pid, host, process, started_at, seen_at, ended_at, ended)"
+            " VALUES (99, 1, 7, 'h', '', 1e9 + 80000, 1e9 + 81000, 1e9 + 81000, 'finished')"
+        )
+        db.execute("UPDATE run SET items = 100000, requests = 4000")
+        reason = "The vendor has a great deal to say about this one, at length, as vendors do. " * 3
+        db.executemany(
+            "INSERT INTO item (run_id, ordinal, key, username, outcome, code, reason, attempts, finished_at)"
+            " VALUES (1, ?, ?, ?, ?, ?, ?, 1, 1e9)",
+            ((n, f"user-{n}", f"user-{n}", *(("failed", "70107", reason) if n % 2 else ("succeeded", "0", None)))
+             for n in range(1, 100_001)),
+        )  # fmt: skip
+        db.executemany(
+            "INSERT INTO attempt (run_id, session_id, mode, size, items, began_at, ended_at, kind) VALUES"
+            " (1, ?, 'send', 25, '[]', ?, ?, ?)",
+            ((session if n < 3000 else 99, at, at + 0.05 + n % 7 / 100, "throttled" if n % 500 == 0 else "succeeded")
+             for n in range(4000) for at in (1e9 + n if n < 3000 else 1e9 + 77000 + n,)),
+        )  # fmt: skip
+        db.execute(
+            "INSERT INTO tally VALUES (1, 'succeeded', '0', 50000, NULL, NULL), (1, 'failed', '70107', 50000, 'user-1', 'x')"
+        )
+    db.close()
+    return done
+
+
+def test_many_items_make_no_large_page(large):
+    began = time.process_time()
+    text = page(large)
+    assert time.process_time() - began < 10
+    assert len(text) < 1_000_000
+    assert "bulkim results" in text
+    assert "50,000, the first" in text
+    assert "between two sessions, cut short" in text
+
+
+@browser
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_a_browser_has_nothing_to_complain_about(done, dark):
+    page(done)
+    opened = open_page(done.folder / "run.html", dark=dark)
+    assert opened.console == [], "no errors, and nothing that the page's own policy had to refuse"
+    assert re.search(r'<input[^>]*id="search"[^>]*>', opened.dom)
+    assert "hidden" not in re.search(r'<input[^>]*id="search"[^>]*>', opened.dom)[0], "the script ran"
+
+
+def test_the_policy_allows_our_script_alone(done):
+    text = page(done)
+    policy = re.search(r'Content-Security-Policy" content="([^"]*)"', text)[1]
+    assert policy.startswith("default-src 'none'")
+    assert json.dumps(policy).count("sha256-") == 1

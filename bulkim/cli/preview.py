@@ -51,7 +51,7 @@ def checked(settings: Settings, load: Callable[[], Job]) -> int:
         click.echo(f"… and {invalid - len(problems):,} more invalid items")
     show.put([_verdict(found, counts, invalid)])
     if not invalid:
-        settings.say(f"next: {settings.command('plan', show.nearby(found.job.path))}")
+        settings.say(f"next: {settings.command('plan', *_again(found.job))}")
     return 1 if invalid else 0
 
 
@@ -89,10 +89,16 @@ def planned(settings: Settings, job: Job) -> int:
         return 0
     show.put(_card(found, estimate, first))
     if found.invalid:
-        settings.say(f"next: {settings.command('check', show.nearby(job.path))} names the invalid items")
+        settings.say(f"next: {settings.command('check', *_again(job))} names the invalid items")
     else:
-        settings.say(f"next: {settings.command('run', show.nearby(job.path))}")
+        settings.say(f"next: {settings.command('run', *_again(job))}")
     return 0
+
+
+def _again(job: Job) -> list[str]:
+    """The job as one types it; a rehearsal goes on as one."""
+    rehearsal = ["--sandbox"] if job.connection.environment == "sandbox" else []
+    return [show.nearby(job.path), *rehearsal]
 
 
 def _document(found: Surveyed, estimate: Estimate, first: Mapping[str, Any] | None) -> dict[str, Any]:

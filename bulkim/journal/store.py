@@ -169,11 +169,12 @@ class Journal:
             )
 
     def discard(self, run_id: int) -> bool:
-        """Forget a run in which nothing was ever sent; False when something was."""
+        """Forget a run in which nothing was done, listings apart; False when something was."""
         with self.transaction() as tx:
-            if tx.execute("SELECT 1 FROM attempt WHERE run_id = ? LIMIT 1", (run_id,)).fetchone():
+            done = "SELECT 1 FROM attempt WHERE run_id = ? AND mode <> 'page' LIMIT 1"
+            if tx.execute(done, (run_id,)).fetchone():
                 return False
-            for table in ("item", "tally", "session"):
+            for table in ("item", "tally", "session", "attempt"):
                 tx.execute(f"DELETE FROM {table} WHERE run_id = ?", (run_id,))
             tx.execute("DELETE FROM run WHERE id = ?", (run_id,))
         return True

@@ -84,9 +84,20 @@ class Campaign:
             self.kills += 1
             self.whole()
         ended = Ended(process.returncode, out, err)
-        if process.returncode in {0, 5}:
+        if process.returncode in {0, 5} or self._finished():
             self.over = ended
         return ended
+
+    def _finished(self) -> bool:
+        """A kill may come between the run's end and the process's."""
+        path = self.folder / "bulkim.db"
+        if not path.exists() or not path.stat().st_size:
+            return False
+        with sqlite3.connect(path) as db:
+            there = db.execute("SELECT 1 FROM sqlite_master WHERE name = 'run'").fetchone()
+            states = db.execute("SELECT state FROM run").fetchall() if there else []
+        db.close()
+        return ("finished",) in states
 
     def killed_at(self, place: str, calls: int) -> Ended:
         """Run until that moment; it may be over before."""

@@ -51,6 +51,7 @@ SECTIONS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
         (
             Entry("runs", "journal:runs", "List all runs of the journal."),
             Entry("show", "journal:show", "Show one run, or what happened to one of its users."),
+            Entry("watch", "watch:watch", "See a run go on, from another terminal."),
             Entry("results", "journal:results", "Print one row for each item of a run."),
             Entry("report", "report:report", "Write a run as one page with charts, or as Markdown."),
         ),

@@ -7,11 +7,12 @@ pure: time is passed in. `observer` is what draws, and what `bulkim.runner` ente
 from __future__ import annotations
 
 from bulkim.progress.block import ASCII, GLYPHS, LINE_S, STYLES, Lines, Spans, block, clock, line, shares
-from bulkim.progress.live import chosen, observer
+from bulkim.progress.live import FRAME_S, chosen, observer, screen
 from bulkim.progress.meter import Meter, Readings, View
 
 __all__ = [
     "ASCII",
+    "FRAME_S",
     "GLYPHS",
     "LINE_S",
     "STYLES",
@@ -25,5 +26,6 @@ __all__ = [
     "clock",
     "line",
     "observer",
+    "screen",
     "shares",
 ]

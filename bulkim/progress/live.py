@@ -44,7 +44,7 @@ def observer(style: str) -> Observe:
             open_ended=preview.operation.paging is not None or _listing(preview),
             expected=preview.expected,
         )
-        show, close = _live() if style == "bar" else _lines()
+        show, close = screen(style)
 
         async def draw() -> None:
             with suppress(OSError, ValueError):  # a terminal that went away must not end the run
@@ -78,6 +78,11 @@ def _title(preview: Any) -> str:
 
 
 Show = Callable[[float, View], None]
+
+
+def screen(style: str) -> tuple[Show, Callable[[], None]]:
+    """What draws a view (now, view), and what ends the drawing."""
+    return _live() if style == "bar" else _lines()
 
 
 def _lines() -> tuple[Show, Callable[[], None]]:

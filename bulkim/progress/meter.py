@@ -98,8 +98,9 @@ class Meter:
         capped: bool = False,
         open_ended: bool = False,
         expected: int | None = None,
+        throttled: int = 0,
     ) -> None:
-        """`capped`: the job sets the number of calls in flight itself.
+        """`capped`: the job sets the number of calls in flight itself. `throttled`: so many refusals are no news.
 
         `open_ended`: nobody knows how many items there will be; `expected`: this many will end in this session.
         """
@@ -110,7 +111,7 @@ class Meter:
         self._before: dict[Status, int] | None = None
         self._done_before: int | None = None
         self._began = 0.0
-        self._throttled = 0
+        self._throttled = throttled
         self._throttled_at = -RATE_WINDOW_S
 
     def read(self, now: float, readings: Readings) -> View:

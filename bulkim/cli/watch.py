@@ -1,0 +1,66 @@
+"""A run's live block in another terminal."""
+
+from __future__ import annotations
+
+import json
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import click
+
+from bulkim.cli.options import RUN, Command, Settings, common
+
+if TYPE_CHECKING:
+    from bulkim.report.following import Following
+
+
+@click.command(cls=Command, examples=["bulkim watch last", "bulkim watch nightly-purge --progress plain"])
+@RUN
+@common
+def watch(settings: Settings, *, run_name: str) -> int:
+    """See a run go on that another process works on, until it ends. Only reads; Ctrl-C ends the watching, not the run."""
+    from bulkim import progress
+    from bulkim.cli import show as printer
+    from bulkim.journal import read
+    from bulkim.report.following import Following
+
+    with read.open_existing(settings.journal) as journal:
+        journal.connection.execute("PRAGMA query_only = ON")
+        record = read.find(journal, run_name)
+        style = progress.chosen(settings.progress, quiet=settings.quiet)
+        try:
+            if record.state == "running":
+                _follow(Following(journal, record), style)
+            else:
+                settings.say(f"run {record.run} is not running")
+        except KeyboardInterrupt:
+            settings.say(f"run {record.run} goes on")
+            return 0
+        record = read.get(journal, record.id)
+        summary = read.summary(journal, record)
+        if settings.json:
+            click.echo(json.dumps(summary, ensure_ascii=False))
+        else:
+            printer.put(printer.account(journal, record, summary))
+        for step in printer.next_steps(settings, record, summary):
+            settings.say(f"next: {step}")
+    return 0
+
+
+def _follow(following: Following, style: str) -> None:
+    """Draw until the run is no longer running."""
+    from bulkim.progress import FRAME_S, screen
+
+    show, close = screen(style) if style != "none" else (lambda *_: None, lambda: None)
+    try:
+        while True:
+            now = time.time()
+            record, view = following.look(now)
+            if record.state != "running":
+                return
+            show(now, view)
+            time.sleep(FRAME_S)
+    finally:
+        with suppress(OSError, ValueError):
+            close()

@@ -54,6 +54,7 @@ SECTIONS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
             Entry("watch", "watch:watch", "See a run go on, from another terminal."),
             Entry("results", "journal:results", "Print one row for each item of a run."),
             Entry("report", "report:report", "Write a run as one page with charts, or as Markdown."),
+            Entry("browse", "browse:browse", "Open the journal in Datasette, with ready queries."),
         ),
     ),
     (

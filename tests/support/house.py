@@ -27,6 +27,7 @@ OWNERS: dict[str, tuple[tuple[str, ...], str]] = {
     "ruamel": (("jobfile", "cli.local"), "YAML is read for job files and for the sandbox's fault rules"),
     "platformdirs": (("jobfile.connection", "ledger", "runner"), "connections.yaml and the ledger have one home each"),
     "click": (("cli",), "everything the command line does can be done from Python"),
+    "datasette": (("cli.browse",), "an extra, which nothing else may need"),
     "jinja2": (("report",), "only a page has a template"),
     "markupsafe": (("report",), "only a page has a template"),
     "rich": (("progress", "report", "cli"), "only what draws may draw"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from bulkim.journal import Journal, read
@@ -44,12 +45,12 @@ class EarlierRun:
         ]
         return hashlib.sha256(json.dumps(shape).encode()).hexdigest()
 
-    def rows(self) -> Iterator[Row | BadRow]:
-        """Every chosen item, in the run's order."""
+    def rows(self, after: int = 0) -> Iterator[Row | BadRow]:
+        """The chosen items, in the run's order."""
         chosen = read.results(
             self._journal, self._record.id, outcome=self._source.outcome, code=self._source.code
         )
-        for position, result in enumerate(chosen, 1):
+        for position, result in enumerate(islice(chosen, after, None), after + 1):
             answer = result.data if isinstance(result.data, dict) else {}
             told = {name: value for name, value in answer.items() if isinstance(value, str | int)}
             values: dict[str, Any] = {**told, **result.extra, **result.fields, "username": result.username}

@@ -55,11 +55,13 @@ class Intake:
         planned = prepare(self.job, self.provider, self.operation, _Page(rows))
         return list(self._entries(planned))
 
-    def secrets(self, reader: SourceReader) -> Iterator[tuple[int, str | None, Mapping[str, Any]]]:
-        """The secret fields of every row: (position, key, fields). Rows were checked when they were read in."""
+    def secrets(
+        self, reader: SourceReader, after: int = 0
+    ) -> Iterator[tuple[int, str | None, Mapping[str, Any]]]:
+        """The secret fields of the rows after a position: (position, key, fields). Rows were checked when they were read in."""
         names, folded = tuple(self.operation.secrets), self.provider.folded
         assert self.operation.keys == ("username",), "an operation with secrets is about users"
-        for row in reader.rows():
+        for row in reader.rows(after):
             values = row.values
             username = values.get("username")
             key = folded(username) if isinstance(username, str) else None
@@ -125,6 +127,6 @@ class _Page:
     columns: tuple[str, ...] | None = None
     names: tuple[str, ...] | None = None
 
-    def rows(self) -> Iterator[Row | BadRow]:
+    def rows(self, after: int = 0) -> Iterator[Row | BadRow]:
         """The page's rows."""
-        return iter(self.page)
+        return iter(self.page[after:])

@@ -250,7 +250,7 @@ class _Session:
         supply = Supply(
             lambda after: self.journal.pending(run_id, after=after),
             params=self.job.params,
-            secrets=(lambda: self.intake.secrets(reader)) if reader else None,
+            secrets=(lambda after: self.intake.secrets(reader, after)) if reader else None,
             name=preview.record.input_name or self.job.name,
         )
         return Executor(

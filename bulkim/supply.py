@@ -10,8 +10,9 @@ from bulkim.errors import InputError, Problem
 from bulkim.journal import Pending
 from bulkim.model import Item
 
-Secrets = Callable[[], Iterator[tuple[int, str | None, Mapping[str, Any]]]]
-"""Reads the input from its start: (position, key, secret fields) of each row."""
+Rows = Iterator[tuple[int, str | None, Mapping[str, Any]]]
+Secrets = Callable[[int], Rows]
+"""Reads the input after a position: (position, key, secret fields) of each row."""
 
 
 class Supply:
@@ -43,19 +44,18 @@ class Supply:
 
         Raises InputError when the input is not the one that was read before.
         """
-        rows = self._secrets() if self._secrets else None
+        rows: Rows | None = None
         for each in pending:
             fields = {**self._params, **each.fields, "username": each.username}
-            if rows is not None and each.position is not None:
+            if self._secrets and each.position is not None:
+                rows = rows or self._secrets(each.position - 1)
                 fields.update(self._find(rows, each))
             yield Item(
                 each.ordinal, each.key, each.username, fields, each.line, each.attempts, each.doubt_since,
                 removed=each.position is None,
             )  # fmt: skip
 
-    def _find(
-        self, rows: Iterator[tuple[int, str | None, Mapping[str, Any]]], wanted: Pending
-    ) -> Mapping[str, Any]:
+    def _find(self, rows: Rows, wanted: Pending) -> Mapping[str, Any]:
         for position, key, secrets in rows:
             if position == wanted.position and key == wanted.key:
                 return secrets

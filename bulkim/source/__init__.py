@@ -36,8 +36,8 @@ class SourceReader(Protocol):
     def names(self) -> tuple[str, ...] | None:
         """The keys of every row's values, in the order of `columns`: a mapped column has its field's name."""
 
-    def rows(self) -> Iterator[Row | BadRow]:
-        """Every row from the start. Raises InputError where the input cannot be read any further."""
+    def rows(self, after: int = 0) -> Iterator[Row | BadRow]:
+        """The rows whose position is greater than `after`. Raises InputError where the input cannot be read any further."""
 
 
 def open_source(source: Source, *, secret_fields: AbstractSet[str] = frozenset()) -> SourceReader:

@@ -34,14 +34,15 @@ class TextReader:
         self.name = content.name
         self.digest = content.digest
 
-    def rows(self) -> Iterator[Row | BadRow]:
-        """Every username, without the white space around it."""
+    def rows(self, after: int = 0) -> Iterator[Row | BadRow]:
+        """Usernames, without the white space around it."""
         position = 0
         for line, text in enumerate(self._content.lines(), 1):
             username = text.strip(" \t\r\n")
             if username and not username.startswith("#"):
                 position += 1
-                yield Row(position, line, {"username": username})
+                if position > after:
+                    yield Row(position, line, {"username": username})
 
 
 class JsonlReader:
@@ -56,13 +57,15 @@ class JsonlReader:
         self.name = content.name
         self.digest = content.digest
 
-    def rows(self) -> Iterator[Row | BadRow]:
-        """Every line that is not blank."""
+    def rows(self, after: int = 0) -> Iterator[Row | BadRow]:
+        """Lines that are not blank."""
         position = 0
         for line, text in enumerate(self._content.lines(), 1):
             if text.isspace():
                 continue
             position += 1
+            if position <= after:
+                continue
             values = _object(text)
             if isinstance(values, str):
                 yield BadRow(position, line, values)
@@ -86,10 +89,10 @@ class ItemsReader:
         text = json.dumps(public, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
         self.digest = hashlib.sha256(text.encode()).hexdigest()
 
-    def rows(self) -> Iterator[Row | BadRow]:
-        """Every item, with its line in the job file."""
+    def rows(self, after: int = 0) -> Iterator[Row | BadRow]:
+        """Items, each with its line in the job file."""
         lines = self._source.item_lines
-        for position, values in enumerate(self._source.items, 1):
+        for position, values in enumerate(self._source.items[after:], after + 1):
             yield Row(position, lines[position - 1] if position <= len(lines) else None, values)
 
 

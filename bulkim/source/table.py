@@ -38,8 +38,8 @@ class CsvReader:
             raise InputError(problems[:_PROBLEMS_MAX])
         self.names: tuple[str, ...] | None = _names(header, source)
 
-    def rows(self) -> Iterator[Row | BadRow]:
-        """Every row below the header. Blank lines are none."""
+    def rows(self, after: int = 0) -> Iterator[Row | BadRow]:
+        """Rows below the header. Blank lines are none. What lies before is only counted, which costs half."""
         reader, lines, _, _ = self._opened()
         names = self.names or ()
         width, has_nul, position = len(names), self._content.has_nul, 0
@@ -52,11 +52,15 @@ class CsvReader:
                 return
             except (csv.Error, _TooLong) as error:
                 position += 1
-                yield BadRow(position, line, self._reason(error, line, reader.line_num))
+                reason = self._reason(error, line, reader.line_num)
+                if position > after:
+                    yield BadRow(position, line, reason)
                 continue
             if not cells:
                 continue
             position += 1
+            if position <= after:
+                continue
             if len(cells) != width:
                 reason = f"has {len(cells)} cells where the header has {width}"
                 yield BadRow(position, line, reason, dict(zip(names, cells, strict=False)))

@@ -38,7 +38,7 @@ def _compare(report: Report, folder: Path, server: stub.Stub, operation: str, *,
         contenders[PARALLEL] = _counted(server, shell, folder, lambda: command)
     else:
         report.note("GNU parallel is not here and was left out")
-    rates = measure.in_turn(contenders, rounds=1 if tiny else 5)
+    rates = measure.in_turn(contenders, rounds=1 if tiny else 3)
     report.table(
         f"{WHAT[operation]}, 64 in flight (bulkim chooses itself)",
         [(name, f"{rate:,.0f}", f"{rates['bulkim run'] / rate:.1f}") for name, rate in rates.items()],

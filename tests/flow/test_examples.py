@@ -124,7 +124,8 @@ def test_vendors(others):
 
 
 def alike(line: str) -> str:
-    """A line without what differs from run to run: ids, numbers, and the spaces between columns."""
+    """A line without what differs from run to run: ids, numbers, spaces between columns, and what a kill adds."""
+    line = re.sub(r"; .*", "", line) if line.startswith("run ") else line
     return re.sub(r" +", " ", re.sub(r"[\d,.:-]+", "0", re.sub(r"\b[a-z2-9]{8}\b", "ID", line))).strip()
 
 

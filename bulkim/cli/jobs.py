@@ -103,6 +103,8 @@ def _sending(function: Any) -> Any:
         click.option("--confirm", "pledge", type=PledgeType(), metavar="APP:COUNT",
                      help="Destroy without asking, if it is this app and this number of items."),
         click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Take only the first N items."),
+        click.option("--metrics-file", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
+                     help="Write the end as Prometheus text, for node_exporter."),
         SET,
     )  # fmt: skip
     for option in reversed(options):
@@ -140,7 +142,7 @@ def run(settings: Settings, *, job: Path, new: bool, limit: int | None, **option
                 loaded, journal=settings.journal, new=new, limit=limit,
                 confirm=watch.confirmation(yes=options["yes"], pledge=options["pledge"]), observe=watch.observe,
             )  # fmt: skip
-        return watch.ended(finished)
+        return watch.ended(finished, metrics_file=options["metrics_file"])
 
 
 @click.command(
@@ -180,7 +182,7 @@ def retry(
                 record, loaded, journal=settings.journal, outcome=outcome, code=code, limit=limit,
                 confirm=watch.confirmation(yes=options["yes"], pledge=options["pledge"]), observe=watch.observe,
             )  # fmt: skip
-        return watch.ended(finished)
+        return watch.ended(finished, metrics_file=options["metrics_file"])
 
 
 def _check_same_app(record: RunRecord, job: Job) -> None:

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Self
 
 import click
@@ -73,8 +74,10 @@ class Watch:
             elapsed_s = before.elapsed_s + time.monotonic() - began
             self._pace = Pace(before.requests + telemetry.requests, elapsed_s, telemetry.limit_per_s)
 
-    def ended(self, finished: Finished) -> int:
-        """Print the account; returns the exit code."""
+    def ended(self, finished: Finished, *, metrics_file: Path | None = None) -> int:
+        """Print the account, leave metrics; returns the exit code."""
+        if metrics_file is not None:
+            self._measure(finished, metrics_file)
         summary, settings = finished.summary, self._settings
         if settings.json:
             click.echo(json.dumps(summary, ensure_ascii=False))
@@ -91,6 +94,17 @@ class Watch:
         for step in steps:
             settings.say(f"next: {step}")
         return finished.exit_code
+
+    def _measure(self, finished: Finished, path: Path) -> None:
+        """Metrics that cannot be written are a pity, no failure of the run."""
+        from bulkim import metrics
+
+        try:
+            metrics.write(
+                path, metrics.metrics(finished.summary, exit_code=finished.exit_code, now=time.time())
+            )
+        except OSError as error:
+            click.echo(f"warning: cannot write {path}: {error.strerror or error}", err=True)
 
     def _reading(self) -> None:
         source = self._job.source

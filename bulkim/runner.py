@@ -6,6 +6,7 @@ Everything the command line does with a job can be done by calling these functio
 from __future__ import annotations
 
 import json
+import math
 import signal
 import sqlite3
 import threading
@@ -44,6 +45,10 @@ log = structlog.get_logger("bulkim")
 
 HEARTBEAT_S = 5.0
 RETRIED = ("failed", "unknown")
+TIME_UP = 0  # no signal has this number
+STOP_IN_TIME = Stop(
+    75, "max_duration", "the time given by --max-duration is over", "run the same command again: it continues"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,13 +103,14 @@ def run(
     limit: int | None = None,
     confirm: Confirm | None = None,
     observe: Observe | None = None,
+    max_duration_s: float | None = None,
 ) -> Finished:
     """Run a job, or continue its unfinished run unless `new`. Raises BulkimError when nothing can be sent.
 
     `confirm` may raise ConfirmationError before anything is sent; `observe` is entered around the sending.
     """
     with Journal.open(journal) as open_journal:
-        session = _Session(open_journal, job)
+        session = _Session(open_journal, job, max_duration_s)
         found = None if new else session.unfinished()
         record = found or session.create(limit=limit)
         return session.go(record, resumed=found is not None, confirm=confirm, observe=observe)
@@ -120,11 +126,12 @@ def retry(
     limit: int | None = None,
     confirm: Confirm | None = None,
     observe: Observe | None = None,
+    max_duration_s: float | None = None,
 ) -> Finished:
     """Send a run's items again, those of these outcomes and codes, as a new run. An unfinished retry is continued."""
     selection = {"outcome": list(outcome), "code": list(code)}
     with Journal.open(journal) as open_journal:
-        session = _Session(open_journal, job)
+        session = _Session(open_journal, job, max_duration_s)
         found = read.unfinished_retry(open_journal, parent.run, selection)
         record = found or session.create(limit=limit, parent=parent.run, selection=selection)
         return session.go(record, resumed=found is not None, confirm=confirm, observe=observe)
@@ -133,7 +140,8 @@ def retry(
 class _Session:
     """One process's work on one run."""
 
-    def __init__(self, journal: Journal, job: Job) -> None:
+    def __init__(self, journal: Journal, job: Job, max_duration_s: float | None = None) -> None:
+        self.deadline = math.inf if max_duration_s is None else time.monotonic() + max_duration_s
         self.journal = journal
         self.job = job
         self.provider: Provider = vendors.provider(job.provider)
@@ -305,7 +313,7 @@ class _Session:
                 worker = begin(Wire(transport, pacer, credential(connection)), session_id)
                 async with observe(worker, preview) if observe else nullcontext():
                     return await _supervised(
-                        worker, lambda: self.journal.heartbeat(session_id, now=time.time())
+                        worker, lambda: self.journal.heartbeat(session_id, now=time.time()), self.deadline
                     )
 
     def _helpers(self) -> list[Operation]:
@@ -351,8 +359,11 @@ def exit_code(ending: Ending, invalid: int, counts: Mapping[str, int]) -> int:
     return 1 if counts["failed"] or invalid else 0
 
 
-async def _supervised(worker: Worker, heartbeat: Callable[[], None]) -> Ending:
-    """Run; the first SIGINT or SIGTERM drains, the second leaves at once. Only a main thread hears of signals."""
+async def _supervised(worker: Worker, heartbeat: Callable[[], None], deadline: float) -> Ending:
+    """Run; the first SIGINT or SIGTERM drains, as does the `deadline` (monotonic); the second signal leaves at once.
+
+    Only a main thread hears of signals.
+    """
 
     async def listen() -> None:
         with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
@@ -366,10 +377,17 @@ async def _supervised(worker: Worker, heartbeat: Callable[[], None]) -> Ending:
             with suppress(BulkimError):  # whoever writes next will say it
                 heartbeat()
 
+    async def watch_the_clock() -> None:
+        await anyio.sleep(deadline - time.monotonic())
+        log.info("run.time_up")
+        worker.interrupt(TIME_UP)
+
     failure: BulkimError | None = None
     ending = Ending("stopped")
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(show_life)
+        if deadline < math.inf:
+            tasks.start_soon(watch_the_clock)
         if threading.current_thread() is threading.main_thread():
             tasks.start_soon(listen)
         try:
@@ -379,4 +397,4 @@ async def _supervised(worker: Worker, heartbeat: Callable[[], None]) -> Ending:
         tasks.cancel_scope.cancel()
     if failure:
         raise failure
-    return ending
+    return Ending("stopped", STOP_IN_TIME) if ending.signal == TIME_UP else ending

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -22,6 +23,21 @@ if TYPE_CHECKING:
 SANDBOX = click.option(
     "--sandbox", is_flag=True, help="Rehearse on an embedded sandbox; nothing leaves this machine."
 )
+
+
+class DurationType(click.ParamType[float]):
+    """`90s`, `30m`, `4h` as seconds."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The seconds. Raises click.BadParameter."""
+        if isinstance(value, float):
+            return value
+        found = re.fullmatch(r"(\d{1,6}(?:\.\d{1,3})?)\s*([smh])", str(value).strip())
+        if found is None or not float(found[1]):
+            self.fail(f"expected a time like 90s, 30m or 4h, got {value!r}", param, ctx)
+        return float(found[1]) * {"s": 1, "m": 60, "h": 3600}[found[2]]
 
 
 def load(job: Path, changes: Sequence[tuple[str, str]], *, sandbox_url: str | None = None) -> Job:
@@ -103,6 +119,8 @@ def _sending(function: Any) -> Any:
         click.option("--confirm", "pledge", type=PledgeType(), metavar="APP:COUNT",
                      help="Destroy without asking, if it is this app and this number of items."),
         click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Take only the first N items."),
+        click.option("--max-duration", type=DurationType(), metavar="TIME",
+                     help="Stop gently after so long, e.g. 90s, 30m, 4h; exit code 75, resumable."),
         click.option("--metrics-file", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
                      help="Write the end as Prometheus text, for node_exporter."),
         SET,
@@ -140,7 +158,7 @@ def run(settings: Settings, *, job: Path, new: bool, limit: int | None, **option
         with Watch(settings, loaded, changes=options["changes"], rehearsal=options["sandbox"]) as watch:
             finished = runner.run(
                 loaded, journal=settings.journal, new=new, limit=limit,
-                confirm=watch.confirmation(yes=options["yes"], pledge=options["pledge"]), observe=watch.observe,
+                confirm=watch.confirmation(yes=options["yes"], pledge=options["pledge"]), observe=watch.observe, max_duration_s=options["max_duration"],
             )  # fmt: skip
         return watch.ended(finished, metrics_file=options["metrics_file"])
 
@@ -180,7 +198,7 @@ def retry(
         with Watch(settings, loaded, changes=options["changes"], rehearsal=options["sandbox"]) as watch:
             finished = runner.retry(
                 record, loaded, journal=settings.journal, outcome=outcome, code=code, limit=limit,
-                confirm=watch.confirmation(yes=options["yes"], pledge=options["pledge"]), observe=watch.observe,
+                confirm=watch.confirmation(yes=options["yes"], pledge=options["pledge"]), observe=watch.observe, max_duration_s=options["max_duration"],
             )  # fmt: skip
         return watch.ended(finished, metrics_file=options["metrics_file"])
 

@@ -1,0 +1,51 @@
+"""run --max-duration: a gentle stop that the next night continues."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+
+def test_a_run_over_two_nights(shell, server):
+    users = [f"u{n}" for n in range(60)]
+    server.seed(users)
+    job = shell.job("look", server.base_url, "get-user", users)
+    slow = ("--set", "rate.limit=30")
+    began = time.monotonic()
+    said = shell("run", job, *slow, "--max-duration", "0.6s", "--json")
+    assert time.monotonic() - began < 1.9, "the whole run takes two seconds"
+    assert said.code == 75
+    assert (said.json["state"], said.json["stop"]["code"]) == ("stopped", "max_duration")
+    done = said.json["counts"]["succeeded"]
+    assert done + said.json["counts"]["pending"] == 60
+    assert 5 <= done < 60
+    assert "next: bulkim run look.yaml" in said.err
+    again = shell("run", job, "--json")
+    assert again.code == 0
+    assert again.json["resumed"]
+    assert again.json["counts"]["succeeded"] == 60
+    assert again.json["requests"] == 60, "what was in flight was waited for"
+
+
+def test_time_enough(shell, server):
+    server.seed(["u1"])
+    said = shell(
+        "run", shell.job("look", server.base_url, "get-user", ["u1"]), "--max-duration", "1h", "--json"
+    )
+    assert (said.code, said.json["state"]) == (0, "finished")
+
+
+def test_listings_stop_too(shell, server):
+    server.seed([f"u{n}" for n in range(400)])
+    shell.write("list.yaml", f"provider: easemob\noperation: list-users\nrate: {{limit: 1}}\n"
+                f"connection: {{base_url: '{server.base_url}', org: sandbox, app: demo, auth: {{token: sandbox-token}}}}\n")  # fmt: skip
+    assert shell("run", "list.yaml", "--max-duration", "1.2s", "-q").code == 75
+    assert shell("run", "list.yaml", "--set", "rate.limit=100", "-q").code == 0
+
+
+@pytest.mark.parametrize("wrong", ["4", "0s", "h", "-1h", "1d x", "inf"])
+def test_no_time(shell, wrong):
+    said = shell("run", "job.yaml", "--max-duration", wrong)
+    assert said.code == 2
+    assert "90s, 30m or 4h" in said.err

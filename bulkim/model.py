@@ -106,6 +106,13 @@ class Guard:
 
 
 @dataclass(frozen=True, slots=True)
+class Notify:
+    """A webhook that is told of a run's end. `repr` does not show it: whoever knows the address may post there."""
+
+    url: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """A parsed job file."""
 
@@ -121,6 +128,7 @@ class Job:
     retries: int = 5
     batch: int | None = None  # items a request; None: the vendor's documented maximum
     guard: Guard = Guard()
+    notify: Notify | None = None
     path: Path | None = None  # the file it came from
     text: str = ""  # the file's text with secrets masked, for the journal
 

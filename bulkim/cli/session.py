@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -17,7 +18,7 @@ from bulkim.cli import show
 from bulkim.cli.confirm import NAMES_SHOWN, Confirmation, Pledge
 from bulkim.cli.options import Settings, on_terminal
 from bulkim.journal import read
-from bulkim.model import Job, Status
+from bulkim.model import Job, Notify, Status
 from bulkim.report.text import Pace, balance
 from bulkim.runner import Confirm, Finished, Preview
 from bulkim.telemetry import Observed
@@ -75,16 +76,22 @@ class Watch:
             self._pace = Pace(before.requests + telemetry.requests, elapsed_s, telemetry.limit_per_s)
 
     def ended(self, finished: Finished, *, metrics_file: Path | None = None) -> int:
-        """Print the account, leave metrics; returns the exit code."""
+        """Print the account, leave metrics, tell the webhook; returns the exit code."""
         if metrics_file is not None:
             self._measure(finished, metrics_file)
+        self._account(finished)
+        if self._job.notify is not None and not self._rehearsal:
+            self._notify(finished, self._job.notify)
+        return finished.exit_code
+
+    def _account(self, finished: Finished) -> None:
         summary, settings = finished.summary, self._settings
         if settings.json:
             click.echo(json.dumps(summary, ensure_ascii=False))
         elif settings.quiet:
             show.put([balance(summary)])
         if settings.quiet:
-            return finished.exit_code
+            return
         with read.open_existing(settings.journal) as journal:
             record = read.find(journal, summary["run"])
             if not settings.json:
@@ -93,7 +100,6 @@ class Watch:
         steps = show.next_steps(settings, record, summary, options=self._options, rehearsal=self._rehearsal)
         for step in steps:
             settings.say(f"next: {step}")
-        return finished.exit_code
 
     def _measure(self, finished: Finished, path: Path) -> None:
         """Metrics that cannot be written are a pity, no failure of the run."""
@@ -105,6 +111,14 @@ class Watch:
             )
         except OSError as error:
             click.echo(f"warning: cannot write {path}: {error.strerror or error}", err=True)
+
+    def _notify(self, finished: Finished, hook: Notify) -> None:
+        """A webhook that does not answer is a pity, too."""
+        from bulkim.notify import notify
+
+        sys.stdout.flush()  # who reads it need not wait for the webhook
+        if trouble := notify(hook, finished.summary, exit_code=finished.exit_code):
+            click.echo(f"warning: the webhook was not told: {trouble}", err=True)
 
     def _reading(self) -> None:
         source = self._job.source

@@ -19,7 +19,7 @@ from bulkim.jobfile.mask import masked
 from bulkim.jobfile.schema import SOURCE_KINDS, JobShape
 from bulkim.jobfile.tree import BYTES_MAX, Mark, Node, decode, describe, parse
 from bulkim.jobfile.values import when
-from bulkim.model import Guard, Job, Rate, Source, Where
+from bulkim.model import Guard, Job, Notify, Rate, Source, Where
 
 
 def load(
@@ -181,6 +181,7 @@ class _Reading:
             "rate": checks.check_pools(root, provider),
             "batch": checks.check_batch(root, operation, open_registration=opened),
             "guard": checks.check_guard(root, operation),
+            "notify": checks.check_notify(root),
         }
         return chain.from_iterable(found for name, found in by_section.items() if name not in broken)
 
@@ -214,6 +215,7 @@ class _Reading:
             retries=data["retries"],
             batch=1 if target.auth.kind == "none" else data["batch"],
             guard=Guard(tuple(guard["protect"]), guard["max_items"], guard["max_failures"], guard["canary"]),
+            notify=Notify(data["notify"]["url"]) if data["notify"] else None,
             path=self.path,
             text=masked(self.text, str(self.path), self.root, self.operation, overrides),
         )

@@ -37,7 +37,11 @@ def masked(
     text = _WORD.sub(lambda word: MASK if word[0] in again else word[0], text)
     text = re.sub(r"#.*", lambda comment: _IN_COMMENT.sub(rf"\1{MASK}", comment[0]), text)
     for key, value in overrides:
-        hidden = SECRET_NAME.search(key) or SECRET_NAME.search(value) or key.startswith("connection.auth")
+        hidden = (
+            SECRET_NAME.search(key)
+            or SECRET_NAME.search(value)
+            or key.startswith(("connection.auth", "notify"))
+        )
         text = text.rstrip("\n") + f"\n# --set {key}={MASK if hidden else ' '.join(value.split())}\n"
     return text
 
@@ -55,7 +59,10 @@ def _without(text: str, spans: Iterable[tuple[int, int]]) -> str:
 
 def _of_connection(root: Node) -> Iterator[Node]:
     section = root.child("connection")
-    return secrets_of(section) if section is not None else iter(())
+    yield from secrets_of(section) if section is not None else ()
+    hook = root.at(("notify", "url"))  # whoever knows a webhook's address may post there
+    if hook is not None:
+        yield hook
 
 
 def _of_items(root: Node, operation: Operation) -> Iterator[Node]:

@@ -340,6 +340,16 @@ class GuardShape(Shape):
     )
 
 
+class NotifyShape(Shape):
+    """A webhook that gets the run's summary as JSON."""
+
+    url: Annotated[Text, AfterValidator(values.webhook)] = Field(
+        description="Where to POST the summary. https, or http to this machine. The journal keeps it masked.",
+        examples=["https://hooks.example.com/bulkim"],
+    )
+    allow_http: bool = Field(default=False, description="Allow plain http:// to other machines.")
+
+
 class JobShape(Shape):
     """A bulkim job: what to do, where, and to whom."""
 
@@ -375,3 +385,6 @@ class JobShape(Shape):
         default=None, description="Items a request. Default: as many as the vendor takes."
     )
     guard: GuardShape = Field(default_factory=GuardShape, description="Rails against mistakes.")
+    notify: NotifyShape | None = Field(
+        default=None, description="Who is told when a run has ended, however it ended."
+    )

@@ -45,6 +45,15 @@ def is_plain_and_remote(address: str) -> bool:
     return parts.scheme == "http" and not loopback
 
 
+def webhook(value: str) -> str:
+    """An address with any path; its scheme and host are as a base URL's."""
+    parts = urlsplit(value)
+    if not value.isascii() or not value.isprintable() or " " in value or "#" in value:
+        raise ValueError("is not an address like https://hooks.example.com/bulkim")
+    base_url(f"{parts.scheme}://{parts.netloc}")
+    return value
+
+
 def moment(value: str) -> str:
     """An age or a date that `when` understands."""
     when(value, now=0.0)

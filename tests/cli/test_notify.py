@@ -1,0 +1,120 @@
+"""notify: a webhook is told of the end, and never spoils it."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from contextlib import closing
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+
+from bulkim.model import Notify
+from bulkim.notify import TRIES, notify
+
+SUMMARY = {"run": "abc", "state": "finished"}
+
+
+@pytest.fixture
+def hook():
+    """A webhook; `answers` are its next status codes."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            heard.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(answers.pop(0) if answers else 204)
+            self.send_header("Location", "/elsewhere")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    heard, answers = [], []
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    server.heard, server.answers = heard, answers
+    server.url = f"http://127.0.0.1:{server.server_port}/hook/t0ps3cret"
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+def tell(url, **more):
+    waits = []
+    return notify(Notify(url), SUMMARY, exit_code=0, sleep=waits.append, **more), waits
+
+
+def test_it_is_told_once(hook):
+    assert tell(hook.url) == (None, [])
+    assert hook.heard == [{**SUMMARY, "exit_code": 0}]
+
+
+def test_it_is_told_again_after_a_passing_failure(hook):
+    hook.answers[:] = [503, 429]
+    assert tell(hook.url) == (None, [1.0, 2.0])
+    assert len(hook.heard) == 3
+
+
+def test_it_gives_up(hook):
+    hook.answers[:] = [500] * 9
+    assert tell(hook.url)[0] == "HTTP 500"
+    assert len(hook.heard) == TRIES
+
+
+@pytest.mark.parametrize("status", [404, 302])
+def test_a_refusal_is_final_and_redirects_are_refusals(hook, status):
+    hook.answers[:] = [status]
+    assert tell(hook.url) == (f"HTTP {status}", [])
+
+
+def test_nobody_there():
+    trouble, waits = tell("http://127.0.0.1:9/t0ps3cret")
+    assert "refused" in trouble
+    assert "t0ps3cret" not in trouble
+    assert len(waits) == TRIES - 1
+
+
+def test_the_end_of_a_run(shell, server, hook):
+    server.seed(["u1"])
+    job = shell.job("look", server.base_url, "get-user", ["u1", "ghost"], f"notify: {{url: '{hook.url}'}}\n")
+    said = shell("run", job, "--json")
+    assert said.code == 1
+    (heard,) = hook.heard
+    assert heard == {**said.json, "exit_code": 1}
+    with closing(sqlite3.connect(shell.folder / "bulkim.db")) as db:
+        (text,) = db.execute("SELECT job_text FROM run").fetchone()
+        assert "t0ps3cret" not in "\n".join(db.iterdump())
+    assert "notify:" in text
+    assert "t0ps3cret" not in shell("report", "last").out
+    hook.answers[:] = [404]
+    said = shell("run", job, "--new")
+    assert (said.code, said.err.splitlines()[-1]) == (1, "warning: the webhook was not told: HTTP 404")
+
+
+def test_a_rehearsal_tells_nobody(shell, server, hook):
+    job = shell.job("look", server.base_url, "get-user", ["u1"], f"notify: {{url: '{hook.url}'}}\n")
+    assert shell("run", job, "--sandbox", "-q").code == 0
+    assert hook.heard == []
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ("url: 'http://hooks.example.com/x'", "plain http would send the summary in clear"),
+        ("url: 'ftp://hooks.example.com/x'", "is not an address"),
+        ("url: 'https://user:pw@hooks.example.com'", "must not hold a user or password"),
+        ("uri: 'https://hooks.example.com'", "uri"),
+    ],
+)
+def test_addresses_that_will_not_do(shell, server, keys, words):
+    job = shell.job("look", server.base_url, "get-user", ["u1"], f"notify: {{{keys}}}\n")
+    said = shell("check", job)
+    assert said.code == 3
+    assert words in said.err
+
+
+def test_plain_http_can_be_allowed(shell, server):
+    more = "notify: {url: 'http://hooks.example.com/x', allow_http: true}\n"
+    assert shell("check", shell.job("look", server.base_url, "get-user", ["u1"], more)).code == 0

@@ -10,10 +10,10 @@ demo: $(READY)            ## the whole story on an embedded sandbox: register, m
 	$(BIN)/bulkim demo
 
 test: $(READY)            ## the default suite, under two minutes
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 4  # they wait more than they compute
 
 test-slow: $(READY)       ## what is marked slow: storms, long runs
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m slow -n 2
 
 bench: $(READY)           ## cost and speed side by side with others, in five minutes; BENCH="calls --huge" chooses
 	$(BIN)/python -m tests.benchmarks $(BENCH)

@@ -53,7 +53,9 @@ def after_doubt(operation: Operation, item: Item, outcome: Outcome) -> Outcome:
     if item.doubt_since is None:
         return outcome
     if operation.effect is Effect.DELETE and outcome.kind is Kind.ABSENT:
-        return Outcome(Kind.SUCCEEDED, RECONCILED, "gone after our own unanswered request (it may have been gone before)")
+        return Outcome(
+            Kind.SUCCEEDED, RECONCILED, "gone after our own unanswered request (it may have been gone before)"
+        )
     asks_when = isinstance(operation.doubt, Probe) and operation.doubt.created is not None
     if asks_when and outcome.kind is Kind.ALREADY:
         return Outcome(Kind.UNKNOWN, outcome.code, outcome.reason)

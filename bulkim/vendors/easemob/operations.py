@@ -44,7 +44,7 @@ POOLS = (
     Pool("attributes-remove", 100, "DELETE /metadata/user/{username}"),
 )
 
-EMPTY_JSON = NoBody(content_type="application/json")  # some pages require the header although there is no body
+EMPTY_JSON = NoBody(content_type="application/json")  # some pages require the header with no body
 
 USERNAME = Field(
     "username",

@@ -40,7 +40,13 @@ def server():
         yield running
 
 
-@pytest.mark.parametrize("operation", OPERATIONS)
+@pytest.mark.parametrize(
+    "operation",
+    [
+        name if name in {"register", "mute", "delete-oldest"} else pytest.param(name, marks=pytest.mark.slow)
+        for name in OPERATIONS
+    ],
+)
 def test_a_kill_at_a_write_and_at_a_sending(server, tmp_path, operation):
     users, batch = SMALL.get(operation, (12, None))
     campaign = Campaign(server, tmp_path / operation, operation, users, batch=batch)

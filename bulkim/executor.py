@@ -89,6 +89,7 @@ class Executor:
         self._families = count(1)
         self._poisoned: Counter[int] = Counter()
         self._canary_left = job.guard.canary
+        self._streak: tuple[str | None, int] = (None, 0)  # failures in a row with one code
         self._changed = anyio.Event()
         self._dispatching = anyio.CancelScope()
         self._everything = anyio.CancelScope()
@@ -295,6 +296,7 @@ class Executor:
             self._put(again)
         refused = self._wire.renew(credentials) if decision.renew_credentials else None
         stop = refused or decision.stop or guard.breaker(self.job.guard, self.telemetry.counts)
+        stop = stop or guard.streak(self.job.guard, *self._streak)
         if stop and not self._stop:
             self._stop = stop
             self.telemetry.stopping = stop.reason
@@ -320,6 +322,9 @@ class Executor:
             self.telemetry.counts[Status.PENDING] -= 1
             if final.code and final.status is not Status.SUCCEEDED:
                 self.telemetry.codes[final.code] += 1
+            code, length = self._streak
+            bad = final.status in {Status.FAILED, Status.UNKNOWN}
+            self._streak = (final.code, length + 1 if final.code == code else 1) if bad else (None, 0)
 
 
 def closing_of(answer: Answer, now: float) -> Closing:

@@ -8,6 +8,9 @@ from bulkim.errors import GuardError
 from bulkim.model import Guard, Status, Stop
 
 DEFAULT_SHARE = 0.25  # of the items may fail when the job says nothing ...
+STREAK_MAX = (
+    500  # failures in a row with one code: it is not the items; a job that says max_failures decides itself
+)
 DEFAULT_COUNT = 1000  # ... and never fewer than this many, so that small lists run to their end
 
 
@@ -40,6 +43,18 @@ def breaker(guard: Guard, counts: Mapping[Status, int]) -> Stop | None:
         "max_failures",
         f"{bad} items failed, and guard.max_failures allows {allowed}",
         "look at the codes; then go on with a higher guard.max_failures, or mend the cause and retry what failed",
+    )
+
+
+def streak(guard: Guard, code: str | None, length: int) -> Stop | None:
+    """Stops a run in which item after item fails with the same code. `length` is how many in a row have."""
+    if guard.max_failures is not None or length < STREAK_MAX:
+        return None
+    return Stop(
+        4,
+        "streak",
+        f"the last {length} items all failed with {code}",
+        "find out why; then run the same again, or set guard.max_failures to go on regardless",
     )
 
 

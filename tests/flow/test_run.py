@@ -6,7 +6,7 @@ import pytest
 from support.jobs import job, people, rows
 from support.server import serving
 
-from bulkim import runner
+from bulkim import guard, runner
 from bulkim.model import Auth, Guard, Rate
 
 
@@ -237,3 +237,18 @@ def test_a_canary_that_fails_stops_the_rest(server, tmp_path):
     assert done.exit_code == 4
     assert done.summary["counts"]["failed"] == 5
     assert done.summary["counts"]["pending"] == 45
+
+
+def test_a_streak_of_one_code_stops_the_run_unless_the_job_says_how_many_may_fail(
+    server, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(guard, "STREAK_MAX", 30)
+    names = [f"nobody{n}" for n in range(120)]
+    settings = {"params": {"chat": 5}, "rate": Rate(limit=200)}
+    first = runner.run(job("mute", server.base_url, names, **settings), journal=tmp_path / "j.db")
+    assert first.exit_code == 4
+    assert first.ending.stop.code == "streak"
+    assert 30 <= first.summary["counts"]["failed"] < 120
+    brave = job("mute", server.base_url, names, guard=Guard(max_failures="100%"), **settings)
+    second = runner.run(brave, journal=tmp_path / "j.db")
+    assert second.summary["counts"]["failed"] == 120

@@ -132,7 +132,9 @@ def test_no_secret_is_in_anything_that_is_left_behind(tmp_path, provider):
         inputs = {"users.csv", "job.yaml", "password.yaml"}
         for what, words in {
             "plan": ("plan", "job.yaml"), "check": ("check", "job.yaml"), "run": ("run", "job.yaml"), "show": ("show", "job"), "show user": ("show", "job", "u1"),
-            "csv": ("results", "job"), "table": ("results", "job", "--format", "table"),
+            "csv": ("results", "job"), "junit": ("results", "job", "--format", "junit"),
+            "markdown": ("report", "job", "--format", "markdown", "-o", "report.md"),
+            "page": ("report", "job", "-o", "report.html"), "table": ("results", "job", "--format", "table"),
             "undo": ("undo", "job", "--accept-risk"), "verify": ("verify", "job"),
         }.items():  # fmt: skip
             ended = bulkim(what, *words)

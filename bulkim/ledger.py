@@ -106,11 +106,6 @@ class Ledger:
                     (until, self._name(pool)),
                 )
 
-    def rest_until(self, pool: str) -> float:
-        """Until when (monotonic) a refusal, of whichever process, rests the pool."""
-        row = self._db.execute("SELECT rest_until FROM pool WHERE name = ?", (self._name(pool),)).fetchone()
-        return float(row[0]) if row else 0.0
-
     def _row(self, pool: str, limit: float, now: float) -> tuple[float, float]:
         row = self._db.execute(
             "SELECT next_at, rest_until FROM pool WHERE name = ?", (self._name(pool),)

@@ -16,9 +16,11 @@ on top.
 
 After a 429 the pool rests a moment (longer when another follows soon) and goes on slower: a little, or at what the
 vendor took in the last second. It gains a twentieth of the limit each second, a hundredth near the rate that was
-refused, never above the limit. While it recovers, a call counts until one second after its *answer*: the vendor counted it somewhere in between,
-so whatever the jitter, no second at the vendor can hold more. That costs a latency's share of the rate, so it is not
-the rule.
+refused, never above the limit. While it recovers, a call counts until one second after its *answer*: the vendor
+counted it somewhere in between, so whatever the jitter, no second at the vendor can hold more. That costs a latency's
+share of the rate, so it is not the rule.
+
+Processes of one host that draw on the same pool take turns from a ledger (`bulkim.ledger`) before the bucket.
 """
 
 from __future__ import annotations

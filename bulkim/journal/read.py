@@ -13,7 +13,6 @@ from typing import Any
 from bulkim.errors import JournalError, UsageError
 from bulkim.journal import lease
 from bulkim.journal.store import Journal
-from bulkim.model import Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,11 +309,6 @@ def attempts(journal: Journal, run_id: int, ordinal: int) -> list[dict[str, Any]
         }
         for number, mode, size, began, ended, status, kind, code, reason in rows
     ]  # fmt: skip
-
-
-def counts_of(found: Mapping[str, Any]) -> dict[Status, int]:
-    """The counts of a `summary`, by status."""
-    return {Status(name): number for name, number in found["counts"].items()}
 
 
 def iso(moment: float | None) -> str | None:

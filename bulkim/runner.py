@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import json
 import math
-import signal
 import sqlite3
-import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import anyio
 import structlog
@@ -36,6 +34,7 @@ from bulkim.oldest import Purge, delete_oldest
 from bulkim.pace import Pacer
 from bulkim.plan import limits
 from bulkim.source import SourceReader
+from bulkim.supervise import Worker, supervised
 from bulkim.supply import Supply
 from bulkim.telemetry import Ending, Observed, Telemetry
 from bulkim.transport import Transport
@@ -43,12 +42,7 @@ from bulkim.wire import Wire
 
 log = structlog.get_logger("bulkim")
 
-HEARTBEAT_S = 5.0
 RETRIED = ("failed", "unknown")
-TIME_UP = 0  # no signal has this number
-STOP_IN_TIME = Stop(
-    75, "max_duration", "the time given by --max-duration is over", "run the same command again: it continues"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,16 +73,6 @@ class Finished:
 
 Confirm = Callable[[Preview], None]
 Observe = Callable[[Observed, Preview], AbstractAsyncContextManager[None]]
-
-
-class Worker(Observed, Protocol):
-    """What does a session's work: `executor.Executor`, `caller.Sequential`."""
-
-    async def run(self) -> Ending:
-        """Work to the end."""
-
-    def interrupt(self, signal: int) -> None:
-        """First: drain. Second: leave."""
 
 
 Begin = Callable[[Wire, int], Worker]
@@ -312,7 +296,7 @@ class _Session:
                 pacer = Pacer(limits_per_s, ledger)
                 worker = begin(Wire(transport, pacer, credential(connection)), session_id)
                 async with observe(worker, preview) if observe else nullcontext():
-                    return await _supervised(
+                    return await supervised(
                         worker, lambda: self.journal.heartbeat(session_id, now=time.time()), self.deadline
                     )
 
@@ -357,44 +341,3 @@ def exit_code(ending: Ending, invalid: int, counts: Mapping[str, int]) -> int:
     if counts["unknown"]:
         return 5
     return 1 if counts["failed"] or invalid else 0
-
-
-async def _supervised(worker: Worker, heartbeat: Callable[[], None], deadline: float) -> Ending:
-    """Run; the first SIGINT or SIGTERM drains, as does the `deadline` (monotonic); the second signal leaves at once.
-
-    Only a main thread hears of signals.
-    """
-
-    async def listen() -> None:
-        with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-            async for number in signals:
-                log.info("run.interrupted", signal=signal.Signals(number).name)
-                worker.interrupt(number)
-
-    async def show_life() -> None:
-        while True:
-            await anyio.sleep(HEARTBEAT_S)
-            with suppress(BulkimError):  # whoever writes next will say it
-                heartbeat()
-
-    async def watch_the_clock() -> None:
-        await anyio.sleep(deadline - time.monotonic())
-        log.info("run.time_up")
-        worker.interrupt(TIME_UP)
-
-    failure: BulkimError | None = None
-    ending = Ending("stopped")
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(show_life)
-        if deadline < math.inf:
-            tasks.start_soon(watch_the_clock)
-        if threading.current_thread() is threading.main_thread():
-            tasks.start_soon(listen)
-        try:
-            ending = await worker.run()
-        except BulkimError as error:  # raised here it would come out wrapped in a group
-            failure = error
-        tasks.cancel_scope.cancel()
-    if failure:
-        raise failure
-    return Ending("stopped", STOP_IN_TIME) if ending.signal == TIME_UP else ending

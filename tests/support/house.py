@@ -9,7 +9,7 @@ FLOORS = {
     "vendors": 1, "codec": 1, "settle": 1, "retry": 1, "guard": 1, "telemetry": 1, "source": 1, "plan": 1, "auth": 1, "jobfile": 1,
     "ledger": 2, "pace": 2, "transport": 2, "journal": 2,
     "wire": 3, "caller": 3, "oldest": 3, "supply": 3, "listing": 3, "earlier": 3, "intake": 3, "executor": 3, "progress": 3, "report": 3,
-    "metrics": 0, "notify": 1, "log": 4, "runner": 4, "verify": 4, "undo": 3, "demo": 4, "cli": 4, "__main__": 4,
+    "metrics": 0, "notify": 1, "log": 4, "runner": 4, "supervise": 3, "verify": 4, "undo": 3, "demo": 4, "cli": 4, "__main__": 4,
 }  # fmt: skip
 SENDING = ("wire", "caller", "listing", "oldest", "executor", "verify")  # they drive calls
 SANDBOX = "sandbox"  # stands apart: it imports only itself, and only these may start it
@@ -31,8 +31,8 @@ OWNERS: dict[str, tuple[tuple[str, ...], str]] = {
     "jinja2": (("report",), "only a page has a template"),
     "markupsafe": (("report",), "only a page has a template"),
     "rich": (("progress", "report", "cli"), "only what draws may draw"),
-    "structlog": (("log", "runner", "cli", *SENDING), "what is pure says nothing"),
-    "anyio": (("pace", "transport", "runner", *SENDING), "what is pure does not wait"),
+    "structlog": (("log", "runner", "supervise", "cli", *SENDING), "what is pure says nothing"),
+    "anyio": (("pace", "transport", "runner", "supervise", *SENDING), "what is pure does not wait"),
     "asyncio": (("pace", "progress", "transport", "sandbox"), "the loop is driven through anyio"),
     "uvicorn": (("sandbox",), "only the sandbox serves"),
     "httptools": (("transport",), "the wire has one parser on our side"),

@@ -7,15 +7,17 @@ import shutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from bulkim.cli.options import Settings
-from bulkim.journal import Journal, read
-from bulkim.journal.read import RunRecord
 from bulkim.progress import ASCII, Spans
 from bulkim.report import meanings, text
+
+if TYPE_CHECKING:
+    from bulkim.journal import Journal
+    from bulkim.journal.read import RunRecord
 
 WIDTH_MAX = 100
 _ATTRIBUTES = {"bold": {"bold": True}, "dim": {"dim": True}}
@@ -68,6 +70,7 @@ def account(
     hint: str | None = None,
 ) -> list[Spans]:
     """The end of a run: what ran, the reconciliation line, the codes, how fast it was."""
+    from bulkim.journal import read
     from bulkim.vendors import PROVIDERS
 
     provider = PROVIDERS.get(record.provider)

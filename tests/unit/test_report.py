@@ -12,9 +12,9 @@ import pytest
 from bulkim import journal as journals
 from bulkim.journal import Closing, Entry, NewRun, read, read_input
 from bulkim.model import Batch, Final, Item, Status
-from bulkim.report import meaning, reconciliation, write_results
-from bulkim.report.rows import Chosen, inert, inert_name
-from bulkim.report.text import Pace, balance, codes, columns, fitted, headline, pace, table
+from bulkim.report.meanings import meaning
+from bulkim.report.rows import Chosen, inert, inert_name, write_results
+from bulkim.report.text import Pace, balance, codes, columns, fitted, headline, pace, reconciliation, table
 from bulkim.vendors import provider
 
 EASEMOB = provider("easemob")

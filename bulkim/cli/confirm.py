@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bulkim.confirm import PRODUCTION, Pledge, amount, hold_to, pledge, unconfirmed
 from bulkim.errors import ConfirmationError
 from bulkim.model import Job
 
@@ -16,17 +17,8 @@ if TYPE_CHECKING:
     from bulkim.catalogue import Operation
     from bulkim.runner import Preview
 
-PRODUCTION = "production"
 NAMES_SHOWN = 5
 WIDTH = 80
-
-
-@dataclass(frozen=True, slots=True)
-class Pledge:
-    """``--confirm APP:COUNT``."""
-
-    app: str
-    count: int
 
 
 class PledgeType(click.ParamType[Pledge]):
@@ -38,15 +30,10 @@ class PledgeType(click.ParamType[Pledge]):
         """Text -> Pledge."""
         if isinstance(value, Pledge):
             return value
-        app, colon, count = str(value).rpartition(":")
-        digits = count.strip().replace(",", "").replace("_", "")
-        if not (colon and app and digits.isascii() and digits.isdigit()):
-            self.fail(
-                f"expected the app's name and the number of items, like testapp:120; got {value!r}",
-                param,
-                ctx,
-            )
-        return Pledge(app.strip(), int(digits))
+        try:
+            return pledge(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,35 +49,17 @@ class Confirmation:
         """Raises ConfirmationError; then nothing is sent."""
         job, count = preview.job, preview.to_send
         if self.pledge is not None:
-            self._check(self.pledge, job, count)
+            hold_to(self.pledge, job, count, said="--confirm")
             return
         production = job.connection.environment == PRODUCTION
         if self.yes and not production:
             return
         if not self.ask:
-            raise ConfirmationError(
-                f"{job.operation} destroys: {_what(count)} at {job.connection.app_name} would go. Nothing was sent.",
-                hint=f"confirm with --confirm {job.connection.app_name}:COUNT, COUNT being how many you expect"
-                + (
-                    " (the connection is production: --yes is not enough)"
-                    if production
-                    else ", or with --yes"
-                ),
-            )
+            yes = " (the connection is production: --yes is not enough)" if production else ", or with --yes"
+            app = job.connection.app_name
+            hint = f"confirm with --confirm {app}:COUNT, COUNT being how many you expect{yes}"
+            raise unconfirmed(job, count, hint=hint)
         self._ask(preview, production=production)
-
-    def _check(self, pledge: Pledge, job: Job, count: int) -> None:
-        if pledge.app != job.connection.app_name:
-            raise ConfirmationError(
-                f"--confirm names the app {pledge.app!r}, but this job goes to {job.connection.app_name!r}."
-                " Nothing was sent.",
-                hint="check that it is the right job and the right connection",
-            )
-        if pledge.count != count:
-            raise ConfirmationError(
-                f"--confirm says {pledge.count:,}, but {_what(count)} would be sent. Nothing was sent.",
-                hint="find out where the difference comes from: `bulkim check JOB`, `bulkim plan JOB`",
-            )
 
     def _ask(self, preview: Preview, *, production: bool) -> None:
         job, count = preview.job, preview.to_send
@@ -116,7 +85,7 @@ def card(job: Job, operation: Operation, count: int, names: list[str]) -> list[s
     """What a person must see before agreeing."""
     app, environment = job.connection.app_name, job.connection.environment
     production = environment == PRODUCTION
-    headline = f"{job.operation} {_what(count)} at {job.provider} app {app}" + (
+    headline = f"{job.operation} {amount(count)} at {job.provider} app {app}" + (
         f" ({environment})" if environment else ""
     )
     lines = [click.style(headline, bold=True, fg="red" if production else "yellow")]
@@ -126,7 +95,3 @@ def card(job: Job, operation: Operation, count: int, names: list[str]) -> list[s
         more = ", …" if count > len(names) else ""
         lines += wrap(f"They are: {', '.join(names)}{more}", WIDTH)
     return lines
-
-
-def _what(count: int) -> str:
-    return f"{count:,} item{'s' if count != 1 else ''}"

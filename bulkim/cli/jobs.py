@@ -69,7 +69,7 @@ def rehearse(url: str | None, job: Job, settings: Settings) -> None:
     """Let the input's users exist in the sandbox, unless the job is to create them: else nothing could be seen."""
     if url is None:
         return
-    from bulkim.cli.rehearsal import seed
+    from bulkim.rehearsal import seed
 
     if seeded := seed(url, job):
         settings.say(f"rehearsal: the sandbox was given {seeded:,} users of the input")

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from bulkim.cli import show
-from bulkim.cli.confirm import PRODUCTION
 from bulkim.cli.options import Settings
-from bulkim.cli.survey import Surveyed, surveyed
+from bulkim.confirm import PRODUCTION
 from bulkim.errors import InputError, Problem
-from bulkim.model import Call, Item, Job, PageRequest
+from bulkim.forecast import Surveyed, first_call, plan_document, surveyed
+from bulkim.model import Job
 from bulkim.progress import Spans
 from bulkim.report import text
 
 if TYPE_CHECKING:
-    from bulkim.plan import Estimate, Planned
+    from bulkim.plan import Estimate
 
 BODY_CHARS_MAX = 400
 
@@ -83,9 +83,9 @@ def planned(settings: Settings, job: Job) -> int:
 
     found = surveyed(job, journal=settings.journal)
     estimate = plan.estimate(job, found.provider, found.operation, found.counts or {"send": 0})
-    first = _first_call(found)
+    first = first_call(found)
     if settings.json:
-        click.echo(json.dumps(_document(found, estimate, first), ensure_ascii=False))
+        click.echo(json.dumps(plan_document(found, estimate, first), ensure_ascii=False))
         return 0
     show.put(_card(found, estimate, first))
     if found.invalid:
@@ -99,20 +99,6 @@ def _again(job: Job) -> list[str]:
     """The job as one types it; a rehearsal goes on as one."""
     rehearsal = ["--sandbox"] if job.connection.environment == "sandbox" else []
     return [show.nearby(job.path), *rehearsal]
-
-
-def _document(found: Surveyed, estimate: Estimate, first: Mapping[str, Any] | None) -> dict[str, Any]:
-    job = found.job
-    known = found.counts is not None
-    return {
-        "name": job.name, "provider": job.provider, "operation": job.operation, "app": job.connection.app_name,
-        "base_url": job.connection.base_url, "environment": job.connection.environment, "input": found.input,
-        "items": estimate.items if known else None, "send": estimate.send if known else None,
-        "skipped": dict(estimate.skipped), "batch": estimate.batch,
-        "requests": estimate.requests if known else None, "pool": estimate.pool,
-        "limit_per_s": estimate.limit_per_s, "least_s": round(estimate.least_s, 3) if known else None,
-        "destroys": found.operation.destroys, "first_request": first,
-    }  # fmt: skip
 
 
 def _card(found: Surveyed, estimate: Estimate, first: Mapping[str, Any] | None) -> list[Spans]:
@@ -194,60 +180,3 @@ def _request(first: Mapping[str, Any], width: int) -> list[Spans]:
 
 def _plural(number: int, what: str) -> str:
     return f"{number} {what}{'s' if number != 1 else ''}"
-
-
-# ------------------------------------------------------------------------------------- first request
-
-
-def _first_call(found: Surveyed) -> dict[str, Any] | None:
-    """The first request as it would be sent, secrets masked; None where only the run can tell."""
-    from bulkim import plan
-    from bulkim.codec import encode
-
-    job, page = found.job, None
-    size = plan.batch_size(found.operation, job)
-    operation = found.operation.single if size == 1 and found.operation.single else found.operation
-    if operation.paging is not None:
-        page = PageRequest(min(size, (found.counts or {}).get("send", size)))
-    elif found.survey is None or not found.survey.head:
-        return None
-    batch = _masked_items(found, found.survey.head) if found.survey else ()
-    call = encode(found.provider, operation, job.connection, batch, single=size == 1, page=page)
-    return {
-        "method": call.method,
-        "url": _url(job, call),
-        "headers": _headers(found, call),
-        "body": call.body.decode("utf-8", "replace"),
-    }
-
-
-def _masked_items(found: Surveyed, head: Sequence[Planned]) -> tuple[Item, ...]:
-    secrets = found.operation.secrets
-    return tuple(
-        Item(
-            number, each.key or "", each.username,
-            {name: "***" if name in secrets else value for name, value in each.fields.items()}, each.line,
-        )
-        for number, each in enumerate(head, 1)
-    )  # fmt: skip
-
-
-def _url(job: Job, call: Call) -> str:
-    from urllib.parse import urlencode
-
-    query = list(call.query)
-    if job.connection.sdk_app_id is not None:
-        query = [
-            ("sdkappid", str(job.connection.sdk_app_id)), ("identifier", job.connection.auth.identity),
-            ("usersig", "***"), ("random", "***"), ("contenttype", "json"), *query,
-        ]  # fmt: skip
-    return f"{job.connection.base_url}{call.path}" + (f"?{urlencode(query, safe='*')}" if query else "")
-
-
-def _headers(found: Surveyed, call: Call) -> dict[str, str]:
-    headers = {"Accept": "application/json"}
-    if call.content_type:
-        headers["Content-Type"] = call.content_type
-    if found.job.connection.auth.kind in {"token", "client", "app_certificate"}:
-        headers["Authorization"] = "Bearer ***"
-    return headers

@@ -15,8 +15,9 @@ import click
 
 from bulkim import log, progress
 from bulkim.cli import show
-from bulkim.cli.confirm import NAMES_SHOWN, Confirmation, Pledge
+from bulkim.cli.confirm import NAMES_SHOWN, Confirmation
 from bulkim.cli.options import Settings, on_terminal
+from bulkim.confirm import Pledge
 from bulkim.journal import read
 from bulkim.model import Job, Notify, Status
 from bulkim.report.text import Pace, balance

@@ -9,11 +9,11 @@ FLOORS = {
     "vendors": 1, "codec": 1, "settle": 1, "retry": 1, "guard": 1, "telemetry": 1, "source": 1, "plan": 1, "auth": 1, "jobfile": 1,
     "ledger": 2, "pace": 2, "transport": 2, "journal": 2,
     "wire": 3, "caller": 3, "oldest": 3, "supply": 3, "listing": 3, "earlier": 3, "intake": 3, "executor": 3, "progress": 3, "report": 3,
-    "metrics": 0, "notify": 1, "log": 4, "runner": 4, "supervise": 3, "verify": 4, "undo": 3, "demo": 4, "cli": 4, "__main__": 4,
+    "metrics": 0, "notify": 1, "log": 4, "runner": 4, "supervise": 3, "verify": 4, "undo": 3, "confirm": 1, "forecast": 3, "rehearsal": 3, "api": 4, "demo": 4, "cli": 4, "__main__": 4,
 }  # fmt: skip
 SENDING = ("wire", "caller", "listing", "oldest", "executor", "verify")  # they drive calls
 SANDBOX = "sandbox"  # stands apart: it imports only itself, and only these may start it
-STARTS_SANDBOX = {"cli", "demo"}
+STARTS_SANDBOX = {"cli", "demo", "api"}
 ANYWHERE = {"", "__init__"}  # bulkim.__version__
 
 # Import -> the modules that may have it, and why nobody else.
@@ -36,7 +36,7 @@ OWNERS: dict[str, tuple[tuple[str, ...], str]] = {
     "asyncio": (("pace", "progress", "transport", "sandbox"), "the loop is driven through anyio"),
     "uvicorn": (("sandbox",), "only the sandbox serves"),
     "httptools": (("transport",), "the wire has one parser on our side"),
-    "urllib.request": (("transport", "demo", "notify", "cli.rehearsal"), "the vendor is reached through transport alone"),
+    "urllib.request": (("transport", "demo", "notify", "rehearsal"), "the vendor is reached through transport alone"),
     "http.client": ((), "the vendor is reached through transport alone"),
     "subprocess": (("demo",), "bulkim starts no programs"),
 }  # fmt: skip

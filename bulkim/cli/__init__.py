@@ -6,15 +6,22 @@ module is imported when that command is called.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from bulkim import __version__
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+PROGRAM = "bulkim"
+COMPLETE_VAR = "_BULKIM_COMPLETE"  # set by the shell that asks what completes a line
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +71,11 @@ SECTIONS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
             Entry("quota", "quota:quota", "Who holds how much of which quota, on this host."),
             Entry("explain", "reference:explain", "What a vendor's error code means, and what to do."),
             Entry("schema", "reference:schema", "Print the job file's JSON Schema, for an editor."),
+            Entry(
+                "completion",
+                "completion:completion",
+                "Print the script that completes commands in your shell.",
+            ),
         ),
     ),
 )
@@ -98,9 +110,21 @@ class BulkimGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Name the nearest command when there is none of that name."""
-        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+        if args and args[0] not in COMMANDS and not args[0].startswith("-") and not ctx.resilient_parsing:
             raise click.NoSuchCommand(args[0], possibilities=list(COMMANDS), ctx=ctx)
         return super().resolve_command(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
+        """Commands from the table, without importing what is in it."""
+        from click.shell_completion import CompletionItem
+
+        if incomplete.startswith("-"):
+            return super().shell_complete(ctx, incomplete)
+        return [
+            CompletionItem(entry.name, help=entry.help.rstrip("."))
+            for entry in COMMANDS.values()
+            if entry.name.startswith(incomplete)
+        ]
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Begin with an example, like every command."""
@@ -117,12 +141,16 @@ class BulkimGroup(click.Group):
     def main(self, args: Sequence[str] | None = None, *_: Any, **extra: Any) -> NoReturn:
         """Run, say what went wrong, exit."""
         state = State()
-        extra |= {"obj": state, "standalone_mode": False}
-        extra["prog_name"] = "bulkim"
+        extra |= {"obj": state, "standalone_mode": False, "prog_name": PROGRAM, "complete_var": COMPLETE_VAR}
+        completing = COMPLETE_VAR in os.environ
         try:
+            if completing:
+                import_module("bulkim.cli.completion")  # registers our shells
             code = super().main(args, **extra)
             sys.stdout.flush()
         except BaseException as error:  # noqa: BLE001 - the last stop: everything becomes words and an exit code
+            if completing:  # whatever it was, it must not appear amid what is being typed
+                sys.exit(0)
             from bulkim.cli.failure import report
 
             code = report(error, verbose=state.verbose)

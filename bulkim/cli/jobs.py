@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bulkim.cli.confirm import PledgeType
-from bulkim.cli.options import JOB, RUN, SET, Command, Settings, common
+from bulkim.cli.options import CODE, JOB, JOB_FILE, RUN, SET, Command, Settings, common
 from bulkim.errors import InputError, Problem, UsageError
 from bulkim.model import Job
 
@@ -168,10 +168,9 @@ def run(settings: Settings, *, job: Path, new: bool, limit: int | None, **option
 )
 @RUN
 @click.option("--outcome", multiple=True, type=click.Choice(["failed", "unknown", "skipped", "pending", "unchanged"]),
-              default=("failed", "unknown"), show_default="failed, unknown", help="Which items; may be repeated.")  # fmt: skip
-@click.option("--code", multiple=True, metavar="CODE", help="Only items with this code; may be repeated.")
-@click.option("--job", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE",
-              help="The job file, if it is no longer where the run had it.")  # fmt: skip
+              default=("failed", "unknown"), show_default=True, help="Which items; may be repeated.")  # fmt: skip
+@CODE
+@JOB_FILE
 @_sending
 @common
 def retry(

@@ -13,7 +13,8 @@ from typing import IO, Any
 
 import click
 
-from bulkim.cli.options import RUN, Command, Settings, common
+from bulkim.cli import candidates
+from bulkim.cli.options import CODE, RUN, Command, Settings, common
 from bulkim.errors import UsageError
 from bulkim.model import Status
 
@@ -70,7 +71,7 @@ def _local(moment: float) -> str:
 
 @click.command(cls=Command, examples=["bulkim show last", "bulkim show purge-test-accounts alice"])
 @RUN
-@click.argument("username", required=False, help="One of its users.")
+@click.argument("username", required=False, shell_complete=candidates.usernames, help="One of its users.")
 @common
 def show(settings: Settings, *, run_name: str, username: str | None) -> int:
     """Show one run, or everything that happened to one of its users."""
@@ -191,7 +192,7 @@ def _attempt(one: dict[str, Any]) -> tuple[str, ...]:
 @RUN
 @click.option("--outcome", multiple=True, type=click.Choice([str(status) for status in Status]),
               help="Only items that ended so; may be repeated.")  # fmt: skip
-@click.option("--code", multiple=True, metavar="CODE", help="Only items with this code; may be repeated.")
+@CODE
 @click.option("--format", "style", type=click.Choice(["csv", "jsonl", "table", "junit"]),
               help="Default: a table on a terminal, csv elsewhere; with --json, a JSON array.")  # fmt: skip
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path, allow_dash=True), metavar="FILE",

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import click
 from click.core import ParameterSource
 
-from bulkim.cli import State, write_examples
+from bulkim.cli import State, candidates, write_examples
 
 DEFAULT_JOURNAL = "bulkim.db"
 
@@ -130,11 +130,13 @@ JOB = click.argument(
     "job",
     metavar="JOB",
     type=click.Path(path_type=Path),
+    shell_complete=candidates.job_files,
     help="A job file, YAML or JSON.",
 )
 RUN = click.argument(
     "run_name",
     metavar="RUN",
+    shell_complete=candidates.run_names,
     help="A run's id, the beginning of one, a job's name (its newest run), or `last`.",
 )
 
@@ -151,4 +153,9 @@ def overrides(ctx: click.Context, parameter: click.Parameter, values: Sequence[s
 
 
 SET = click.option("--set", "changes", metavar="KEY=VALUE", multiple=True, callback=overrides,
-                   help="Change a key of the job file, e.g. rate.limit=50.")  # fmt: skip
+                   shell_complete=candidates.changes, help="Change a key of the job file, e.g. rate.limit=50.")  # fmt: skip
+CODE = click.option("--code", multiple=True, metavar="CODE", shell_complete=candidates.codes,
+                    help="Only items with this code; may be repeated.")  # fmt: skip
+JOB_FILE = click.option("--job", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE",
+                        shell_complete=candidates.job_files,
+                        help="The job file, if it is no longer where the run had it.")  # fmt: skip

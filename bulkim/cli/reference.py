@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from bulkim.catalogue import ErrorRule, Field, Operation, Probe, Provider, Repeat
-from bulkim.cli import show
+from bulkim.cli import candidates, show
 from bulkim.cli.options import Command, Settings, common
 from bulkim.errors import UsageError
 from bulkim.progress import Spans
@@ -37,8 +37,10 @@ def schema(settings: Settings) -> int:  # noqa: ARG001 - JSON either way
 
 
 @click.command(cls=Command, examples=["bulkim operations", "bulkim operations mute"])
-@click.argument("name", required=False, help="One operation, in detail.")
-@click.option("--provider", help="Only this vendor.")
+@click.argument(
+    "name", required=False, shell_complete=candidates.operations, help="One operation, in detail."
+)
+@click.option("--provider", shell_complete=candidates.providers, help="Only this vendor.")
 @common
 def operations(settings: Settings, *, name: str | None, provider: str | None) -> int:
     """List what can be done at which vendor, or explain one operation: fields, limits, how doubt is settled."""
@@ -182,8 +184,12 @@ def _field_document(each: Field) -> dict[str, Any]:
     cls=Command,
     examples=["bulkim explain easemob duplicate_unique_property_exists", "bulkim explain tencent 70107"],
 )
-@click.argument("provider", help="easemob, agora or tencent.")
-@click.argument("code", help="As the vendor writes it, one of bulkim's own, or an HTTP status.")
+@click.argument("provider", shell_complete=candidates.providers, help="easemob, agora or tencent.")
+@click.argument(
+    "code",
+    shell_complete=candidates.error_codes,
+    help="As the vendor writes it, one of bulkim's own, or an HTTP status.",
+)
 @common
 def explain(settings: Settings, *, provider: str, code: str) -> int:
     """Say what a code means, whether bulkim tries again, and what to do."""

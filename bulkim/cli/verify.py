@@ -9,13 +9,8 @@ from typing import Any
 
 import click
 
-from bulkim.cli.options import RUN, SET, Command, Settings, common
+from bulkim.cli.options import JOB_FILE, RUN, SET, Command, Settings, common
 from bulkim.errors import InputError, Problem
-
-JOB_FILE = click.option(
-    "--job", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE",
-    help="The job file, if it is no longer where the run had it.",
-)  # fmt: skip
 
 
 def share(ctx: click.Context, parameter: click.Parameter, value: str) -> float:

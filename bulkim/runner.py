@@ -38,6 +38,7 @@ from bulkim.supervise import Worker, supervised
 from bulkim.supply import Supply
 from bulkim.telemetry import Ending, Observed, Telemetry
 from bulkim.transport import Transport
+from bulkim.vitals import Vitals
 from bulkim.wire import Wire
 
 log = structlog.get_logger("bulkim")
@@ -296,8 +297,11 @@ class _Session:
                 pacer = Pacer(limits_per_s, ledger)
                 worker = begin(Wire(transport, pacer, credential(connection)), session_id)
                 async with observe(worker, preview) if observe else nullcontext():
+                    vitals = Vitals(self.journal, session_id, pacer.pools.values(), worker.telemetry)
                     return await supervised(
-                        worker, lambda: self.journal.heartbeat(session_id, now=time.time()), self.deadline
+                        worker,
+                        lambda: vitals.sign(now=time.time(), loop_now=anyio.current_time()),
+                        self.deadline,
                     )
 
     def _helpers(self) -> list[Operation]:

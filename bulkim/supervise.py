@@ -19,7 +19,7 @@ from bulkim.telemetry import Ending, Observed
 
 log = structlog.get_logger("bulkim")
 
-HEARTBEAT_S = 5.0
+SIGN_S = 1.0  # between two signs of life
 TIME_UP = 0  # no signal has this number
 STOP_IN_TIME = Stop(
     75, "max_duration", "the time given by --max-duration is over", "run the same command again: it continues"
@@ -50,9 +50,9 @@ async def supervised(worker: Worker, heartbeat: Callable[[], None], deadline: fl
 
     async def show_life() -> None:
         while True:
-            await anyio.sleep(HEARTBEAT_S)
             with suppress(BulkimError):  # whoever writes next will say it
                 heartbeat()
+            await anyio.sleep(SIGN_S)
 
     async def watch_the_clock() -> None:
         await anyio.sleep(deadline - time.monotonic())

@@ -18,6 +18,7 @@ class Telemetry:
     counts: dict[Status, int]
     restored: int  # items that had ended before this session
     limit_per_s: float
+    allowed_per_s: float | None = None  # what refusals left of it; 0: resting after one
     in_flight: int = 0
     in_flight_max: int = IN_FLIGHT_MIN
     requests: int = 0

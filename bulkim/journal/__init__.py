@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bulkim.journal.intake import read_input
-from bulkim.journal.records import Closing, Entry, NewRun, Pending
+from bulkim.journal.records import Closing, Entry, NewRun, Pace, Pending
 from bulkim.journal.store import Journal
 
-__all__ = ["Closing", "Entry", "Journal", "NewRun", "Pending", "read_input"]
+__all__ = ["Closing", "Entry", "Journal", "NewRun", "Pace", "Pending", "read_input"]

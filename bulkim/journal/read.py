@@ -12,6 +12,7 @@ from typing import Any
 
 from bulkim.errors import JournalError, UsageError
 from bulkim.journal import lease
+from bulkim.journal.records import Pace
 from bulkim.journal.store import Journal
 
 
@@ -96,13 +97,13 @@ _RUN_COLUMNS = (
 
 
 def open_existing(path: Path) -> Journal:
-    """Open a journal that must be there. Raises JournalError."""
+    """Open a journal that must be there, to read it only. Raises JournalError."""
     if not path.exists():
         raise JournalError(
             f"there is no journal at {path}.",
             hint="run a job first, or name the journal with --journal PATH (or BULKIM_JOURNAL)",
         )
-    return Journal.open(path)
+    return Journal.open_to_read(path)
 
 
 def runs(journal: Journal, *, limit: int | None = None) -> list[RunRecord]:
@@ -221,6 +222,27 @@ def codes(journal: Journal, run_id: int) -> list[tuple[str, int]]:
         "SELECT code, sum(items) AS n FROM tally WHERE run_id = ? AND code NOT IN ('', '0') GROUP BY code ORDER BY n DESC, code",
         (run_id,),
     ).fetchall()
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """From a moment on (Unix seconds), a session was allowed so many calls a second of a pool."""
+
+    session_id: int
+    at: float
+    pace: Pace
+
+
+def allowances(journal: Journal, run_id: int) -> list[Allowance]:
+    """What the run's sessions were allowed, in order of time; nothing in an older bulkim's journal."""
+    if not journal.connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'pace'").fetchone():
+        return []
+    rows = journal.connection.execute(
+        "SELECT session_id, at, pool, limit_per_s, allowed_per_s FROM pace"
+        " WHERE session_id IN (SELECT id FROM session WHERE run_id = ?) ORDER BY at",
+        (run_id,),
+    )
+    return [Allowance(session_id, at, Pace(*pace)) for session_id, at, *pace in rows]
 
 
 def code_counts(journal: Journal, run_id: int) -> list[CodeCount]:

@@ -58,3 +58,12 @@ class Closing:
     http_status: int | None = None
     code: str | None = None
     reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How many calls a second a pool lets a session send."""
+
+    pool: str
+    limit_per_s: float  # what the job allows itself
+    allowed_per_s: float  # what refusals left of that; 0: resting after one

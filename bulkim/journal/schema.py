@@ -9,41 +9,41 @@ APPLICATION_ID = 0x62_6C_6B_6D  # "blkm": what `file` and we recognise a journal
 migrations = Migrations("bulkim.journal")
 
 TABLES = """
-CREATE TABLE run (
-  id            INTEGER PRIMARY KEY,
+CREATE TABLE run (                     -- one run of a job, over all its sessions
+  id            INTEGER PRIMARY KEY,   -- row id
   run           TEXT NOT NULL UNIQUE,  -- what people type
   name          TEXT NOT NULL,         -- the job's name
-  provider      TEXT NOT NULL,
-  operation     TEXT NOT NULL,
+  provider      TEXT NOT NULL,         -- easemob, agora or tencent
+  operation     TEXT NOT NULL,         -- what was done
   target        TEXT NOT NULL,         -- where it was sent: base URL and app
   state         TEXT NOT NULL,         -- running, finished, interrupted or stopped
   parent        TEXT,                  -- the run that this one retries
   selection     TEXT,                  -- JSON: which outcomes and codes of the parent
-  job_path      TEXT,
+  job_path      TEXT,                  -- the job file's place
   job_text      TEXT,                  -- the job file, secrets masked
   params        TEXT NOT NULL,         -- JSON: constants of every item
-  input_name    TEXT,
+  input_name    TEXT,                  -- the source's place
   input_digest  TEXT,                  -- SHA-256 of the input as it was last read to its end
   item_limit    INTEGER,               -- --limit N
   planned_at    REAL,                  -- Unix seconds; NULL until the whole input is in `item`
-  created_at    REAL NOT NULL,
-  finished_at   REAL,
-  items         INTEGER NOT NULL DEFAULT 0,
+  created_at    REAL NOT NULL,         -- Unix seconds, as all times of the tables
+  finished_at   REAL,                  -- end of its last session; NULL: none has ended
+  items         INTEGER NOT NULL DEFAULT 0,  -- how many
   requests      INTEGER NOT NULL DEFAULT 0,  -- HTTP calls that were begun
   retries       INTEGER NOT NULL DEFAULT 0,  -- of them, sendings of items that had been sent before
   throttled     INTEGER NOT NULL DEFAULT 0,  -- of them, refused by the vendor's quota
   stop_code     TEXT,                  -- why it ended early, if it did
-  stop_reason   TEXT,
+  stop_reason   TEXT,                  -- in words
   cursor        TEXT                   -- where a listing continues
 );
 
 CREATE TABLE session (                 -- one process working on a run
-  id            INTEGER PRIMARY KEY,
-  run_id        INTEGER NOT NULL REFERENCES run,
-  pid           INTEGER NOT NULL,
-  host          TEXT NOT NULL,
+  id            INTEGER PRIMARY KEY,   -- row id
+  run_id        INTEGER NOT NULL REFERENCES run,  -- the run's row id
+  pid           INTEGER NOT NULL,      -- process id
+  host          TEXT NOT NULL,         -- its host
   process       TEXT NOT NULL,         -- tells a process from a later one with the same pid
-  started_at    REAL NOT NULL,
+  started_at    REAL NOT NULL,         -- Unix seconds
   seen_at       REAL NOT NULL,         -- last sign of life
   ended_at      REAL,                  -- NULL: running, or died
   ended         TEXT                   -- finished, interrupted, stopped or lost
@@ -51,21 +51,21 @@ CREATE TABLE session (                 -- one process working on a run
 CREATE INDEX session_run ON session (run_id);
 
 CREATE TABLE item (                    -- one user
-  run_id        INTEGER NOT NULL,
+  run_id        INTEGER NOT NULL,      -- the run's row id
   ordinal       INTEGER NOT NULL,      -- order in which it first appeared in the run, from 1
   key           TEXT,                  -- identity as the vendor compares it; NULL: not to be sent
   username      TEXT NOT NULL,         -- as the input writes it
   position      INTEGER,               -- its row in the input as last read; NULL: no longer there
-  line          INTEGER,
+  line          INTEGER,               -- its line in the input's file
   fields        TEXT,                  -- JSON: what is sent with it, without secrets and constants
   extra         TEXT,                  -- JSON: the input's other columns
   outcome       TEXT,                  -- NULL: pending
-  code          TEXT,
-  reason        TEXT,
-  attempts      INTEGER NOT NULL DEFAULT 0,
+  code          TEXT,                  -- the vendor's, or one of bulkim's own
+  reason        TEXT,                  -- in the vendor's words
+  attempts      INTEGER NOT NULL DEFAULT 0,  -- how often it was sent
   doubt_since   REAL,                  -- start of the first sending that got no trustworthy answer
-  http_status   INTEGER,
-  finished_at   REAL,
+  http_status   INTEGER,               -- of the answer that ended it
+  finished_at   REAL,                  -- Unix seconds; NULL: pending
   data          TEXT,                  -- JSON: the vendor's answer to a read
   PRIMARY KEY (run_id, ordinal)
 ) WITHOUT ROWID;
@@ -74,27 +74,27 @@ CREATE INDEX item_pending ON item (run_id, position) WHERE outcome IS NULL;
 CREATE INDEX item_doubt ON item (run_id, ordinal) WHERE outcome IS NULL AND doubt_since IS NOT NULL;
 
 CREATE TABLE attempt (                 -- one HTTP call, written before its bytes leave
-  id            INTEGER PRIMARY KEY,
-  run_id        INTEGER NOT NULL,
-  session_id    INTEGER NOT NULL,
+  id            INTEGER PRIMARY KEY,   -- row id
+  run_id        INTEGER NOT NULL,      -- the run's row id
+  session_id    INTEGER NOT NULL,      -- the session's row id
   mode          TEXT NOT NULL,         -- send; probe: asking what an earlier one did; page of a listing
-  size          INTEGER NOT NULL,
+  size          INTEGER NOT NULL,      -- items in the call
   items         TEXT NOT NULL,         -- JSON: ordinals
-  began_at      REAL NOT NULL,
+  began_at      REAL NOT NULL,         -- Unix seconds, before its bytes left
   ended_at      REAL,                  -- NULL: no answer was recorded
-  http_status   INTEGER,
+  http_status   INTEGER,               -- of the answer
   kind          TEXT,                  -- what the answer meant for most of its items
-  code          TEXT,
-  reason        TEXT
+  code          TEXT,                  -- the vendor's, or one of bulkim's own
+  reason        TEXT                   -- in the vendor's words
 );
 CREATE INDEX attempt_run ON attempt (run_id, began_at);
 CREATE INDEX attempt_open ON attempt (run_id) WHERE ended_at IS NULL;
 
 CREATE TABLE tally (                   -- items by outcome and code, kept in step with `item`
-  run_id        INTEGER NOT NULL,
-  outcome       TEXT NOT NULL,
+  run_id        INTEGER NOT NULL,      -- the run's row id
+  outcome       TEXT NOT NULL,         -- how they ended; what is pending is not counted
   code          TEXT NOT NULL,         -- '' where there is none
-  items         INTEGER NOT NULL,
+  items         INTEGER NOT NULL,      -- how many
   example       TEXT,                  -- one username
   reason        TEXT,                  -- and what the vendor said of it
   PRIMARY KEY (run_id, outcome, code)
@@ -134,6 +134,23 @@ SELECT run.run, attempt.id AS attempt, attempt.mode, attempt.size,
 FROM attempt JOIN run ON run.id = attempt.run_id;
 """
 
+PACE = """
+CREATE TABLE pace (                    -- how fast a session might be: a row for each pool when that changed
+  session_id    INTEGER NOT NULL,      -- the session's row id
+  pool          TEXT NOT NULL,         -- the vendor's quota that it drew on
+  at            REAL NOT NULL,         -- Unix seconds
+  limit_per_s   REAL NOT NULL,         -- calls a second that the job allows itself
+  allowed_per_s REAL NOT NULL,         -- what the vendor's refusals left of that; 0: resting after one
+  PRIMARY KEY (session_id, pool, at)
+) WITHOUT ROWID;
+
+CREATE VIEW limits AS                  -- one row a change of what a run was allowed
+SELECT run.run, pace.session_id, pace.pool,
+       strftime('%Y-%m-%dT%H:%M:%fZ', pace.at, 'unixepoch') AS at,
+       pace.limit_per_s, pace.allowed_per_s
+FROM pace JOIN session ON session.id = pace.session_id JOIN run ON run.id = session.run_id;
+"""
+
 
 @migrations()
 def m001_first(db: Database) -> None:
@@ -141,6 +158,13 @@ def m001_first(db: Database) -> None:
     for statement in _statements(TABLES + VIEWS):
         db.execute(statement)
     db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+
+
+@migrations()
+def m002_pace(db: Database) -> None:
+    """What the vendor's refusals left of a session's limit, over time."""
+    for statement in _statements(PACE):
+        db.execute(statement)
 
 
 def _statements(script: str) -> list[str]:

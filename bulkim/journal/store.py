@@ -20,7 +20,7 @@ from sqlite_utils import Database
 
 from bulkim.errors import BusyError, GuardError, JournalError
 from bulkim.journal import lease
-from bulkim.journal.records import Closing, NewRun, Pending
+from bulkim.journal.records import Closing, NewRun, Pace, Pending
 from bulkim.journal.schema import APPLICATION_ID, known, migrations
 from bulkim.journal.tally import count_ended, to_json
 from bulkim.model import Batch, Final, Item, Mode, Status
@@ -51,7 +51,32 @@ class Journal:
             raise _unusable(path, error) from error
         return journal
 
+    @classmethod
+    def open_to_read(cls, path: Path) -> Self:
+        """Open a file that is there, and never write it: an older bulkim's stays as it is. Raises JournalError."""
+        try:
+            connection = sqlite3.connect(_reading(path), uri=True, isolation_level=None, timeout=10)
+            connection.execute("PRAGMA query_only = ON")
+            journal = cls(path, connection)
+            if not migrations.applied(journal._recognise()):
+                raise JournalError(
+                    f"the journal {path} is empty.",
+                    hint="run a job first, or name another file with --journal PATH",
+                )
+        except (sqlite3.Error, OSError) as error:
+            raise _unusable(path, error) from error
+        return journal
+
     def _prepare(self) -> None:
+        db = self._recognise()
+        self.connection.execute("PRAGMA journal_mode = WAL")
+        self.connection.execute("PRAGMA synchronous = FULL")
+        if migrations.pending(db):
+            with self.transaction():
+                migrations.apply(db)
+
+    def _recognise(self) -> Database:
+        """Raises JournalError for another program's file, and for a newer bulkim's."""
         execute = self.connection.execute
         owner = execute("PRAGMA application_id").fetchone()[0]
         if owner != APPLICATION_ID and execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone():
@@ -59,8 +84,6 @@ class Journal:
                 f"{self.path} is an SQLite database of another program, not a journal of bulkim.",
                 hint="name another file with --journal PATH",
             )
-        execute("PRAGMA journal_mode = WAL")
-        execute("PRAGMA synchronous = FULL")
         db = Database(self.connection, execute_plugins=False)
         newer = {each.name for each in migrations.applied(db)} - known()
         if newer:
@@ -68,9 +91,7 @@ class Journal:
                 f"{self.path} was written by a newer bulkim (it has {', '.join(sorted(newer))}).",
                 hint="upgrade bulkim, or name another file with --journal PATH",
             )
-        if migrations.pending(db):
-            with self.transaction():
-                migrations.apply(db)
+        return db
 
     def close(self) -> None:
         """Close the file; everything was already durable."""
@@ -148,10 +169,15 @@ class Journal:
             )
             return int(cursor.lastrowid or 0)
 
-    def heartbeat(self, session_id: int, *, now: float) -> None:
-        """Say that the session lives."""
+    def heartbeat(self, session_id: int, *, now: float, paces: Sequence[Pace] = ()) -> None:
+        """Say that the session lives, and what it may send from now on, where that changed."""
         with self.transaction() as tx:
             tx.execute("UPDATE session SET seen_at = ? WHERE id = ?", (now, session_id))
+            tx.executemany(
+                "INSERT OR REPLACE INTO pace (session_id, pool, at, limit_per_s, allowed_per_s)"
+                " VALUES (?, ?, ?, ?, ?)",
+                [(session_id, each.pool, now, each.limit_per_s, each.allowed_per_s) for each in paces],
+            )
 
     def end_session(
         self, run_id: int, session_id: int, state: str, *, now: float, stop: tuple[str, str] | None = None
@@ -174,6 +200,9 @@ class Journal:
             done = "SELECT 1 FROM attempt WHERE run_id = ? AND mode <> 'page' LIMIT 1"
             if tx.execute(done, (run_id,)).fetchone():
                 return False
+            tx.execute(
+                "DELETE FROM pace WHERE session_id IN (SELECT id FROM session WHERE run_id = ?)", (run_id,)
+            )
             for table in ("item", "tally", "session", "attempt"):
                 tx.execute(f"DELETE FROM {table} WHERE run_id = ?", (run_id,))
             tx.execute("DELETE FROM run WHERE id = ?", (run_id,))
@@ -349,6 +378,16 @@ def close_attempt(tx: sqlite3.Connection, attempt_id: int, closing: Closing) -> 
             "UPDATE run SET throttled = throttled + 1 WHERE id = (SELECT run_id FROM attempt WHERE id = ?)",
             (attempt_id,),
         )
+
+
+def _reading(path: Path) -> str:
+    """How SQLite is asked for a file that may be on a medium, or in a folder, that cannot be written."""
+    writable = os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
+    still = (
+        not writable and not Path(f"{path}-wal").exists()
+    )  # then nobody writes it, and SQLite need not lock
+    mode = "rw" if writable else "ro&immutable=1" if still else "ro"
+    return f"{path.absolute().as_uri()}?mode={mode}"
 
 
 def _unusable(path: Path, error: Exception) -> JournalError:

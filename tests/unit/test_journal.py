@@ -7,14 +7,17 @@ import sqlite3
 import subprocess
 import tempfile
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from sqlite_utils import Database
 
-from bulkim.journal import Closing, Entry, Journal, NewRun, read_input
+from bulkim.errors import GuardError, JournalError
+from bulkim.journal import Closing, Entry, Journal, NewRun, Pace, read, read_input, schema
 from bulkim.model import Batch, Final, Item, Mode, Status
 
 NEW = NewRun("n", "easemob", "register", "t", {})
@@ -170,3 +173,52 @@ def test_another_connection_reads_while_a_run_writes(tmp_path):
                 0,
             )
             other.close()
+
+
+def an_older_one(path: Path) -> None:
+    """A journal as the first release left it, with one run."""
+    connection = sqlite3.connect(path, isolation_level=None)
+    db = Database(connection, execute_plugins=False)
+    schema.migrations.apply(db, stop_before="m002_pace")
+    Journal(path, connection).create_run(NEW, now=1.0)
+    connection.close()
+
+
+def applied(path: Path) -> list[str]:
+    with closing(sqlite3.connect(path)) as connection:
+        return [name for (name,) in connection.execute("SELECT name FROM _sqlite_migrations ORDER BY id")]
+
+
+def test_reading_an_older_journal_leaves_it_as_it_is(tmp_path):
+    an_older_one(tmp_path / "j.db")
+    with read.open_existing(tmp_path / "j.db") as journal:
+        assert read.allowances(journal, read.find(journal, "last").id) == []
+        with pytest.raises(GuardError, match="readonly"), journal.transaction() as tx:
+            tx.execute("DELETE FROM run")
+    assert applied(tmp_path / "j.db") == ["m001_first"]
+
+
+def test_writing_an_older_journal_migrates_it(tmp_path):
+    an_older_one(tmp_path / "j.db")
+    with Journal.open(tmp_path / "j.db") as journal:
+        session = journal.begin_session(1, now=2.0)
+        journal.heartbeat(session, now=3.0, paces=[Pace("users", 100.0, 50.0)])
+        assert read.allowances(journal, 1) == [read.Allowance(session, 3.0, Pace("users", 100.0, 50.0))]
+        assert journal.discard(1)
+        assert not journal.connection.execute("SELECT 1 FROM pace").fetchone()
+    assert applied(tmp_path / "j.db") == ["m001_first", "m002_pace"]
+
+
+def test_a_journal_that_cannot_be_written_can_be_read(tmp_path, monkeypatch):
+    an_older_one(tmp_path / "j.db")
+    monkeypatch.setattr("os.access", lambda *_: False)  # we may be root, whom no mode stops
+    before = sorted(tmp_path.iterdir())
+    with read.open_existing(tmp_path / "j.db") as journal:
+        assert len(read.runs(journal)) == 1
+        assert sorted(tmp_path.iterdir()) == before, "nothing is laid beside it"
+
+
+def test_an_empty_file_is_no_journal_to_read(tmp_path):
+    (tmp_path / "j.db").touch()
+    with pytest.raises(JournalError, match="is empty"):
+        read.open_existing(tmp_path / "j.db")

@@ -1,0 +1,80 @@
+"""What a session tells the journal of its pools, on clocks of our own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+
+from bulkim.journal import Pace
+from bulkim.telemetry import Telemetry
+from bulkim.vitals import Vitals
+
+
+@dataclass
+class Pool:
+    name: str = "users"
+    limit_per_s: float = 100.0
+    rate_per_s: float = 98.5
+    slowed: bool = False
+    rest_until: float = 0.0
+
+
+class Journal:
+    """Remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[float, list[Pace]]] = []
+
+    def heartbeat(self, _session: int, *, now: float, paces: list[Pace]) -> None:
+        self.told.append((now, paces))
+
+
+@pytest.fixture
+def pool():
+    return Pool()
+
+
+@pytest.fixture
+def journal():
+    return Journal()
+
+
+@pytest.fixture
+def telemetry():
+    return Telemetry({}, restored=0, limit_per_s=100.0)
+
+
+@pytest.fixture
+def sign(journal, pool, telemetry):
+    vitals = Vitals(journal, 1, [pool], telemetry)
+    return lambda now, loop_now=10.0: vitals.sign(now=now, loop_now=loop_now)
+
+
+def test_the_limit_is_told_at_once_and_life_every_few_seconds(journal, sign):
+    for second in range(11):
+        sign(1000.0 + second)
+    assert journal.told == [(1000.0, [Pace("users", 100.0, 100.0)]), (1005.0, []), (1010.0, [])]
+
+
+def test_what_refusals_leave_is_told_when_it_changes_noticeably(journal, pool, sign, telemetry):
+    sign(1000.0)
+    pool.slowed = True
+    for second, rate in enumerate([60.0, 61.0, 63.0, 63.5], 1):
+        pool.rate_per_s = rate
+        sign(1000.0 + second)
+    assert telemetry.allowed_per_s == 63.5
+    pool.slowed = False
+    sign(1005.0)
+    assert telemetry.allowed_per_s == 100.0
+    told = [(now, paces[0].allowed_per_s) for now, paces in journal.told]
+    assert told == [(1000.0, 100.0), (1001.0, 60.0), (1003.0, 63.0), (1005.0, 100.0)]
+
+
+def test_resting_is_zero(journal, pool, sign, telemetry):
+    sign(1000.0)
+    pool.slowed, pool.rate_per_s, pool.rest_until = True, 90.0, 15.0
+    sign(1001.0, 10.0)
+    assert telemetry.allowed_per_s == 0.0
+    sign(1006.0, 15.0)
+    assert [paces[0].allowed_per_s for _, paces in journal.told] == [100.0, 0.0, 90.0]

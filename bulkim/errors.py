@@ -19,6 +19,8 @@ class BulkimError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+        if hint:
+            self.add_note(f"hint: {hint}")  # for whoever meets it in a traceback
 
 
 class UsageError(BulkimError):

@@ -53,10 +53,11 @@ class Mark:
     file: str
     line: int | None = None
     column: int | None = None
+    key: str | None = None  # of a job without a file: the key, which says more than a line
 
     def problem(self, message: str, hint: str | None = None) -> Problem:
         """A problem at this place."""
-        return Problem(self.file, self.line, self.column, message, hint)
+        return Problem(self.key or self.file, self.line, self.column, message, hint)
 
 
 @dataclass(slots=True)

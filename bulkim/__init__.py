@@ -1,5 +1,58 @@
-"""Bulk user administration for chat vendors' REST APIs that never loses track of a user."""
+"""Bulk user administration for chat vendors' REST APIs that never loses track of a user.
+
+``bulkim.run("job.yaml")`` does what the command line does; ``bulkim.api`` holds the functions.
+"""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bulkim.api import (
+        BulkimError,
+        BusyError,
+        Checked,
+        ConfirmationError,
+        Finished,
+        GuardError,
+        ImpossibleError,
+        InputError,
+        Job,
+        JournalError,
+        Preview,
+        Problem,
+        RefusedError,
+        Result,
+        RunRecord,
+        Status,
+        Telemetry,
+        UsageError,
+        check,
+        estimate,
+        load,
+        results,
+        retry_items,
+        run,
+        runs,
+        summary,
+    )
+
 __version__ = "0.1.0"
+__all__ = [
+    "BulkimError", "BusyError", "Checked", "ConfirmationError", "Finished", "GuardError", "ImpossibleError",
+    "InputError", "Job", "JournalError", "Preview", "Problem", "RefusedError", "Result", "RunRecord", "Status",
+    "Telemetry", "UsageError", "check", "estimate", "load", "results", "retry_items", "run", "runs", "summary",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is asked for: ``import bulkim`` alone must cost nothing, the command line begins with it."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from bulkim import api
+
+    return getattr(api, name)
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *__all__]

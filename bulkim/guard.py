@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bulkim.errors import GuardError
-from bulkim.model import Guard, Status, Stop
+from bulkim.errors import GuardError, UsageError
+from bulkim.model import Guard, Job, Status, Stop
 
 DEFAULT_SHARE = 0.25  # of the items may fail when the job says nothing ...
 STREAK_MAX = (
@@ -21,6 +21,18 @@ def failures_allowed(guard: Guard, total: int) -> int:
     if guard.max_failures.endswith("%"):
         return int(total * float(guard.max_failures[:-1]) / 100)
     return int(guard.max_failures)
+
+
+def check_same_app(job: Job, *, run: str, target: str) -> None:
+    """Whom a run failed to reach in one app (or in a rehearsal) is nobody's business in another. Raises UsageError.
+
+    `target` is the run's: base URL and app.
+    """
+    if target.rpartition(" ")[2] != job.connection.target:
+        raise UsageError(
+            f"run {run} was sent to {target}, but this job goes to {job.connection.target}.",
+            hint="name the job of that run with --job, or run this one",
+        )
 
 
 def check_size(guard: Guard, to_send: int) -> None:

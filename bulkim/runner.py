@@ -71,6 +71,22 @@ class Finished:
     ending: Ending
     exit_code: int
 
+    @property
+    def run(self) -> str:
+        """The run's id."""
+        return str(self.summary["run"])
+
+    @property
+    def state(self) -> str:
+        """How the session ended: finished, interrupted or stopped."""
+        return self.ending.state
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """Outcome -> items."""
+        counts: Mapping[str, int] = self.summary["counts"]
+        return counts
+
 
 Confirm = Callable[[Preview], None]
 Observe = Callable[[Observed, Preview], AbstractAsyncContextManager[None]]

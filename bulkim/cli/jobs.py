@@ -8,17 +8,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from bulkim.cli.confirm import PledgeType
 from bulkim.cli.options import CODE, JOB, JOB_FILE, RUN, SET, Command, Settings, common
-from bulkim.errors import InputError, Problem, UsageError
+from bulkim.errors import InputError, Problem
 from bulkim.model import Job
-
-if TYPE_CHECKING:
-    from bulkim.journal.read import RunRecord
 
 SANDBOX = click.option(
     "--sandbox", is_flag=True, help="Rehearse on an embedded sandbox; nothing leaves this machine."
@@ -180,6 +177,7 @@ def retry(
     """Send the failed and unknown items of a run again, as a new run."""
     from bulkim import runner
     from bulkim.cli.session import Watch
+    from bulkim.guard import check_same_app
     from bulkim.journal import read
 
     settings.start_log()
@@ -192,7 +190,7 @@ def retry(
     with rehearsal(options["sandbox"], settings) as url:
         loaded = load(path, options["changes"], sandbox_url=url)
         if url is None:
-            _check_same_app(record, loaded)
+            check_same_app(loaded, run=record.run, target=record.target)
         rehearse(url, loaded, settings)
         with Watch(settings, loaded, changes=options["changes"], rehearsal=options["sandbox"]) as watch:
             finished = runner.retry(
@@ -200,13 +198,3 @@ def retry(
                 confirm=watch.confirmation(yes=options["yes"], pledge=options["pledge"]), observe=watch.observe, max_duration_s=options["max_duration"],
             )  # fmt: skip
         return watch.ended(finished, metrics_file=options["metrics_file"])
-
-
-def _check_same_app(record: RunRecord, job: Job) -> None:
-    """Whom a run failed to reach in one app (or in a rehearsal) is nobody's business in another. Raises UsageError."""
-    app = record.target.rpartition(" ")[2]
-    if app != job.connection.target:
-        raise UsageError(
-            f"run {record.run} was sent to {record.target}, but this job goes to {job.connection.target}.",
-            hint="name the job of that run with --job, or run this one",
-        )

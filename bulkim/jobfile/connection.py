@@ -12,7 +12,7 @@ import platformdirs
 from bulkim.catalogue import Provider
 from bulkim.errors import InputError, Problem
 from bulkim.jobfile.complaints import nearest
-from bulkim.jobfile.schema import AUTH_KEYS
+from bulkim.jobfile.schema import AUTH_KEYS, ConnectionShape
 from bulkim.jobfile.tree import Mark, Node, decode, parse, shown
 from bulkim.jobfile.values import is_plain_and_remote
 from bulkim.model import Auth, Connection
@@ -205,6 +205,11 @@ def build(provider: str, data: Mapping[str, Any]) -> Connection:
         environment=data["environment"],
         allow_http=data["allow_http"],
     )
+
+
+def sandbox_connection(provider: str, url: str) -> Connection:
+    """A provider's app in the sandbox at `url`."""
+    return build(provider, ConnectionShape.model_validate(sandbox(provider, url)).model_dump())
 
 
 def secrets_of(section: Node) -> Iterator[Node]:

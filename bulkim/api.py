@@ -1,0 +1,312 @@
+"""What ``import bulkim`` offers: the command line's work as functions.
+
+They block, use the command line's journal and connection files, log nothing by themselves, and raise `BulkimError`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import warnings
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import anyio
+
+from bulkim import forecast, jobfile, log, plan, rehearsal, runner
+from bulkim.confirm import amount, hold_to, pledge, unconfirmed
+from bulkim.errors import (
+    BulkimError,
+    BusyError,
+    ConfirmationError,
+    GuardError,
+    ImpossibleError,
+    InputError,
+    JournalError,
+    Problem,
+    RefusedError,
+    UsageError,
+)
+from bulkim.guard import check_same_app
+from bulkim.journal import read
+from bulkim.journal.read import Result, RunRecord
+from bulkim.model import Job, Status
+from bulkim.runner import Finished, Preview
+from bulkim.telemetry import Observed, Telemetry
+from bulkim.vendors import PROVIDERS
+
+__all__ = [
+    "BulkimError", "BusyError", "Checked", "ConfirmationError", "Finished", "GuardError", "ImpossibleError",
+    "InputError", "Job", "JournalError", "Preview", "Problem", "RefusedError", "Result", "RunRecord", "Status",
+    "Telemetry", "UsageError", "check", "estimate", "load", "results", "retry_items", "run", "runs", "summary",
+]  # fmt: skip
+
+AnyJob: TypeAlias = Job | str | os.PathLike[str] | Mapping[str, Any]
+"""A loaded job, a job file's path, or a mapping with a job file's keys."""
+
+Confirm: TypeAlias = str | Callable[[Preview], bool]
+"""``"APP:COUNT"``, or a function that looks at what is about to be destroyed and says whether to go on."""
+
+Observe: TypeAlias = Callable[[Telemetry], object]
+"""Called about once a second while a run sends, and at its end."""
+
+OBSERVE_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What `check` found. `counts` has ``send`` and the reasons to skip; it is empty where only the vendor knows."""
+
+    counts: Mapping[str, int]
+    problems: Sequence[Problem]  # with invalid items; the first fifty
+
+    @property
+    def ok(self) -> bool:
+        """Whether no item would be skipped as invalid."""
+        return not self.counts.get("invalid")
+
+
+# --------------------------------------------------------------------------------------------- jobs
+
+
+def load(
+    job: str | os.PathLike[str] | Mapping[str, Any],
+    *,
+    set: Mapping[str, Any] | None = None,  # noqa: A002 - as the command line calls it
+    sandbox: bool = False,
+) -> Job:
+    """Load a job file, or a mapping with the same keys and a `name`. Raises InputError with every problem.
+
+    `set` changes keys, like ``{"rate.limit": 50}``. With `sandbox` no environment variable is needed, and the
+    connection is the sandbox's.
+    """
+    return _load(job, set or {}, _NOWHERE if sandbox else None)
+
+
+def check(job: AnyJob, *, journal: str | os.PathLike[str] | None = None) -> Checked:
+    """Read and judge the whole input, offline. Raises InputError when the job or its input cannot be used."""
+    found = forecast.surveyed(_job(job), journal=_journal(journal))
+    return Checked(dict(found.counts or {}), found.survey.problems if found.survey else ())
+
+
+def estimate(job: AnyJob, *, journal: str | os.PathLike[str] | None = None) -> dict[str, Any]:
+    """Say what a run would send and how long it would take, offline: the object that ``bulkim plan --json`` prints."""
+    found = forecast.surveyed(_job(job), journal=_journal(journal))
+    cost = plan.estimate(found.job, found.provider, found.operation, found.counts or {"send": 0})
+    return forecast.plan_document(found, cost, forecast.first_call(found))
+
+
+# --------------------------------------------------------------------------------------------- runs
+
+
+def run(
+    job: AnyJob,
+    *,
+    journal: str | os.PathLike[str] | None = None,
+    new: bool = False,
+    limit: int | None = None,
+    confirm: Confirm | None = None,
+    observe: Observe | None = None,
+    max_duration_s: float | None = None,
+    sandbox: bool = False,
+) -> Finished:
+    """Run a job, or continue its unfinished run unless `new`. Raises BulkimError when nothing can be sent.
+
+    What destroys needs `confirm`, else ConfirmationError. In the main thread the first Ctrl-C or SIGTERM drains: then
+    this returns, with the state ``interrupted``. With `sandbox` everything goes to an embedded emulator.
+    """
+    _refuse_running_loop("run")
+    with _place(job, sandbox=sandbox) as loaded:
+        with _bare_errors():
+            finished = runner.run(
+                loaded, journal=_journal(journal), new=new, limit=limit, confirm=_asking(confirm),
+                observe=_observing(observe), max_duration_s=max_duration_s,
+            )  # fmt: skip
+        return _told(loaded, finished, sandbox=sandbox)
+
+
+def retry_items(
+    run: str,
+    *,
+    job: AnyJob | None = None,
+    journal: str | os.PathLike[str] | None = None,
+    outcome: Sequence[str] = runner.RETRIED,
+    code: Sequence[str] = (),
+    limit: int | None = None,
+    confirm: Confirm | None = None,
+    observe: Observe | None = None,
+    max_duration_s: float | None = None,
+    sandbox: bool = False,
+) -> Finished:
+    """Send a run's items again, those of these outcomes and codes, as a new run. Otherwise like `run`.
+
+    `run` is a run's id, the beginning of one, a job's name, or ``last``; `job` is needed where the run's job was no
+    file, or is no longer there.
+    """
+    _refuse_running_loop("retry_items")
+    path = _journal(journal)
+    with read.open_existing(path) as opened:
+        record = read.find(opened, run)
+    with _place(_job_of(record) if job is None else job, sandbox=sandbox) as loaded:
+        if not sandbox:
+            check_same_app(loaded, run=record.run, target=record.target)
+        with _bare_errors():
+            finished = runner.retry(
+                record, loaded, journal=path, outcome=outcome, code=code, limit=limit, confirm=_asking(confirm),
+                observe=_observing(observe), max_duration_s=max_duration_s,
+            )  # fmt: skip
+        return _told(loaded, finished, sandbox=sandbox)
+
+
+# ------------------------------------------------------------------------------------------ journal
+
+
+def runs(*, journal: str | os.PathLike[str] | None = None) -> list[RunRecord]:
+    """All runs, the newest first. Raises JournalError where there is no journal."""
+    with read.open_existing(_journal(journal)) as opened:
+        return read.runs(opened)
+
+
+def summary(run: str = "last", *, journal: str | os.PathLike[str] | None = None) -> dict[str, Any]:
+    """The object that ``bulkim show RUN --json`` prints. Raises UsageError where there is no such run."""
+    with read.open_existing(_journal(journal)) as opened:
+        return read.summary(opened, read.find(opened, run))
+
+
+def results(
+    run: str = "last",
+    *,
+    journal: str | os.PathLike[str] | None = None,
+    outcome: Sequence[str] = (),
+    code: Sequence[str] = (),
+) -> Iterator[Result]:
+    """A run's items in order, streaming; empty filters let all through. The journal is open while it is iterated."""
+    with read.open_existing(_journal(journal)) as opened:
+        yield from read.results(opened, read.find(opened, run).id, outcome=outcome, code=code)
+
+
+# ------------------------------------------------------------------------------------------- helpers
+
+_NOWHERE = "http://127.0.0.1:8086"  # stands for the sandbox where nothing is sent
+
+
+def _journal(given: str | os.PathLike[str] | None) -> Path:
+    return Path(given or os.environ.get("BULKIM_JOURNAL") or "bulkim.db")
+
+
+def _load(
+    job: str | os.PathLike[str] | Mapping[str, Any], changes: Mapping[str, Any], sandbox_url: str | None
+) -> Job:
+    given = job if isinstance(job, Mapping) else Path(job)
+    pairs = [(key, json.dumps(value)) for key, value in changes.items()]
+    loaded = jobfile.load(
+        given, env=os.environ, overrides=pairs, sandbox_url=sandbox_url, providers=PROVIDERS
+    )
+    log.hide([loaded.connection.auth.secret])
+    return replace(loaded, path=loaded.path.resolve()) if loaded.path else loaded
+
+
+def _job(job: AnyJob) -> Job:
+    return job if isinstance(job, Job) else _load(job, {}, None)
+
+
+def _job_of(record: RunRecord) -> Path:
+    if record.job_path and (path := Path(record.job_path)).is_file():
+        return path
+    raise UsageError(f"the job of run {record.run} is no file that is there.", hint="pass it: job=...")
+
+
+@contextmanager
+def _place(job: AnyJob, *, sandbox: bool) -> Iterator[Job]:
+    """The job where it is to run: at its vendor, or in an embedded sandbox that knows its users."""
+    if not sandbox:
+        yield _job(job)
+        return
+    from bulkim.sandbox import Embedded
+
+    with Embedded() as embedded:
+        loaded = (
+            replace(job, connection=jobfile.sandbox_connection(job.provider, embedded.base_url))
+            if isinstance(job, Job)
+            else _load(job, {}, embedded.base_url)
+        )
+        rehearsal.seed(embedded.base_url, loaded)
+        yield loaded
+
+
+def _asking(confirm: Confirm | None) -> runner.Confirm:
+    def ask(preview: Preview) -> None:
+        job, count = preview.job, preview.to_send
+        if confirm is None:
+            hint = f'pass confirm="{job.connection.app_name}:COUNT", COUNT being how many you expect, or a function'
+            raise unconfirmed(job, count, hint=hint)
+        if isinstance(confirm, str):
+            hold_to(_pledge(confirm), job, count, said="confirm")
+        elif not confirm(preview):
+            raise ConfirmationError(
+                f"{amount(count)} at {job.connection.app_name}: not confirmed. Nothing was sent."
+            )
+
+    return ask
+
+
+def _pledge(text: str) -> Any:
+    try:
+        return pledge(text)
+    except ValueError as error:
+        raise UsageError(f"confirm: {error}") from None
+
+
+def _observing(observe: Observe | None) -> runner.Observe | None:
+    if observe is None:
+        return None
+
+    @asynccontextmanager
+    async def watching(worker: Observed, _: Preview) -> AsyncIterator[None]:
+        async def look() -> None:
+            while True:
+                observe(worker.telemetry)
+                await anyio.sleep(OBSERVE_S)
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(look)
+            yield
+            tasks.cancel_scope.cancel()
+        observe(worker.telemetry)
+
+    return watching
+
+
+@contextmanager
+def _bare_errors() -> Iterator[None]:
+    """A task group wraps what its tasks raise; callers expect the error itself."""
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        error: BaseException = group
+        while isinstance(error, BaseExceptionGroup):
+            error = error.exceptions[0]
+        raise error from None
+
+
+def _told(job: Job, finished: Finished, *, sandbox: bool) -> Finished:
+    """Tell the job's webhook; one that does not answer is a pity, no failure."""
+    if job.notify is not None and not sandbox:
+        from bulkim.notify import notify
+
+        if trouble := notify(job.notify, finished.summary, exit_code=finished.exit_code):
+            warnings.warn(f"the webhook was not told: {trouble}", RuntimeWarning, stacklevel=3)
+    return finished
+
+
+def _refuse_running_loop(name: str) -> None:
+    with suppress(RuntimeError):
+        asyncio.get_running_loop()
+        raise UsageError(
+            f"bulkim.{name} blocks, and was called inside a running event loop.",
+            hint=f"await anyio.to_thread.run_sync(lambda: bulkim.{name}(...)), or asyncio.to_thread",
+        )

@@ -30,21 +30,22 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
 NAMES_MAX = 8  # of an enumeration that are worth naming in a table
 COLUMNS = {  # of the journal whose declaration needs no comment
-    "id": "row id", "run": "the run's id", "run_id": "the run's row id", "session_id": "the session's row id",
+    "run": "the run's id", "session_id": "the session's row id",
     "name": "the job's name", "provider": "the vendor", "operation": "what was done",
     "target": "where it was sent: base URL and app", "state": "running, finished, interrupted or stopped",
-    "job_path": "the job file's place", "input_name": "the source's place", "input_digest": "of the input",
     "created_at": "begin of the run", "finished_at": "end; NULL: not yet", "items": "how many",
-    "stop_reason": "in words", "parent": "the run that this one retries", "pid": "process id", "host": "its host",
-    "started_at": "its begin", "ordinal": "place at which it first appeared in the run, from 1",
+    "stop_reason": "in words", "parent": "the run that this one retries",
+    "ordinal": "place at which it first appeared in the run, from 1",
     "username": "as the input writes it", "line": "its line in the input's file", "extra": "JSON: the input's other columns",
     "outcome": "succeeded, unchanged, failed, unknown, skipped or pending", "code": "the vendor's, or one of bulkim's own",
     "reason": "in the vendor's words", "attempts": "how often it was sent", "http_status": "of the answer that ended it",
     "data": "JSON: the vendor's answer to a read", "attempt": "its id", "mode": "send, or probe: asking what an earlier one did",
     "size": "items in the call", "began_at": "before its bytes left", "latency_ms": "until its answer; NULL: none was recorded",
     "kind": "what the answer meant for most of its items", "requests": "HTTP calls that were begun",
+    "at": "from when on", "pool": "the vendor's quota that it drew on",
+    "limit_per_s": "calls a second that the job allows itself", "allowed_per_s": "what refusals left of that; 0: resting after one",
     "retries": "of them, sendings of items that had been sent before", "throttled": "of them, refused by the vendor's quota",
-    "elapsed_s": "over all sessions", "fields": "JSON: what is sent with it, without secrets and constants",
+    "elapsed_s": "over all sessions",
     **dict.fromkeys(("succeeded", "unchanged", "failed", "unknown", "skipped", "pending"), "items that ended so"),
     "runs_summary.pending": "items not reached yet", "attempts.items": "JSON: ordinals",
 }  # fmt: skip

@@ -1,0 +1,213 @@
+"""bulkim from Python, on the embedded sandbox."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pkgutil
+import signal
+import subprocess
+import sys
+import threading
+import warnings
+from pathlib import Path
+
+import anyio
+import pytest
+from support.here import bulkim_here
+
+import bulkim
+from bulkim import api
+from bulkim.cli.options import DEFAULT_JOURNAL
+
+USERS = [f"user{number}" for number in range(1, 6)]
+
+
+def job(operation: str = "delete", **changes):
+    return {
+        "name": "from-python", "provider": "easemob", "operation": operation,
+        "connection": {
+            "base_url": "https://a1.easemob.com", "org": "1122", "app": "testapp", "auth": {"token": "${NOT_SET}"},
+        },
+        "source": {"items": USERS}, **changes,
+    }  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("BULKIM_JOURNAL", raising=False)
+
+
+def run(given, **options):
+    return bulkim.run(given, sandbox=True, **options)
+
+
+# ------------------------------------------------------------------------------------------- names
+
+
+def test_public_names_are_those_of_the_api_and_no_module_stands_in_their_way():
+    assert bulkim.__all__ == api.__all__
+    assert set(bulkim.__all__) <= set(dir(bulkim))
+    assert not {each.name for each in pkgutil.iter_modules(bulkim.__path__)} & set(bulkim.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        bulkim.nonsense  # noqa: B018
+
+
+def test_import_alone_imports_nothing():
+    script = "import sys, bulkim; bulkim.__version__; print([name for name in sys.modules if name.startswith('bulkim.')])"
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert ended.stdout.strip() == "[]"
+
+
+# -------------------------------------------------------------------------------------------- jobs
+
+
+def test_check_and_estimate_send_nothing():
+    loaded = bulkim.load(
+        job(source={"items": [*USERS, "no/path"]}), set={"rate.limit": 50, "guard": {"protect": ["user1"]}}, sandbox=True
+    )  # fmt: skip
+    checked = bulkim.check(loaded)
+    assert dict(checked.counts) == {"send": 4, "duplicate": 0, "protected": 1, "invalid": 1}
+    assert not checked.ok
+    assert "no/path" in str(checked.problems[0])
+    estimate = bulkim.estimate(loaded)
+    assert (estimate["send"], estimate["requests"], estimate["limit_per_s"]) == (4, 4, 50)
+    assert not list(Path().iterdir())
+
+
+def test_problems_of_a_mapping_name_the_key():
+    wrong = job(rate={"limti": 3, "share": "x"}, guard={"max_items": "x"})
+    del wrong["name"]
+    with pytest.raises(bulkim.InputError) as caught:
+        bulkim.load(wrong)
+    problems = [str(each) for each in caught.value.problems]
+    assert any(each.startswith("job.rate.limti: unknown key 'limti'") for each in problems)
+    assert any(each.startswith("job.guard.max_items: ") for each in problems)
+    assert any(each.startswith("job: needs the key 'name'") for each in problems)
+    assert any("NOT_SET" in each for each in problems)
+    assert not any(":0" in each for each in problems)
+
+
+def test_a_mapping_holds_only_what_a_file_could_say():
+    with pytest.raises(bulkim.InputError, match="object is of no use"):
+        bulkim.load(job(params={"chat": object()}))
+
+
+def test_secrets_of_a_mapping_stay_out_of_the_journal():
+    given = job("register", source={"items": [{"username": "a", "password": "pw-planted-here"}]})
+    run(given | {"connection": {**given["connection"], "auth": {"token": "token-planted"}}})
+    content = b"".join(file.read_bytes() for file in Path().iterdir())
+    assert b"from-python" in content
+    assert b"planted" not in content
+
+
+# -------------------------------------------------------------------------------------------- runs
+
+
+def test_a_run_its_results_and_its_retry(tmp_path):
+    seen: list[int] = []
+    loaded = bulkim.load(job("get-user", source={"items": [*USERS, "ghost"]}), sandbox=True)
+    finished = run(loaded, observe=lambda telemetry: seen.append(telemetry.done))
+    assert (finished.state, finished.exit_code, finished.counts["succeeded"]) == ("finished", 0, 6)
+    assert seen[-1] == 6
+    rows = list(bulkim.results(finished.run, outcome=["succeeded"]))
+    assert [row.username for row in rows] == [*USERS, "ghost"]
+    assert rows[0].data["username"] == "user1"
+    assert [record.run for record in bulkim.runs()] == [finished.run]
+    assert bulkim.summary() == {**finished.summary, "resumed": False}
+    with pytest.raises(bulkim.UsageError, match="no file") as caught:
+        bulkim.retry_items("last")
+    assert "job=" in caught.value.hint
+    again = bulkim.retry_items("last", job=loaded, outcome=["succeeded"], limit=2, sandbox=True)
+    assert (again.summary["parent"], again.counts["succeeded"]) == (finished.run, 2)
+
+
+def test_a_retry_of_another_app_is_refused():
+    run(job("get-user"))
+    with pytest.raises(bulkim.UsageError, match="was sent to"):
+        bulkim.retry_items("last", job=bulkim.load(job("get-user"), set={"connection.auth.token": "t"}))
+
+
+def test_a_file_and_the_same_journal_as_the_command_line(tmp_path):
+    (tmp_path / "users.txt").write_text("\n".join(USERS))
+    (tmp_path / "look.yaml").write_text(
+        "provider: easemob\noperation: get-user\nsource: {text: users.txt}\n"
+        "connection: {base_url: 'https://a1.easemob.com', org: o, app: a, auth: {token: '${NOT_SET}'}}\n"
+    )
+    finished = run("look.yaml")
+    assert finished.summary["name"] == "look"
+    assert bulkim_here("show", "last", "--json").json["run"] == finished.run
+    assert str(api._journal(None)) == DEFAULT_JOURNAL
+
+
+def test_no_journal_is_an_error_of_bulkim():
+    with pytest.raises(bulkim.JournalError, match="no journal"):
+        bulkim.runs()
+
+
+# ------------------------------------------------------------------------------------- confirmation
+
+
+@pytest.mark.parametrize(
+    ("confirm", "error", "words"),
+    [
+        (None, bulkim.ConfirmationError, "5 items at demo would go"),
+        ("demo:4", bulkim.ConfirmationError, "confirm says 4, but 5 items would be sent"),
+        ("other:5", bulkim.ConfirmationError, "names the app 'other'"),
+        ("demo", bulkim.UsageError, "like testapp:120"),
+        (lambda preview: preview.to_send < 5, bulkim.ConfirmationError, "not confirmed"),
+    ],
+)
+def test_what_destroys_is_refused_unconfirmed(confirm, error, words):
+    with pytest.raises(error, match=words) as caught:
+        run(job(), confirm=confirm)
+    if confirm is None:
+        assert 'confirm="demo:COUNT"' in caught.value.hint
+        assert caught.value.hint in caught.value.__notes__[0]
+    assert bulkim.runs() == []
+
+
+@pytest.mark.parametrize("confirm", ["demo:5", lambda preview: preview.to_send == 5])
+def test_what_destroys_goes_on_confirmed(confirm):
+    assert run(job(), confirm=confirm).counts["succeeded"] == 5
+
+
+# --------------------------------------------------------------------------- loops, threads, signals
+
+
+def test_inside_a_running_loop_it_says_what_to_do_and_a_thread_works():
+    async def inside():
+        with pytest.raises(bulkim.UsageError, match="running event loop") as caught:
+            run(job("get-user"))
+        assert "anyio.to_thread.run_sync" in caught.value.hint
+        return await anyio.to_thread.run_sync(lambda: run(job("get-user")))
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert asyncio.run(inside()).counts["succeeded"] == 5
+
+
+def test_the_first_ctrl_c_drains_and_returns():
+    given = job("get-user", rate={"limit": 4}, source={"items": [f"user{number}" for number in range(60)]})
+    threading.Timer(0.6, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+    finished = run(given)
+    assert (finished.state, finished.exit_code) == ("interrupted", 130)
+    assert 0 < finished.counts["succeeded"] < 60
+    assert finished.counts["succeeded"] + finished.counts["pending"] == 60
+
+
+def test_what_an_observer_raises_is_raised():
+    def observe(_):
+        raise LookupError("mine")
+
+    with pytest.raises(LookupError, match="mine"):
+        run(job("get-user"), observe=observe)
+    assert bulkim.runs()[0].state in {"stopped", "interrupted"}
+
+
+def test_a_webhook_that_does_not_answer_is_a_warning(monkeypatch):
+    monkeypatch.setattr("bulkim.notify.notify", lambda *_, **__: "no answer")
+    loaded = bulkim.load(job("get-user", notify={"url": "http://127.0.0.1:9/"}), sandbox=True)
+    with pytest.warns(RuntimeWarning, match="no answer"):
+        api._told(loaded, run(loaded), sandbox=False)

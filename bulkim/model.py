@@ -12,6 +12,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Literal
 
+from bulkim.window import Window
+
 # --------------------------------------------------------------------------------------------- job
 
 
@@ -128,6 +130,7 @@ class Job:
     retries: int = 5
     batch: int | None = None  # items a request; None: the vendor's documented maximum
     guard: Guard = Guard()
+    window: Window | None = None  # None: at any hour
     notify: Notify | None = None
     path: Path | None = None  # the file it came from
     text: str = ""  # the file's text with secrets masked, for the journal

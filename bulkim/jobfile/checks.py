@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from bulkim import window
 from bulkim.catalogue import Field, Operation, Provider
 from bulkim.errors import Problem
 from bulkim.jobfile.complaints import nearest
@@ -196,6 +197,22 @@ def check_notify(root: Node) -> Iterator[Problem]:
     if is_plain_and_remote(str(data.get("url", ""))):
         message = "notify.url: plain http would send the summary in clear to another machine"
         yield section.mark_of(("url",)).problem(message, "write https, or allow_http: true")
+
+
+def check_window(root: Node) -> Iterator[Problem]:
+    """Its time zone is one that this machine knows."""
+    section = root.child("window")
+    node = section.child("zone") if section is not None and isinstance(section.value, dict) else section
+    if section is None or node is None or not isinstance(node.value, str):
+        return
+    name = window.split(node.value)[1] if node is section else node.value
+    try:
+        window.find_zone(name or "UTC")
+    except ValueError:
+        known = window.zone_names()
+        hint = nearest(str(name), known) or "a name such as Europe/Berlin or Asia/Shanghai"
+        hint = hint if known else "this machine has no time zone database: pip install tzdata"
+        yield node.mark.problem(f"window: there is no time zone '{shown(str(name))}'", hint)
 
 
 def check_guard(root: Node, operation: Operation) -> Iterator[Problem]:

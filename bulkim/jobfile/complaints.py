@@ -50,13 +50,15 @@ _SHAPES: Mapping[str, type[BaseModel]] = {  # the last part of pydantic's place 
     "where": schema.WhereShape,
     "rate": schema.RateShape,
     "guard": schema.GuardShape,
+    "<window>": schema.WindowShape,
 }
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """A hint that names the known word which `word` was probably meant to be."""
-    match = get_close_matches(word.lower(), {each.lower(): each for each in known}, n=1, cutoff=0.6)
-    return f"did you mean '{match[0]}'?" if match else None
+    by_lower = {each.lower(): each for each in known}
+    match = get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
+    return f"did you mean '{by_lower[match[0]]}'?" if match else None
 
 
 def dotted(path: Sequence[Any]) -> str:

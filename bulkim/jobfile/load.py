@@ -1,4 +1,4 @@
-"""From a file to a `Job`, or to everything that is wrong with it."""
+"""From a file or a mapping to a `Job`, or to everything that is wrong with it."""
 
 from __future__ import annotations
 
@@ -13,17 +13,19 @@ from pydantic import ValidationError
 
 from bulkim.catalogue import Operation, Provider
 from bulkim.errors import InputError, Problem
-from bulkim.jobfile import checks, connection
+from bulkim.jobfile import checks, connection, given
 from bulkim.jobfile.complaints import complaints, dotted
 from bulkim.jobfile.mask import masked
 from bulkim.jobfile.schema import SOURCE_KINDS, JobShape
 from bulkim.jobfile.tree import BYTES_MAX, Mark, Node, decode, describe, parse
 from bulkim.jobfile.values import when
 from bulkim.model import Guard, Job, Notify, Rate, Source, Where
+from bulkim.window import Window
+from bulkim.window import parse as parse_window
 
 
 def load(
-    path: Path,
+    job: Path | Mapping[str, Any],
     *,
     env: Mapping[str, str],
     providers: Mapping[str, Provider],
@@ -31,13 +33,17 @@ def load(
     sandbox_url: str | None = None,
     now: float | None = None,
 ) -> Job:
-    """The job in a YAML or JSON file. Raises InputError with every problem that the file has.
+    """The job in a YAML or JSON file, or in a mapping of the same keys. Raises InputError with every problem that it has.
+
+    A mapping needs a `name`, by which its unfinished run is found again; its paths are relative to the current folder.
 
     `overrides` are ``--set`` pairs: a dotted path and a value in YAML. With `sandbox_url` the connection is replaced by
     the sandbox's, and no environment variable is needed. `now` (Unix seconds) is what ages like ``7d`` count from.
     """
-    text = _read(path)
-    reading = _Reading(path, text, providers, rehearsal=sandbox_url is not None)
+    path, text = (job, _read(job)) if isinstance(job, Path) else (Path(given.NAME), given.as_text(job))
+    reading = _Reading(
+        path, text, providers, rehearsal=sandbox_url is not None, named=not isinstance(job, Path)
+    )
     reading.override(pair for pair in overrides if not pair[0].startswith("connection."))
     reading.resolve_connection(env, [pair for pair in overrides if pair[0].startswith("connection.")])
     reading.judge()
@@ -66,12 +72,23 @@ def _in_order(problems: Iterable[Problem], first: str) -> list[Problem]:
     )
 
 
+def _window(data: str | Mapping[str, Any] | None) -> Window | None:
+    if data is None:
+        return None
+    return parse_window(data) if isinstance(data, str) else parse_window(data["hours"], data["zone"])
+
+
 class _Reading:
     """One file on its way to a job; problems are collected, not raised."""
 
-    def __init__(self, path: Path, text: str, providers: Mapping[str, Provider], *, rehearsal: bool) -> None:
+    def __init__(
+        self, path: Path, text: str, providers: Mapping[str, Provider], *, rehearsal: bool, named: bool
+    ) -> None:
         self.path, self.text, self.providers, self.rehearsal = path, text, providers, rehearsal
+        self.named = named  # a mapping: places are keys, and there is no file
         self.root, self.problems = parse(text, str(path))
+        if named:
+            given.mark_by_keys(self.root)
         if not isinstance(self.root.value, dict):
             message = f"a job is a mapping, this is {describe(self.root)}"
             raise InputError(
@@ -165,6 +182,8 @@ class _Reading:
         operation = checks.find_operation(self.root, self.provider, self.providers)
         self.operation = operation if isinstance(operation, Operation) else None
         self.problems += [each for each in (provider, operation) if isinstance(each, Problem)]
+        if self.named and not self.root.child("name"):
+            self.problems.append(self.root.mark.problem("needs the key 'name': a file would have one"))
         if self.provider is not None and self.operation is not None:
             self.problems += self._checked(self.provider, self.operation, broken)
 
@@ -181,6 +200,7 @@ class _Reading:
             "rate": checks.check_pools(root, provider),
             "batch": checks.check_batch(root, operation, open_registration=opened),
             "guard": checks.check_guard(root, operation),
+            "window": checks.check_window(root),
             "notify": checks.check_notify(root),
         }
         return chain.from_iterable(found for name, found in by_section.items() if name not in broken)
@@ -215,8 +235,9 @@ class _Reading:
             retries=data["retries"],
             batch=1 if target.auth.kind == "none" else data["batch"],
             guard=Guard(tuple(guard["protect"]), guard["max_items"], guard["max_failures"], guard["canary"]),
+            window=_window(data["window"]),
             notify=Notify(data["notify"]["url"]) if data["notify"] else None,
-            path=self.path,
+            path=None if self.named else self.path,
             text=masked(self.text, str(self.path), self.root, self.operation, overrides),
         )
 
@@ -226,7 +247,9 @@ class _Reading:
         kind = next(each for each in SOURCE_KINDS if each in data)
         if kind == "items":
             nodes = self.root.at(("source", "items"))
-            lines = tuple(node.mark.line or 0 for node in nodes.value) if nodes is not None else ()
+            lines = (
+                tuple(node.mark.line for node in nodes.value if node.mark.line) if nodes is not None else ()
+            )
             items = tuple({"username": each} if isinstance(each, str) else each for each in data["items"])
             return Source("items", path=self.path, items=items, item_lines=lines)
         if kind == "listing":

@@ -5,22 +5,29 @@ Only what can be judged without the catalogue or the environment is judged here.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Discriminator,
-    Field,
-    Tag,
-    WithJsonSchema,
-)
+from pydantic import BeforeValidator, Discriminator, Field, Tag
 
 from bulkim.jobfile import values
+from bulkim.jobfile.scalars import (
+    Address,
+    CallsPerSecond,
+    Delimiter,
+    Encoding,
+    Hours,
+    HoursAndZone,
+    Line,
+    Moment,
+    Pattern,
+    SdkAppId,
+    Seconds,
+    Segment,
+    Shape,
+    Text,
+    Webhook,
+)
 
 AUTH_KEYS: Mapping[str, tuple[str, str]] = {  # kind -> the keys of its identity and its secret
     "token": ("", "token"),
@@ -29,45 +36,6 @@ AUTH_KEYS: Mapping[str, tuple[str, str]] = {  # kind -> the keys of its identity
     "user_sig": ("identifier", "secret_key"),
 }
 SOURCE_KINDS = ("csv", "text", "jsonl", "items", "listing", "run")
-
-
-def _matches(pattern: str, message: str) -> AfterValidator:
-    compiled = re.compile(pattern)
-
-    def check(value: str) -> str:
-        if not compiled.fullmatch(value):
-            raise ValueError(message)
-        return value
-
-    return AfterValidator(check)
-
-
-Text = Annotated[str, Field(min_length=1)]
-File = Annotated[Text, AfterValidator(values.printable)]
-Pattern = Annotated[Text, AfterValidator(values.regex)]
-Segment = Annotated[
-    Text,
-    Field(max_length=100),
-    _matches(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", "may hold letters, digits, _ - and . only"),
-]
-Address = Annotated[Text, AfterValidator(values.base_url)]
-SdkAppId = Annotated[
-    int,
-    Field(gt=0, le=10**15),
-    BeforeValidator(values.digits),
-    WithJsonSchema(
-        {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string", "pattern": r"^(\$\{\w+\}|\d+)$"}]}
-    ),
-]
-Credential = Annotated[Text, AfterValidator(values.printable)]
-Seconds = Annotated[float, Field(ge=0.1, le=600, allow_inf_nan=False)]
-CallsPerSecond = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-
-
-class Shape(BaseModel):
-    """Unknown keys and wrong types are errors."""
-
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
 
 def _keys(value: Any) -> Iterable[str]:
@@ -83,23 +51,21 @@ def _keys(value: Any) -> Iterable[str]:
 class TokenAuth(Shape):
     """A ready app token (Easemob, Agora)."""
 
-    token: Credential = Field(description="A ready app token.", examples=["${EASEMOB_TOKEN}"])
+    token: Line = Field(description="A ready app token.", examples=["${EASEMOB_TOKEN}"])
 
 
 class ClientAuth(Shape):
     """Client credentials (Easemob): bulkim fetches a token and renews it."""
 
-    client_id: Credential = Field(description="The app's client id.", examples=["${EASEMOB_CLIENT_ID}"])
-    client_secret: Credential = Field(
-        description="The app's client secret.", examples=["${EASEMOB_CLIENT_SECRET}"]
-    )
+    client_id: Line = Field(description="The app's client id.", examples=["${EASEMOB_CLIENT_ID}"])
+    client_secret: Line = Field(description="The app's client secret.", examples=["${EASEMOB_CLIENT_SECRET}"])
 
 
 class CertificateAuth(Shape):
     """An app certificate (Agora): bulkim signs app tokens and renews them."""
 
-    app_id: Credential = Field(description="The project's App ID.", examples=["${AGORA_APP_ID}"])
-    app_certificate: Credential = Field(
+    app_id: Line = Field(description="The project's App ID.", examples=["${AGORA_APP_ID}"])
+    app_certificate: Line = Field(
         description="The project's certificate.", examples=["${AGORA_APP_CERTIFICATE}"]
     )
 
@@ -107,10 +73,8 @@ class CertificateAuth(Shape):
 class UserSigAuth(Shape):
     """An administrator's secret key (Tencent): bulkim signs UserSigs and renews them."""
 
-    identifier: Credential = Field(description="An app administrator's UserID.", examples=["administrator"])
-    secret_key: Credential = Field(
-        description="The SDKAppID's secret key.", examples=["${TENCENT_SECRET_KEY}"]
-    )
+    identifier: Line = Field(description="An app administrator's UserID.", examples=["administrator"])
+    secret_key: Line = Field(description="The SDKAppID's secret key.", examples=["${TENCENT_SECRET_KEY}"])
 
 
 def _auth_form(value: Any) -> str | None:
@@ -159,7 +123,7 @@ class ConnectionShape(Shape):
     auth: AuthShape = Field(
         description="How bulkim proves who it is. Keep secrets out of the file: write ${VAR}."
     )
-    environment: Annotated[Text, AfterValidator(values.printable)] | None = Field(
+    environment: Line | None = Field(
         default=None,
         description="A label. At `production`, destroying needs --confirm APP:COUNT.",
         examples=["production", "staging"],
@@ -184,18 +148,17 @@ ConnectionRef = Annotated[
 _FILE = "A file, relative to the job file, or - for standard input."
 _COLUMNS = "Field -> the column that holds it. A field that is not named here has a column of its own name."
 _ENCODING = "The file's encoding, such as gb18030. Default: found out (BOM, UTF-8, GB18030, UTF-16)."
-Encoding = Annotated[Text, AfterValidator(values.text_encoding)]
 
 
 class CsvSource(Shape):
     """A header row, then one item a row."""
 
-    csv: File = Field(description=_FILE, examples=["users.csv"])
+    csv: Line = Field(description=_FILE, examples=["users.csv"])
     columns: dict[str, Text] = Field(
         default_factory=dict, description=_COLUMNS, examples=[{"username": "user_id"}]
     )
     encoding: Encoding | None = Field(default=None, description=_ENCODING)
-    delimiter: Annotated[Text, AfterValidator(values.delimiter)] | None = Field(
+    delimiter: Delimiter | None = Field(
         default=None,
         description="What separates cells. Default: found out from the header (, ; tab |).",
         examples=[";"],
@@ -205,14 +168,14 @@ class CsvSource(Shape):
 class TextSource(Shape):
     """One username a line; blank lines and lines that start with # are skipped."""
 
-    text: File = Field(description=_FILE, examples=["users.txt"])
+    text: Line = Field(description=_FILE, examples=["users.txt"])
     encoding: Encoding | None = Field(default=None, description=_ENCODING)
 
 
 class JsonlSource(Shape):
     """One JSON object a line."""
 
-    jsonl: File = Field(description=_FILE, examples=["users.jsonl"])
+    jsonl: Line = Field(description=_FILE, examples=["users.jsonl"])
     columns: dict[str, Text] = Field(default_factory=dict, description=_COLUMNS)
     encoding: Encoding | None = Field(default=None, description=_ENCODING)
 
@@ -234,9 +197,6 @@ class ItemsSource(Shape):
         min_length=1,
         examples=[["alice", "bob"], [{"username": "alice", "nickname": "Alice"}]],
     )
-
-
-Moment = Annotated[Text, AfterValidator(values.moment)]
 
 
 class WhereShape(Shape):
@@ -266,7 +226,7 @@ class ListingSource(Shape):
 class RunSource(Shape):
     """Items of an earlier run in the journal."""
 
-    run: Annotated[Text, AfterValidator(values.printable)] = Field(
+    run: Line = Field(
         description="A run's id, a unique prefix of it, a job's name, or last.", examples=["last"]
     )
     outcome: list[Literal["succeeded", "unchanged", "failed", "unknown", "skipped", "pending"]] = Field(
@@ -304,8 +264,9 @@ class RateShape(Shape):
 
     limit: CallsPerSecond | None = Field(
         default=None,
-        description="Calls a second in the operation's own pool. Default: the vendor's documented limit.",
-        examples=[100],
+        description="Calls a second in the operation's own pool, or text with its unit: /s, /min, /h. "
+        "Default: the vendor's documented limit.",
+        examples=[100, "1200/min"],
     )
     share: Annotated[float, Field(gt=0, le=1)] = Field(
         default=1.0,
@@ -313,7 +274,9 @@ class RateShape(Shape):
         examples=[0.7],
     )
     pools: dict[str, CallsPerSecond] = Field(
-        default_factory=dict, description="Limits of other pools by name; `bulkim operations` lists them."
+        default_factory=dict,
+        description="Limits of other pools by name; `bulkim operations` lists them.",
+        examples=[{"users": "1200/min"}],
     )
 
 
@@ -340,10 +303,40 @@ class GuardShape(Shape):
     )
 
 
+class WindowShape(Shape):
+    """Hours of the day in which the run may send."""
+
+    hours: Hours = Field(
+        description="From when to when; across midnight if the second comes before the first.",
+        examples=["01:00-05:30", "22:00-04:00"],
+    )
+    zone: Text | None = Field(
+        default=None,
+        description="The time zone of the hours. Default: this machine's.",
+        examples=["Europe/Berlin", "Asia/Shanghai"],
+    )
+
+
+def _window_form(value: Any) -> str | None:
+    if isinstance(value, str):
+        return "<hours>"
+    return "<window>" if isinstance(value, (dict, WindowShape)) else None
+
+
+WindowRef = Annotated[
+    Annotated[HoursAndZone, Tag("<hours>")] | Annotated[WindowShape, Tag("<window>")],
+    Discriminator(
+        _window_form,
+        custom_error_type="form",
+        custom_error_message="expected hours like 01:00-05:30, or a mapping with hours and zone",
+    ),
+]
+
+
 class NotifyShape(Shape):
     """A webhook that gets the run's summary as JSON."""
 
-    url: Annotated[Text, AfterValidator(values.webhook)] = Field(
+    url: Webhook = Field(
         description="Where to POST the summary. https, or http to this machine. The journal keeps it masked.",
         examples=["https://hooks.example.com/bulkim"],
     )
@@ -353,7 +346,7 @@ class NotifyShape(Shape):
 class JobShape(Shape):
     """A bulkim job: what to do, where, and to whom."""
 
-    name: Annotated[Text, Field(max_length=100), AfterValidator(values.printable)] | None = Field(
+    name: Annotated[Line, Field(max_length=100)] | None = Field(
         default=None,
         description="The run's name. Default: the file's name.",
         examples=["purge-test-accounts"],
@@ -385,6 +378,12 @@ class JobShape(Shape):
         default=None, description="Items a request. Default: as many as the vendor takes."
     )
     guard: GuardShape = Field(default_factory=GuardShape, description="Rails against mistakes.")
+    window: WindowRef | None = Field(
+        default=None,
+        description="The hours of the day in which a run may send, by the clock of this machine or of a time zone. "
+        "Outside of them it sends nothing and exits with 75; the same command goes on when they come again.",
+        examples=["01:00-05:30", "22:00-04:00 Europe/Berlin"],
+    )
     notify: NotifyShape | None = Field(
         default=None, description="Who is told when a run has ended, however it ended."
     )

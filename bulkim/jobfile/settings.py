@@ -9,8 +9,9 @@ from typing import Any
 
 from bulkim.errors import InputError
 from bulkim.jobfile.tree import parse
+from bulkim.jobfile.values import calls_per_s
 
-_SET = re.compile(r"^# --set (rate\.limit|rate\.share|batch|concurrency)=(\S+)$", re.MULTILINE)
+_SET = re.compile(r"^# --set (rate\.limit|rate\.share|batch|concurrency)=(.+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +52,9 @@ def _mapping(value: Any) -> Mapping[str, Any]:
 
 
 def _number(value: Any) -> float | None:
-    """A positive number, or None."""
+    """A positive number, or None. Text may have a unit, as a limit does."""
     try:
-        found = float(value)
+        found = float(calls_per_s(value) if "/" in str(value) else value)
     except (TypeError, ValueError):
         return None
     return found if 0 < found < float("inf") else None

@@ -9,6 +9,10 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
+from bulkim import window
+
+_RATE = re.compile(r"(\d{1,12}(?:\.\d{1,6})?)\s*/\s*(s|min|h)")
+_RATE_S = {"s": 1, "min": 60, "h": 3600}
 _AGE = re.compile(r"(\d{1,6})\s*([smhdw])")
 _UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
@@ -123,6 +127,28 @@ def concurrency(value: Any) -> Any:
     """`auto`, or a number of requests."""
     if value != "auto" and (type(value) is not int or not 1 <= value <= 1000):
         raise ValueError("must be auto, or a whole number from 1 to 1000")
+    return value
+
+
+def calls_per_s(value: Any) -> Any:
+    """Calls a second of text like ``1200/min``; anything but text as it is."""
+    if not isinstance(value, str):
+        return value
+    found = _RATE.fullmatch(value.strip())
+    if found is None:
+        raise ValueError('must be calls a second, such as 100, or text such as "20/s", "1200/min" or "500/h"')
+    return float(found[1]) / _RATE_S[found[2]]
+
+
+def hours(value: str) -> str:
+    """Hours of the day: ``01:00-05:30``."""
+    window.minutes(value)
+    return value
+
+
+def hours_and_zone(value: str) -> str:
+    """Hours of the day, and perhaps a time zone, which is looked up elsewhere."""
+    hours(window.split(value)[0])
     return value
 
 

@@ -235,7 +235,7 @@ class Allowance:
 
 def allowances(journal: Journal, run_id: int) -> list[Allowance]:
     """What the run's sessions were allowed, in order of time; nothing in an older bulkim's journal."""
-    if not journal.connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'pace'").fetchone():
+    if not _has_paces(journal):
         return []
     rows = journal.connection.execute(
         "SELECT session_id, at, pool, limit_per_s, allowed_per_s FROM pace"
@@ -243,6 +243,23 @@ def allowances(journal: Journal, run_id: int) -> list[Allowance]:
         (run_id,),
     )
     return [Allowance(session_id, at, Pace(*pace)) for session_id, at, *pace in rows]
+
+
+def paces(journal: Journal, run_id: int) -> list[Pace]:
+    """What the run's newest session is allowed now, of each pool; nothing in an older bulkim's journal."""
+    if not _has_paces(journal):
+        return []
+    rows = journal.connection.execute(
+        "SELECT pool, limit_per_s, allowed_per_s, max(at) FROM pace"
+        " WHERE session_id = (SELECT max(id) FROM session WHERE run_id = ?) GROUP BY pool",
+        (run_id,),
+    )
+    return [Pace(*pace) for *pace, _ in rows]
+
+
+def _has_paces(journal: Journal) -> bool:
+    found = journal.connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'pace'")
+    return found.fetchone() is not None
 
 
 def code_counts(journal: Journal, run_id: int) -> list[CodeCount]:

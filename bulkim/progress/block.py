@@ -90,10 +90,22 @@ def _speed(view: View) -> Spans:
     spans: Spans = [
         ("speed   ", "dim"),
         (f"{_number(view.calls_per_s)} of {_number(view.limit_per_s)} calls/s", ""),
+        (_left(view), "yellow"),
     ]
     filled = round(10 * min(1.0, (view.calls_per_s or 0.0) / view.limit_per_s)) if view.limit_per_s else 0
     spans += [("  ", ""), ("█" * filled, "blue"), ("░" * (10 - filled), "bright_black")]
     return [*spans, (f"  {_number(view.users_per_s)} users/s", "")]
+
+
+def _left(view: View) -> str:
+    """What refusals left of the limit."""
+    if view.allowed_per_s >= view.limit_per_s:
+        return ""
+    return (
+        f" ({_number(view.allowed_per_s)} after refusals)"
+        if view.allowed_per_s
+        else " (resting after refusals)"
+    )
 
 
 def _calls(view: View) -> Spans:
@@ -137,7 +149,7 @@ def line(view: View) -> str:
     details = ": ".join(part for part in (percent if not view.open_ended else "", ended) if part)
     parts = [
         f"{clock(view.elapsed_s)} {amount}" + (f" ({details})" if details else ""),
-        f"{_number(view.calls_per_s)} of {_number(view.limit_per_s)} calls/s",
+        f"{_number(view.calls_per_s)} of {_number(view.limit_per_s)} calls/s{_left(view)}",
     ]
     if view.restored:
         parts.append(f"{view.restored:,} restored")

@@ -30,6 +30,8 @@ class Readings(Protocol):
     @property
     def limit_per_s(self) -> float: ...
     @property
+    def allowed_per_s(self) -> float | None: ...
+    @property
     def in_flight(self) -> int: ...
     @property
     def in_flight_max(self) -> int: ...
@@ -61,6 +63,7 @@ class View:
     calls_per_s: float | None
     users_per_s: float | None
     limit_per_s: float
+    allowed_per_s: float  # what refusals left of it
     in_flight: int
     in_flight_max: int
     retries: int
@@ -138,6 +141,7 @@ class Meter:
             eta_s=self._eta(now, done, pending),
             calls_per_s=self._rate(now, 1), users_per_s=self._rate(now, 2),
             limit_per_s=readings.limit_per_s,
+            allowed_per_s=readings.limit_per_s if readings.allowed_per_s is None else readings.allowed_per_s,
             in_flight=readings.in_flight, in_flight_max=readings.in_flight_max,
             retries=readings.retries, throttled=readings.throttled, latency_s=readings.latency_s,
             codes=tuple(readings.codes.most_common(3)),

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from markupsafe import Markup, escape
 
 from bulkim.report.drawing import HALF, TOP, WIDTH, Plot, milliseconds, span, ticks, time_ticks
 from bulkim.report.figures import Cell, Figures
+from bulkim.report.limits import Level
 from bulkim.report.timeline import Bin, Timeline
 
 LATENCY_BINS = 45
+GAP_S = 0.001  # apart on the axis: another session
 PAUSE_BINS = 2  # so many empty ones in a row are a pause
 ENDINGS = {"finished": "✓", "interrupted": "■", "stopped": "■", "lost": "✗", "running": "▶"}
 
@@ -42,6 +44,7 @@ def speed(figures: Figures) -> Markup:
     timeline, allowed = figures.timeline, figures.allowed
     fastest = max((each.calls_per_s for each in timeline.bins), default=0.0)
     near = [each for each in (allowed.own, allowed.documented) if each and each <= max(fastest * 4, 1)]
+    near += [max((each.limit_per_s for each in figures.levels), default=0.0)]
     top = max([fastest, 1.0, *near]) * 1.08
     plot = Plot("Calls per second", timeline.length_s, top)
     plot.grid(ticks(top), "calls/s")
@@ -59,13 +62,34 @@ def speed(figures: Figures) -> Markup:
         plot.mark(middle, plot.floor, hint)
     if allowed.documented and allowed.documented in near and allowed.documented != allowed.own:
         plot.level(allowed.documented, "vendor")
-    if allowed.own and allowed.own in near:
+    if figures.levels:
+        _allowed(plot, figures.levels)
+    elif allowed.own and allowed.own in near:
         plot.level(allowed.own, "limit")
     _time_axis(plot, timeline)
     limit = f", allowed {allowed.own:g}" if allowed.own else ""
+    lowest = figures.lowest
+    left = f", of which refusals left {lowest:.1f} at the lowest" if lowest is not None else ""
     return plot.svg(
-        f"at most {fastest:.1f} a second{limit}; {sum(each.refused for each in refused):,} refused"
+        f"at most {fastest:.1f} a second{limit}{left}; {sum(each.refused for each in refused):,} refused"
     )
+
+
+def _allowed(plot: Plot, levels: Sequence[Level]) -> None:
+    """The run's own limit, and what refusals left of it; a line ends where its session does."""
+    _steps(plot, [(each.start_s, each.end_s, each.limit_per_s) for each in levels], "limit")
+    if any(each.lowered for each in levels):
+        _steps(plot, [(each.start_s, each.end_s, each.allowed_per_s) for each in levels], "allowed")
+
+
+def _steps(plot: Plot, values: Sequence[tuple[float, float, float]], css: str) -> None:
+    points: list[tuple[float, float]] = []
+    for start_s, end_s, value in values:
+        if points and start_s - points[-1][0] > GAP_S:
+            plot.line(points, css)
+            points = []
+        points += [(start_s, value), (end_s, value)]
+    plot.line(points, css)
 
 
 def speed_legend(figures: Figures) -> Markup:
@@ -75,6 +99,8 @@ def speed_legend(figures: Figures) -> Markup:
         entries.append(("dash", f"this run's limit, {figures.allowed.own:g}/s"))
         if figures.allowed.documented != figures.allowed.own:
             entries.append(("thin", f"the vendor's documented limit, {figures.allowed.documented:g}/s"))
+    if figures.lowest is not None:
+        entries.append(("solid", f"what refusals left of it, {figures.lowest:.3g}/s at the lowest"))
     if any(each.refused for each in figures.timeline.bins):
         entries.append(("tri", "refused for the quota (429)"))
     if any(True for _ in _pauses(figures.timeline)):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bulkim.catalogue import Provider
@@ -11,7 +11,7 @@ from bulkim.journal import read
 from bulkim.journal.read import CodeCount, RunRecord
 from bulkim.journal.store import Journal
 from bulkim.report.latency import Latencies
-from bulkim.report.limits import Allowed, allowed
+from bulkim.report.limits import Allowed, Level, allowed, levels
 from bulkim.report.meanings import Meaning, meaning
 from bulkim.report.redact import Redactor
 from bulkim.report.timeline import Session, Timeline
@@ -79,6 +79,7 @@ class Figures:
     summary: Mapping[str, Any]
     provider: Provider | None
     allowed: Allowed
+    levels: Sequence[Level]  # what was allowed, over time
     codes: Sequence[Code]
     timeline: Timeline
     latencies: Latencies
@@ -100,6 +101,11 @@ class Figures:
         return sum(self.counts[each] for each in BAD)
 
     @property
+    def lowest(self) -> float | None:
+        """The least that refusals left of the limit; None: they left all of it, or nobody knows."""
+        return min((each.allowed_per_s for each in self.levels if each.lowered), default=None)
+
+    @property
     def where(self) -> str:
         """The vendor and the app, without the host and the organisation."""
         return f"{self.record.provider} {self.record.target.rpartition(' ')[2].rpartition('#')[2]}"
@@ -116,8 +122,12 @@ def figures(journal: Journal, record: RunRecord, *, redact: bool = False) -> Fig
     )  # fmt: skip
     latencies = timeline.count(calls)
     batch = _largest(journal, record.id)
+    limits = allowed(record)
+    known = levels(timeline, read.allowances(journal, record.id), limits.pools)
+    if known:  # better than what the job's text lets one guess
+        limits = replace(limits, own=known[-1].limit_per_s)
     return Figures(
-        record, read.summary(journal, record), provider, allowed(record),
+        record, read.summary(journal, record), provider, limits, known,
         [
             Code(hide.code_count(each) if hide else each, meaning(provider, operation, each.code, each.reason))
             for each in read.code_counts(journal, record.id)

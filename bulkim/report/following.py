@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from bulkim.journal import read
+from bulkim.journal import Pace, read
 from bulkim.journal.read import RunRecord
 from bulkim.journal.store import Journal
 from bulkim.model import Status
 from bulkim.progress import Meter, View
-from bulkim.report.limits import Allowed, allowed
+from bulkim.report.limits import Allowed, allowed, tightest
 from bulkim.telemetry import IN_FLIGHT_MIN
 
 RECENT_S = 2.0  # what counts as now
@@ -27,7 +27,7 @@ class Readings:
     def __init__(self, journal: Journal, record: RunRecord, limits: Allowed, *, now: float) -> None:
         execute = journal.connection.execute
         self.counts: Mapping[Status, int] = journal.counts(record.id)
-        self.limit_per_s = limits.own or 0.0
+        self.limit_per_s, self.allowed_per_s = _allowed(read.paces(journal, record.id), limits)
         self.requests, self.retries, self.throttled = record.requests, record.retries, record.throttled
         self.in_flight: int = execute(
             "SELECT count(*) FROM attempt WHERE run_id = ? AND ended_at IS NULL", (record.id,)
@@ -55,6 +55,11 @@ class Readings:
         if self.limit_per_s and calls_per_s >= NEAR * self.limit_per_s:
             return "quota"
         return "answers" if self.in_flight else "back-off"
+
+
+def _allowed(paces: Sequence[Pace], limits: Allowed) -> tuple[float, float | None]:
+    """(limit, what refusals left of it), after the journal; after the job's text where that says nothing."""
+    return tightest(paces, limits.pools) if paces else (limits.own or 0.0, None)
 
 
 class Following:

@@ -1,11 +1,17 @@
-"""How fast a run was allowed to be: what its job said, and what the vendor documents."""
+"""How fast a run was allowed to be: what its job said, what the vendor documents, and what refusals left of it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import takewhile
+from statistics import fmean
 
 from bulkim.jobfile.settings import kept_settings
-from bulkim.journal.read import RunRecord
+from bulkim.journal import Pace
+from bulkim.journal.read import Allowance, RunRecord
+from bulkim.report.timeline import Timeline
 from bulkim.vendors import PROVIDERS
 
 
@@ -17,6 +23,24 @@ class Allowed:
     documented: float | None = None  # the vendor's
     pool: str = ""
     capped: int | None = None  # the job's own number of calls in flight
+    pools: tuple[str, ...] = ()  # all that a call draws on
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """Calls a second that were allowed for a while, in seconds of a timeline's axis."""
+
+    start_s: float
+    end_s: float
+    limit_per_s: float
+    allowed_per_s: float  # what refusals left of it
+
+    @property
+    def lowered(self) -> bool:
+        return self.allowed_per_s < self.limit_per_s
+
+    def like(self, other: Level) -> bool:
+        return (self.limit_per_s, self.allowed_per_s) == (other.limit_per_s, other.allowed_per_s)
 
 
 def allowed(record: RunRecord) -> Allowed:
@@ -35,4 +59,54 @@ def allowed(record: RunRecord) -> Allowed:
     pool = min(own, key=own.__getitem__, default=None)
     if pool is None:
         return Allowed(capped=settings.concurrency)
-    return Allowed(own[pool], provider.pool(pool).limit_per_s, pool, settings.concurrency)
+    return Allowed(own[pool], provider.pool(pool).limit_per_s, pool, settings.concurrency, pools)
+
+
+def tightest(paces: Collection[Pace], pools: Collection[str]) -> tuple[float, float]:
+    """(limit, what is left of it) in calls a second for calls that draw on all of these pools."""
+    drawn = [each for each in paces if each.pool in pools] or paces
+    return min(each.limit_per_s for each in drawn), min(each.allowed_per_s for each in drawn)
+
+
+def levels(timeline: Timeline, found: Iterable[Allowance], pools: Collection[str]) -> list[Level]:
+    """What was allowed along a timeline, averaged over its bins; nothing where the journal says nothing."""
+    steps = deque(_steps(timeline, found, pools))
+    averaged: list[Level] = []
+    for each in timeline.bins:
+        start_s, end_s = each.start_s, each.start_s + each.width_s
+        while steps and steps[0].end_s <= start_s:
+            steps.popleft()
+        here = list(takewhile(lambda step, end_s=end_s: step.start_s < end_s, steps))  # type: ignore[misc]
+        if not here:
+            continue
+        level = _average(here, start_s, end_s)
+        last = averaged[-1] if averaged else None
+        if last and last.end_s == start_s and last.like(level):
+            level = replace(level, start_s=averaged.pop().start_s)
+        averaged.append(level)
+    return averaged
+
+
+def _steps(timeline: Timeline, found: Iterable[Allowance], pools: Collection[str]) -> Iterator[Level]:
+    """Each session's changes, on the axis."""
+    by_session: dict[int, list[Allowance]] = {}
+    for each in found:
+        by_session.setdefault(each.session_id, []).append(each)
+    for session in timeline.sessions:
+        paces: dict[str, Pace] = {}
+        changes: dict[float, tuple[float, float]] = {}
+        for each in by_session.get(session.id, ()):
+            paces[each.pace.pool] = each.pace
+            changes[each.at] = tightest(paces.values(), pools)
+        moments = [min(max(0.0, at - session.started_at), session.lasted_s) for at in changes]
+        for start_s, end_s, pace in zip(
+            [0.0, *moments[1:]], [*moments[1:], session.lasted_s], changes.values(), strict=False
+        ):
+            yield Level(session.offset_s + start_s, session.offset_s + end_s, *pace)
+
+
+def _average(steps: Sequence[Level], start_s: float, end_s: float) -> Level:
+    weights = [max(min(each.end_s, end_s) - max(each.start_s, start_s), 1e-9) for each in steps]
+    limit = fmean([each.limit_per_s for each in steps], weights)
+    left = fmean([each.allowed_per_s for each in steps], weights)
+    return Level(start_s, end_s, round(limit, 3), round(left, 3))

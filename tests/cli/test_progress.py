@@ -48,7 +48,7 @@ def test_plain_lines_where_there_is_no_terminal(shell, server):
 @pytest.mark.parametrize("style", ["bar", "plain", "none"])
 def test_errors_come_through_as_they_are(style, capsys):
     telemetry = SimpleNamespace(
-        counts=dict.fromkeys(Status, 0), limit_per_s=1.0, in_flight=0, in_flight_max=1, requests=0, retries=0,
+        counts=dict.fromkeys(Status, 0), limit_per_s=1.0, allowed_per_s=None, in_flight=0, in_flight_max=1, requests=0, retries=0,
         throttled=0, latency_s=None, waiting_for="start", codes=Counter(), stopping=None,
     )  # fmt: skip
     record = SimpleNamespace(name="n", run="r", planned_at=1.0)

@@ -17,6 +17,7 @@ from bulkim.progress import LINE_S, STYLES, Lines, Meter, block, chosen, clock, 
 class Readings:
     counts: dict
     limit_per_s: float = 100.0
+    allowed_per_s: float | None = None
     in_flight: int = 4
     in_flight_max: int = 12
     requests: int = 0
@@ -191,6 +192,17 @@ def test_lines_come_at_the_start_at_changes_and_every_half_minute():
     gaps = [later - earlier for earlier, later in pairwise(printed)]
     assert max(gaps) <= LINE_S
     assert len(printed) <= 6
+
+
+@pytest.mark.parametrize(
+    ("allowed", "words"),
+    [(None, "40 of 100 calls/s"), (100.0, "40 of 100 calls/s"), (62.5, "40 of 100 calls/s (62.5 after refusals)"),
+     (0.0, "40 of 100 calls/s (resting after refusals)")],
+)  # fmt: skip
+def test_what_refusals_left_of_the_limit(allowed, words):
+    view = run(Meter("job"), seconds=10, rate=40, items=2000, allowed_per_s=allowed)
+    assert text(block(view)[3]).startswith(f"speed   {words}  █")
+    assert f"; {words}; " in line(view)
 
 
 def test_clock():

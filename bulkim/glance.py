@@ -7,6 +7,7 @@ of that may happen because somebody pressed Tab.
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -25,8 +26,7 @@ class RunSeen:
     name: str
     operation: str
     state: str  # as it was left; `unfinished` where its process runs, or died
-    items: int
-    outcomes: str  # "118 succeeded, 2 failed"
+    outcomes: str  # "118 succeeded, 2 pending"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,18 +50,24 @@ class CodeSeen:
 
 def runs(path: Path, *, limit: int) -> list[RunSeen]:
     """The newest runs, the newest first."""
-    rows = _rows(
+    newest = _rows(
         path,
-        "SELECT run, name, operation, iif(state = 'running', 'unfinished', state), items,"
-        " (SELECT group_concat(n || ' ' || outcome, ', ') FROM"
-        " (SELECT outcome, sum(items) AS n FROM tally WHERE run_id = run.id GROUP BY outcome ORDER BY n DESC))"
-        " FROM run ORDER BY created_at DESC, id DESC LIMIT ?",
+        "SELECT id, run, name, operation, iif(state = 'running', 'unfinished', state), items FROM run"
+        " ORDER BY created_at DESC, id DESC LIMIT ?",
         (limit,),
     )
+    ended = defaultdict[int, Counter[str]](Counter)
+    for run_id, outcome, number in _rows(path, "SELECT run_id, outcome, items FROM tally", ()):
+        ended[run_id][outcome] += number
     return [
-        RunSeen(run, name, operation, state, n, outcomes or "")
-        for run, name, operation, state, n, outcomes in rows
+        RunSeen(run, name, operation, state, _outcomes(ended[run_id], total))
+        for run_id, run, name, operation, state, total in newest
     ]
+
+
+def _outcomes(ended: Counter[str], items: int) -> str:
+    counts = ended + Counter(pending=items - ended.total())
+    return ", ".join(f"{number:,} {outcome}" for outcome, number in counts.most_common())
 
 
 def items(path: Path, run: str, *, beginning: str, limit: int) -> list[ItemSeen]:

@@ -111,7 +111,11 @@ class BulkimGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Name the nearest command when there is none of that name."""
         if args and args[0] not in COMMANDS and not args[0].startswith("-") and not ctx.resilient_parsing:
-            raise click.NoSuchCommand(args[0], possibilities=list(COMMANDS), ctx=ctx)
+            from difflib import get_close_matches
+
+            raise click.NoSuchCommand(
+                args[0], possibilities=get_close_matches(args[0], COMMANDS, n=1), ctx=ctx
+            )
         return super().resolve_command(ctx, args)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 from click.shell_completion import CompletionItem
@@ -34,12 +34,14 @@ def _run_names(seen: list[RunSeen]) -> Iterator[tuple[str, str]]:
         yield "last", f"{seen[0].run}: {_run(seen[0])}"
     for each in seen:
         yield each.run, _run(each)
-    for name, newest in {each.name: each for each in reversed(seen)}.items():
-        yield name, f"its newest run, {newest.run}"
+    newest: dict[str, str] = {}
+    for each in seen:
+        newest.setdefault(each.name, each.run)
+    yield from ((name, f"its newest run, {run}") for name, run in newest.items())
 
 
 def _run(seen: RunSeen) -> str:
-    return f"{seen.name}, {seen.operation}, {seen.state}, {seen.outcomes or f'{seen.items} pending'}"
+    return f"{seen.name}, {seen.operation}, {seen.state}, {seen.outcomes}"
 
 
 def usernames(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> Items:  # noqa: ARG001
@@ -92,7 +94,10 @@ def operations(ctx: click.Context, parameter: click.Parameter, incomplete: str) 
     """Of all vendors."""
     from bulkim.vendors import PROVIDERS
 
-    known = {each.name: each.help for vendor in PROVIDERS.values() for each in vendor.operations}
+    known: dict[str, str] = {}
+    for vendor in PROVIDERS.values():
+        for each in vendor.operations:
+            known.setdefault(each.name, each.help.partition(". ")[0].rstrip("."))
     return _beginning(incomplete, known.items())
 
 
@@ -133,5 +138,6 @@ def _journal(ctx: click.Context) -> Path:
 
 
 def _named(ctx: click.Context) -> str:
-    found: Any = ctx.params.get("run_name")
-    return found or "last"
+    found: str | None = ctx.params.get("run_name")
+    # While the value of an option is typed, click has not yet told what the other words are.
+    return found or next(iter(ctx.args), "last")

@@ -66,9 +66,23 @@ def _usage(error: click.ClickException) -> int:
         lines.append(ctx.get_usage())
     lines.append(f"error: {error.format_message()}")
     if ctx is not None:
-        lines.append(f"hint: `{ctx.command_path} --help` shows examples")
+        lines.append(f"hint: {_way_on(error, ctx.command_path)}")
     _say("\n".join(lines))
     return 2
+
+
+def _way_on(error: click.ClickException, command: str) -> str:
+    """What to type next."""
+    if isinstance(error, click.NoSuchCommand):
+        if error.command_name.endswith((".yaml", ".yml", ".json")):
+            return f"did you mean `{command} run {error.command_name}`?"
+        return f"`{command} --help` lists the commands"
+    missing = error.param if isinstance(error, click.MissingParameter) else None
+    if missing is not None and missing.metavar == "JOB":
+        return f"name a job file, e.g. `{command} job.yaml`; `bulkim init` writes one to start from"
+    if missing is not None and missing.metavar == "RUN":
+        return f"name a run, e.g. `{command} last`; `bulkim runs` lists them"
+    return f"`{command} --help` shows examples"
 
 
 def _unforeseen(error: BaseException, *, verbose: int) -> int:

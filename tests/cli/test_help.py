@@ -85,7 +85,7 @@ def test_an_unknown_command_names_the_nearest(shell):
 
 @pytest.mark.parametrize(
     "words",
-    [("run",), ("run", "x.yaml", "--progress", "loud"), ("run", "x.yaml", "--set", "nothing"), ("run", "x.yaml", "--limit", "0"),
+    [("run", "x.yaml", "--progress", "loud"), ("run", "x.yaml", "--set", "nothing"), ("run", "x.yaml", "--limit", "0"),
      ("run", "x.yaml", "--confirm", "demo"), ("run", "x.yaml", "--confirm", "demo:many"), ("results", "last", "--outcome", "fine")],
 )  # fmt: skip
 def test_usage_errors(shell, words):
@@ -93,6 +93,21 @@ def test_usage_errors(shell, words):
     assert (said.code, said.out) == (2, "")
     assert said.err.splitlines()[-2].startswith("error: ")
     assert said.err.splitlines()[-1] == f"hint: `bulkim {words[0]} --help` shows examples"
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (["run"], "name a job file, e.g. `bulkim run job.yaml`; `bulkim init` writes one to start from"),
+        (["show"], "name a run, e.g. `bulkim show last`; `bulkim runs` lists them"),
+        (["job.yaml"], "did you mean `bulkim run job.yaml`?"),
+        (["nonsense"], "`bulkim --help` lists the commands"),
+    ],
+)
+def test_who_does_not_know_how_to_go_on_is_told(shell, words, hint):
+    said = shell(*words)
+    assert (said.code, said.out) == (2, "")
+    assert said.err.splitlines()[-1] == f"hint: {hint}"
 
 
 def raising(monkeypatch, error):

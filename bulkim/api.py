@@ -27,6 +27,7 @@ from bulkim.errors import (
     ImpossibleError,
     InputError,
     JournalError,
+    OutsideWindowError,
     Problem,
     RefusedError,
     UsageError,
@@ -41,7 +42,7 @@ from bulkim.vendors import PROVIDERS
 
 __all__ = [
     "BulkimError", "BusyError", "Checked", "ConfirmationError", "Finished", "GuardError", "ImpossibleError",
-    "InputError", "Job", "JournalError", "Preview", "Problem", "RefusedError", "Result", "RunRecord", "Status",
+    "InputError", "Job", "JournalError", "OutsideWindowError", "Preview", "Problem", "RefusedError", "Result", "RunRecord", "Status",
     "Telemetry", "UsageError", "check", "estimate", "load", "results", "retry_items", "run", "runs", "summary",
 ]  # fmt: skip
 
@@ -235,7 +236,7 @@ def _place(job: AnyJob, *, sandbox: bool) -> Iterator[Job]:
             else _load(job, {}, embedded.base_url)
         )
         rehearsal.seed(embedded.base_url, loaded)
-        yield loaded
+        yield replace(loaded, window=None)  # a rehearsal is possible at any hour
 
 
 def _asking(confirm: Confirm | None) -> runner.Confirm:

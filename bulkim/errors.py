@@ -84,6 +84,12 @@ class RefusedError(BulkimError):
     exit_code = 6
 
 
+class OutsideWindowError(BulkimError):
+    """It is none of the hours in which the job may send; nothing was sent."""
+
+    exit_code = 75
+
+
 class BusyError(BulkimError):
     """Another process is running this run."""
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 
-from bulkim.errors import GuardError, UsageError
+from bulkim.errors import GuardError, OutsideWindowError, UsageError
 from bulkim.model import Guard, Job, Status, Stop
+from bulkim.window import Window
 
 DEFAULT_SHARE = 0.25  # of the items may fail when the job says nothing ...
 STREAK_MAX = (
@@ -33,6 +35,29 @@ def check_same_app(job: Job, *, run: str, target: str) -> None:
             f"run {run} was sent to {target}, but this job goes to {job.connection.target}.",
             hint="name the job of that run with --job, or run this one",
         )
+
+
+def check_window(window: Window | None, now: datetime) -> None:
+    """Raises OutsideWindowError when the job may not send at this hour."""
+    if window is not None and not window.is_open(now):
+        raise OutsideWindowError(
+            f"the job may send in the window {window} only, and it is {window.told(now)}. Nothing was sent.",
+            hint=f"run the same command when it opens, {window.told(window.opens(now))};"
+            " or send now, for once, with --set window=null",
+        )
+
+
+def window_end(window: Window | None, now: datetime) -> Stop | None:
+    """Stops a run when its hours are over."""
+    if window is None or window.is_open(now):
+        return None
+    opens = window.told(window.opens(now))
+    return Stop(
+        75,
+        "window",
+        f"the window {window} has closed",
+        f"run the same command again from {opens}: it continues",
+    )
 
 
 def check_size(guard: Guard, to_send: int) -> None:

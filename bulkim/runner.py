@@ -18,7 +18,7 @@ from typing import Any
 import anyio
 import structlog
 
-from bulkim import guard, vendors
+from bulkim import guard, vendors, window
 from bulkim.auth import credential
 from bulkim.caller import Caller, Sequential
 from bulkim.catalogue import Effect, Operation, Provider
@@ -34,7 +34,7 @@ from bulkim.oldest import Purge, delete_oldest
 from bulkim.pace import Pacer
 from bulkim.plan import limits
 from bulkim.source import SourceReader
-from bulkim.supervise import Worker, supervised
+from bulkim.supervise import Allowed, Worker, supervised
 from bulkim.supply import Supply
 from bulkim.telemetry import Ending, Observed, Telemetry
 from bulkim.transport import Transport
@@ -110,6 +110,7 @@ def run(
 
     `confirm` may raise ConfirmationError before anything is sent; `observe` is entered around the sending.
     """
+    guard.check_window(job.window, window.now())
     with Journal.open(journal) as open_journal:
         session = _Session(open_journal, job, max_duration_s)
         found = None if new else session.unfinished()
@@ -130,6 +131,7 @@ def retry(
     max_duration_s: float | None = None,
 ) -> Finished:
     """Send a run's items again, those of these outcomes and codes, as a new run. An unfinished retry is continued."""
+    guard.check_window(job.window, window.now())
     selection = {"outcome": list(outcome), "code": list(code)}
     with Journal.open(journal) as open_journal:
         session = _Session(open_journal, job, max_duration_s)
@@ -142,7 +144,8 @@ class _Session:
     """One process's work on one run."""
 
     def __init__(self, journal: Journal, job: Job, max_duration_s: float | None = None) -> None:
-        self.deadline = math.inf if max_duration_s is None else time.monotonic() + max_duration_s
+        until = math.inf if max_duration_s is None else time.monotonic() + max_duration_s
+        self.allowed = Allowed(until, job.window)
         self.journal = journal
         self.job = job
         self.provider: Provider = vendors.provider(job.provider)
@@ -295,6 +298,8 @@ class _Session:
         return operation
 
     def _work(self, preview: Preview, session_id: int, observe: Observe | None, begin: Begin) -> Ending:
+        if stop := self.allowed.stop():  # reading the input, or somebody's answer, took longer
+            return Ending("stopped", stop)
         try:
             return anyio.run(self._async_work, preview, session_id, observe, begin, backend="asyncio")
         except RefusedError as error:
@@ -317,7 +322,7 @@ class _Session:
                     return await supervised(
                         worker,
                         lambda: vitals.sign(now=time.time(), loop_now=anyio.current_time()),
-                        self.deadline,
+                        self.allowed,
                     )
 
     def _helpers(self) -> list[Operation]:

@@ -8,18 +8,22 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Protocol
 
 import anyio
 import structlog
 
+from bulkim import guard, window
 from bulkim.errors import BulkimError
 from bulkim.model import Stop
 from bulkim.telemetry import Ending, Observed
+from bulkim.window import Window
 
 log = structlog.get_logger("bulkim")
 
 SIGN_S = 1.0  # between two signs of life
+LOOK_S = 1.0  # between two looks at the clock
 TIME_UP = 0  # no signal has this number
 STOP_IN_TIME = Stop(
     75, "max_duration", "the time given by --max-duration is over", "run the same command again: it continues"
@@ -36,11 +40,32 @@ class Worker(Observed, Protocol):
         """First: drain. Second: leave."""
 
 
-async def supervised(worker: Worker, heartbeat: Callable[[], None], deadline: float) -> Ending:
-    """Run; the first SIGINT or SIGTERM drains, as does the `deadline` (monotonic); the second signal leaves at once.
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """How long a session may send."""
+
+    until: float = math.inf  # on the monotonic clock
+    window: Window | None = None  # on the wall clock, which somebody may set while we wait
+
+    def stop(self) -> Stop | None:
+        """Why it may not send any longer."""
+        over = STOP_IN_TIME if time.monotonic() >= self.until else None
+        return over or guard.window_end(self.window, window.now())
+
+    async def end(self) -> Stop:
+        """Wait until it may not send any longer; returns why."""
+        while (stop := self.stop()) is None:
+            minute_s = 60 - window.now().timestamp() % 60  # a window ends with a minute
+            await anyio.sleep(min(LOOK_S, minute_s, max(0.0, self.until - time.monotonic())))
+        return stop
+
+
+async def supervised(worker: Worker, heartbeat: Callable[[], None], allowed: Allowed) -> Ending:
+    """Run; the first SIGINT or SIGTERM drains, as does the end of what is `allowed`; the second signal leaves at once.
 
     Only a main thread hears of signals.
     """
+    stop: Stop | None = None
 
     async def listen() -> None:
         with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
@@ -55,16 +80,17 @@ async def supervised(worker: Worker, heartbeat: Callable[[], None], deadline: fl
             await anyio.sleep(SIGN_S)
 
     async def watch_the_clock() -> None:
-        await anyio.sleep(deadline - time.monotonic())
-        log.info("run.time_up")
-        worker.interrupt(TIME_UP)
+        nonlocal stop
+        stop = await allowed.end()
+        log.info("run.time_up", code=stop.code)
+        if not worker.telemetry.stopping:  # a second interruption would leave at once
+            worker.interrupt(TIME_UP)
 
     failure: BulkimError | None = None
     ending = Ending("stopped")
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(show_life)
-        if deadline < math.inf:
-            tasks.start_soon(watch_the_clock)
+        tasks.start_soon(watch_the_clock)
         if threading.current_thread() is threading.main_thread():
             tasks.start_soon(listen)
         try:
@@ -74,4 +100,4 @@ async def supervised(worker: Worker, heartbeat: Callable[[], None], deadline: fl
         tasks.cancel_scope.cancel()
     if failure:
         raise failure
-    return Ending("stopped", STOP_IN_TIME) if ending.signal == TIME_UP else ending
+    return Ending("stopped", stop) if ending.signal == TIME_UP else ending

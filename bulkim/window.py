@@ -1,4 +1,4 @@
-"""The hours of the day in which a run may send: pure functions of aware datetimes.
+"""The hours of the day in which a run may send: pure functions of aware datetimes, and the clock they are asked about.
 
 A window is open while the clock on the wall shows a time that lies in it. So it follows the seasons by itself: a time
 that a clock skips opens or closes the window when the clock jumps, an hour that it shows twice counts both times.
@@ -72,6 +72,11 @@ class Window:
         yield now
         now = now.replace(second=0, microsecond=0)
         yield from (now + MINUTE * number for number in range(1, DAYS_AHEAD * DAY))
+
+
+def now() -> datetime:
+    """The time by this machine's clock."""
+    return datetime.now(UTC)
 
 
 def split(text: str) -> tuple[str, str | None]:

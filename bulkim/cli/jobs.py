@@ -62,14 +62,17 @@ def rehearsal(wanted: bool, settings: Settings) -> Iterator[str | None]:
         yield sandbox.base_url
 
 
-def rehearse(url: str | None, job: Job, settings: Settings) -> None:
-    """Let the input's users exist in the sandbox, unless the job is to create them: else nothing could be seen."""
+def rehearse(url: str | None, job: Job, settings: Settings) -> Job:
+    """The job as it is rehearsed: at any hour, and in a sandbox in which the input's users exist, unless it creates them."""
     if url is None:
-        return
+        return job
     from bulkim.rehearsal import seed
 
     if seeded := seed(url, job):
         settings.say(f"rehearsal: the sandbox was given {seeded:,} users of the input")
+    if job.window:
+        settings.say(f"rehearsal: the window {job.window} is taken no notice of")
+    return replace(job, window=None)
 
 
 # --------------------------------------------------------------------------------------- check, plan
@@ -144,6 +147,9 @@ def run(settings: Settings, *, job: Path, new: bool, limit: int | None, **option
 
     Ctrl-C once: nothing more is sent, what is in flight is waited for. Twice: leave at once. Either way the journal is
     whole, and the same command continues.
+
+    A job with a `window`, such as 01:00-05:30, is sent within these hours only. Outside of them nothing is sent; at their
+    end the run stops gently. Exit code 75, and the same command continues when they come again.
     """
     from bulkim import runner
     from bulkim.cli.session import Watch
@@ -151,7 +157,7 @@ def run(settings: Settings, *, job: Path, new: bool, limit: int | None, **option
     settings.start_log()
     with rehearsal(options["sandbox"], settings) as url:
         loaded = load(job, options["changes"], sandbox_url=url)
-        rehearse(url, loaded, settings)
+        loaded = rehearse(url, loaded, settings)
         with Watch(settings, loaded, changes=options["changes"], rehearsal=options["sandbox"]) as watch:
             finished = runner.run(
                 loaded, journal=settings.journal, new=new, limit=limit,
@@ -191,7 +197,7 @@ def retry(
         loaded = load(path, options["changes"], sandbox_url=url)
         if url is None:
             check_same_app(loaded, run=record.run, target=record.target)
-        rehearse(url, loaded, settings)
+        loaded = rehearse(url, loaded, settings)
         with Watch(settings, loaded, changes=options["changes"], rehearsal=options["sandbox"]) as watch:
             finished = runner.retry(
                 record, loaded, journal=settings.journal, outcome=outcome, code=code, limit=limit,

@@ -1,0 +1,125 @@
+"""A job with hours: nothing is sent outside of them, and the same command continues when they come again."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from bulkim import window
+
+NIGHT = 'window: "01:00-05:30 Europe/Berlin"\n'  # 00:00 to 04:30 UTC in winter
+NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
+OPENS = NOON + timedelta(hours=12)
+CLOSES = OPENS + timedelta(hours=4.5)
+
+
+class Clock:
+    """The wall clock, as somebody has set it; it goes on like any other."""
+
+    def __init__(self) -> None:
+        self.set(NOON)
+
+    def set(self, moment: datetime) -> None:
+        self.at, self.since = moment, time.monotonic()
+
+    def __call__(self) -> datetime:
+        return self.at + timedelta(seconds=time.monotonic() - self.since)
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(window, "now", clock)
+    return clock
+
+
+@pytest.fixture
+def job(shell, server):
+    users = [f"u{n}" for n in range(60)]
+    server.seed(users)
+    return shell.job("look", server.base_url, "get-user", users, more=NIGHT)
+
+
+@pytest.mark.parametrize("json", [(), ("--json",)])
+def test_nothing_is_sent_outside_the_window(shell, server, job, clock, json):
+    said = shell("run", job, *json)
+    assert (said.code, said.out) == (75, "")
+    assert "in the window 01:00-05:30 Europe/Berlin only, and it is 2026-11-21 13:00 CET" in said.err
+    assert "when it opens, 2026-11-22 01:00 CET" in said.err
+    assert server.requests() == []
+    assert "no journal" in shell("runs").err, "there is no run that somebody would look for"
+
+
+def test_a_run_over_two_nights(shell, job, clock):
+    clock.set(CLOSES - timedelta(seconds=0.4))
+    said = shell("run", job, "--set", "rate.limit=40", "--json")
+    assert said.code == 75
+    assert (said.json["state"], said.json["stop"]["code"]) == ("stopped", "window")
+    assert 5 <= said.json["counts"]["succeeded"] < 60
+    assert "next: bulkim run look.yaml" in said.err
+    assert shell("run", job).code == 75, "the night is over"
+    clock.set(OPENS + timedelta(days=1))
+    again = shell("run", job, "--json")
+    assert (again.code, again.json["resumed"]) == (0, True)
+    assert again.json["counts"]["succeeded"] == 60
+    assert again.json["requests"] == 60, "what was in flight was waited for"
+
+
+def test_the_account_says_when_it_goes_on(shell, job, clock):
+    clock.set(CLOSES - timedelta(seconds=0.2))
+    said = shell("run", job, "--set", "rate.limit=20")
+    assert "stopped: window" in said.out
+    assert "from 2026-11-23 01:00 CET" in said.out
+
+
+def test_a_clock_that_is_set_ends_the_night(shell, job, clock, monkeypatch):
+    clock.set(OPENS + timedelta(hours=1))
+    looks = []
+
+    def jumping() -> datetime:
+        looks.append(clock())
+        if len(looks) == 5:
+            clock.set(NOON)
+        return clock()
+
+    monkeypatch.setattr(window, "now", jumping)
+    began = time.monotonic()
+    said = shell("run", job, "--set", "rate.limit=10", "--json")
+    assert (said.code, said.json["stop"]["code"]) == (75, "window")
+    assert time.monotonic() - began < 4, "the whole run takes six seconds"
+
+
+def test_whichever_comes_first(shell, job, clock):
+    for until, most, code in ((0.3, "1h", "window"), (3600, "0.3s", "max_duration")):
+        clock.set(CLOSES - timedelta(seconds=until))
+        said = shell("run", job, "--set", "rate.limit=20", "--max-duration", most, "--json")
+        assert (said.code, said.json["stop"]["code"]) == (75, code)
+
+
+def test_a_retry_keeps_to_the_window(shell, server, clock):
+    job = shell.job("look", server.base_url, "get-user", ["ghost"], more=NIGHT)
+    clock.set(OPENS)
+    assert shell("run", job, "-q").code == 1
+    clock.set(NOON)
+    server.seed(["ghost"])
+    assert shell("retry", "last").code == 75
+    assert shell("retry", "last", "--set", "window=null", "-q").code == 0
+
+
+def test_other_hours_for_once(shell, job, clock):
+    assert shell("run", job, "--set", "window=12:00-13:00 UTC", "-q").code == 0
+    assert shell("run", job, "--new", "--set", "window=null", "-q").code == 0
+    assert shell("run", job, "--new", "--set", "window=13:00-12:00 UTC", "-q").code == 75
+
+
+def test_a_rehearsal_is_possible_at_noon(shell, job, clock):
+    said = shell("run", job, "--sandbox")
+    assert said.code == 0
+    assert "rehearsal: the window 01:00-05:30 Europe/Berlin is taken no notice of" in said.err
+
+
+def test_check_reads_it(shell, job):
+    assert shell("check", job).code == 0
+    assert "did you mean 'Europe/Berlin'?" in shell("check", job, "--set", "window=01:00-05:30 Berlin").err

@@ -1,18 +1,20 @@
 """Keeping to a vendor's quota: aiolimiter's bucket, composed so that the limit holds in every sliding second.
 
 A leaky bucket of capacity B that leaks r calls a second lets N calls through in a window of T seconds only if
-N < B + r*T: before the last of them the level was at most B - 1, and N - 1 others minus what leaked lie below it.
-So a limit of L calls in any second needs B + r <= L + 1. ``AsyncLimiter(100, 1)`` has B + r = 200: 199 calls in its first
-second. Spacing (B = 1, r = L) is exact but loses what every timer oversleeps, about 6 % at 100/s. In between:
+N < B + r*T: before the last of them the level was at most B - 1, and N - 1 others minus what leaked lie below it. So a
+limit of L calls in any second needs B + r <= L + 1. ``AsyncLimiter(100, 1)`` has B + r = 200: 199 calls in its first
+second. Spacing (B = 1, r = L) is exact but loses what every timer oversleeps, about 6 % at 100/s, more on a busy
+machine. A bucket alone must choose; two rules need not:
 
-    B = 1 + 0.004 L     a bucket that forgives 4 ms of oversleeping
-    r = 0.985 L         so that any window of (L - 0.004 L) / 0.985 L = 1.011 s holds at most L calls
+    the window   at most L calls in any 1.013 s, counted call by call: what is proven
+    the bucket   r = 0.987 L, so that L calls take 1.013 s and the window seldom says no; and
+                 B = 1 + 0.03 L, which makes up for 30 ms of oversleeping: only as far as the window has room
 
-The 11 ms are for what happens between our sending and the vendor's counting. What happens there beyond that (a stall
-of ours, of the network or of the vendor, after which many calls arrive at once) is kept out by a window of what may
-still count at the vendor: a call leaves it 1.011 s after it was sent, later by as much as its answer took longer
-than is usual. The bucket starts full, so that a process that starts where another has just died does not get a burst
-on top.
+The 13 ms are for what happens between our sending and the vendor's counting. What happens there beyond that (a stall
+of ours, of the network or of the vendor, after which many calls arrive at once) shows in answers that are later than
+usual: such a call stays in the window longer by as much. The bucket starts full, so that a process that starts where
+another has just died does not get a burst on top. A limit that is no whole number a second (90 a minute) is counted
+over the fewest seconds in which it is one (3 in 2.026 s).
 
 After a 429 the pool rests a moment (longer when another follows soon) and goes on slower: a little, or at what the
 vendor took in the last second. It gains a twentieth of the limit each second, a hundredth near the rate that was
@@ -39,23 +41,31 @@ from aiolimiter import AsyncLimiter
 
 from bulkim.ledger import BLOCK_S, Ledger
 
-LEAK = 0.985  # of the limit
-SLACK_S = 0.004  # of the limit's calls: what the bucket forgives
-WINDOW_S = (1 - SLACK_S) / LEAK  # 1.011 s: any such window holds at most the limit
+LEAK = 0.987  # of the limit
+SLACK_S, SLACK_SLOWED_S = 0.03, 0.004  # oversleeping that the bucket makes up for
+WINDOW_S = 1.013  # any such window holds at most the limit
+LATENCIES, USUAL = 200, 0.9  # of so many answers, this part is no later than usual
+JUDGED_EVERY, JUDGED_S = 10, 0.5  # answers or seconds
 LATE_S_MAX = 0.2  # an answer that is later than usual holds its place at most this much longer
 LATE_TURN_S = 0.015  # what the margin forgives
 TURNS_MAX = 20  # let pass, before a process on a busy machine goes anyway
 SHARED = 0.96  # of that, when other processes draw on the pool: nobody sees the others' stalls
 REST_S, REST_S_MAX = 0.1, 8.0  # after a refusal that does not say how long; doubled by each that follows soon
 SOON_S = 2.0
-CUT, CUT_MAX = (
-    0.95,
-    0.5,
-)  # what a refusal leaves of the rate: this, or as little as was accepted in the last second
+CUT, CUT_MAX = 0.95, 0.5  # what a refusal leaves of the rate: this, or what was taken in the last second
 FLOOR = 0.1  # of the limit: refusals never slow a pool below this
 GAIN_PER_S, CAREFUL_PER_S = 0.05, 0.01  # of the limit: how fast a pool recovers, and near what was refused
 NEAR = 0.95  # of the rate last refused
 CALM_S = 10.0  # without a refusal: then that rate is forgotten
+
+
+def whole(limit_per_s: float) -> tuple[int, float]:
+    """A limit as whole calls in a few seconds: 100/s is (100, 1), 90 a minute (3, 2), 5 a minute (1, 12)."""
+    for seconds in range(1, 61):
+        calls = round(limit_per_s * seconds)
+        if calls and math.isclose(calls, limit_per_s * seconds, rel_tol=1e-9):
+            return calls, seconds
+    return (int(limit_per_s * 60), 60) if limit_per_s * 60 >= 1 else (1, 1 / limit_per_s)
 
 
 @dataclass(slots=True, eq=False)
@@ -63,64 +73,78 @@ class Mark:
     """One sending, in the loop's time."""
 
     sent_at: float
-    answered: bool = False
+    gone: bool = False  # answered, or given up
 
 
 class Window:
-    """The calls that may still count at the vendor."""
+    """The calls that may still count at the vendor: a sliding log, which no call enters that would overfill it."""
 
     def __init__(self, limit_per_s: float) -> None:
-        self._limit = int(limit_per_s)
-        self._open: deque[Mark] = deque()  # not answered, in order of sending
+        self._limit, self._period_s = whole(limit_per_s)
+        self._unanswered: deque[Mark] = (
+            deque()
+        )  # in order of sending; answered ones leave when they come first
+        self._waiting = 0  # of those, not answered
         self._leaving: list[float] = []  # heap: when each answered call leaves
-        self._latencies: deque[float] = deque(maxlen=100)
-        self._answers: deque[float] = deque(maxlen=max(1, self._limit))
-        self._refusals: deque[float] = deque(maxlen=max(1, self._limit))
-        self._usual_s = 0.0  # nine of ten answers take no longer; 0 until there are enough to tell
+        self._latencies: deque[float] = deque(maxlen=LATENCIES)
+        self._answers: deque[float] = deque(maxlen=self._limit)
+        self._refusals: deque[float] = deque(maxlen=self._limit)
+        self._usual_s = 0.0  # nearly all answers take no longer; 0 until there are enough to tell
         self._fresh, self._judged_at = 0, math.inf
 
     def sent(self, now: float) -> Mark:
         """Note a sending."""
         self._judged_at = min(self._judged_at, now)
         mark = Mark(now)
-        self._open.append(mark)
+        self._unanswered.append(mark)
+        self._waiting += 1
         return mark
 
     def answered(self, mark: Mark, now: float, *, strict: bool) -> None:
         """Note its answer."""
-        mark.answered = True
+        self._waiting -= not mark.gone
+        mark.gone = True
         self._answers.append(now)
         latency_s = now - mark.sent_at
         late_s = latency_s if strict else min(LATE_S_MAX, max(0.0, latency_s - self._usual_s))
-        heapq.heappush(self._leaving, mark.sent_at + WINDOW_S + late_s)
+        heapq.heappush(self._leaving, mark.sent_at + self._length_s + late_s)
         self._latencies.append(latency_s)
         self._fresh += 1
-        if self._fresh >= 20 or now - self._judged_at >= 0.5:
+        if self._fresh >= JUDGED_EVERY or now - self._judged_at >= JUDGED_S:
             self._fresh, self._judged_at = 0, now
-            self._usual_s = sorted(self._latencies)[len(self._latencies) * 9 // 10]
+            self._usual_s = sorted(self._latencies)[int(len(self._latencies) * USUAL)]
 
     def refused(self, now: float) -> None:
         """Note that a call which was answered had been refused."""
         self._refusals.append(now)
 
-    def accepted(self, now: float) -> int:
-        """How many calls of the last second the vendor took."""
-        answered = sum(moment > now - 1.0 for moment in self._answers)
-        return answered - sum(moment > now - 1.0 for moment in self._refusals)
+    def accepted(self, now: float) -> float:
+        """The part of the limit that the vendor took in the last period."""
+        since = now - self._period_s
+        taken = sum(moment > since for moment in self._answers) - sum(
+            moment > since for moment in self._refusals
+        )
+        return taken / self._limit
 
     def wait_s(self, now: float) -> float:
         """How long until one more call is admitted; 0 or less: now."""
         while self._leaving and self._leaving[0] <= now:
             heapq.heappop(self._leaving)
-        while self._open and (self._open[0].answered or self._open[0].sent_at + WINDOW_S + LATE_S_MAX <= now):
-            self._open.popleft()
-        waiting = sum(not mark.answered for mark in self._open)
-        if self._limit < 1 or len(self._leaving) + waiting < self._limit:
+        latest = now - self._length_s - LATE_S_MAX
+        while self._unanswered and (self._unanswered[0].gone or self._unanswered[0].sent_at <= latest):
+            gone = self._unanswered.popleft()
+            self._waiting -= not gone.gone
+            gone.gone = True
+        if len(self._leaving) + self._waiting < self._limit:
             return 0.0
         leaves = [self._leaving[0]] if self._leaving else []
-        if self._open:
-            leaves.append(self._open[0].sent_at + WINDOW_S + LATE_S_MAX)
+        if self._unanswered:
+            leaves.append(self._unanswered[0].sent_at + self._length_s + LATE_S_MAX)
         return max(0.001, min(leaves) - now)
+
+    @property
+    def _length_s(self) -> float:
+        return WINDOW_S * self._period_s
 
 
 class Pool:
@@ -137,12 +161,11 @@ class Pool:
         self._refused_share = 1.0
         self._cut_at = -math.inf
         self._streak = 0
-        self._bucket = self._new_bucket(limit_per_s)
+        self._bucket = self._new_bucket()
 
-    @staticmethod
-    def _new_bucket(limit_per_s: float) -> AsyncLimiter:
-        burst = 1 + SLACK_S * limit_per_s
-        return AsyncLimiter(burst, burst / (LEAK * limit_per_s))
+    def _new_bucket(self) -> AsyncLimiter:
+        burst = 1 + (SLACK_SLOWED_S if self.slowed else SLACK_S) * self.limit_per_s * self._share
+        return AsyncLimiter(burst, burst / self.rate_per_s)
 
     @property
     def rate_per_s(self) -> float:
@@ -180,7 +203,7 @@ class Pool:
             self._streak = self._streak + 1 if now - self._refused_at < SOON_S else 0
             if now - self._refused_at >= SOON_S or now - self._cut_at >= 1.0:
                 self._cut_at, self._refused_share = now, self._share
-                accepted = self.window.accepted(now) / self.limit_per_s
+                accepted = self.window.accepted(now)
                 self._set_share(max(FLOOR, self._share * CUT_MAX, min(self._share * CUT, accepted)))
             self._refused_at = now
         rest_s = min(REST_S_MAX, REST_S * 2**self._streak) if wait_s is None else wait_s
@@ -197,7 +220,7 @@ class Pool:
     def _set_share(self, share: float) -> None:
         self._share, self._share_since = share, _now()
         level_kept = self._bucket
-        self._bucket = self._new_bucket(self.limit_per_s * share)
+        self._bucket = self._new_bucket()
         self._bucket._level = min(level_kept._level, self._bucket.max_rate)  # noqa: SLF001 - it cannot be re-rated
         self._bucket._last_check = level_kept._last_check  # noqa: SLF001
 
@@ -230,10 +253,13 @@ class Pacer:
         """Wait for this process's turn; whoever wakes too late for it lets it pass, so that turns do not bunch up."""
         places = self._places.setdefault(names, deque())
         for _ in range(TURNS_MAX):
+            while places and places[0] < _now() - LATE_TURN_S:
+                places.popleft()
             if not places and not self._take_block(ledger, names, places):
                 return
             turn = places.popleft()
-            await anyio.sleep(max(0.0, turn - _now()))
+            if (wait_s := turn - _now()) > 0:
+                await anyio.sleep(wait_s)
             if _now() - turn <= LATE_TURN_S:
                 return
 

@@ -13,14 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.virtual import run
 
-from bulkim.pace import WINDOW_S, Pacer, Window
+from bulkim.pace import WINDOW_S, Pacer, Window, whole
 
 
-def worst_second(arrivals: list[float]) -> int:
-    """The most arrivals in any half-open second."""
+def worst_second(arrivals: list[float], *, second: float = 1.0) -> int:
+    """The most arrivals in any half-open second (or as long as it says)."""
     ordered, first, worst = sorted(arrivals), 0, 0
     for last, moment in enumerate(ordered):
-        while ordered[first] <= moment - 1.0:
+        while ordered[first] <= moment - second:
             first += 1
         worst = max(worst, last - first + 1)
     return worst
@@ -75,6 +75,49 @@ def test_limit_holds_and_is_used(limit, latency_s):
     settled = arrivals[min(len(arrivals) // 4, 3 * limit) :]  # what is usual must be learnt first
     used = (len(settled) - 1) / (settled[-1] - settled[0]) / limit
     assert used >= (0.98 if limit >= 50 else 0.95)
+
+
+@pytest.mark.parametrize(("calls", "minutes"), [(5, 1), (90, 1), (100, 1), (1201, 1), (7, 2)])
+def test_a_limit_by_the_minute_holds_and_is_used(calls, minutes):
+    arrivals = arrivals_of(
+        {"p": calls / (60 * minutes)},
+        ["p"],
+        seconds=600,
+        latency=lambda: 0.1,
+        oversleep=lambda: 0.001,
+    )
+    assert worst_second(arrivals, second=60 * minutes) <= calls
+    used = (len(arrivals) - 1) / (arrivals[-1] - arrivals[0]) * 60 * minutes / calls
+    assert used >= 0.95
+
+
+@pytest.mark.parametrize(
+    ("limit_per_s", "calls", "seconds"),
+    [
+        (100, 100, 1),
+        (100 * 0.7, 70, 1),
+        (30 * 0.35, 21, 2),
+        (90 / 60, 3, 2),
+        (5 / 60, 1, 12),
+        (1 / 3600, 1, 3600),
+    ],
+)
+def test_a_limit_is_counted_over_the_fewest_seconds_in_which_it_is_whole(limit_per_s, calls, seconds):
+    assert whole(limit_per_s) == (calls, pytest.approx(seconds))
+
+
+@given(st.floats(0.001, 1000))
+def test_what_is_counted_is_never_more_than_the_limit(limit_per_s):
+    calls, seconds = whole(limit_per_s)
+    assert calls >= 1
+    assert calls / seconds <= limit_per_s * (1 + 1e-8)
+
+
+def test_a_clock_that_jumps_lets_no_burst_through():
+    """A laptop sleeps, or a debugger holds the process: the time is gone, and what was not sent in it is not made up for."""
+    moments = iter([0.0] * 500 + [3600.0])
+    arrivals = arrivals_of({"p": 100}, ["p"], seconds=3700, oversleep=lambda: next(moments, 0.0))
+    assert worst_second(arrivals) <= 100
 
 
 def test_the_readme_form_of_aiolimiter_does_not_hold_it():

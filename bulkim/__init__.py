@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         InputError,
         Job,
         JournalError,
+        OutsideWindowError,
         Preview,
         Problem,
         RefusedError,
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = [
     "BulkimError", "BusyError", "Checked", "ConfirmationError", "Finished", "GuardError", "ImpossibleError",
-    "InputError", "Job", "JournalError", "Preview", "Problem", "RefusedError", "Result", "RunRecord", "Status",
+    "InputError", "Job", "JournalError", "OutsideWindowError", "Preview", "Problem", "RefusedError", "Result", "RunRecord", "Status",
     "Telemetry", "UsageError", "check", "estimate", "load", "results", "retry_items", "run", "runs", "summary",
 ]  # fmt: skip
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -16,6 +17,7 @@ from bulkim.model import Call, Item, Job, PageRequest
 from bulkim.plan import Estimate, Planned
 from bulkim.source import SourceReader
 from bulkim.vendors import provider
+from bulkim.window import now
 
 PROBLEMS_MAX = 50
 
@@ -83,8 +85,29 @@ def plan_document(found: Surveyed, estimate: Estimate, first: Mapping[str, Any] 
         "skipped": dict(estimate.skipped), "batch": estimate.batch,
         "requests": estimate.requests if known else None, "pool": estimate.pool,
         "limit_per_s": estimate.limit_per_s, "least_s": round(estimate.least_s, 3) if known else None,
-        "destroys": found.operation.destroys, "first_request": first,
+        "destroys": found.operation.destroys, "window": window_document(found, estimate, now()),
+        "first_request": first,
     }  # fmt: skip
+
+
+def window_document(found: Surveyed, estimate: Estimate, at: datetime) -> dict[str, Any] | None:
+    """The job's window as it stands at a moment: this opening, or the next; None where the job has none."""
+    window = found.job.window
+    if window is None:
+        return None
+    opens = window.opens(at)
+    closes = window.closes(opens)
+    return {
+        "hours": str(window),
+        "open": window.is_open(at),
+        "opens": _iso(opens.astimezone(window.zone)),
+        "closes": _iso(closes.astimezone(window.zone)) if closes else None,
+        "nights": window.nights(estimate.least_s, at) if found.counts is not None else None,
+    }
+
+
+def _iso(moment: datetime) -> str:
+    return moment.isoformat(timespec="seconds")
 
 
 # ------------------------------------------------------------------------------------- first request

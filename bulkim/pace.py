@@ -65,7 +65,7 @@ def whole(limit_per_s: float) -> tuple[int, float]:
         calls = round(limit_per_s * seconds)
         if calls and math.isclose(calls, limit_per_s * seconds, rel_tol=1e-9):
             return calls, seconds
-    return (int(limit_per_s * 60), 60) if limit_per_s * 60 >= 1 else (1, 1 / limit_per_s)
+    return (int(limit_per_s * 60), 60) if limit_per_s >= 1 else (1, 1 / limit_per_s)
 
 
 @dataclass(slots=True, eq=False)

@@ -18,7 +18,7 @@ from typing import Any, TypeAlias
 import anyio
 
 from bulkim import forecast, jobfile, log, plan, rehearsal, runner
-from bulkim.confirm import amount, hold_to, pledge, unconfirmed
+from bulkim.confirm import hold_to, pledge, unconfirmed
 from bulkim.errors import (
     BulkimError,
     BusyError,
@@ -39,6 +39,7 @@ from bulkim.model import Job, Status
 from bulkim.runner import Finished, Preview
 from bulkim.telemetry import Observed, Telemetry
 from bulkim.vendors import PROVIDERS
+from bulkim.words import counted
 
 __all__ = [
     "BulkimError", "BusyError", "Checked", "ConfirmationError", "Finished", "GuardError", "ImpossibleError",
@@ -249,7 +250,7 @@ def _asking(confirm: Confirm | None) -> runner.Confirm:
             hold_to(_pledge(confirm), job, count, said="confirm")
         elif not confirm(preview):
             raise ConfirmationError(
-                f"{amount(count)} at {job.connection.app_name}: not confirmed. Nothing was sent."
+                f"{counted(count, 'item')} at {job.connection.app_name}: not confirmed. Nothing was sent."
             )
 
     return ask

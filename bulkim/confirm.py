@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from bulkim.errors import ConfirmationError
 from bulkim.model import Job
+from bulkim.words import counted
 
 PRODUCTION = "production"
 
@@ -37,7 +38,7 @@ def hold_to(pledge: Pledge, job: Job, count: int, *, said: str) -> None:
         )
     if pledge.count != count:
         raise ConfirmationError(
-            f"{said} says {pledge.count:,}, but {amount(count)} would be sent. Nothing was sent.",
+            f"{said} says {pledge.count:,}, but {counted(count, 'item')} would be sent. Nothing was sent.",
             hint="find out where the difference comes from: `bulkim check JOB`, `bulkim plan JOB`",
         )
 
@@ -45,11 +46,6 @@ def hold_to(pledge: Pledge, job: Job, count: int, *, said: str) -> None:
 def unconfirmed(job: Job, count: int, *, hint: str) -> ConfirmationError:
     """What is raised when nobody confirmed; `hint` says how one does."""
     return ConfirmationError(
-        f"{job.operation} destroys: {amount(count)} at {job.connection.app_name} would go. Nothing was sent.",
+        f"{job.operation} destroys: {counted(count, 'item')} at {job.connection.app_name} would go. Nothing was sent.",
         hint=hint,
     )
-
-
-def amount(count: int) -> str:
-    """``1 item``, ``8,120 items``."""
-    return f"{count:,} item{'s' if count != 1 else ''}"

@@ -8,6 +8,7 @@ from datetime import datetime
 from bulkim.errors import GuardError, OutsideWindowError, UsageError
 from bulkim.model import Guard, Job, Status, Stop
 from bulkim.window import Window
+from bulkim.words import counted
 
 DEFAULT_SHARE = 0.25  # of the items may fail when the job says nothing ...
 STREAK_MAX = (
@@ -64,7 +65,7 @@ def check_size(guard: Guard, to_send: int) -> None:
     """Raises GuardError when there are more items than the job allows."""
     if guard.max_items is not None and to_send > guard.max_items:
         raise GuardError(
-            f"guard.max_items is {guard.max_items}, but {to_send} items would be sent.",
+            f"guard.max_items is {guard.max_items}, but {counted(to_send, 'item')} would be sent.",
             hint="check the input; raise guard.max_items, or send a part with --limit N",
         )
 
@@ -78,7 +79,7 @@ def breaker(guard: Guard, counts: Mapping[Status, int]) -> Stop | None:
     return Stop(
         4,
         "max_failures",
-        f"{bad} items failed, and guard.max_failures allows {allowed}",
+        f"{counted(bad, 'item')} failed, and guard.max_failures allows {allowed}",
         "look at the codes; then go on with a higher guard.max_failures, or mend the cause and retry what failed",
     )
 

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bulkim.confirm import PRODUCTION, Pledge, amount, hold_to, pledge, unconfirmed
+from bulkim.confirm import PRODUCTION, Pledge, hold_to, pledge, unconfirmed
 from bulkim.errors import ConfirmationError
 from bulkim.model import Job
+from bulkim.words import counted
 
 if TYPE_CHECKING:
     from bulkim.catalogue import Operation
@@ -85,7 +86,7 @@ def card(job: Job, operation: Operation, count: int, names: list[str]) -> list[s
     """What a person must see before agreeing."""
     app, environment = job.connection.app_name, job.connection.environment
     production = environment == PRODUCTION
-    headline = f"{job.operation} {amount(count)} at {job.provider} app {app}" + (
+    headline = f"{job.operation} {counted(count, 'item')} at {job.provider} app {app}" + (
         f" ({environment})" if environment else ""
     )
     lines = [click.style(headline, bold=True, fg="red" if production else "yellow")]

@@ -10,6 +10,7 @@ import click
 from click.exceptions import NoArgsIsHelpError
 
 from bulkim.errors import BulkimError, InputError
+from bulkim.words import counted
 
 INTERNAL = 70
 INTERRUPTED = 130
@@ -47,8 +48,7 @@ def _words(error: BulkimError) -> str:
         shown = [str(problem) for problem in error.problems[:PROBLEMS_MAX]]
         more = len(error.problems) - len(shown)
         lines += [*shown, f"… and {more} more"] if more else shown
-        count = len(error.problems)
-        lines.append(f"error: {count} problem{'s' if count != 1 else ''}; nothing was sent")
+        lines.append(f"error: {counted(len(error.problems), 'problem')}; nothing was sent")
     else:
         lines.append(f"error: {error.message}")
     if error.hint:

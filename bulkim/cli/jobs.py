@@ -16,6 +16,7 @@ from bulkim.cli.confirm import PledgeType
 from bulkim.cli.options import CODE, JOB, JOB_FILE, RUN, SET, Command, Settings, common
 from bulkim.errors import InputError, Problem
 from bulkim.model import Job
+from bulkim.words import counted
 
 SANDBOX = click.option(
     "--sandbox", is_flag=True, help="Rehearse on an embedded sandbox; nothing leaves this machine."
@@ -69,7 +70,7 @@ def rehearse(url: str | None, job: Job, settings: Settings) -> Job:
     from bulkim.rehearsal import seed
 
     if seeded := seed(url, job):
-        settings.say(f"rehearsal: the sandbox was given {seeded:,} users of the input")
+        settings.say(f"rehearsal: the sandbox was given {counted(seeded, 'user')} of the input")
     if job.window:
         settings.say(f"rehearsal: the window {job.window} is taken no notice of")
     return replace(job, window=None)

@@ -17,6 +17,7 @@ from bulkim.cli import candidates
 from bulkim.cli.options import CODE, RUN, Command, Settings, common
 from bulkim.errors import UsageError
 from bulkim.model import Status
+from bulkim.words import counted
 
 
 @click.command(cls=Command, examples=["bulkim runs", "bulkim runs --json | jq '.[].state'"])
@@ -216,7 +217,7 @@ def results(
             assert output is not None
             with atomic(output) as stream:
                 number = rows.write_results(journal, record, chosen, style, stream, width=printer.width())
-            settings.say(f"{number:,} items of run {record.run} written to {output}")
+            settings.say(f"{counted(number, 'item')} of run {record.run} written to {output}")
         else:
             number = rows.write_results(
                 journal, record, chosen, style, sys.stdout, width=printer.terminal_width() or 200

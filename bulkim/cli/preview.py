@@ -16,6 +16,7 @@ from bulkim.forecast import Surveyed, first_call, plan_document, surveyed
 from bulkim.model import Job
 from bulkim.progress import Spans
 from bulkim.report import text
+from bulkim.words import counted
 
 if TYPE_CHECKING:
     from bulkim.plan import Estimate
@@ -48,7 +49,7 @@ def checked(settings: Settings, load: Callable[[], Job]) -> int:
     for problem in problems:
         click.echo(str(problem))
     if invalid > len(problems):
-        click.echo(f"… and {invalid - len(problems):,} more invalid items")
+        click.echo(f"… and {counted(invalid - len(problems), 'more invalid item')}")
     show.put([_verdict(found, counts, invalid)])
     if not invalid:
         settings.say(f"next: {settings.command('plan', *_again(found.job))}")
@@ -63,7 +64,7 @@ def _verdict(found: Surveyed, counts: Mapping[str, int], invalid: int) -> Spans:
         f"{counts[code]:,} {code}" for code in ("duplicate", "protected", "invalid") if counts.get(code)
     ]
     more = f"; skipped: {', '.join(skipped)}" if skipped else ""
-    items = f"{sum(counts.values()):,} items, {counts.get('send', 0):,} to send{more}"
+    items = f"{counted(sum(counts.values()), 'item')}, {counts.get('send', 0):,} to send{more}"
     return [(f"{glyph} ", style), (f"{found.job.name}: {items}", "")]
 
 
@@ -126,7 +127,7 @@ def _amounts(found: Surveyed, estimate: Estimate) -> list[tuple[str, str]]:
     rows = [("input", found.input)]
     if found.counts is None:
         rows.append(
-            ("requests", f"{_plural(estimate.batch, 'item')} a request; how many, only the run can tell")
+            ("requests", f"{counted(estimate.batch, 'item')} a request; how many, only the run can tell")
         )
     else:
         skipped = ", ".join(f"{n:,} {code}" for code, n in estimate.skipped.items() if n)
@@ -137,7 +138,7 @@ def _amounts(found: Surveyed, estimate: Estimate) -> list[tuple[str, str]]:
                 + (f"; skipped: {skipped}" if skipped else ""),
             )
         )
-        rows.append(("requests", f"{estimate.requests:,}, {_plural(estimate.batch, 'item')} each at most"))
+        rows.append(("requests", f"{estimate.requests:,}, {counted(estimate.batch, 'item')} each at most"))
     if estimate.pool is not None and estimate.limit_per_s:
         rows.append(
             (
@@ -176,7 +177,3 @@ def _request(first: Mapping[str, Any], width: int) -> list[Spans]:
         lines.append([("", "")])
         lines += [[(f"  {cut[at : at + width - 2]}", "")] for at in range(0, len(cut), width - 2)]
     return lines
-
-
-def _plural(number: int, what: str) -> str:
-    return f"{number} {what}{'s' if number != 1 else ''}"

@@ -11,6 +11,7 @@ import click
 
 from bulkim.cli.options import JOB_FILE, RUN, SET, Command, Settings, common
 from bulkim.errors import InputError, Problem
+from bulkim.words import counted
 
 
 def share(ctx: click.Context, parameter: click.Parameter, value: str) -> float:
@@ -91,9 +92,9 @@ def _print(settings: Settings, document: dict[str, Any]) -> None:
             click.echo(line)
     counts = ", ".join(f"{number:,} {verdict}" for verdict, number in document["counts"].items() if number)
     asked, items = document["asked"], document["items"]
-    of = f"all {items:,}" if asked == items else f"{asked:,} of {items:,}"
+    of = counted(items, "item") if asked == items else f"{asked:,} of {counted(items, 'item')}"
     settings.say(
-        f"asked about {of} items of run {document['run']} that succeeded or were unchanged: {counts or 'none'}"
+        f"asked about {of} that run {document['run']} left succeeded or unchanged: {counts or 'none'}"
     )
     if document["state"] != "finished":
         settings.say(f"the run is {document['state']}: only what has ended was asked about")

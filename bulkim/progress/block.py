@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bulkim.model import Status
 from bulkim.progress.meter import View
+from bulkim.words import counted
 
 LINE_S = 30.0  # between two lines where there is no terminal
 
@@ -166,7 +167,7 @@ def beginning(view: View) -> str:
     pending, limit = view.counts[Status.PENDING], _number(view.limit_per_s)
     if view.open_ended:
         return f"{view.title}: begins, at most {limit} calls/s"
-    return f"{view.title}: {pending:,} of {view.items:,} items to send, at most {limit} calls/s"
+    return f"{view.title}: {pending:,} of {counted(view.items, 'item')} to send, at most {limit} calls/s"
 
 
 def clock(seconds: float | None) -> str:

@@ -10,6 +10,7 @@ from bulkim.report.drawing import milliseconds, span
 from bulkim.report.figures import BAD, Figures
 from bulkim.report.page import moment, percent, verdict
 from bulkim.report.text import duration, reconciliation
+from bulkim.words import counted
 
 BAD_MAX = 50
 COLUMNS = 60  # of the line of blocks
@@ -122,7 +123,7 @@ def _bad(figures: Figures) -> Iterator[str]:
         return
     listed = figures.bad[:BAD_MAX]
     more = f", the first {len(listed)}" if len(listed) < figures.bad_total else ""
-    yield f"<details><summary>{figures.bad_total:,} failed and unknown items{more}</summary>"
+    yield f"<details><summary>{counted(figures.bad_total, 'failed or unknown item')}{more}</summary>"
     yield ""
     yield from table(
         ("item", "username", "outcome", "code", "reason"),

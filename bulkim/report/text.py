@@ -11,6 +11,7 @@ from typing import Any
 from bulkim.model import Status
 from bulkim.progress import GLYPHS, STYLES, Spans, clock
 from bulkim.report.meanings import OWN, Meaning
+from bulkim.words import counted
 
 CODES_MAX = 12
 RATE_CALLS_MIN = 20  # below, a rate says more about starting than about the vendor
@@ -126,18 +127,14 @@ def pace(summary: Mapping[str, Any], session: Pace | None) -> Spans:
     rate = f", {found.requests / found.elapsed_s:.1f} calls/s" if telling else ""
     limit = f" of {found.limit_per_s:g} allowed" if rate and found.limit_per_s else ""
     run = f"run {summary['run']}: "
-    parts = [f"{run}{_calls(found.requests)} in {duration(found.elapsed_s)}{rate}{limit}"]
+    parts = [f"{run}{counted(found.requests, 'call')} in {duration(found.elapsed_s)}{rate}{limit}"]
     if found.requests != summary["requests"]:
-        parts.append(f"{_calls(summary['requests'])} with earlier sessions")
+        parts.append(f"{counted(summary['requests'], 'call')} with earlier sessions")
     if summary["retries"]:
         parts.append(f"{summary['retries']:,} {'retry' if summary['retries'] == 1 else 'retries'}")
     if summary["throttled"]:
         parts.append(f"{summary['throttled']:,} refused for the quota (429)")
     return [("; ".join(parts), "")]
-
-
-def _calls(number: int) -> str:
-    return f"{number:,} call{'s' if number != 1 else ''}"
 
 
 def duration(seconds: float) -> str:

@@ -40,7 +40,7 @@ def test_no_color_and_dumb_terminals(shell, server):
 
 def test_plain_lines_where_there_is_no_terminal(shell, server):
     said = shell("run", shell.job("j", server.base_url, "register", ["a"]))
-    assert said.err.splitlines()[0].endswith(": 1 of 1 items to send, at most 1,000 calls/s")
+    assert said.err.splitlines()[0].endswith(": 1 of 1 item to send, at most 1,000 calls/s")
     assert said.err.isascii()
     assert shell("run", "j.yaml", "--new", "--progress", "none").err == "next: bulkim results last\n"
 

@@ -29,6 +29,15 @@ def test_check_says_that_all_is_well(shell, server):
     assert server.requests() == []
 
 
+def test_one_is_singular(shell, server):
+    job = shell.job("j", server.base_url, "register", ["a"])
+    assert shell("check", job).out == "✓ j: 1 item, 1 to send\n"
+    assert ": 1 of 1 item to send" in shell("run", job).err
+    assert "1 call in " in shell("show", "last").out
+    assert shell("results", "last", "-o", "x.csv").err.startswith("1 item of run ")
+    assert shell("verify", "last").err.startswith("asked about 1 item that run ")
+
+
 def test_check_names_invalid_items_with_their_lines(shell, server):
     job = shell.job("j", server.base_url, "delete", ["a", "b/c", "A", ".."])
     said = shell("check", job)

@@ -51,7 +51,7 @@ def test_the_nightly_purge(server, tmp_path):
 
 def test_a_purge_of_more_than_usual_deletes_nobody(server, tmp_path):
     server.seed(5001, prefix="test_", created=NOW_MS - 8 * DAY_MS)
-    with pytest.raises(GuardError, match="5001 items"):
+    with pytest.raises(GuardError, match="5,001 items"):
         go(server, tmp_path, "purge")
     assert len(there(server)) == 5001
 

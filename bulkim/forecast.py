@@ -10,14 +10,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from bulkim import plan, source
+from bulkim import plan, source, window
 from bulkim.catalogue import Operation, Provider
 from bulkim.codec import encode
 from bulkim.model import Call, Item, Job, PageRequest
 from bulkim.plan import Estimate, Planned
 from bulkim.source import SourceReader
 from bulkim.vendors import provider
-from bulkim.window import now
 
 PROBLEMS_MAX = 50
 
@@ -85,24 +84,24 @@ def plan_document(found: Surveyed, estimate: Estimate, first: Mapping[str, Any] 
         "skipped": dict(estimate.skipped), "batch": estimate.batch,
         "requests": estimate.requests if known else None, "pool": estimate.pool,
         "limit_per_s": estimate.limit_per_s, "least_s": round(estimate.least_s, 3) if known else None,
-        "destroys": found.operation.destroys, "window": window_document(found, estimate, now()),
+        "destroys": found.operation.destroys, "window": window_document(found, estimate, window.now()),
         "first_request": first,
     }  # fmt: skip
 
 
 def window_document(found: Surveyed, estimate: Estimate, at: datetime) -> dict[str, Any] | None:
     """The job's window as it stands at a moment: this opening, or the next; None where the job has none."""
-    window = found.job.window
-    if window is None:
+    hours = found.job.window
+    if hours is None:
         return None
-    opens = window.opens(at)
-    closes = window.closes(opens)
+    opens = hours.opens(at)
+    closes = hours.closes(opens)
     return {
-        "hours": str(window),
-        "open": window.is_open(at),
-        "opens": _iso(opens.astimezone(window.zone)),
-        "closes": _iso(closes.astimezone(window.zone)) if closes else None,
-        "nights": window.nights(estimate.least_s, at) if found.counts is not None else None,
+        "hours": str(hours),
+        "open": hours.is_open(at),
+        "opens": _iso(opens.astimezone(hours.zone)),
+        "closes": _iso(closes.astimezone(hours.zone)) if closes else None,
+        "nights": hours.nights(estimate.least_s, at) if found.counts is not None else None,
     }
 
 

@@ -63,6 +63,13 @@ def rehearsal(wanted: bool, settings: Settings) -> Iterator[str | None]:
         yield sandbox.base_url
 
 
+def at_any_hour(job: Job, settings: Settings) -> Job:
+    """The job without its window: a rehearsal is possible at noon."""
+    if job.window:
+        settings.say(f"rehearsal: the window {job.window} is taken no notice of")
+    return replace(job, window=None)
+
+
 def rehearse(url: str | None, job: Job, settings: Settings) -> Job:
     """The job as it is rehearsed: at any hour, and in a sandbox in which the input's users exist, unless it creates them."""
     if url is None:
@@ -71,9 +78,7 @@ def rehearse(url: str | None, job: Job, settings: Settings) -> Job:
 
     if seeded := seed(url, job):
         settings.say(f"rehearsal: the sandbox was given {counted(seeded, 'user')} of the input")
-    if job.window:
-        settings.say(f"rehearsal: the window {job.window} is taken no notice of")
-    return replace(job, window=None)
+    return at_any_hour(job, settings)
 
 
 # --------------------------------------------------------------------------------------- check, plan
@@ -104,7 +109,8 @@ def plan(settings: Settings, *, job: Path, changes: list[tuple[str, str]], sandb
     """Show what a run would send: items, requests, quota, the least time, the first request. Sends nothing."""
     from bulkim.cli.preview import planned
 
-    return planned(settings, load(job, changes, sandbox_url=_NOWHERE if sandbox else None))
+    loaded = load(job, changes, sandbox_url=_NOWHERE if sandbox else None)
+    return planned(settings, at_any_hour(loaded, settings) if sandbox else loaded)
 
 
 _NOWHERE = "http://127.0.0.1:8086"  # stands for the sandbox where nothing is sent

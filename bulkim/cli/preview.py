@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from bulkim import window
 from bulkim.cli import show
 from bulkim.cli.options import Settings
 from bulkim.confirm import PRODUCTION
@@ -16,6 +19,7 @@ from bulkim.forecast import Surveyed, first_call, plan_document, surveyed
 from bulkim.model import Job
 from bulkim.progress import Spans
 from bulkim.report import text
+from bulkim.window import Window
 from bulkim.words import counted
 
 if TYPE_CHECKING:
@@ -143,12 +147,39 @@ def _amounts(found: Surveyed, estimate: Estimate) -> list[tuple[str, str]]:
         rows.append(
             (
                 "quota",
-                f"{estimate.limit_per_s:g} calls/s from the pool “{estimate.pool}”{_quota_help(found, estimate)}",
+                f"{_rate(found.job, estimate.limit_per_s)} from the pool “{estimate.pool}”{_quota_help(found, estimate)}",
             )
         )
         if found.counts is not None:
-            rows.append(("takes", f"{text.duration(estimate.least_s)} at least"))
+            rows.append(("takes", f"{text.duration(estimate.least_s)} at least{_nights(found, estimate)}"))
+    if found.job.window:
+        rows.append(("window", _hours(found.job.window, window.now())))
     return rows
+
+
+def _rate(job: Job, limit_per_s: float) -> str:
+    """Calls a second; where the job says how many, in the unit too in which it may have said so."""
+    words = f"{limit_per_s:g} calls/s"
+    if job.rate.limit is None and not job.rate.pools:
+        return words
+    a_minute = limit_per_s * 60
+    whole = math.isclose(a_minute, round(a_minute), rel_tol=1e-9)
+    return f"{words} ({a_minute:,.0f}/min)" if whole else f"{words} ({a_minute * 60:,.5g}/h)"
+
+
+def _nights(found: Surveyed, estimate: Estimate) -> str:
+    nights = found.job.window.nights(estimate.least_s, window.now()) if found.job.window else 1
+    return f", in {nights:,} nights" if nights > 1 else ""
+
+
+def _hours(hours: Window, at: datetime) -> str:
+    opens = hours.opens(at)
+    closes = hours.closes(opens)
+    if closes is None:
+        return f"{hours}: always open"
+    if hours.is_open(at):
+        return f"{hours}: open, closes {hours.told(closes)}"
+    return f"{hours}: closed, opens {hours.told(opens)}"
 
 
 def _quota_help(found: Surveyed, estimate: Estimate) -> str:

@@ -123,3 +123,58 @@ def test_a_rehearsal_is_possible_at_noon(shell, job, clock):
 def test_check_reads_it(shell, job):
     assert shell("check", job).code == 0
     assert "did you mean 'Europe/Berlin'?" in shell("check", job, "--set", "window=01:00-05:30 Berlin").err
+
+
+# ---------------------------------------------------------------------------------------------- plan
+
+
+def said_of(card: str, name: str) -> str:
+    """A row of the card, however it was wrapped."""
+    rows = card.partition("\n" + name.ljust(15))[2].splitlines()
+    more = [row for row in rows[1:] if not row.strip() or row[0] != " "]
+    return " ".join(row.strip() for row in rows[: rows.index(more[0])])
+
+
+def test_the_plan_says_when_it_opens(shell, job, clock):
+    assert "01:00-05:30 Europe/Berlin: closed, opens 2026-11-22 01:00 CET" in said_of(
+        shell("plan", job).out, "window"
+    )
+    clock.set(OPENS + timedelta(hours=1))
+    assert ": open, closes 2026-11-22 05:30 CET" in said_of(shell("plan", job).out, "window")
+    assert (
+        said_of(shell("plan", job, "--set", "window=00:00-24:00").out, "window") == "00:00-24:00: always open"
+    )
+    assert "window" not in shell("plan", job, "--set", "window=null").out
+
+
+def test_the_plan_counts_nights(shell, job, clock):
+    slow = ("--set", "rate.limit=5/h")
+    assert said_of(shell("plan", job, *slow).out, "takes") == "12:00:00 at least, in 3 nights"
+    found = shell("plan", job, *slow, "--json").json["window"]
+    assert found == {
+        "hours": "01:00-05:30 Europe/Berlin", "open": False, "nights": 3,
+        "opens": "2026-11-22T01:00:00+01:00", "closes": "2026-11-22T05:30:00+01:00",
+    }  # fmt: skip
+    assert "nights" not in shell("plan", job).out
+    assert shell("plan", job, "--set", "window=null", "--json").json["window"] is None
+
+
+def test_the_plan_of_a_rehearsal_has_no_window(shell, job, clock):
+    said = shell("plan", job, "--sandbox")
+    assert "window" not in said.out
+    assert "is taken no notice of" in said.err
+
+
+@pytest.mark.parametrize(
+    ("limit", "shown"),
+    [
+        ("1200/min", "20 calls/s (1,200/min)"),
+        ("1000/min", "16.6667 calls/s (1,000/min)"),
+        ("500/h", "0.138889 calls/s (500/h)"),
+        ("null", "100 calls/s"),
+    ],
+)
+def test_the_plan_shows_a_limit_in_its_unit(shell, job, limit, shown):
+    assert said_of(shell("plan", job, "--set", f"rate.limit={limit}").out, "quota").startswith(
+        f"{shown} from"
+    )

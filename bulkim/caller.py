@@ -7,10 +7,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 import anyio
-import structlog
 
 from bulkim.catalogue import Operation, Provider
 from bulkim.codec import decode, encode, pages
+from bulkim.events import log
 from bulkim.journal import Closing, Journal
 from bulkim.journal.listed import Listed, add_page
 from bulkim.model import (
@@ -32,8 +32,6 @@ from bulkim.model import (
 from bulkim.retry import Policy, step
 from bulkim.telemetry import Ending, Telemetry
 from bulkim.wire import Wire
-
-log = structlog.get_logger("bulkim")
 
 
 class Stopped(Exception):  # noqa: N818 - it is a conclusion, not an error
@@ -125,9 +123,11 @@ class Caller:
         )
         stop = (self.wire.renew(credentials) if then.renew else None) or then.stop
         if stop:
+            log.warning("run.stopping", code=stop.code, reason=stop.reason)
             raise Stopped(stop)
         if then.cool_down_s is not None:
             self.wire.pacer.refused(operation.pools, then.cool_down_s or None)
+            log.info("pool.refused", pool=operation.pools[0], rest_s=then.cool_down_s or 1.0)
         self.telemetry.waiting_for = "back-off"
         await anyio.sleep(then.delay_s)
         return refreshed or then.renew

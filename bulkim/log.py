@@ -1,16 +1,18 @@
 """Logging: where events go, and the one place where secrets are taken out of them.
 
-Modules log with `structlog.get_logger("bulkim")`, a stable dotted event name and values as keys. Nothing of structlog is
-imported until `set_up`, and nothing of it decides what is secret: `redact` does, for errors and tracebacks too.
+Modules say `bulkim.events`; `set_up` lets the command line hear them. Nothing of structlog decides what is secret:
+`redact` does, for errors and tracebacks too.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
@@ -37,7 +39,6 @@ _PATTERNS = (
 )
 
 _hidden: set[str] = set()
-_files: list[IO[str]] = []
 
 
 def hide(values: Iterable[str]) -> None:
@@ -73,66 +74,70 @@ def redacted(value: Any, name: str = "") -> Any:
     return redact(str(value) if not isinstance(value, bytes) else value.decode("utf-8", "replace"))
 
 
-# ----------------------------------------------------------------------------------------- structlog
+# ------------------------------------------------------------------------------------------ handlers
 
 Event = MutableMapping[str, Any]
-Render = Callable[[Any, str, Event], str | bytes]
 
 
-class _Sink:
-    """One place where events go."""
+class _Sink(logging.Handler):
+    """One place where lines go. A full disk under the log file must not end a run."""
 
-    def __init__(self, level: int, render: Render, stream: Callable[[], IO[str]]) -> None:
-        self.level, self._render, self._stream = level, render, stream
+    def __init__(self, level: int, stream: Callable[[], IO[str]]) -> None:
+        super().__init__()
+        self.stream = stream
+        # httpx would log URLs at INFO, and a URL may hold a UserSig.
+        self.addFilter(lambda record: record.levelno >= (level if _ours(record) else logging.WARNING))
 
-    def write(self, logger: Any, method: str, event: Event) -> None:
-        """Never raises: a full disk under the log file must not end a run."""
-        text = self._render(logger, method, dict(event))
-        line = text.decode() if isinstance(text, bytes) else text
-        try:
-            stream = self._stream()
+    def emit(self, record: logging.LogRecord) -> None:
+        line = self.format(record)
+        with suppress(OSError, ValueError):
+            stream = self.stream()
             stream.write(line + "\n")
             stream.flush()
-        except (OSError, ValueError):
-            pass
 
 
 def set_up(*, verbose: int = 0, style: str = "console", file: Path | None = None) -> None:
     """Log to stderr from WARNING (`verbose` 1: INFO, 2: DEBUG), and to `file` from INFO. Raises UsageError."""
-    import logging
-
-    import structlog
+    from bulkim.events import LOGGER
 
     close()
     level = (logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)]
     # Looked up at each line: the live display stands in for stderr while it is up.
-    sinks = [_Sink(level, _renderer(style, colors=_colors()), lambda: sys.stderr)]
+    _listen(_Sink(level, lambda: sys.stderr), style, colors=_colors())
     if file is not None:
         stream = _open(file)
-        _files.append(stream)
-        sinks.append(_Sink(min(level, logging.INFO), _renderer(style, colors=False), lambda: stream))
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            _stamp,
-            structlog.processors.format_exc_info,
-            _redact_event,
-            _fan_out(sinks),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(min(sink.level for sink in sinks)),
-        cache_logger_on_first_use=False,
-    )
-    _listen_to_libraries()
+        level = min(level, logging.INFO)
+        _listen(_Sink(level, lambda: stream), style, colors=False)
+    logging.getLogger(LOGGER).setLevel(level)
 
 
 def close() -> None:
-    """Close the log file, if there is one."""
-    while _files:
-        _files.pop().close()
+    """Nobody listens any more; the log file, if there is one, is closed."""
+    root = logging.getLogger()
+    for sink in [each for each in root.handlers if isinstance(each, _Sink)]:
+        root.removeHandler(sink)
+        if (stream := sink.stream()) is not sys.stderr:
+            stream.close()
 
 
-def _renderer(style: str, *, colors: bool) -> Render:
+def _listen(sink: _Sink, style: str, *, colors: bool) -> None:
+    import structlog
+
+    sink.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            processors=[
+                _event,
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.format_exc_info,
+                _redact_event,
+                _renderer(style, colors=colors),
+            ]
+        )
+    )
+    logging.getLogger().addHandler(sink)
+
+
+def _renderer(style: str, *, colors: bool) -> Any:
     import structlog
 
     if style == "json":
@@ -160,49 +165,23 @@ def _open(path: Path) -> IO[str]:
         ) from error
 
 
-def _stamp(logger: Any, method: str, event: Event) -> Event:  # noqa: ARG001 - structlog's signature
-    """UTC to the millisecond, before everything else."""
-    now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return {"timestamp": now, **event}
+def _ours(record: logging.LogRecord) -> bool:
+    from bulkim.events import LOGGER
+
+    return record.name == LOGGER
 
 
-def _redact_event(logger: Any, method: str, event: Event) -> Event:  # noqa: ARG001 - structlog's signature
+def _event(logger: Any, level: str, found: Event) -> Event:
+    """A record as an event. Ours carries its values as extras; whatever a library says is one event of ours."""
+    import structlog
+
+    record: logging.LogRecord = found["_record"]
+    moment = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+    event = {"timestamp": moment.replace("+00:00", "Z"), "level": level, **found}
+    if _ours(record):
+        return structlog.stdlib.ExtraAdder()(logger, level, event)
+    return event | {"event": "library.log", "logger": record.name, "message": found["event"]}
+
+
+def _redact_event(logger: Any, level: str, event: Event) -> Event:  # noqa: ARG001 - structlog's signature
     return {key: redacted(value, key) for key, value in event.items()}
-
-
-def _fan_out(sinks: Iterable[_Sink]) -> Callable[[Any, str, Event], Event]:
-    import logging
-
-    import structlog
-
-    levels = logging.getLevelNamesMapping()
-
-    def write(logger: Any, method: str, event: Event) -> Event:
-        level = levels.get(str(event.get("level", "")).upper(), logging.ERROR)
-        for sink in sinks:
-            if level >= sink.level:
-                sink.write(logger, method, event)
-        raise structlog.DropEvent
-
-    return write
-
-
-def _listen_to_libraries() -> None:
-    """What libraries log through `logging` comes out like ours, from WARNING up; httpx would log URLs at INFO."""
-    import logging
-
-    import structlog
-
-    class Bridge(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            structlog.get_logger("bulkim").log(
-                record.levelno, "library.log", logger=record.name, message=record.getMessage(),
-                exc_info=record.exc_info,
-            )  # fmt: skip
-
-    root = logging.getLogger()
-    for handler in [each for each in root.handlers if type(each).__name__ == "Bridge"]:
-        root.removeHandler(handler)
-    root.addHandler(Bridge(logging.WARNING))
-    for name in ("httpx", "httpcore", "asyncio"):
-        logging.getLogger(name).setLevel(logging.WARNING)

@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import Any
 
 import anyio
-import structlog
 
 from bulkim import guard, vendors, window
 from bulkim.auth import credential
 from bulkim.caller import Caller, Sequential
 from bulkim.catalogue import Effect, Operation, Provider
 from bulkim.errors import BulkimError, RefusedError, UsageError
+from bulkim.events import log
 from bulkim.executor import Executor
 from bulkim.intake import Intake
 from bulkim.journal import Entry, Journal, NewRun, read
@@ -40,8 +40,6 @@ from bulkim.telemetry import Ending, Observed, Telemetry
 from bulkim.transport import Transport
 from bulkim.vitals import Vitals
 from bulkim.wire import Wire
-
-log = structlog.get_logger("bulkim")
 
 RETRIED = ("failed", "unknown")
 

@@ -12,15 +12,13 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import anyio
-import structlog
 
 from bulkim import guard, window
 from bulkim.errors import BulkimError
+from bulkim.events import log
 from bulkim.model import Stop
 from bulkim.telemetry import Ending, Observed
 from bulkim.window import Window
-
-log = structlog.get_logger("bulkim")
 
 SIGN_S = 1.0  # between two signs of life
 LOOK_S = 1.0  # between two looks at the clock

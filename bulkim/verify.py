@@ -16,7 +16,6 @@ from itertools import islice
 from typing import Any
 
 import anyio
-import structlog
 
 from bulkim.auth import credential
 from bulkim.catalogue import Effect, Operation, Provider, ReadBack
@@ -24,6 +23,7 @@ from bulkim.codec import decode, encode
 from bulkim.codec.encoding import field_value, wire_fields
 from bulkim.codec.refusals import dig
 from bulkim.errors import BulkimError, GuardError, ImpossibleError, RefusedError, UsageError
+from bulkim.events import log
 from bulkim.journal import Journal, read
 from bulkim.journal.read import Done, RunRecord
 from bulkim.model import Answer, Credentials, Item, Job, Kind, Outcome
@@ -34,8 +34,6 @@ from bulkim.runner import shared_quota
 from bulkim.settle import COUNTDOWN_ERROR_S, equals
 from bulkim.transport import Transport
 from bulkim.wire import Wire
-
-log = structlog.get_logger("bulkim")
 
 IN_FLIGHT = 32
 TELLING = {Kind.SUCCEEDED, Kind.ALREADY, Kind.ABSENT, Kind.REJECTED}  # answers about the user

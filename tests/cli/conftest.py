@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import pty
 import select
@@ -14,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-import structlog
 from click.testing import CliRunner
 from support.server import serving
 
@@ -93,10 +91,6 @@ def shell(tmp_path, monkeypatch):
     yield Shell(tmp_path)
     log.close()
     log._hidden.clear()
-    structlog.reset_defaults()
-    root = logging.getLogger()
-    for handler in [each for each in root.handlers if type(each).__name__ == "Bridge"]:
-        root.removeHandler(handler)
 
 
 @pytest.fixture(scope="session")

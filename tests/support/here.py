@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import structlog
 from click.testing import CliRunner
 
 from bulkim import log
@@ -28,7 +26,3 @@ def _clean_log() -> Iterator[None]:
     finally:
         log.close()
         log._hidden.clear()
-        structlog.reset_defaults()
-        root = logging.getLogger()
-        for handler in [each for each in root.handlers if type(each).__name__ == "Bridge"]:
-            root.removeHandler(handler)

@@ -6,9 +6,8 @@ import json
 import logging
 
 import pytest
-import structlog
 
-from bulkim import log
+from bulkim import events, log
 from bulkim.errors import UsageError
 
 
@@ -17,10 +16,6 @@ def _clean():
     yield
     log._hidden.clear()
     log.close()
-    structlog.reset_defaults()
-    root = logging.getLogger()
-    for handler in [each for each in root.handlers if type(each).__name__ == "Bridge"]:
-        root.removeHandler(handler)
 
 
 @pytest.mark.parametrize(
@@ -76,10 +71,9 @@ def test_values_under_telling_names_are_masked_whole():
 def test_levels(capsys):
     for verbose, expected in ((0, ["c"]), (1, ["b", "c"]), (2, ["a", "b", "c"])):
         log.set_up(verbose=verbose, style="json")
-        logger = structlog.get_logger("bulkim")
-        logger.debug("a")
-        logger.info("b")
-        logger.warning("c")
+        events.log.debug("a")
+        events.log.info("b")
+        events.log.warning("c")
         out, err = capsys.readouterr()
         assert out == ""
         assert [json.loads(each)["event"] for each in err.splitlines()] == expected
@@ -88,7 +82,7 @@ def test_levels(capsys):
 def test_the_file_gets_info_and_is_private(tmp_path, capsys):
     path = tmp_path / "bulkim.log"
     log.set_up(style="json", file=path)
-    structlog.get_logger("bulkim").info("run.started", token="abcdef")
+    events.log.info("run.started", token="abcdef")
     assert capsys.readouterr().err == ""
     (event,) = map(json.loads, path.read_text().splitlines())
     assert (event["event"], event["token"], event["level"]) == ("run.started", "***", "info")
@@ -106,7 +100,7 @@ def test_tracebacks_are_redacted(capsys):
     try:
         int("hunter2hunter2")
     except ValueError:
-        structlog.get_logger("bulkim").exception("broken")
+        events.log.exception("broken")
     err = capsys.readouterr().err
     assert "ValueError: invalid literal" in err
     assert "hunter2" not in err

@@ -3,8 +3,10 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+DOCS   := $(VENV)/.docs
+SPHINX := $(BIN)/sphinx-build --quiet --fail-on-warning --keep-going
 
-.PHONY: demo test test-slow lint types format bench clean
+.PHONY: demo test test-slow lint types format docs man bench clean
 
 demo: $(READY)            ## the whole story on an embedded sandbox: register, mute, kill -9, resume, delete
 	$(BIN)/bulkim demo
@@ -14,6 +16,13 @@ test: $(READY)            ## the default suite, under two minutes
 
 test-slow: $(READY)       ## what is marked slow: storms, long runs
 	$(BIN)/python -m pytest -m slow -n 2
+
+docs: $(DOCS)             ## the site, in build/docs
+	$(SPHINX) --doctree-dir build/doctrees -b html docs build/docs
+	@echo "build/docs/index.html"
+
+man: $(DOCS)              ## the man pages, in build/man; look at one with: man -l build/man/bulkim.1
+	$(SPHINX) --doctree-dir build/doctrees-man -b man -t man docs build/man
 
 bench: $(READY)           ## cost and speed side by side with others, in five minutes; BENCH="calls --huge" chooses
 	$(BIN)/python -m tests.benchmarks $(BENCH)
@@ -36,5 +45,9 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
+$(DOCS): $(READY)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[docs]'
+	@touch $@
+
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist docs/_generated .mypy_cache .pytest_cache .ruff_cache .hypothesis

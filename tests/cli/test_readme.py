@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import click
 import pytest
@@ -33,7 +32,7 @@ def commands(text: str) -> Iterator[list[str]]:
     for console in code(text, "console", "sh"):
         for line in console.splitlines():
             if found := re.match(r"\$ bulkim (.*)", line):
-                yield re.sub(r"  +#.*|&$", "", found[1]).split()
+                yield re.sub(r"  +#.*|&$| [|>] .*", "", found[1]).split()
     for found in re.findall(r"`bulkim ([a-z][^`]*)`", text):
         yield found.split()
 
@@ -77,12 +76,14 @@ def test_links_lead_somewhere(name):
 
 @EVERYWHERE
 def test_job_files_in_the_text_load(name, tmp_path):
+    environment = dict.fromkeys(re.findall(r"\$\{(\w+)\}", BY_NAME[name]), "1")
     for number, text in enumerate(code(BY_NAME[name], "yaml")):
         if not re.search(r"^operation:", text, re.MULTILINE):
+            if "base_url:" in text:  # connections that the jobs below name
+                (tmp_path / "connections.yaml").write_text(text, encoding="utf-8")
             continue
         path = tmp_path / f"job-{number}.yaml"
         path.write_text(text, encoding="utf-8")
-        environment = dict.fromkeys(re.findall(r"\$\{(\w+)\}", text), "1")
         assert jobfile.load(path, env=environment, providers=PROVIDERS).operation
 
 
@@ -118,10 +119,25 @@ def test_both_commands_of_the_readme_are_what_continuous_integration_runs():
     assert re.search(r"^make test$", (ROOT / ".ci" / "run").read_text(encoding="utf-8"), re.MULTILINE)
 
 
-def test_pictures_show_a_real_run():
-    for target in re.findall(r"!\[[^\]]*\]\(([^)]+)\)", README):
-        picture = Path(ROOT / target).read_text(encoding="utf-8")
-        assert "bulkim run" in picture
-        assert "http" not in picture.replace("http://www.w3.org/2000/svg", ""), (
-            "it loads nothing from anywhere"
-        )
+PICTURES = [
+    (name, target)
+    for name, text in BY_NAME.items()
+    for target in re.findall(r"""!\[[^\]]*\]\(([^)]+)\)|(?:src|srcset)="([^"]+)\"""", text)
+]
+
+
+@pytest.mark.parametrize(("name", "targets"), PICTURES)
+def test_pictures_are_there_and_load_nothing_from_anywhere(name, targets):
+    picture = (ROOT / name).parent / "".join(targets)
+    if picture.suffix == ".svg":
+        assert "://" not in picture.read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", "")
+    else:
+        assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_live_block_is_of_a_real_run():
+    assert "bulkim run" in (ROOT / "docs" / "images" / "live.svg").read_text(encoding="utf-8")
+
+
+def test_the_readme_is_short():
+    assert len(README.splitlines()) <= 150

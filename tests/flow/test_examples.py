@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from support.sessions import alike
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 QUICK = ("rehearse", "resume")
@@ -121,12 +122,6 @@ def test_purge(others):
 def test_vendors(others):
     assert others["vendors"].accounts() == ["40 in = 40 succeeded"] * 6
     assert others["vendors"].effects() == {"registered": 120, "deleted": 120}
-
-
-def alike(line: str) -> str:
-    """A line without what differs from run to run: ids, numbers, spaces between columns, and what a kill adds."""
-    line = re.sub(r"; .*", "", line) if line.startswith("run ") else line
-    return re.sub(r" +", " ", re.sub(r"[\d,.:-]+", "0", re.sub(r"\b[a-z2-9]{8}\b", "ID", line))).strip()
 
 
 def test_the_readme_shows_what_they_print(quick):

@@ -27,7 +27,10 @@ from bulkim.vendors import PROVIDERS
 from support.house import FLOORS, OWNERS
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+PAGES = (
+    ROOT / "README.md",
+    *sorted(page for page in (ROOT / "docs").rglob("*.md") if "_generated" not in page.parts),
+)
 NAMES_MAX = 8  # of an enumeration that are worth naming in a table
 COLUMNS = {  # of the journal whose declaration needs no comment
     "run": "the run's id", "session_id": "the session's row id",

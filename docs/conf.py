@@ -1,0 +1,82 @@
+"""Sphinx: `make docs` builds the site from these pages and from the program itself, without any network."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import bulkim
+
+if TYPE_CHECKING:
+    import click
+    from sphinx.application import Sphinx
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))
+
+import generated  # noqa: E402 - stands beside this file
+
+MAN = globals()["tags"].has("man")  # which Sphinx puts here
+
+project = "bulkim"
+author = "the bulkim authors"
+version = release = bulkim.__version__
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx_click"]
+smartquotes = False  # what is shown is typed: --json, 'last'
+nitpicky = True
+nitpick_ignore_regex = [  # other projects' pages are not fetched, and what is no public name has no page
+    ("py:.*", r"(?!bulkim\.).*"),
+    ("py:.*", r"bulkim\.(\w+\.)+\w+"),
+]
+
+myst_enable_extensions = ["deflist"]
+myst_heading_anchors = 3
+autodoc_member_order = "bysource"
+autodoc_typehints_format = "short"
+autodoc_preserve_defaults = True
+
+html_theme = "furo"
+html_title = f"bulkim {version}"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_show_sphinx = html_show_copyright = False
+html_copy_source = html_show_sourcelink = False
+
+# Man pages are another set of documents: one a command, and bulkim(1) around them.
+PAGES = ("bulkim", *(f"bulkim-{name}" for name in generated.COMMANDS))
+if MAN:
+    root_doc = "man/bulkim"
+    include_patterns = ["man/*", "_generated/man/*"]
+    man_pages = [
+        (f"_generated/man/{page}" if "-" in page else root_doc, page, generated.purpose(page), "", 1)
+        for page in PAGES
+    ]
+else:
+    exclude_patterns = ["_generated", "man"]
+
+
+def setup(app: Sphinx) -> None:
+    """Write the generated pages before anything is read; give each command its examples."""
+    app.connect("builder-inited", lambda _: generated.write(HERE / "_generated"))
+    app.connect("source-read", _without_links_outwards)
+    app.connect("sphinx-click-process-description", _with_examples)
+    if not MAN:  # on the site they stand once, above all commands
+        generated.hide_common_options()
+
+
+def _without_links_outwards(_: Sphinx, docname: str, source: list[str]) -> None:
+    """What lies beside docs/ is named on the site, and linked where the repository is read."""
+
+    def named(link: re.Match[str]) -> str:
+        target = (HERE / docname).parent.joinpath(link[2]).resolve()
+        return link[0] if target.is_relative_to(HERE) else link[1]
+
+    source[0] = re.sub(r"(?<!!)\[([^\]]+)\]\((\.\./[^)#]*)(?:#[^)]*)?\)", named, source[0])
+
+
+def _with_examples(_: Sphinx, ctx: click.Context, lines: list[str]) -> None:
+    examples = getattr(ctx.command, "examples", ())
+    if examples:
+        lines[:0] = [".. code-block:: console", "", *(f"   $ {example}" for example in examples), ""]

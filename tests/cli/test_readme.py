@@ -15,7 +15,7 @@ from bulkim.model import Status
 from bulkim.vendors import PROVIDERS
 
 ROOT = readme.ROOT
-PAGES = (*readme.PAGES, ROOT / "examples" / "README.md")
+PAGES = (*readme.PAGES, ROOT / "examples" / "README.md", ROOT / "examples" / "nightly" / "README.md")
 BY_NAME = {str(page.relative_to(ROOT)): page.read_text(encoding="utf-8") for page in PAGES}
 README = BY_NAME["README.md"]
 EVERYWHERE = pytest.mark.parametrize("name", BY_NAME)

@@ -18,7 +18,7 @@ from support.sessions import alike
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 QUICK = ("rehearse", "resume")
-OTHERS = ("faults", "purge", "vendors")
+OTHERS = ("faults", "purge", "vendors", "nightly")
 
 
 @dataclass
@@ -122,6 +122,15 @@ def test_purge(others):
 def test_vendors(others):
     assert others["vendors"].accounts() == ["40 in = 40 succeeded"] * 6
     assert others["vendors"].effects() == {"registered": 120, "deleted": 120}
+
+
+@pytest.mark.slow
+def test_nightly(others):
+    assert others["nightly"].effects() == {"deleted": 60}
+    first, second = others["nightly"].accounts()
+    assert re.fullmatch(r"60 in = \d+ succeeded \+ \d+ pending", first)
+    assert second == "60 in = 60 succeeded"
+    assert others["nightly"].out.count("(exit code 75)") == 2
 
 
 def test_the_readme_shows_what_they_print(quick):

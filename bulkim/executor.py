@@ -340,7 +340,7 @@ def left_pending(batch: Batch, decision: Decision) -> tuple[Item, ...]:
 def closing_of(answer: Answer, now: float) -> Closing:
     """The attempt's row: what its answer meant for most of its items, with the first code and reason of that kind."""
     kinds = [outcome.kind for outcome in answer.outcomes]
-    kind = max(set(kinds), key=kinds.count)
+    kind = max(dict.fromkeys(kinds), key=kinds.count)  # the first of those most frequent
     first = answer.outcomes[kinds.index(kind)]
     return Closing(now, str(kind), answer.http_status, first.code, first.reason)
 

@@ -253,7 +253,8 @@ class Pacer:
         """Wait for this process's turn; whoever wakes too late for it lets it pass, so that turns do not bunch up."""
         places = self._places.setdefault(names, deque())
         for _ in range(TURNS_MAX):
-            while places and places[0] < _now() - LATE_TURN_S:
+            late = _now() - LATE_TURN_S
+            while places and places[0] < late:
                 places.popleft()
             if not places and not self._take_block(ledger, names, places):
                 return

@@ -1,0 +1,69 @@
+"""A session's time: what ends it, and what does not."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+from itertools import chain, repeat
+
+import anyio
+import pytest
+
+from bulkim import supervise, window
+from bulkim.supervise import Allowed, supervised
+from bulkim.telemetry import Ending, Telemetry
+from bulkim.window import parse
+
+
+class Worker:
+    """Works until it is interrupted, or for a moment."""
+
+    def __init__(self, stopping: str | None = None) -> None:
+        self.telemetry = Telemetry({}, restored=0, limit_per_s=1.0, stopping=stopping)
+        self.signals: list[int] = []
+        self.interrupted = anyio.Event()
+
+    async def run(self) -> Ending:
+        with anyio.move_on_after(0.2):
+            await self.interrupted.wait()
+        return Ending("interrupted", signal=self.signals[0]) if self.signals else Ending("finished")
+
+    def interrupt(self, signal: int) -> None:
+        self.signals.append(signal)
+        self.interrupted.set()
+
+
+def ended(worker: Worker, allowed: Allowed) -> Ending:
+    return anyio.run(supervised, worker, lambda: None, allowed)
+
+
+def soon() -> float:
+    return time.monotonic() + 0.05
+
+
+def test_time_that_is_up_stops_it():
+    ending = ended(Worker(), Allowed(soon()))
+    assert (ending.state, ending.stop) == ("stopped", supervise.STOP_IN_TIME)
+
+
+def test_time_enough():
+    assert ended(Worker(), Allowed()).state == "finished"
+    assert ended(Worker(), Allowed(time.monotonic() + 60, parse("00:00-24:00"))).state == "finished"
+
+
+def test_time_that_is_up_while_it_stops_does_not_cut_it_short():
+    """A second interruption would leave at once what is in flight, and hide why it stopped."""
+    worker = Worker(stopping="waiting for what is in flight")
+    assert ended(worker, Allowed(soon())).state == "finished"
+    assert worker.signals == []
+
+
+@pytest.mark.parametrize("hours", [-6, 6], ids=["back", "ahead"])
+def test_a_clock_that_is_set_is_noticed(monkeypatch, hours):
+    then = datetime(2026, 11, 21, 12, 30, tzinfo=UTC)
+    looks = chain([then, then], repeat(then + timedelta(hours=hours)))
+    monkeypatch.setattr(window, "now", lambda: next(looks))
+    monkeypatch.setattr(supervise, "LOOK_S", 0.01)
+    ending = ended(Worker(), Allowed(window=parse("12:00-13:00 UTC")))
+    assert ending.stop is not None
+    assert (ending.stop.exit_code, ending.stop.code) == (75, "window")

@@ -59,9 +59,13 @@ else:
 
 def setup(app: Sphinx) -> None:
     """Write the generated pages before anything is read; give each command its examples."""
-    app.connect("builder-inited", lambda _: generated.write(HERE / "_generated"))
+    app.connect("builder-inited", _write)
     app.connect("source-read", _without_links_outwards)
     app.connect("sphinx-click-process-description", _with_examples)
+
+
+def _write(_: Sphinx) -> None:
+    generated.write(HERE / "_generated")
     if not MAN:  # on the site they stand once, above all commands
         generated.hide_common_options()
 

@@ -96,18 +96,15 @@ def errors() -> Iterator[str]:
     for provider in PROVIDERS.values():
         yield from (f"## {provider.label}", "")
         rows = [_rule(rule) for rule in provider.errors]
-        yield from table(("code", "HTTP", "means", "bulkim", "what to do"), rows)
+        yield from table(("code", "HTTP", "means", "what follows"), rows)
 
 
 def _rule(rule: ErrorRule) -> tuple[str, ...]:
-    when = [f"at `{name}`" for name in rule.operations] + (
-        [f"reason like `{rule.pattern}`"] if rule.pattern else []
-    )
-    code = f"`{rule.code}`" if rule.code else "any"
-    return (
-        code + (f" ({', '.join(when)})" if when else ""), str(rule.status or "any"), rule.meaning, HANDLING[str(rule.kind)],
-        rule.remedy,
-    )  # fmt: skip
+    about = [f"at `{name}`" for name in rule.operations]
+    about += [f"where the reason matches `{rule.pattern}`"] if rule.pattern else []
+    means = rule.meaning + (f" ({', '.join(about)})" if about else "")
+    follows = f"bulkim {HANDLING[str(rule.kind)]}. To do: {rule.remedy[0].lower()}{rule.remedy[1:]}"
+    return (f"`{rule.code}`" if rule.code else "any", str(rule.status or "any"), means, follows)
 
 
 # ----------------------------------------------------------------------------------------- commands

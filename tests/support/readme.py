@@ -76,7 +76,7 @@ def _size(vendor: Provider, operation: Operation | None) -> str:
     if operation is None:
         return "–"
     limit = min(vendor.pool(name).limit_per_s for name in operation.pools)
-    return f"{operation.batch_max} × {limit:g}/s"
+    return f"{operation.batch_max}\u00a0×\u00a0{limit:g}/s"  # in one line
 
 
 def _help(name: str) -> str:

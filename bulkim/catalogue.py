@@ -244,6 +244,11 @@ class Operation:
         return next((each for each in self.fields if each.name == name), None)
 
     @property
+    def lists(self) -> str | None:
+        """What a listing lists, ``users`` or ``mutes``; None where it is no listing."""
+        return self.name.removeprefix("list-") if self.name.startswith("list-") else None
+
+    @property
     def keys(self) -> tuple[str, ...]:
         """Names of the fields that make an item's identity."""
         return tuple(each.name for each in self.fields if each.key)

@@ -39,8 +39,19 @@ def hold_to(pledge: Pledge, job: Job, count: int, *, said: str) -> None:
     if pledge.count != count:
         raise ConfirmationError(
             f"{said} says {pledge.count:,}, but {counted(count, 'item')} would be sent. Nothing was sent.",
-            hint="find out where the difference comes from: `bulkim check JOB`, `bulkim plan JOB`",
+            hint=f"find out where the difference comes from: {_to_count(job)}",
         )
+
+
+def _to_count(job: Job) -> str:
+    """How one finds out whom a job hits. What only the vendor knows cannot be planned."""
+    if job.source.kind == "listing":
+        return (
+            f"`bulkim run JOB --set operation=list-{job.source.listing}` lists those whom the job would take"
+        )
+    if job.source.kind == "none":
+        return "`all` is how many users the vendor lists at this moment"
+    return "`bulkim check JOB`, `bulkim plan JOB`"
 
 
 def unconfirmed(job: Job, count: int, *, hint: str) -> ConfirmationError:

@@ -222,7 +222,7 @@ class _Session:
         listing = self.job.source.listing
         work: Begin | None = None
         counted: list[int] = []
-        if listing and read.get(self.journal, record.id).planned_at is None:
+        if listing and not self.operation.paging and read.get(self.journal, record.id).planned_at is None:
             work = self._sequential(lambda caller: self._list(caller, f"list-{listing}", ended=False))
         elif self.operation.effect is Effect.DELETE and self.operation.paging and self.job.params.get("all"):
 

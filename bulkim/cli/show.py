@@ -105,7 +105,8 @@ def next_steps(
     """What to type now. `options` go along with what sends again; what was a rehearsal is not sent again for real."""
     counts, job = summary["counts"], nearby(record.job_path)
     bad = [outcome for outcome in ("failed", "unknown") if counts[outcome]]
-    look = [settings.command("results", "last", "--outcome", outcome) for outcome in bad]
+    wrong = [*bad, "skipped"] if summary["codes"].get("invalid") else bad
+    look = [settings.command("results", "last", "--outcome", outcome) for outcome in wrong]
     if rehearsal:
         return look or [settings.command("plan", job)]
     if summary["state"] in {"interrupted", "stopped"}:
@@ -113,7 +114,7 @@ def next_steps(
         return [settings.command(*words, *options), *look]
     if bad:
         return [settings.command("retry", "last", *options), *look]
-    return [settings.command("results", "last")]
+    return look or [settings.command("results", "last")]
 
 
 def nearby(path: Path | str | None) -> str:

@@ -106,9 +106,13 @@ def check_source(root: Node, operation: Operation, provider: Provider) -> Iterat
             yield root.mark.problem("needs the key 'source'", f"{operation.name} works on items")
         return
     if operation.paging is not None:
-        message = f"{operation.name} takes no items: it works through what the vendor lists"
-        yield root.key_mark_of(("source",)).problem(message, "leave source out")
-        return
+        listing = section.child("listing")
+        if listing is None or listing.value != operation.lists:
+            message = f"{operation.name} takes no items: it works through what the vendor lists"
+            narrowed = f", or narrow it: source: {{listing: {operation.lists}, where: {{…}}}}"
+            hint = "leave source out" + (narrowed if operation.lists else "")
+            yield root.key_mark_of(("source",)).problem(message, hint)
+            return
     yield from _check_columns(section, operation)
     yield from _check_items(section, operation)
     yield from _check_listing(section, provider)

@@ -68,7 +68,8 @@ def _of_operation(operation: Operation) -> dict[str, Any]:
         "batch": {"maximum": operation.batch_max},
     }
     if operation.paging is not None:
-        return {"properties": {**properties, "source": False}}
+        narrowed = {"properties": {"listing": {"const": operation.lists}}, "required": ["listing"]}
+        return {"properties": {**properties, "source": narrowed if operation.lists else False}}
     columns = {each.name: {"type": "string", "description": each.help} for each in operation.fields}
     properties["source"] = {"properties": {"columns": {"properties": columns, "additionalProperties": False}}}
     return {"properties": properties, "required": ["source"]}

@@ -136,6 +136,25 @@ def test_failed_items_exit_1_and_retry_sends_them_again(shell, server):
     assert again.json["items"] == 1
 
 
+def test_invalid_items_are_what_is_worth_a_look(shell, server):
+    said = shell("run", shell.job("j", server.base_url, "register", ["u1", "b/c"]))
+    assert said.code == 1
+    assert [line for line in said.err.splitlines() if line.startswith("next: ")] == [
+        "next: bulkim results last --outcome skipped"
+    ]
+
+
+@pytest.mark.parametrize("progress", ["bar", "plain"])
+def test_why_a_run_stops_is_said_before_its_account(shell, server, progress):
+    job = shell.job(
+        "j", server.base_url, "mute", ["u1", "u2"], "params: {chat: 60}\nguard: {max_failures: 0}\n"
+    )
+    screen = shell.at_terminal("run", job, "--progress", progress)
+    places = [screen.index(words) for words in ("run.stopping", "stopped after", "next: ")]
+    assert places == sorted(places)
+    assert "run.stopping" not in screen[places[1] :]
+
+
 def test_retry_needs_the_job_file(shell, server):
     job = shell.job("mutes", server.base_url, "mute", ["u1"], "params: {chat: 60}\n")
     shell("run", job)
@@ -256,6 +275,17 @@ def test_a_listing_as_a_source(shell, server):
     assert said.code == 0, said.err
     assert "3 in = 3 succeeded" in said.out
     assert shell("run", job, "--new").code == 0, "nothing left, nothing to confirm"
+
+
+def test_whom_a_listing_would_hit_can_be_seen(shell, server):
+    server.seed(5)
+    job = listing(shell, server, "delete", "source: {listing: users, where: {match: 'u[0-2]'}}\n")
+    refused = shell("run", job, "--confirm", "demo:2")
+    assert refused.code == 3
+    assert "plan" not in refused.err, "it cannot count what the vendor lists"
+    assert "`bulkim run JOB --set operation=list-users` lists those whom the job would take" in refused.err
+    assert "3 in = 3 succeeded" in shell("run", job, "--set", "operation=list-users").out
+    assert set(server.stats()["operations"]) == {"list-users"}
 
 
 def test_list_users(shell, server):

@@ -41,6 +41,15 @@ def test_each_listed_user_becomes_an_item_with_data(server, tmp_path):
     assert rows(tmp_path / "j.db")["u17"]["data"]["activated"] is True
 
 
+def test_a_listing_can_be_narrowed(server, tmp_path):
+    server.seed(250)
+    narrowed = Source("listing", listing="users", where=Where(match="u1[0-4]"))
+    done = go("list-users", server, narrowed, tmp_path / "j.db")
+    assert done.summary["counts"]["succeeded"] == done.summary["items"] == 5
+    assert done.summary["requests"] == 3, "it was listed once"
+    assert rows(tmp_path / "j.db")["u14"]["data"]["activated"] is True
+
+
 def test_mutes_of_several_scopes_and_pages_are_one_item_a_user(server, tmp_path):
     server.seed([{"username": f"u{n}", "mutes": {"chat": 50, "groupchat": -1}} for n in range(60)])
     done = go("list-mutes", server, Source("none"), tmp_path / "j.db")

@@ -346,6 +346,16 @@ def test_deleting_the_oldest(job_file, tail, expected):
     assert complaints(job_file(HEAD.replace("delete", "delete-oldest") + tail)) == [f"job.yaml:{expected}"]
 
 
+def test_a_listing_takes_no_items_but_may_be_narrowed(job_file):
+    head = HEAD.replace("delete", "list-users")
+    assert (
+        loaded(job_file(head + "source: {listing: users, where: {match: 'a.*'}}")).source.where.match == "a.*"
+    )
+    (complaint,) = complaints(job_file(head + "source: {items: [a]}"))
+    assert "list-users takes no items" in complaint
+    assert "leave source out, or narrow it: source: {listing: users, where: {…}}" in complaint
+
+
 # ------------------------------------------------------------------------------------------- --set
 
 

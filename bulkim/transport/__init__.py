@@ -8,12 +8,14 @@ is `http1.Http1`; where the environment names a proxy for the host, httpx's own.
 
 from __future__ import annotations
 
+import asyncio
 import re
 import ssl
 import time
 from contextlib import suppress
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
+from urllib.parse import urlencode
 from urllib.request import getproxies, proxy_bypass
 
 import anyio
@@ -24,7 +26,7 @@ from bulkim.errors import BulkimError
 from bulkim.model import Call, Credentials, Fault, Reply
 from bulkim.transport.http1 import Http1
 
-KEPT_HEADERS = ("content-type", "date", "retry-after")
+KEPT_HEADERS = frozenset((b"content-type", b"date", b"retry-after"))
 KEEPALIVE_S = (
     4.0  # below the idle time-out of common servers, so that we seldom write into a closing connection
 )
@@ -51,6 +53,7 @@ class Transport:
 
     def __init__(self, base_url: str, *, timeout_s: float) -> None:
         self._base = httpx.URL(base_url)
+        self._headers = [("User-Agent", f"bulkim/{__version__}"), ("Accept", "application/json")]
         self._timeout_s = timeout_s
         self._phases = {"connect": min(CONNECT_S_MAX, timeout_s * 0.9)}
         self._phases |= dict.fromkeys(("read", "write", "pool"), timeout_s)
@@ -60,6 +63,7 @@ class Transport:
         secure = self._base.scheme == "https"
         self._tls = ssl.create_default_context() if secure else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         self._proxy = proxy_for(self._base)
+        self._prefix = self._base.path.rstrip("/")
 
     async def __aenter__(self) -> Self:
         return self
@@ -77,7 +81,7 @@ class Transport:
         one = self._idle.pop() if self._idle else self._new()
         began = time.perf_counter()
         try:
-            with anyio.fail_after(self._timeout_s):
+            async with asyncio.timeout(self._timeout_s):
                 status, headers, body = await _exchange(one, request)
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, ssl.SSLError, OSError) as error:
             return _fault(error, time.perf_counter() - began)
@@ -100,21 +104,26 @@ class Transport:
     def _request(self, call: Call, credentials: Credentials) -> httpx.Request:
         if not fills(call.template, call.path):
             raise RefusedUrlError(f"refused to send {call.method} {call.path!r}: it is not {call.template}")
-        query = str(httpx.QueryParams((*credentials.query, *call.query)))
-        raw = (self._base.path.rstrip("/") + call.path + (f"?{query}" if query else "")).encode("ascii")
-        url = self._base.copy_with(raw_path=raw)
-        if url.raw_path != raw or url.host != self._base.host:
-            raise RefusedUrlError(f"refused to send {call.method} {call.path!r}: the URL came out different")
-        headers = [
-            ("User-Agent", f"bulkim/{__version__}"),
-            ("Accept", "application/json"),
-            *credentials.headers,
-        ]
+        pairs = (*credentials.query, *call.query)
+        target = self._prefix + call.path + (f"?{urlencode(pairs)}" if pairs else "")
+        headers = [*self._headers, *credentials.headers]
         if call.content_type:
             headers.append(("Content-Type", call.content_type))
-        return httpx.Request(
-            call.method, url, headers=headers, content=call.body, extensions={"timeout": self._phases}
-        )
+        url, extensions = self._addressed(target.encode("ascii"))
+        return httpx.Request(call.method, url, headers=headers, content=call.body, extensions=extensions)
+
+    def _addressed(self, target: bytes) -> tuple[httpx.URL, dict[str, Any]]:
+        """Where a request goes: URL and extensions. `Http1` sends the target as it stands here, not as a URL is written.
+
+        A proxy needs the URL (for CONNECT, too): then that must not come out different.
+        """
+        if self._proxy is None:
+            return self._base, {"timeout": self._phases, "target": target}
+        url = self._base.copy_with(raw_path=target)
+        if url.raw_path != target or url.host != self._base.host:
+            path = target.partition(b"?")[0].decode()  # what follows may be a signature
+            raise RefusedUrlError(f"refused to send {path!r}: the URL came out different")
+        return url, {"timeout": self._phases}
 
 
 def fills(template: str, path: str) -> bool:
@@ -142,23 +151,24 @@ async def _exchange(
     one: httpx.AsyncBaseTransport, request: httpx.Request
 ) -> tuple[int, dict[str, str], bytes]:
     response = await one.handle_async_request(request)
-    body = response.content if response.is_closed else await _read(response)
-    headers = {name: response.headers[name] for name in KEPT_HEADERS if name in response.headers}
-    return response.status_code, headers, body
-
-
-async def _read(response: httpx.Response) -> bytes:
-    """The body of an answer that httpx's own transport streams."""
+    stream = response.stream
+    assert isinstance(stream, httpx.AsyncByteStream)
+    body = bytearray()
     try:
-        body = bytearray()
-        async for part in response.aiter_raw():
+        async for part in stream:
             body += part
             if len(body) > BODY_BYTES_MAX:
                 raise httpx.DecodingError(f"the answer is larger than {BODY_BYTES_MAX} bytes")
     finally:
-        with anyio.CancelScope(shield=True), suppress(httpx.HTTPError):
-            await response.aclose()
-    return bytes(body)
+        if not isinstance(stream, httpx.ByteStream):  # which has nothing to close
+            with anyio.CancelScope(shield=True), suppress(httpx.HTTPError):
+                await stream.aclose()
+    kept = {
+        low.decode(): value.decode("latin-1")
+        for name, value in response.headers.raw
+        if (low := name.lower()) in KEPT_HEADERS
+    }
+    return response.status_code, kept, bytes(body)
 
 
 def _fault(error: Exception, latency_s: float) -> Fault:

@@ -107,7 +107,8 @@ class Connection(asyncio.Protocol):
             self._headers, self._body, self._in_body = [], bytearray(), False
             return
         if self._done is not None and not self._done.done():
-            self._done.set_result(httpx.Response(status, headers=self._headers, content=bytes(self._body)))
+            body = httpx.ByteStream(bytes(self._body))
+            self._done.set_result(httpx.Response(status, headers=self._headers, stream=body))
         if not self._parser.should_keep_alive():
             self.close()
 
@@ -133,8 +134,7 @@ class Http1(httpx.AsyncBaseTransport):
         if connection is None or not connection.open or idle_s > self._keepalive_s:
             await self.aclose()
             connection = self._connection = await self._connect(request)
-        assert isinstance(request.stream, httpx.ByteStream)
-        return await connection.exchange(_head(request), b"".join([part async for part in request.stream]))
+        return await connection.exchange(_head(request), request.content)
 
     async def aclose(self) -> None:
         """Drop the connection."""
@@ -163,6 +163,9 @@ class Http1(httpx.AsyncBaseTransport):
 
 
 def _head(request: httpx.Request) -> bytes:
-    lines = [b"%s %s HTTP/1.1" % (request.method.encode("ascii"), request.url.raw_path)]
+    target = request.extensions.get("target", request.url.raw_path)
+    lines = [b"%s %s HTTP/1.1" % (request.method.encode("ascii"), target)]
     lines += [b"%s: %s" % (name, value) for name, value in request.headers.raw]
+    if any(b"\r" in line or b"\n" in line for line in lines):
+        raise httpx.LocalProtocolError("a header holds a line break")
     return b"\r\n".join([*lines, b"", b""])

@@ -84,6 +84,17 @@ def _body(journal: Journal, record: RunRecord, operation: Operation, inverse: Op
     yield from _connection(record)
     yield f"source: {{run: {_yaml(record.run)}, outcome: [{Status.SUCCEEDED}]}}"
     yield from _params(journal, record, operation, inverse)
+    yield from _limits(record, operation, inverse)
+
+
+def _limits(record: RunRecord, operation: Operation, inverse: Operation) -> Iterator[str]:
+    """How fast the run was allowed to be and whom it was to spare hold for what undoes it, too."""
+    rate = jobfile.kept_section(record.job_text or "", "rate")
+    if operation.pools[:1] != inverse.pools[:1]:
+        rate.pop("limit", None)  # it was about another quota
+    for name, section in (("rate", rate), ("guard", jobfile.kept_section(record.job_text or "", "guard"))):
+        if section:
+            yield f"{name}: {_yaml(section)}"
 
 
 # ------------------------------------------------------------------------------------------- params

@@ -1,4 +1,4 @@
-"""What a job's text as the journal keeps it, or a connection file, says of a connection; never a secret."""
+"""What a job's text as the journal keeps it, or a connection file, still says; never a secret."""
 
 from __future__ import annotations
 
@@ -68,6 +68,14 @@ def kept_connection(text: str, path: Path) -> Kept:
         return Kept(section.value, _mapping(look_up(section, path)[0]))
     except InputError:
         return Kept()
+
+
+def kept_section(text: str, name: str) -> dict[str, Any]:
+    """A section of a job file's text, as written; empty where there is none. Never raises."""
+    try:
+        return dict(_mapping(parse(text, "job.yaml")[0].child(name)))
+    except InputError:
+        return {}
 
 
 def _mapping(node: Node | None) -> Mapping[str, Any]:

@@ -324,6 +324,23 @@ def test_what_changed_nothing_has_nothing_to_undo(server, tmp_path):
     assert (refused.code, "changed nothing" in refused.err) == (3, True)
 
 
+@pytest.mark.parametrize(("provider", "same_pool"), [("easemob", True), ("agora", False)])
+def test_undo_is_as_slow_and_as_careful_as_the_run(server, tmp_path, monkeypatch, provider, same_pool):
+    monkeypatch.setenv("BULKIM_TOKEN", "sandbox-token")
+    monkeypatch.setenv("BULKIM_APP_CERTIFICATE", "0" * 32)
+    server.seed(["a"], app=KEYS[provider])
+    rate, guard = {"limit": 900, "share": 0.5}, {"protect": ["admin.*"], "max_failures": "2%"}
+    write_job(tmp_path, "job", provider, server.base_url, "ban", ["a"], rate=rate, guard=guard)
+    assert bulkim_here("run", "job.yaml", "--yes").code == 0
+    assert bulkim_here("undo", "last", "-o", "undo.yaml").code == 0
+    text = (tmp_path / "undo.yaml").read_text()
+    assert 'guard: {"protect": ["admin.*"], "max_failures": "2%"}' in text
+    assert ('rate: {"limit": 900, "share": 0.5}' if same_pool else 'rate: {"share": 0.5}') in text, (
+        "another pool has its own limit"
+    )
+    assert bulkim_here("check", "undo.yaml").code == 0
+
+
 def test_undo_of_attributes_names_them(server, tmp_path):
     write_job(
         tmp_path,

@@ -15,6 +15,7 @@ LATENCY_BINS = 45
 GAP_S = 0.001  # apart on the axis: another session
 PAUSE_BINS = 2  # so many empty ones in a row are a pause
 ENDINGS = {"finished": "✓", "interrupted": "■", "stopped": "■", "lost": "✗", "running": "▶"}
+WORDS = {"lost": "died"}  # of an ending, where they are not its name
 
 
 def _time_axis(plot: Plot, timeline: Timeline, *, shaded: bool = True) -> None:
@@ -77,9 +78,9 @@ def speed(figures: Figures) -> Markup:
 
 def _allowed(plot: Plot, levels: Sequence[Level]) -> None:
     """The run's own limit, and what refusals left of it; a line ends where its session does."""
-    _steps(plot, [(each.start_s, each.end_s, each.limit_per_s) for each in levels], "limit")
     if any(each.lowered for each in levels):
         _steps(plot, [(each.start_s, each.end_s, each.allowed_per_s) for each in levels], "allowed")
+    _steps(plot, [(each.start_s, each.end_s, each.limit_per_s) for each in levels], "limit")
 
 
 def _steps(plot: Plot, values: Sequence[tuple[float, float, float]], css: str) -> None:
@@ -100,7 +101,8 @@ def speed_legend(figures: Figures) -> Markup:
         if figures.allowed.documented != figures.allowed.own:
             entries.append(("thin", f"the vendor's documented limit, {figures.allowed.documented:g}/s"))
     if figures.lowest is not None:
-        entries.append(("solid", f"what refusals left of it, {figures.lowest:.3g}/s at the lowest"))
+        rests = " (0: resting after one)" if figures.lowest < 1 else f", {figures.lowest:.3g}/s at the lowest"
+        entries.append(("solid", f"what refusals left of it{rests}"))
     if any(each.refused for each in figures.timeline.bins):
         entries.append(("tri", "refused for the quota (429)"))
     if any(True for _ in _pauses(figures.timeline)):
@@ -176,13 +178,13 @@ def latency_histogram(figures: Figures) -> Markup:
                      f"{milliseconds(low)} to {milliseconds(high)}: {calls:,} calls ({share})")  # fmt: skip
         if place % every == 0:
             plot.below([(place, milliseconds(low))])
-    for quantile, name in reversed(QUANTILES):
+    for place, (quantile, name) in enumerate(reversed(QUANTILES)):
         value = figures.latencies.percentile(quantile) or 0.0
         middle = next(
             (n + (value - low) / (high - low) for n, (low, high, _) in enumerate(bars) if value <= high),
             float(len(bars)),
         )
-        plot.upright(middle, name)
+        plot.upright(middle, name, row=place)
     return plot.svg(f"{figures.latencies.count:,} calls")
 
 
@@ -232,12 +234,11 @@ def sessions(figures: Figures) -> Markup:
     plot = Plot("Sessions", timeline.length_s, 1, height=70)
     for number_, each in enumerate(timeline.sessions, 1):
         start, end = plot.x(each.offset_s), plot.x(each.offset_s + each.lasted_s)
+        words = WORDS.get(each.ended, each.ended)
         plot.box(start, max(end, start + 2), 8, 34, f"s-{each.ended}",
-                 f"session {number_}: {each.ended} after {span(each.lasted_s)}, {each.calls:,} calls")  # fmt: skip
+                 f"session {number_}: {words} after {span(each.lasted_s)}, {each.calls:,} calls")  # fmt: skip
         if end - start > 90:
-            plot.label(
-                start + 8, 26, f"{ENDINGS[each.ended]} {each.ended}, {span(each.lasted_s)}", css="t on"
-            )
+            plot.label(start + 8, 26, f"{ENDINGS[each.ended]} {words}, {span(each.lasted_s)}", css="t on")
         elif end - start > 16:
             plot.label(start + 4, 26, ENDINGS[each.ended], css="t on")
     for pause in timeline.breaks:

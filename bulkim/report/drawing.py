@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from markupsafe import Markup, escape
 
-WIDTH, HALF, LEFT, RIGHT, TOP, BOTTOM = 1000, 470, 48, 14, 22, 26
+WIDTH, HALF, LEFT, RIGHT, TOP, BOTTOM = 1000, 470, 48, 14, 22, 32
 
 
 def number(value: float) -> str:
@@ -91,7 +91,7 @@ class Plot:
     title: str
     x_max: float
     top: float
-    height: int = 190
+    height: int = 196
     width: int = WIDTH
     parts: list[str] = field(default_factory=list)
 
@@ -144,11 +144,11 @@ class Plot:
         path = f"M{number(x - 4)} {number(y + 8)}h8l-4 -8z"
         self.parts.append(f'<path class="refused" d="{path}"><title>{escape(hint)}</title></path>')
 
-    def upright(self, value: float, text: str) -> None:
-        """A vertical line with words at its top."""
+    def upright(self, value: float, text: str, *, row: int = 0) -> None:
+        """A vertical line with words at its top, in one of several rows."""
         at = number(self.x(value))
         self.parts.append(f'<path class="{text}" d="M{at} {TOP}V{number(self.floor)}"/>')
-        self.label(self.x(value) + 4, TOP + 8, text, css=f"t {text}-t")
+        self.label(self.x(value) + 4, TOP + 8 + 14 * row, text, css=f"t {text}-t")
 
     def line(self, points: Sequence[tuple[float, float]], css: str) -> None:
         """A line through points in the data's units."""

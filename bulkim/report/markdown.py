@@ -77,6 +77,9 @@ def _speed(figures: Figures) -> Iterator[str]:
     rates = [sum(each.calls for each in group) / sum(each.width_s for each in group) for group in groups]
     yield f"`{charts.sparkline(rates, max(rates))}` calls/s, at most {max(rates):.1f}, {span(figures.timeline.width_s * step)} a column"
     yield ""
+    if figures.lowest is not None:
+        yield f"Refusals left {figures.lowest:.3g} calls/s of it at the lowest."
+        yield ""
     shown = ", ".join(
         f"{name} {milliseconds(latencies.percentile(share) or 0)}"
         for share, name in reversed(charts.QUANTILES)
@@ -111,7 +114,7 @@ def _sessions(figures: Figures) -> Iterator[str]:
             moment(each.started_at),
             duration(each.lasted_s),
             f"{each.calls:,}",
-            {"lost": "died"}.get(each.ended, each.ended),
+            charts.WORDS.get(each.ended, each.ended),
         )
         for each in found[-20:]
     ]

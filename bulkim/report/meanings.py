@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -53,7 +54,17 @@ def meaning(
     if provider is None or operation is None:
         return None
     rule, _ = lookup(provider, operation, code=code, reason=reason)
-    return of_rule(rule) if rule is not None else None
+    return of_rule(rule) if rule is not None else _of_status(code)
+
+
+def _of_status(code: str) -> Meaning | None:
+    """An answer without a code of the vendor's has its HTTP status for one."""
+    if not re.fullmatch(r"5\d\d", code):
+        return None
+    return Meaning(
+        f"The vendor, or a gateway before it, answered HTTP {code} and said nothing else that is known.",
+        "`bulkim retry` sends it again.",
+    )
 
 
 def of_rule(rule: ErrorRule) -> Meaning:

@@ -7,10 +7,11 @@ import re
 import sqlite3
 import stat
 import time
+from contextlib import closing
 from html.parser import HTMLParser
 
 import pytest
-from support.browser import CHROMIUM, open_page
+from support.browser import CHROMIUM, browsing
 
 browser = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
 EVIL = "params: {chat: 60}\n# <script>alert(1)</script>\n"
@@ -139,6 +140,27 @@ def test_a_run_that_sent_nothing(shell, server):
     assert shell("report", "last", "--format", "markdown").code == 0
 
 
+def test_an_older_journal_is_reported_as_it_is(done):
+    """Without what refusals left of the limit; the limit comes from the job."""
+    with closing(sqlite3.connect(done.folder / "bulkim.db", isolation_level=None)) as db:
+        db.execute("DROP VIEW limits")
+        db.execute("DROP TABLE pace")
+        db.execute("DELETE FROM _sqlite_migrations WHERE name = 'm002_pace'")
+    assert "this run's limit, 1000/s" in page(done).replace("&#39;", "'")
+    with closing(sqlite3.connect(done.folder / "bulkim.db")) as db:
+        assert not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'pace'").fetchone()
+
+
+def test_what_refusals_left_is_drawn(done):
+    with closing(sqlite3.connect(done.folder / "bulkim.db", isolation_level=None)) as db:
+        db.execute("UPDATE pace SET allowed_per_s = 250 WHERE pool = 'mutes-set'")
+    text = page(done)
+    assert '<polyline class="allowed"' in text
+    assert "what refusals left of it, 250/s at the lowest" in text
+    markdown = done("report", "last", "--format", "markdown").out
+    assert "Refusals left 250 calls/s of it at the lowest." in markdown
+
+
 @pytest.fixture
 def large(done):
     """The same run as if it had been a hundred thousand items, half of them failed, over two nights."""
@@ -187,10 +209,43 @@ def test_many_items_make_no_large_page(large):
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_a_browser_has_nothing_to_complain_about(done, dark):
     page(done)
-    opened = open_page(done.folder / "run.html", dark=dark)
-    assert opened.console == [], "no errors, and nothing that the page's own policy had to refuse"
-    assert re.search(r'<input[^>]*id="search"[^>]*>', opened.dom)
-    assert "hidden" not in re.search(r'<input[^>]*id="search"[^>]*>', opened.dom)[0], "the script ran"
+    with browsing(done.folder / "run.html", dark=dark) as tab:
+        assert tab.console == [], "no errors, and nothing that the page's own policy had to refuse"
+        assert tab.requests == []
+        assert not tab.evaluate("document.getElementById('search').hidden"), "the script ran"
+
+
+@browser
+def test_a_browser_would_have_told(shell):
+    """The two lists above are not empty for want of looking."""
+    shell.write(
+        "bad.html", "<img src='http://127.0.0.1:9/x.png'><script>console.log('hi'); nothing()</script>"
+    )
+    with browsing(shell.folder / "bad.html") as tab:
+        assert tab.requests == ["http://127.0.0.1:9/x.png"]
+        assert "hi" in tab.console
+        assert any("nothing is not defined" in said for said in tab.console)
+
+
+@browser
+def test_the_page_by_keyboard_and_on_a_phone(done):
+    page(done)
+    with browsing(done.folder / "run.html", size=(390, 800)) as tab:
+        assert tab.evaluate("document.documentElement.scrollWidth") == 390, "only drawings scroll sideways"
+        reached = []
+        for _ in range(12):
+            tab.press("Tab")
+            reached.append(tab.evaluate("document.activeElement.id || document.activeElement.tagName"))
+            assert tab.evaluate(
+                "document.activeElement === document.body || document.querySelector(':focus-visible') !== null"
+            )
+        places = [reached.index(each) for each in ("search", "SUMMARY")]
+        assert places == sorted(places), f"in the order of the page: {reached}"
+        tab.evaluate("document.getElementById('search').focus()")
+        for letter in "ghost":
+            tab.press(letter)
+        assert tab.evaluate("document.getElementById('told').textContent") == "1 match"
+        assert tab.evaluate("document.querySelectorAll('#bad tbody tr:not([hidden])').length") == 1
 
 
 def test_the_policy_allows_our_script_alone(done):

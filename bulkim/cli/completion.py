@@ -28,16 +28,17 @@ from bulkim.errors import UsageError
 SHELLS = ("bash", "zsh", "fish", "powershell")
 
 # What Bash takes for a word ends at `=`, `:` and `@`, so the whole line is handed over. A job's file is completed together
-# with folders, and Readline quotes what it takes for a file.
+# with folders, and Readline quotes what it takes for a file; other values are quoted here, unless a quote is open.
 _BASH = r"""%(complete_func)s() {
-    local response type value files=
+    local response type value quoted=
+    [[ ${COMP_WORDS[COMP_CWORD]} == [\"\']* ]] && quoted=1
     response=$(COMP_WORDS="${COMP_LINE:0:COMP_POINT}" COMP_CWORD="$2" %(complete_var)s=bash_complete "$1" 2>/dev/null)
     COMPREPLY=()
     while IFS=, read -r type value; do
         case $type in
-            dir) files=1; compopt -o filenames -o plusdirs ;;
+            dir) quoted=1; compopt -o filenames -o plusdirs ;;
             file) compopt -o default ;;
-            plain) [[ $files ]] || printf -v value %%q "$value"; COMPREPLY+=("$value") ;;
+            plain) [[ $quoted ]] || printf -v value %%q "$value"; COMPREPLY+=("$value") ;;
         esac
     done <<< "$response"
 }

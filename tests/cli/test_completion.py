@@ -232,6 +232,12 @@ def test_the_shell_is_told_or_found_out(shell, monkeypatch):
     assert "hint: name the shell: bulkim completion bash" in said.err
 
 
+def test_fish_keeps_our_order_and_whole_descriptions(shell):
+    script = shell("completion", "fish").out
+    assert "--keep-order" in script
+    assert 'string split --max 1 ","' in script
+
+
 @pytest.fixture
 def environment(shell):
     """`bulkim` is on the path."""
@@ -277,6 +283,7 @@ def test_in_bash(journal, shell, environment):
         environment,
         [
             (start, "ready"), ("bulkim show pu\t", "rge "), ("ALI\t", "lice "), ("\x15bulkim show with\t", r"with\ blank "),
+            ("\x15bulkim show 'with\t", "with blank' "),
             ("\x15bulkim run two\t", r"two\ words.yaml "), ("\x15bulkim run fol\t", "folder/"), ("\x15bulkim run a --set operation=unm\t", "operation=unmute "),
         ],
     )  # fmt: skip

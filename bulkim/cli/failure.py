@@ -9,6 +9,7 @@ from contextlib import suppress
 import click
 from click.exceptions import NoArgsIsHelpError
 
+from bulkim.cli import PROGRAM
 from bulkim.errors import BulkimError, InputError
 from bulkim.words import counted
 
@@ -77,6 +78,8 @@ def _way_on(error: click.ClickException, command: str) -> str:
         if error.command_name.endswith((".yaml", ".yml", ".json")):
             return f"did you mean `{command} run {error.command_name}`?"
         return f"`{command} --help` lists the commands"
+    if isinstance(error, click.NoSuchOption) and command == PROGRAM:
+        return f"options come after the command, e.g. `{command} runs --json`"
     missing = error.param if isinstance(error, click.MissingParameter) else None
     if missing is not None and missing.metavar == "JOB":
         return f"name a job file, e.g. `{command} job.yaml`; `bulkim init` writes one to start from"

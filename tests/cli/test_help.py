@@ -102,6 +102,7 @@ def test_usage_errors(shell, words):
         (["show"], "name a run, e.g. `bulkim show last`; `bulkim runs` lists them"),
         (["job.yaml"], "did you mean `bulkim run job.yaml`?"),
         (["nonsense"], "`bulkim --help` lists the commands"),
+        (["-v", "runs"], "options come after the command, e.g. `bulkim runs --json`"),
     ],
 )
 def test_who_does_not_know_how_to_go_on_is_told(shell, words, hint):

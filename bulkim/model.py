@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Literal
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple
 
 from bulkim.window import Window
 
@@ -150,8 +151,7 @@ class Status(StrEnum):
     PENDING = "pending"
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):  # like the two below: made by the million, in a third of a frozen dataclass' time
     """One row of a source, before an operation looked at it."""
 
     position: int  # 1-based, counts every row of the source
@@ -159,18 +159,21 @@ class Row:
     values: Mapping[str, Any]  # field -> value for mapped fields, column -> value for all others
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(NamedTuple):
     """One row, the unit of outcome. `fields` may hold secrets: it lives in memory only."""
 
     ordinal: int  # place at which the item first appeared in the run, 1-based; its id in the journal
     key: str  # identity, folded as the vendor folds it
     username: str  # as the source writes it
-    fields: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    fields: Mapping[str, Any] = MappingProxyType({})
     line: int | None = None
     attempts: int = 0  # sendings so far, probes not counted
     doubt_since: float | None = None  # start of our first sending that never got a trustworthy answer
     removed: bool = False  # no longer in the input: it may be asked about, but not sent again
+
+    def __repr__(self) -> str:
+        """Without the fields: they may hold secrets."""
+        return f"Item({self.ordinal}, {self.key!r}, attempts={self.attempts}, doubt_since={self.doubt_since})"
 
 
 class Mode(StrEnum):
@@ -301,8 +304,7 @@ class Page:
     server_time: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Final:
+class Final(NamedTuple):
     """How an item ends."""
 
     item: Item

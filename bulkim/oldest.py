@@ -8,7 +8,7 @@ they are asked about one by one, and only then does it go on.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from bulkim import settle
 from bulkim.caller import Caller
@@ -44,7 +44,7 @@ async def delete_oldest(caller: Caller, purge: Purge, *, count: int) -> None:
         attempt_id, reply, credentials = await caller.send(purge.delete, call, Batch(expected))
         page = pages(caller.provider, purge.delete, request, reply)
         closing = caller.closing(page.outcome, page.http_status)
-        sent = [replace(item, attempts=item.attempts + 1) for item in expected]
+        sent = [item._replace(attempts=item.attempts + 1) for item in expected]
         match page.outcome.kind:
             case Kind.SUCCEEDED:
                 _deleted(caller, attempt_id, closing, page, sent)
@@ -52,7 +52,7 @@ async def delete_oldest(caller: Caller, purge: Purge, *, count: int) -> None:
                 if not page.rows:
                     break
             case Kind.UNKNOWN:
-                doubtful = [replace(item, doubt_since=began_at) for item in sent]
+                doubtful = [item._replace(doubt_since=began_at) for item in sent]
                 caller.close(attempt_id, closing, touched=doubtful)
                 await _settle_doubt(caller, purge)
                 at = None

@@ -159,7 +159,7 @@ class _Judgement:
 
     def _doubt(self, members: Sequence[Member]) -> None:
         """It may have been done. The journal learns that first; then the operation's way of settling it."""
-        marked = [replace(item, doubt_since=item.doubt_since or self.began_at) for item, _ in members]
+        marked = [item._replace(doubt_since=item.doubt_since or self.began_at) for item, _ in members]
         delay_s = self._delay_s(members, self.batch.tries)
         match self.operation.doubt:
             case Probe():
@@ -228,7 +228,7 @@ def _taken_back(batch: Batch, items: Sequence[Item]) -> Batch:
     """The batch as before this call, which did nothing and cost nothing."""
     if batch.mode is Mode.PROBE:
         return batch.of(items)
-    return batch.of([replace(item, attempts=item.attempts - 1) for item in items], tries=batch.tries - 1)
+    return batch.of([item._replace(attempts=item.attempts - 1) for item in items], tries=batch.tries - 1)
 
 
 def _halves(items: Sequence[Item]) -> list[Sequence[Item]]:

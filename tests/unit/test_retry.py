@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -28,7 +26,7 @@ ENDS = {Kind.SUCCEEDED, Kind.ALREADY, Kind.ABSENT, Kind.REJECTED}
 def item(number: int, **changes) -> Item:
     name = f"u{number}"
     fields = {"username": name, "chat": 60, "password": "pw-secret"}
-    return replace(Item(number, name, name, fields, attempts=1), **changes)
+    return Item(number, name, name, fields, attempts=1)._replace(**changes)
 
 
 def decided(operation, items, outcomes, *, mode=Mode.SEND, tries=1, policy=DEFAULT, **extra):

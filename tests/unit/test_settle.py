@@ -61,7 +61,7 @@ def test_gone_after_our_own_request_is_our_doing():
     delete = EASEMOB.operation("delete")
     assert after_doubt(delete, doubtful(), absent).kind is Kind.SUCCEEDED
     assert after_doubt(delete, doubtful(), absent).code == "reconciled"
-    assert after_doubt(delete, replace(doubtful(), doubt_since=None), absent) is absent
+    assert after_doubt(delete, doubtful()._replace(doubt_since=None), absent) is absent
     assert after_doubt(EASEMOB.operation("mute"), doubtful(), absent) is absent
 
 
@@ -69,7 +69,7 @@ def test_there_after_our_own_request_must_be_asked_about():
     already = Outcome(Kind.ALREADY, "duplicate_unique_property_exists")
     register = EASEMOB.operation("register")
     assert after_doubt(register, doubtful(), already).kind is Kind.UNKNOWN
-    assert after_doubt(register, replace(doubtful(), doubt_since=None), already) is already
+    assert after_doubt(register, doubtful()._replace(doubt_since=None), already) is already
 
 
 # ---------------------------------------------------------------------------------------- register
@@ -117,7 +117,7 @@ def test_a_probe_belongs_to_a_doubt():
     with pytest.raises(TypeError):
         settle(EASEMOB, "delete", doubtful(), found({}))
     with pytest.raises(TypeError):
-        settle(EASEMOB, "register", replace(doubtful(), doubt_since=None), found({}))
+        settle(EASEMOB, "register", doubtful()._replace(doubt_since=None), found({}))
 
 
 # -------------------------------------------------------------------------------------------- mute

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bulkim.model import Status
 from bulkim.progress.meter import View
+from bulkim.progress.width import columns, cut
 from bulkim.words import counted
 
 LINE_S = 30.0  # between two lines where there is no terminal
@@ -36,15 +37,15 @@ def block(view: View, width: int = 80) -> list[Spans]:
     if view.codes:
         lines.append(_codes(view))
     lines.append(_limited(view))
-    return [_cut(line, width) for line in lines]
+    return [_fitting(line, width) for line in lines]
 
 
 def _head(view: View, width: int) -> Spans:
     left = "about " + clock(view.eta_s) + " left" if view.eta_s is not None else "time left not known yet"
     right = f"{clock(view.elapsed_s)}, {left}"
     room = width - len(right) - 2
-    title = view.title if len(view.title) <= room else view.title.rpartition(" · ")[0][: max(8, room)]
-    return [(title, "bold"), (" " * (width - len(title) - len(right)), ""), (right, "")]
+    title = view.title if columns(view.title) <= room else cut(view.title.rpartition(" · ")[0], max(8, room))
+    return [(title, "bold"), (" " * (width - columns(title) - len(right)), ""), (right, "")]
 
 
 def _bar(view: View, width: int) -> Spans:
@@ -128,16 +129,14 @@ def _limited(view: View) -> Spans:
     ]
 
 
-def _cut(spans: Spans, width: int) -> Spans:
-    cut: Spans = []
-    left = width
+def _fitting(spans: Spans, width: int) -> Spans:
+    """As much as fits; what a terminal would obey instead of showing it (a vendor's code may hold it) becomes �."""
+    kept: Spans = []
     for text, style in spans:
-        if left <= 0:
-            break
-        shown = text if len(text) <= left else text[: left - 1] + "…"
-        cut.append((shown, style))
-        left -= len(shown)
-    return cut
+        shown = cut("".join(char if char.isprintable() else "�" for char in text), width)
+        kept.append((shown, style))
+        width -= columns(shown)
+    return kept
 
 
 def line(view: View) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 from bulkim.progress.block import ASCII, Lines, block
 from bulkim.progress.meter import Meter, View
+from bulkim.progress.width import columns
 
 FRAME_S = 0.22  # between two drawings
 WIDTH_MAX = 100
@@ -105,8 +106,17 @@ def _live() -> tuple[Show, Callable[[], None]]:
     plain = not console.encoding.lower().startswith("utf")
     live = Live(console=console, auto_refresh=False, transient=True, redirect_stdout=False)
 
+    drawn: list[int] = []  # columns of each line on the screen
+
     def show(_: float, view: View) -> None:
-        spans = block(view, min(console.width, WIDTH_MAX))
+        width = console.width
+        if (
+            drawn and max(drawn) > width
+        ):  # the window became narrower, and the terminal wrapped what was there
+            rows = sum(max(1, -(-each // width)) for each in drawn)
+            live._live_render._shape = (width, rows)  # noqa: SLF001 - else Rich clears too few of them
+        spans = block(view, min(width, WIDTH_MAX))
+        drawn[:] = [sum(columns(part) for part, _ in line) for line in spans]
         text = Text("\n", no_wrap=True).join(
             Text.assemble(*((part.translate(ASCII) if plain else part, style) for part, style in line))
             for line in spans

@@ -22,7 +22,7 @@ from bulkim.journal import read
 from bulkim.journal.read import Result, RunRecord
 from bulkim.journal.store import Journal
 from bulkim.plan import RESULT_COLUMNS
-from bulkim.report.text import columns, fitted
+from bulkim.progress.width import columns, fitted
 
 FORMATS = ("csv", "jsonl", "table", "junit")  # and "json", one array, for --json
 

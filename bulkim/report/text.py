@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import textwrap
-import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from bulkim.model import Status
 from bulkim.progress import GLYPHS, STYLES, Spans, clock
+from bulkim.progress.width import columns, fitted
 from bulkim.report.meanings import OWN, Meaning
 from bulkim.words import counted
 
@@ -143,20 +143,6 @@ def duration(seconds: float) -> str:
 
 
 # -------------------------------------------------------------------------------------------- tables
-
-
-def columns(text: str) -> int:
-    """How many terminal columns a text takes; Chinese characters take two."""
-    return sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text)
-
-
-def fitted(text: str, width: int) -> str:
-    """The text cut or padded to so many columns."""
-    if columns(text) > width:
-        while text and columns(text) > width - 1:
-            text = text[:-1]
-        text += "…"
-    return text + " " * (width - columns(text))
 
 
 def table(

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import unicodedata
+import io
 from collections import Counter
 from dataclasses import dataclass, field
 from itertools import pairwise
 
 import pytest
+from rich.console import Console, ConsoleDimensions
 
 from bulkim.model import Status
-from bulkim.progress import LINE_S, STYLES, Lines, Meter, block, chosen, clock, line, shares
+from bulkim.progress import LINE_S, STYLES, Lines, Meter, block, chosen, clock, line, screen, shares
+from bulkim.progress.width import columns, cut
 
 
 @dataclass
@@ -126,10 +128,11 @@ def test_shares_add_up_and_show_what_is_small():
     assert sum(shares([3, 3, 3], 10)) == 10
 
 
-def wide_view(**more):
-    meter = Meter(
-        "a-job-with-a-rather-long-name · delete at easemob some-application · run k7qf2m2x", resumed=True
-    )
+TITLE = "a-job-with-a-rather-long-name · delete at easemob some-application · run k7qf2m2x"
+
+
+def wide_view(title=TITLE, **more):
+    meter = Meter(title, resumed=True)
     meter.read(0.0, Readings(counts(succeeded=1_000_000, failed=3, pending=9_000_000)))
     codes = Counter(
         {"duplicate_unique_property_exists": 12_345, "service_resource_not_found": 99, "timeout": 1}
@@ -143,14 +146,47 @@ def wide_view(**more):
     )  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    "title", [TITLE, "每晚清理测试账号，不留一个 · delete at easemob 应用 · run k7qf2m2x"]
+)
 @pytest.mark.parametrize("width", [40, 80, 100])
-def test_the_block_fits(width):
-    lines = block(wide_view(stopping="waiting for what is in flight"), width)
+def test_the_block_fits(width, title):
+    lines = block(wide_view(title, stopping="waiting for what is in flight"), width)
     assert len(lines) <= 8
-    for spans in lines:
-        shown = text(spans)
-        assert len(shown) <= width
-        assert all(unicodedata.east_asian_width(char) not in "WF" for char in shown)
+    assert max(columns(text(spans)) for spans in lines) <= width
+    assert text(lines[0]).endswith(" left"), "what is cut is the name"
+    assert columns(text(lines[0])) == width
+
+
+def test_a_vendors_code_commands_no_terminal():
+    readings = Readings(counts(failed=1, pending=1), codes=Counter({"\x1b[2J\nbad": 1}))
+    shown = text(block(Meter("job").read(0.0, readings))[5])
+    assert shown == "codes   �[2J�bad 1"
+
+
+@pytest.mark.parametrize(
+    ("given", "width", "shown"),
+    [("abc", 3, "abc"), ("abcd", 3, "ab…"), ("王五王五", 5, "王五…"), ("王五王五", 6, "王五…"), ("e\u0301tude", 5, "e\u0301tude"), ("x", 0, "")],
+)  # fmt: skip
+def test_cut(given, width, shown):
+    assert cut(given, width) == shown
+
+
+def test_a_window_that_became_narrower_is_cleared(monkeypatch):
+    """The terminal wraps what was drawn: the block of six lines is then eleven."""
+    size = [ConsoleDimensions(80, 24)]
+    monkeypatch.setattr(Console, "size", property(lambda _: size[0]))
+    stream = io.StringIO()
+    monkeypatch.setattr("sys.stderr", stream)
+    show, close = screen("bar")
+    view = run(Meter("a job of eighty columns, for its name is long enough"), seconds=5, rate=80, items=2000)
+    show(0.0, view)
+    size[0] = ConsoleDimensions(40, 24)
+    before = stream.tell()
+    show(1.0, view)
+    assert stream.getvalue()[before:].count("\x1b[1A") == 10
+    close()
+    assert stream.getvalue().count("\x1b[?25l") == stream.getvalue().count("\x1b[?25h") == 1
 
 
 def test_the_bar_has_every_outcome_and_the_restored_part():

@@ -12,9 +12,10 @@ import pytest
 from bulkim import journal as journals
 from bulkim.journal import Closing, Entry, NewRun, read, read_input
 from bulkim.model import Batch, Final, Item, Status
+from bulkim.progress.width import columns, fitted
 from bulkim.report.meanings import meaning
 from bulkim.report.rows import Chosen, inert, inert_name, write_results
-from bulkim.report.text import Pace, balance, codes, columns, fitted, headline, pace, reconciliation, table
+from bulkim.report.text import Pace, balance, codes, headline, pace, reconciliation, table
 from bulkim.vendors import provider
 
 EASEMOB = provider("easemob")

@@ -46,13 +46,15 @@ __all__ = [
 ]  # fmt: skip
 
 
-def __getattr__(name: str) -> Any:
-    """Import what is asked for: ``import bulkim`` alone must cost nothing, the command line begins with it."""
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from bulkim import api
+if not TYPE_CHECKING:  # a type checker knows the names above, and should miss all others
 
-    return getattr(api, name)
+    def __getattr__(name: str) -> Any:
+        """Import what is asked for: ``import bulkim`` alone must cost nothing, the command line begins with it."""
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from bulkim import api
+
+        return getattr(api, name)
 
 
 def __dir__() -> list[str]:

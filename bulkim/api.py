@@ -18,7 +18,7 @@ from typing import Any, TypeAlias
 import anyio
 
 from bulkim import forecast, jobfile, log, plan, rehearsal, runner
-from bulkim.confirm import hold_to, pledge, unconfirmed
+from bulkim.confirm import Pledge, hold_to, pledge, unconfirmed
 from bulkim.errors import (
     BulkimError,
     BusyError,
@@ -186,7 +186,10 @@ def results(
     outcome: Sequence[str] = (),
     code: Sequence[str] = (),
 ) -> Iterator[Result]:
-    """A run's items in order, streaming; empty filters let all through. The journal is open while it is iterated."""
+    """A run's items in order, streaming; empty filters let all through.
+
+    The journal is opened when the first item is asked for, which is when JournalError or UsageError are raised.
+    """
     with read.open_existing(_journal(journal)) as opened:
         yield from read.results(opened, read.find(opened, run).id, outcome=outcome, code=code)
 
@@ -256,7 +259,7 @@ def _asking(confirm: Confirm | None) -> runner.Confirm:
     return ask
 
 
-def _pledge(text: str) -> Any:
+def _pledge(text: str) -> Pledge:
     try:
         return pledge(text)
     except ValueError as error:

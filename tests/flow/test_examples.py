@@ -148,17 +148,31 @@ def queries() -> list[str]:
     return [*consoles, *re.findall(r"```sql\n(.*?)```", text, re.DOTALL)]
 
 
+def found(told: dict[str, Told], query: str) -> int:
+    """Rows over all their journals; sqlite3's shell must see the same."""
+    number = 0
+    for each in told.values():
+        with closing(sqlite3.connect(f"file:{each.journal}?mode=ro", uri=True)) as db:
+            rows = db.execute(query).fetchall()
+        number += len(rows)
+        if shell := shutil.which("sqlite3"):
+            printed = subprocess.run([shell, each.journal, query], capture_output=True, text=True, check=True)
+            assert len(printed.stdout.splitlines()) == len(rows)
+    return number
+
+
+REFUSALS = "allowed_per_s < limit_per_s"
+
+
 @pytest.mark.parametrize("query", queries(), ids=lambda query: " ".join(query.split())[:50])
 def test_the_queries_of_the_journal_page_find_something(quick, query):
-    found = 0
-    for told in quick.values():
-        with closing(sqlite3.connect(f"file:{told.journal}?mode=ro", uri=True)) as db:
-            rows = db.execute(query).fetchall()
-        found += len(rows)
-        if shell := shutil.which("sqlite3"):
-            printed = subprocess.run([shell, told.journal, query], capture_output=True, text=True, check=True)
-            assert len(printed.stdout.splitlines()) == len(rows)
-    assert found
+    assert found(quick, query) or REFUSALS in query, "only the storm below is refused anything"
+
+
+@pytest.mark.slow
+def test_the_journal_pages_query_for_refusals_finds_those_of_the_storm(others):
+    (query,) = [each for each in queries() if REFUSALS in each]
+    assert found({"faults": others["faults"]}, query)
 
 
 def test_the_python_of_the_journal_page_runs(quick):

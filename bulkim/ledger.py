@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from bulkim.model import Connection
 
@@ -53,6 +54,14 @@ class Holder:
     seen_at: float
 
 
+class Places(NamedTuple):
+    """Places that a process has taken."""
+
+    start: float  # when the first is, monotonic
+    gap_s: float
+    shared: bool  # others draw on the pool, too
+
+
 class Ledger:
     """One process's view of the ledger, for one app. Every method is one short transaction."""
 
@@ -76,18 +85,25 @@ class Ledger:
         self._db.close()
 
     def take(
-        self, rates: Mapping[str, tuple[float, float]], count: int, *, shared: float, now: float
-    ) -> tuple[float, float]:
+        self,
+        rates: Mapping[str, tuple[float, float]],
+        count: int,
+        *,
+        shared: float,
+        slack_s: float,
+        now: float,
+    ) -> Places:
         """Take `count` places in each pool; `rates` is pool -> (limit, calls a second that keep it).
 
-        While others draw on a pool too, its rate is `shared` times that. Returns when the first place is (monotonic)
-        and how far apart they are.
+        While others draw on a pool too, its rate is `shared` times that, and no place lies in the past. Who is alone
+        may make up for the last `slack_s`: his own bucket and window keep the limit. `now` is monotonic.
         """
         with self._transaction():
-            start, gap = now, 0.0
+            others = any(self._others(pool) for pool in rates)
+            start, gap = now if others else now - slack_s, 0.0
             for pool, (limit, rate) in rates.items():
                 next_at, rest_until = self._row(pool, limit, now)
-                keeping = rate * shared if self._others(pool) else rate
+                keeping = rate * shared if others else rate
                 start, gap = max(start, next_at, rest_until), max(gap, 1 / keeping)
             for pool, (limit, _) in rates.items():
                 self._db.execute(
@@ -95,7 +111,7 @@ class Ledger:
                     (start + count * gap, limit, self._name(pool)),
                 )
                 self._note(pool, limit, count)
-        return start, gap
+        return Places(start, gap, others)
 
     def refused(self, pools: Sequence[str], until: float) -> None:
         """The vendor refused a call: nobody sends before `until` (monotonic)."""

@@ -6,15 +6,15 @@ limit of L calls in any second needs B + r <= L + 1. ``AsyncLimiter(100, 1)`` ha
 second. Spacing (B = 1, r = L) is exact but loses what every timer oversleeps, about 6 % at 100/s, more on a busy
 machine. A bucket alone must choose; two rules need not:
 
-    the window   at most L calls in any 1.013 s, counted call by call: what is proven
-    the bucket   r = 0.987 L, so that L calls take 1.013 s and the window seldom says no; and
+    the window   at most L calls in any 1.014 s, counted call by call: what is proven
+    the bucket   r = 0.986 L, so that L calls take 1.014 s and the window seldom says no; and
                  B = 1 + 0.03 L, which makes up for 30 ms of oversleeping: only as far as the window has room
 
-The 13 ms are for what happens between our sending and the vendor's counting. What happens there beyond that (a stall
+The 14 ms are for what happens between our sending and the vendor's counting. What happens there beyond that (a stall
 of ours, of the network or of the vendor, after which many calls arrive at once) shows in answers that are later than
 usual: such a call stays in the window longer by as much. The bucket starts full, so that a process that starts where
 another has just died does not get a burst on top. A limit that is no whole number a second (90 a minute) is counted
-over the fewest seconds in which it is one (3 in 2.026 s).
+over the fewest seconds in which it is one (3 in 2.028 s).
 
 After a 429 the pool rests a moment (longer when another follows soon) and goes on slower: a little, or at what the
 vendor took in the last second. It gains a twentieth of the limit each second, a hundredth near the rate that was
@@ -41,13 +41,13 @@ from aiolimiter import AsyncLimiter
 
 from bulkim.ledger import BLOCK_S, Ledger
 
-LEAK = 0.987  # of the limit
+LEAK = 0.986  # of the limit
 SLACK_S, SLACK_SLOWED_S = 0.03, 0.004  # oversleeping that the bucket makes up for
-WINDOW_S = 1.013  # any such window holds at most the limit
+WINDOW_S = 1.014  # any such window holds at most the limit
 LATENCIES, USUAL = 200, 0.9  # of so many answers, this part is no later than usual
 JUDGED_EVERY, JUDGED_S = 10, 0.5  # answers or seconds
 LATE_S_MAX = 0.2  # an answer that is later than usual holds its place at most this much longer
-LATE_TURN_S = 0.015  # what the margin forgives
+LATE_TURN_S = 0.03  # what the smaller rate of several processes forgives: 0.95 L * 1.03 s + 1 < L
 TURNS_MAX = 20  # let pass, before a process on a busy machine goes anyway
 SHARED = 0.96  # of that, when other processes draw on the pool: nobody sees the others' stalls
 REST_S, REST_S_MAX = 0.1, 8.0  # after a refusal that does not say how long; doubled by each that follows soon
@@ -233,6 +233,7 @@ class Pacer:
         self.pools = {name: Pool(name, limit) for name, limit in limits.items()}
         self._ledger = ledger
         self._places: dict[tuple[str, ...], deque[float]] = {}
+        self._shared = False  # whether other processes take places, too
 
     async def start(self) -> None:
         """Drain every pool."""
@@ -250,30 +251,32 @@ class Pacer:
             await anyio.sleep(wait_s)
 
     async def _take_place(self, ledger: Ledger, names: tuple[str, ...]) -> None:
-        """Wait for this process's turn; whoever wakes too late for it lets it pass, so that turns do not bunch up."""
+        """Wait for this process's turn. Among several, whoever wakes too late lets it pass: turns must not bunch up."""
         places = self._places.setdefault(names, deque())
         for _ in range(TURNS_MAX):
-            late = _now() - LATE_TURN_S
-            while places and places[0] < late:
-                places.popleft()
+            if self._shared:
+                late = _now() - LATE_TURN_S
+                while places and places[0] < late:
+                    places.popleft()
             if not places and not self._take_block(ledger, names, places):
                 return
             turn = places.popleft()
             if (wait_s := turn - _now()) > 0:
                 await anyio.sleep(wait_s)
-            if _now() - turn <= LATE_TURN_S:
+            if not self._shared or _now() - turn <= LATE_TURN_S:
                 return
 
     def _take_block(self, ledger: Ledger, names: tuple[str, ...], places: deque[float]) -> bool:
-        """The next turns. A ledger that cannot be used any more is done without (False)."""
+        """The next places. A ledger that cannot be used any more is done without (False)."""
         rates = {name: (self.pools[name].limit_per_s, self.pools[name].rate_per_s) for name in names}
         count = max(1, int(min(rate for _, rate in rates.values()) * BLOCK_S))
         try:
-            start, gap = ledger.take(rates, count, shared=SHARED, now=_now())
+            block = ledger.take(rates, count, shared=SHARED, slack_s=SLACK_S, now=_now())
         except sqlite3.Error:
             self._ledger = None
             return False
-        places.extend(start + place * gap for place in range(count))
+        places.extend(block.start + place * block.gap_s for place in range(count))
+        self._shared = block.shared
         return True
 
     def sent(self, names: Sequence[str]) -> tuple[tuple[Pool, Mark], ...]:

@@ -17,7 +17,11 @@ RATES = {"users": (100.0, 98.5)}
 def test_places_of_two_ledgers_interleave(tmp_path):
     one, other = (Ledger(tmp_path / "quota.db", "easemob org#app") for _ in range(2))
     now = 50.0
-    starts = [ledger.take(RATES, 1, shared=1.0, now=now)[0] for _ in range(50) for ledger in (one, other)]
+    starts = [
+        ledger.take(RATES, 1, shared=1.0, slack_s=0.0, now=now)[0]
+        for _ in range(50)
+        for ledger in (one, other)
+    ]
     gaps = [later - earlier for earlier, later in pairwise(starts)]
     assert min(gaps) > 1 / 98.5 - 1e-9
     assert starts[0] == now
@@ -29,17 +33,17 @@ def test_apps_do_not_share(tmp_path):
     one = Ledger(tmp_path / "quota.db", "easemob org#app")
     other = Ledger(tmp_path / "quota.db", "easemob org#other")
     for _ in range(10):
-        one.take(RATES, 1, shared=1.0, now=50.0)
-    assert other.take(RATES, 1, shared=1.0, now=50.0)[0] == 50.0
+        one.take(RATES, 1, shared=1.0, slack_s=0.0, now=50.0)
+    assert other.take(RATES, 1, shared=1.0, slack_s=0.0, now=50.0)[0] == 50.0
     one.close()
     other.close()
 
 
 def test_a_refusal_rests_everybody(tmp_path):
     one, other = (Ledger(tmp_path / "quota.db", "x") for _ in range(2))
-    one.take(RATES, 1, shared=1.0, now=50.0)
+    one.take(RATES, 1, shared=1.0, slack_s=0.0, now=50.0)
     one.refused(["users"], 57.0)
-    assert other.take(RATES, 1, shared=1.0, now=50.0)[0] == 57.0
+    assert other.take(RATES, 1, shared=1.0, slack_s=0.0, now=50.0)[0] == 57.0
     one.close()
     other.close()
 
@@ -47,23 +51,34 @@ def test_a_refusal_rests_everybody(tmp_path):
 def test_nested_pools_take_the_slower_ones_places(tmp_path):
     ledger = Ledger(tmp_path / "quota.db", "x")
     rates = {"mass-delete": (30.0, 29.5), "users": (100.0, 98.5)}
-    first, gap = ledger.take(rates, 1, shared=1.0, now=50.0)
-    second, _ = ledger.take(rates, 1, shared=1.0, now=50.0)
+    first, gap, _ = ledger.take(rates, 1, shared=1.0, slack_s=0.0, now=50.0)
+    second = ledger.take(rates, 1, shared=1.0, slack_s=0.0, now=50.0)
     assert gap == 1 / 29.5
-    assert second - first >= gap
+    assert second.start - first >= gap
     ledger.close()
+
+
+def test_who_is_alone_may_make_up_for_what_was_overslept(tmp_path):
+    one, other = Ledger(tmp_path / "quota.db", "x"), Ledger(tmp_path / "quota.db", "x")
+    rates = {"users": (100.0, 100.0)}
+    one.take(rates, 1, shared=0.9, slack_s=0.03, now=50.0)
+    assert one.take(rates, 1, shared=0.9, slack_s=0.03, now=60.0) == (59.97, 0.01, False)
+    one._db.execute("UPDATE holder SET pid = 1")  # as if it were another process
+    assert other.take(rates, 1, shared=0.9, slack_s=0.03, now=70.0) == (70.0, 1 / 90, True)
+    one.close()
+    other.close()
 
 
 def test_a_clock_from_before_a_reboot_is_forgotten(tmp_path):
     ledger = Ledger(tmp_path / "quota.db", "x")
-    ledger.take(RATES, 1, shared=1.0, now=900_000.0)
-    assert ledger.take(RATES, 1, shared=1.0, now=5.0)[0] == 5.0
+    ledger.take(RATES, 1, shared=1.0, slack_s=0.0, now=900_000.0)
+    assert ledger.take(RATES, 1, shared=1.0, slack_s=0.0, now=5.0)[0] == 5.0
     ledger.close()
 
 
 def _hold(path, ready, go):
     ledger = Ledger(path, "x")
-    ledger.take(RATES, 1, shared=1.0, now=time.monotonic())
+    ledger.take(RATES, 1, shared=1.0, slack_s=0.0, now=time.monotonic())
     ready.set()
     go.wait()
     os._exit(1)  # without a word
@@ -77,7 +92,7 @@ def test_holders_are_living_processes(tmp_path):
     process.start()
     assert ready.wait(20)
     mine = Ledger(path, "x")
-    mine.take(RATES, 3, shared=1.0, now=time.monotonic())
+    mine.take(RATES, 3, shared=1.0, slack_s=0.0, now=time.monotonic())
     assert {(each.pid, each.calls) for each in holders(path, now=time.time())} == {
         (process.pid, 1),
         (os.getpid(), 3),

@@ -9,12 +9,15 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from bulkim.cli.options import Command, Settings, common
 from bulkim.errors import UsageError
+
+if TYPE_CHECKING:
+    from bulkim.journal import Journal
 
 HOST = "127.0.0.1"
 QUERIES: Mapping[str, tuple[str, str, str]] = {  # name -> title, what it tells, SQL
@@ -57,6 +60,14 @@ QUERIES: Mapping[str, tuple[str, str, str]] = {  # name -> title, what it tells,
             " FROM attempt JOIN run ON run.id = attempt.run_id WHERE (:run = '' OR run.run = :run) GROUP BY 1 ORDER BY 1"
         ),
     ),
+    "limit_over_time": (
+        "Limit over time",
+        "What a run was allowed, and what the vendor's refusals left of it. 0: resting after one.",
+        (
+            "SELECT limits.run, run.name, limits.at, limits.pool, limits.limit_per_s, limits.allowed_per_s"
+            " FROM limits JOIN run ON run.run = limits.run WHERE (:run = '' OR run.run = :run) ORDER BY limits.at"
+        ),
+    ),
     "one_user": (
         "One user",
         "What every run did to one user.",
@@ -71,8 +82,8 @@ VIEWS = {
     "results": "One row an item of every run.",
     "runs_summary": "One row a run; the outcomes add up to the items.",
     "attempts": "One row an HTTP call.",
+    "limits": "One row a change of what a run was allowed.",
 }
-LINKS = {"run": "One row a run.", "tally": "Items by outcome and code, kept in step with the items."}
 
 
 @click.command(cls=Command, examples=["bulkim browse", "bulkim browse --port 8002 --open"])
@@ -85,20 +96,20 @@ def browse(settings: Settings, *, port: int, opened: bool) -> int:
     """Open the journal in Datasette, on loopback only, until Ctrl-C. It only reads.
 
     Every table and column is explained, and there are queries: failed by code, slowest calls, runs by day, calls by
-    minute, one user. Needs the extra: pip install 'bulkim[browse]'.
+    minute, limit over time, one user. Needs the extra: pip install 'bulkim[browse]'.
     """
     from bulkim.journal import read
 
     if find_spec("datasette") is None:
         raise UsageError("Datasette is not installed.", hint="pip install 'bulkim[browse]'")
-    with read.open_existing(settings.journal):
-        pass  # a journal of ours, brought up to date
+    with read.open_existing(settings.journal) as journal:
+        told = metadata(journal)
     _free(port)
     from datasette.cli import cli as datasette
 
     with TemporaryDirectory() as folder:
         described = Path(folder) / "metadata.json"
-        described.write_text(json.dumps(metadata(settings.journal)), encoding="utf-8")
+        described.write_text(json.dumps(told), encoding="utf-8")
         words = [
             "serve",
             str(settings.journal),
@@ -124,11 +135,13 @@ def _free(port: int) -> None:
             raise UsageError(f"port {port}: {error.strerror}", hint="take another one with --port") from error
 
 
-def metadata(journal: Path) -> dict[str, Any]:
-    """What Datasette is told about a journal."""
+def metadata(journal: Journal) -> dict[str, Any]:
+    """What Datasette is told about a journal; an older bulkim's has fewer tables."""
     from bulkim.journal import schema
 
-    tables = described(schema.TABLES)
+    there = {name for (name,) in journal.connection.execute("SELECT name FROM sqlite_master")}
+
+    tables = described(schema.TABLES + schema.PACE)
     known = {name: words for table in tables.values() for name, words in table["columns"].items()}
     for view, words in VIEWS.items():
         tables[view] = {"description": words, "columns": known}
@@ -137,11 +150,17 @@ def metadata(journal: Path) -> dict[str, Any]:
     queries = {
         name: {"title": title, "description": words, "sql": sql}
         for name, (title, words, sql) in QUERIES.items()
+        if name != "limit_over_time" or "limits" in there
     }
     return {
         "title": "bulkim's journal",
         "description": "Every run, item and call. Begin with runs_summary, or with one of the queries.",
-        "databases": {journal.stem: {"tables": tables, "queries": queries}},
+        "databases": {
+            journal.path.stem: {
+                "tables": {name: words for name, words in tables.items() if name in there},
+                "queries": queries,
+            }
+        },
     }
 
 
@@ -153,7 +172,7 @@ def described(script: str) -> dict[str, dict[str, Any]]:
         code, _, comment = (part.strip() for part in line.partition("--"))
         if found := re.match(r"CREATE TABLE (\w+)", code):
             name = found[1]
-            tables[name] = {"description": comment or LINKS.get(name, ""), "columns": {}}
+            tables[name] = {"description": comment, "columns": {}}
         elif name and comment and (column := re.match(r"[a-z_]+", code)):
             tables[name]["columns"][column[0]] = comment
     return tables

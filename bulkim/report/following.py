@@ -52,6 +52,8 @@ class Readings:
     def _waiting(self, record: RunRecord, calls_per_s: float) -> str:
         if record.planned_at is None:
             return "reading the input"
+        if self.allowed_per_s is not None and self.allowed_per_s < self.limit_per_s:
+            return "vendor"
         if self.limit_per_s and calls_per_s >= NEAR * self.limit_per_s:
             return "quota"
         return "answers" if self.in_flight else "back-off"

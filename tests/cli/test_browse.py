@@ -17,6 +17,7 @@ from importlib.util import find_spec
 import pytest
 
 from bulkim.cli import browse
+from bulkim.journal import read
 
 datasette = pytest.mark.skipif(find_spec("datasette") is None, reason="the extra `browse` is not installed")
 
@@ -30,14 +31,28 @@ def done(shell, server):
     return shell
 
 
+def described(shell):
+    with read.open_existing(shell.folder / "bulkim.db") as journal:
+        return browse.metadata(journal)["databases"]["bulkim"]
+
+
+def test_an_older_journal_has_what_it_has(done):
+    with closing(sqlite3.connect(done.folder / "bulkim.db", isolation_level=None)) as db:
+        db.execute("DROP VIEW limits")
+        db.execute("DROP TABLE pace")
+    told = described(done)
+    assert not {"pace", "limits"} & told["tables"].keys()
+    assert "limit_over_time" not in told["queries"]
+
+
 def test_tables_and_columns_are_described(done):
-    told = browse.metadata(done.folder / "bulkim.db")["databases"]["bulkim"]
+    told = described(done)
     with closing(sqlite3.connect(done.folder / "bulkim.db")) as db:
         for table, words in told["tables"].items():
             there = {row[1] for row in db.execute(f"PRAGMA table_info({table})")}
             assert there, f"there is no {table}"
             if table not in browse.VIEWS:
-                assert words["columns"].keys() <= there
+                assert words["columns"].keys() == there
             assert words["description"], table
     assert told["tables"]["run"]["columns"]["run"] == "what people type"
     assert told["tables"]["session"]["description"] == "one process working on a run"
@@ -91,6 +106,8 @@ def test_in_datasette(done):
     process = subprocess.Popen(words, cwd=done.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         base = f"http://127.0.0.1:{port}/bulkim"
+        for name in browse.QUERIES:
+            assert json.loads(answer(f"{base}/{name}.json?_shape=objects&run=&username=u1"))["rows"], name
         rows = json.loads(answer(f"{base}/failed_by_code.json?_shape=objects"))["rows"]
         assert [row["code"] for row in rows] == ["required_property_not_found"]
         assert b"what people type" in answer(f"{base}/run")

@@ -1,0 +1,64 @@
+"""What another process reads of a run that goes on, and what a report draws of its limits."""
+
+from __future__ import annotations
+
+import pytest
+
+from bulkim.journal import Entry, Journal, NewRun, Pace, read, read_input
+from bulkim.journal.read import Allowance
+from bulkim.model import Batch, Item
+from bulkim.report.following import Readings
+from bulkim.report.limits import Level, allowed, levels
+from bulkim.report.timeline import Session, Timeline
+
+JOB = "provider: easemob\noperation: mute\nrate: {limit: 80}\n"
+
+
+@pytest.fixture
+def going(tmp_path):
+    """(journal, run id, session id) of a run with a call on its way."""
+    with Journal.open(tmp_path / "j.db") as journal:
+        run = journal.create_run(NewRun("n", "easemob", "mute", "t", {}, job_text=JOB), now=1.0)
+        session = journal.begin_session(run, now=1.0)
+        read_input(journal, run, iter([Entry(1, 1, "u", "u")]), name="f", digest="d", now=1.0)
+        journal.begin(run, session, Batch((Item(1, "u", "u"),)), now=2.0)
+        yield journal, run, session
+
+
+def looked(journal, run):
+    record = read.get(journal, run)
+    return Readings(journal, record, allowed(record), now=3.0)
+
+
+def test_without_a_word_in_the_journal_the_job_says_the_limit(going):
+    journal, run, _ = going
+    seen = looked(journal, run)
+    assert (seen.limit_per_s, seen.allowed_per_s, seen.waiting_for) == (80.0, None, "answers")
+
+
+def test_refusals_are_what_holds_the_speed(going):
+    journal, run, session = going
+    journal.heartbeat(session, now=2.0, paces=[Pace("mutes-set", 60.0, 60.0), Pace("mutes-get", 40.0, 40.0)])
+    assert looked(journal, run).waiting_for == "answers"
+    journal.heartbeat(session, now=3.0, paces=[Pace("mutes-set", 60.0, 25.0)])
+    seen = looked(journal, run)
+    assert (seen.limit_per_s, seen.allowed_per_s, seen.waiting_for) == (60.0, 25.0, "vendor")
+
+
+def test_levels_are_averages_along_the_axis():
+    """Two sessions of ten seconds; in the first, the vendor leaves half from its fifth second on."""
+    timeline = Timeline.of(
+        [Session(1, 7, "h", 100.0, 110.0, "lost"), Session(2, 8, "h", 500.0, 510.0, "finished")]
+    )
+    timeline.count([])
+    found = [
+        Allowance(1, 100.1, Pace("a", 100.0, 100.0)), Allowance(1, 104.5, Pace("a", 100.0, 50.0)),
+        Allowance(1, 107.0, Pace("b", 10.0, 1.0)), Allowance(2, 500.2, Pace("a", 90.0, 90.0)),
+    ]  # fmt: skip
+    pause_s = timeline.breaks[0].end_s
+    first, half, low, second = levels(timeline, found, ("a",))
+    assert first == Level(0.0, 4.0, 100.0, 100.0)
+    assert half == Level(4.0, 5.0, 100.0, 75.0)
+    assert (low.start_s, low.limit_per_s, low.allowed_per_s) == (5.0, 100.0, 50.0)
+    assert (second.start_s, second.limit_per_s) == (pause_s, 90.0)
+    assert not second.lowered

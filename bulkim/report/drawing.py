@@ -148,7 +148,9 @@ class Plot:
         """A vertical line with words at its top, in one of several rows."""
         at = number(self.x(value))
         self.parts.append(f'<path class="{text}" d="M{at} {TOP}V{number(self.floor)}"/>')
-        self.label(self.x(value) + 4, TOP + 8 + 14 * row, text, css=f"t {text}-t")
+        beyond = self.x(value) > self.width - 40
+        x, anchor = self.x(value) + (-4 if beyond else 4), "end" if beyond else "start"
+        self.label(x, TOP + 8 + 14 * row, text, anchor=anchor, css=f"t {text}-t")
 
     def line(self, points: Sequence[tuple[float, float]], css: str) -> None:
         """A line through points in the data's units."""

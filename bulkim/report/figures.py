@@ -14,7 +14,7 @@ from bulkim.report.latency import Latencies
 from bulkim.report.limits import Allowed, Level, allowed, levels
 from bulkim.report.meanings import Meaning, meaning
 from bulkim.report.redact import Redactor
-from bulkim.report.timeline import Session, Timeline
+from bulkim.report.timeline import Bin, Session, Timeline
 from bulkim.vendors import PROVIDERS
 
 BAD = ("failed", "unknown")
@@ -104,6 +104,13 @@ class Figures:
     def lowest(self) -> float | None:
         """The least that refusals left of the limit; None: they left all of it, or nobody knows."""
         return min((each.allowed_per_s for each in self.levels if each.lowered), default=None)
+
+    def allowed_at(self, moment: Bin) -> float | None:
+        """Calls a second that refusals had left of the limit then."""
+        middle_s = moment.start_s + moment.width_s / 2
+        return next(
+            (each.allowed_per_s for each in self.levels if each.start_s <= middle_s < each.end_s), None
+        )
 
     @property
     def where(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from statistics import fmean
 
 from bulkim.report import charts
 from bulkim.report.drawing import milliseconds, span
@@ -25,7 +26,17 @@ def markdown(figures: Figures) -> str:
 
 def plain(text: str) -> str:
     """Somebody's words in one line, as they are: nothing in them is markup."""
-    return _ACTIVE.sub(r"\\\1", " ".join(text.split()))
+    return escaped(" ".join(text.split()))
+
+
+def escaped(text: str) -> str:
+    """The same, with the spaces around it."""
+    return _ACTIVE.sub(r"\\\1", text)
+
+
+def ours(text: str) -> str:
+    """Our own words, what stands between backticks as code."""
+    return "".join(code(part) if place % 2 else escaped(part) for place, part in enumerate(text.split("`")))
 
 
 def code(text: str) -> str:
@@ -75,10 +86,12 @@ def _speed(figures: Figures) -> Iterator[str]:
     step = -(-len(bins) // COLUMNS)
     groups = [bins[at : at + step] for at in range(0, len(bins), step)]
     rates = [sum(each.calls for each in group) / sum(each.width_s for each in group) for group in groups]
-    yield f"`{charts.sparkline(rates, max(rates))}` calls/s, at most {max(rates):.1f}, {span(figures.timeline.width_s * step)} a column"
+    left = [fmean(figures.allowed_at(each) or 0.0 for each in group) for group in groups]
+    top = max(*rates, *left)
+    yield f"`{charts.sparkline(rates, top)}` calls/s, at most {max(rates):.1f}, {span(figures.timeline.width_s * step)} a column"
     yield ""
     if figures.lowest is not None:
-        yield f"Refusals left {figures.lowest:.3g} calls/s of it at the lowest."
+        yield f"`{charts.sparkline(left, top)}` calls/s that refusals left of the limit, {figures.lowest:.3g} at the lowest"
         yield ""
     shown = ", ".join(
         f"{name} {milliseconds(latencies.percentile(share) or 0)}"
@@ -95,9 +108,9 @@ def _codes(figures: Figures) -> Iterator[str]:
     for each in figures.codes:
         known = each.meaning
         said = f"“{plain(each.found.reason[:200])}”" if each.found.reason and not known else ""
-        words = [plain(known.meaning) if known else said]
+        words = [ours(known.meaning) if known else said]
         if known and each.found.outcome in BAD:
-            words.append(f"→ {plain(known.remedy)}")
+            words.append(f"→ {ours(known.remedy)}")
         share = percent(each.found.items, figures.summary["items"])
         rows.append(
             (each.found.outcome, f"{each.found.items:,}", share, code(each.found.code), " ".join(words))

@@ -118,8 +118,9 @@ def test_markdown(done):
 
 
 def test_words_of_strangers_are_no_markdown():
-    from bulkim.report.markdown import code, plain
+    from bulkim.report.markdown import code, ours, plain
 
+    assert ours("See `a_b` or *c*.") == r"See `a_b` or \*c\*."
     assert plain("a|b *c* <i>\n# d") == r"a\|b \*c\* \<i\> \# d"
     assert code("a`b|c") == "`` a`b\\|c ``"
 
@@ -158,7 +159,7 @@ def test_what_refusals_left_is_drawn(done):
     assert '<polyline class="allowed"' in text
     assert "what refusals left of it, 250/s at the lowest" in text
     markdown = done("report", "last", "--format", "markdown").out
-    assert "Refusals left 250 calls/s of it at the lowest." in markdown
+    assert "calls/s that refusals left of the limit, 250 at the lowest" in markdown
 
 
 @pytest.fixture

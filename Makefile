@@ -12,7 +12,7 @@ demo: $(READY)            ## the whole story on an embedded sandbox: register, m
 	$(BIN)/bulkim demo
 
 test: $(READY)            ## the default suite, under two minutes
-	$(BIN)/python -m pytest -n 4  # they wait more than they compute
+	$(BIN)/python -m pytest -n 6  # they wait more than they compute
 
 test-slow: $(READY)       ## what is marked slow: storms, long runs
 	$(BIN)/python -m pytest -m slow -n 2

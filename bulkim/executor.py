@@ -1,8 +1,8 @@
 """Sends a run's batches: one dispatcher, as many calls in flight as the rate needs. Obeys Decisions, has no opinions.
 
 The dispatcher alone takes work (due retries first, then fresh items) and alone takes quota; a call is written to the
-journal after its place in the quota is there and before its bytes leave. Its answer is decided and journaled without an
-`await` in between, so that cancellation never falls inside a settlement.
+journal after its place in the quota is there, and durable before its bytes leave. Its answer is decided and journaled
+without an `await` in between, so that cancellation never falls inside a settlement.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from bulkim.catalogue import Operation, Probe, Provider
 from bulkim.codec import decode, encode
 from bulkim.errors import BulkimError
 from bulkim.events import log
-from bulkim.journal import Closing, Journal, Pending
+from bulkim.journal import Closing, Journal, Pending, Turns
 from bulkim.model import (
     Again,
     Answer,
@@ -74,6 +74,7 @@ class Executor:
         self.batch_max = batch_size(operation, job)
         self.policy = Policy(retries=job.retries)
         self._journal, self._run_id, self._session_id = journal, run_id, session_id
+        self._turns = Turns(journal, self._fail)
         self._supply, self._wire, self._pacer, self._clock = supply, wire, wire.pacer, wire.clock
         counts = journal.counts(run_id)
         self.telemetry = Telemetry(
@@ -100,12 +101,15 @@ class Executor:
     async def run(self) -> Ending:
         """Send until nothing is pending, or something stops it. Raises BulkimError when the journal or the input fails."""
         self._reopen()
-        with self._everything:
-            async with anyio.create_task_group() as tasks:
-                with self._dispatching:
-                    await self._dispatch(tasks)
-                while self.telemetry.in_flight:
-                    await self._change(math.inf)
+        try:
+            with self._everything:
+                async with anyio.create_task_group() as tasks:
+                    with self._dispatching:
+                        await self._dispatch(tasks)
+                    while self.telemetry.in_flight:
+                        await self._change(math.inf)
+        finally:
+            self._turns.commit()
         if self._error:
             raise self._error
         if self._signal is not None:
@@ -220,10 +224,11 @@ class Executor:
     def _begin(
         self, tasks: anyio.abc.TaskGroup, batch: Batch, operation: Operation, credentials: Credentials
     ) -> None:
-        """Write ahead, then send. No `await` here: what is journaled is sent, what is not is not."""
+        """Write ahead, then send when that is durable. No `await` here: what is journaled is sent, what is not is not."""
         now = self._clock()
         single = self.single and batch.mode is Mode.SEND
         call = encode(self.provider, operation, self.job.connection, batch.items, single=single)
+        turn = self._turns.join()
         attempt_id = self._journal.begin(self._run_id, self._session_id, batch, now=now)
         if batch.mode is Mode.SEND:
             self.telemetry.retries += any(item.attempts for item in batch.items)
@@ -235,6 +240,7 @@ class Executor:
         marks = self._pacer.sent(operation.pools)
 
         async def attempt() -> None:
+            await turn.durable()
             reply = await self._wire.send(call, credentials, marks)
             self._answered(attempt_id, batch, operation, reply, credentials, began_at=now)
 
@@ -245,8 +251,11 @@ class Executor:
         try:
             await attempt()
         except BulkimError as error:
-            self._error = self._error or error
-            self._everything.cancel()
+            self._fail(error)
+
+    def _fail(self, error: BulkimError) -> None:
+        self._error = self._error or error
+        self._everything.cancel()
 
     def _answered(
         self,
@@ -271,6 +280,7 @@ class Executor:
         closing = closing_of(answer, now)
         self._wire.told(closing.kind, credentials)
         left = left_pending(batch, decision)
+        self._turns.join()
         self._journal.settle(self._run_id, attempt_id, closing, finals=decision.final, touched=left)
         log.debug("attempt.settled", attempt=attempt_id, mode=str(batch.mode), items=len(batch), kind=closing.kind,
                   http_status=closing.http_status, code=closing.code, latency_ms=round(reply.latency_s * 1000, 1))  # fmt: skip

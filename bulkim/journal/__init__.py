@@ -5,5 +5,6 @@ from __future__ import annotations
 from bulkim.journal.intake import read_input
 from bulkim.journal.records import Closing, Entry, NewRun, Pace, Pending
 from bulkim.journal.store import Journal
+from bulkim.journal.turns import Turns
 
-__all__ = ["Closing", "Entry", "Journal", "NewRun", "Pace", "Pending", "read_input"]
+__all__ = ["Closing", "Entry", "Journal", "NewRun", "Pace", "Pending", "Turns", "read_input"]

@@ -10,8 +10,8 @@ from typing import Any
 
 from bulkim.journal.intake import insert_entries
 from bulkim.journal.records import Closing, Entry
-from bulkim.journal.store import Journal, close_attempt, finish_items
-from bulkim.journal.tally import count_ended, to_json
+from bulkim.journal.store import Journal
+from bulkim.journal.tally import close_attempt, count_ended, finish_items, to_json
 from bulkim.model import Final
 
 

@@ -1,8 +1,9 @@
 """The journal: the truth about every run, and the only writer of it.
 
 Every write is one `BEGIN IMMEDIATE` transaction on one connection of one owner, with ``synchronous=FULL``: when a method
-returns, what it wrote survives a crash of the machine. `begin` is called before a call's bytes leave and `settle` after
-its answer, so an attempt without an end is one whose effect is in doubt.
+returns, what it wrote survives a crash of the machine; between `begin_transaction` and `commit`, when that returns. `begin`
+is durable before a call's bytes leave and `settle` follows its answer, so an attempt without an end is one whose effect
+is in doubt.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from bulkim.errors import BusyError, GuardError, JournalError
 from bulkim.journal import lease
 from bulkim.journal.records import Closing, NewRun, Pace, Pending
 from bulkim.journal.schema import APPLICATION_ID, known, migrations
-from bulkim.journal.tally import count_ended, to_json
+from bulkim.journal.tally import close_attempt, finish_items, to_json
 from bulkim.model import Batch, Final, Item, Mode, Status
 
 PAGE = 2_000  # pending items read at once
@@ -105,20 +106,44 @@ class Journal:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """One durable transaction. A full disk ends the run (GuardError: resumable), nothing is half-written."""
+        """One durable transaction, or a part of one that is open (see `bulkim.journal.turns`).
+
+        A full disk ends the run (GuardError: resumable), nothing is half-written.
+        """
+        joined = self.connection.in_transaction
         try:
-            self.connection.execute("BEGIN IMMEDIATE")
+            if not joined:
+                self.connection.execute("BEGIN IMMEDIATE")
             yield self.connection
-            self.connection.execute("COMMIT")
+            if not joined:
+                self.connection.execute("COMMIT")
         except sqlite3.Error as error:
             self._roll_back()
-            raise GuardError(
-                f"the journal {self.path} cannot be written: {error}",
-                hint="make room (or free the lock) and run the same command again: it continues where it stopped",
-            ) from error
+            raise self._unwritten(error) from error
         except BaseException:
             self._roll_back()
             raise
+
+    def begin_transaction(self) -> None:
+        """Every `transaction` from here to `commit` is a part of one. Raises GuardError."""
+        try:
+            self.connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.Error as error:
+            raise self._unwritten(error) from error
+
+    def commit(self) -> None:
+        """Make durable what was written since `begin_transaction`. Raises GuardError: then nothing of it is there."""
+        try:
+            self.connection.execute("COMMIT")  # fails, too, when a part has failed and took the rest with it
+        except sqlite3.Error as error:
+            self._roll_back()
+            raise self._unwritten(error) from error
+
+    def _unwritten(self, error: sqlite3.Error) -> GuardError:
+        return GuardError(
+            f"the journal {self.path} cannot be written: {error}",
+            hint="make room (or free the lock) and run the same command again: it continues where it stopped",
+        )
 
     def _roll_back(self) -> None:
         if self.connection.in_transaction:
@@ -326,58 +351,6 @@ class Journal:
         total = self.connection.execute("SELECT items FROM run WHERE id = ?", (run_id,)).fetchone()[0]
         counts[Status.PENDING] = total - sum(counts.values())
         return counts
-
-
-def finish_items(
-    tx: sqlite3.Connection, run_id: int, finals: Sequence[Final], *, http_status: int | None, now: float
-) -> None:
-    """These items end; each must have been pending.
-
-    Most items of a call end alike and follow one another: one statement ends all of them.
-    """
-    changed = 0
-    for first, last, alike in _stretches(finals):
-        outcome, code, reason, data, attempts, doubt_since = alike
-        changed += tx.execute(
-            "UPDATE item SET outcome = ?, code = ?, reason = ?, attempts = ?, http_status = ?, finished_at = ?,"
-            " data = ?, doubt_since = ? WHERE run_id = ? AND ordinal BETWEEN ? AND ? AND outcome IS NULL",
-            (outcome, code, reason, attempts, http_status, now, data, doubt_since, run_id, first, last),
-        ).rowcount
-    if changed != len(finals):
-        raise AssertionError(f"{len(finals)} items were to end, {changed} were pending")
-    count_ended(
-        tx, run_id, [(each.status.value, each.code, each.item.username, each.reason) for each in finals]
-    )
-
-
-def _stretches(finals: Sequence[Final]) -> Iterator[tuple[int, int, tuple[Any, ...]]]:
-    """(first ordinal, last ordinal, what they end as) of items that follow one another and end alike."""
-    first, last, alike = 0, -1, None
-    for each in finals:
-        item = each.item
-        data = None if each.data is None else to_json(each.data)
-        ended = (each.status.value, each.code, each.reason, data, item.attempts, item.doubt_since)
-        if item.ordinal == last + 1 and ended == alike:
-            last += 1
-            continue
-        if alike is not None:
-            yield first, last, alike
-        first, last, alike = item.ordinal, item.ordinal, ended
-    if alike is not None:
-        yield first, last, alike
-
-
-def close_attempt(tx: sqlite3.Connection, attempt_id: int, closing: Closing) -> None:
-    """The attempt has its end."""
-    tx.execute(
-        "UPDATE attempt SET ended_at = ?, http_status = ?, kind = ?, code = ?, reason = ? WHERE id = ?",
-        (closing.ended_at, closing.http_status, closing.kind, closing.code, closing.reason, attempt_id),
-    )
-    if closing.kind == "throttled":
-        tx.execute(
-            "UPDATE run SET throttled = throttled + 1 WHERE id = (SELECT run_id FROM attempt WHERE id = ?)",
-            (attempt_id,),
-        )
 
 
 def _reading(path: Path) -> str:

@@ -1,11 +1,14 @@
-"""Counting items as they end, so that a summary never scans them."""
+"""How items and attempts end, and counting them as they do, so that a summary never scans them."""
 
 from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
+
+from bulkim.journal.records import Closing
+from bulkim.model import Final
 
 
 def count_ended(
@@ -22,6 +25,58 @@ def count_ended(
         " ON CONFLICT DO UPDATE SET items = items + excluded.items",
         [(run_id, outcome, code, *group) for (outcome, code), group in groups.items()],
     )
+
+
+def finish_items(
+    tx: sqlite3.Connection, run_id: int, finals: Sequence[Final], *, http_status: int | None, now: float
+) -> None:
+    """These items end; each must have been pending.
+
+    Most items of a call end alike and follow one another: one statement ends all of them.
+    """
+    changed = 0
+    for first, last, alike in _stretches(finals):
+        outcome, code, reason, data, attempts, doubt_since = alike
+        changed += tx.execute(
+            "UPDATE item SET outcome = ?, code = ?, reason = ?, attempts = ?, http_status = ?, finished_at = ?,"
+            " data = ?, doubt_since = ? WHERE run_id = ? AND ordinal BETWEEN ? AND ? AND outcome IS NULL",
+            (outcome, code, reason, attempts, http_status, now, data, doubt_since, run_id, first, last),
+        ).rowcount
+    if changed != len(finals):
+        raise AssertionError(f"{len(finals)} items were to end, {changed} were pending")
+    count_ended(
+        tx, run_id, [(each.status.value, each.code, each.item.username, each.reason) for each in finals]
+    )
+
+
+def _stretches(finals: Sequence[Final]) -> Iterator[tuple[int, int, tuple[Any, ...]]]:
+    """(first ordinal, last ordinal, what they end as) of items that follow one another and end alike."""
+    first, last, alike = 0, -1, None
+    for each in finals:
+        item = each.item
+        data = None if each.data is None else to_json(each.data)
+        ended = (each.status.value, each.code, each.reason, data, item.attempts, item.doubt_since)
+        if item.ordinal == last + 1 and ended == alike:
+            last += 1
+            continue
+        if alike is not None:
+            yield first, last, alike
+        first, last, alike = item.ordinal, item.ordinal, ended
+    if alike is not None:
+        yield first, last, alike
+
+
+def close_attempt(tx: sqlite3.Connection, attempt_id: int, closing: Closing) -> None:
+    """The attempt has its end."""
+    tx.execute(
+        "UPDATE attempt SET ended_at = ?, http_status = ?, kind = ?, code = ?, reason = ? WHERE id = ?",
+        (closing.ended_at, closing.http_status, closing.kind, closing.code, closing.reason, attempt_id),
+    )
+    if closing.kind == "throttled":
+        tx.execute(
+            "UPDATE run SET throttled = throttled + 1 WHERE id = (SELECT run_id FROM attempt WHERE id = ?)",
+            (attempt_id,),
+        )
 
 
 def to_json(value: Any) -> str | None:

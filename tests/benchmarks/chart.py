@@ -89,4 +89,5 @@ def _write(path: Path, parts: Sequence[str], height: float, note: str) -> None:
         "@media(prefers-color-scheme:dark){text{fill:#e6edf3}}</style>"
     )
     foot = _text(12, height + 20, note, size=11)
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join([head, *parts, foot, "</svg>", ""]), encoding="utf-8")

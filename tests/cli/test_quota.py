@@ -28,7 +28,7 @@ def test_nobody(shell, monkeypatch, tmp_path):
 
 
 def test_who_holds_what(shell, pools):
-    pools.take({"users": (100.0, 98.0)}, 7, shared=0.9, now=time.monotonic())
+    pools.take({"users": (100.0, 98.0)}, 7, shared=0.9, slack_s=0.0, now=time.monotonic())
     header, row = shell("quota").out.splitlines()
     assert header.split() == ["pool", "limit", "pid", "calls", "calls/s", "since"]
     assert row.startswith(f"easemob acme#shop users  100/s  {os.getpid()}      7")

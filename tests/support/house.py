@@ -34,7 +34,7 @@ OWNERS: dict[str, tuple[tuple[str, ...], str]] = {
     "structlog": (("events", "log"), "events are said in one way"),
     "bulkim.events": (("log", "runner", "supervise", *SENDING), "what is pure says nothing"),
     "anyio": (("pace", "transport", "runner", "supervise", "api", *SENDING), "what is pure does not wait"),
-    "asyncio": (("pace", "progress", "transport", "sandbox", "api"), "the loop is driven through anyio"),
+    "asyncio": (("pace", "progress", "transport", "journal.turns", "sandbox", "api"), "the loop is driven through anyio"),
     "uvicorn": (("sandbox",), "only the sandbox serves"),
     "httptools": (("transport",), "the wire has one parser on our side"),
     "urllib.request": (("transport", "demo", "notify", "rehearsal"), "the vendor is reached through transport alone"),

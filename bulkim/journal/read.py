@@ -197,10 +197,13 @@ def holder(journal: Journal, run_id: int) -> lease.Holder | None:
 def summary(journal: Journal, record: RunRecord, *, resumed: bool | None = None) -> dict[str, Any]:
     """The object that `run --json` and `show --json` print."""
     counts = {str(status): number for status, number in journal.counts(record.id).items()}
-    elapsed, sessions = journal.connection.execute(
-        "SELECT coalesce(sum(coalesce(ended_at, seen_at) - started_at), 0), count(*) FROM session WHERE run_id = ?",
-        (record.id,),
-    ).fetchone()
+    elapsed, sessions = (
+        journal.connection.execute(  # a session that was killed may have called after its last sign of life
+            "SELECT coalesce(sum(coalesce(ended_at, max(seen_at, last_call)) - started_at), 0), count(*) FROM session,"
+            " (SELECT coalesce(max(began_at), 0) AS last_call FROM attempt WHERE run_id = :run) WHERE run_id = :run",
+            {"run": record.id},
+        ).fetchone()
+    )
     found = {
         "run": record.run, "name": record.name, "provider": record.provider, "operation": record.operation,
         "state": record.state, "items": record.items, "counts": counts,

@@ -222,3 +222,11 @@ def test_an_empty_file_is_no_journal_to_read(tmp_path):
     (tmp_path / "j.db").touch()
     with pytest.raises(JournalError, match="is empty"):
         read.open_existing(tmp_path / "j.db")
+
+
+def test_a_killed_session_took_as_long_as_its_last_call_shows(tmp_path):
+    with Journal.open(tmp_path / "journal.db") as journal:
+        run_id = journal.create_run(NewRun("n", "easemob", "list-users", "https://h o#a", {}), now=100.0)
+        session = journal.begin_session(run_id, now=100.0)
+        journal.begin_page(run_id, session, now=104.0)  # and no sign of life after it
+        assert read.summary(journal, read.get(journal, run_id))["elapsed_s"] == 4.0

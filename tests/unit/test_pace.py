@@ -63,7 +63,7 @@ def arrivals_of(
 @pytest.mark.parametrize("latency_s", [0.0, 0.05, 0.2])
 def test_limit_holds_and_is_used(limit, latency_s):
     rng = random.Random(limit)
-    seconds = max(20.0, 40 / limit)
+    seconds = max(20.0 if limit < 500 else 5.0, 40 / limit)
     arrivals = arrivals_of(
         {"p": limit},
         ["p"],

@@ -47,7 +47,7 @@ from bulkim.telemetry import IN_FLIGHT_MIN, Ending, Telemetry
 from bulkim.wire import Wire
 
 IN_FLIGHT_MAX = 256
-HEADROOM = 1.5  # calls in flight per call that rate x latency needs
+HEADROOM = 2.0  # calls in flight per call that rate x latency needs: latencies vary
 
 
 class Executor:

@@ -284,6 +284,12 @@ class Pacer:
         return tuple((self.pools[name], self.pools[name].window.sent(_now())) for name in names)
 
     @staticmethod
+    def leaving(marks: Sequence[tuple[Pool, Mark]]) -> None:
+        """Note that the bytes leave only now: the journal had to be durable first."""
+        for _, mark in marks:
+            mark.sent_at = _now()
+
+    @staticmethod
     def answered(marks: Sequence[tuple[Pool, Mark]]) -> None:
         """Note that the call was answered."""
         for pool, mark in marks:

@@ -59,6 +59,7 @@ class Wire:
         self, call: Call, credentials: Credentials, marks: Sequence[tuple[Pool, Mark]]
     ) -> Reply | Fault:
         """Send a call that has its place in the quota (`marks`, from `Pacer.sent`)."""
+        self.pacer.leaving(marks)
         reply = await self.transport.send(call, credentials)
         self.pacer.answered(marks)
         return reply

@@ -17,7 +17,7 @@ from bulkim.telemetry import IN_FLIGHT_MIN
 
 RECENT_S = 2.0  # what counts as now
 NEAR = 0.8  # of the limit: then the limit is what holds the speed
-HEADROOM = 1.5
+HEADROOM = 2.0
 LAST_CALLS = 30  # their mean is the latency
 
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from bulkim.version import __version__ as __version__
+
 if TYPE_CHECKING:
     from bulkim.api import (
         BulkimError,
@@ -38,7 +40,6 @@ if TYPE_CHECKING:
         summary,
     )
 
-__version__ = "0.1.0"
 __all__ = [
     "BulkimError", "BusyError", "Checked", "ConfirmationError", "Finished", "GuardError", "ImpossibleError",
     "InputError", "Job", "JournalError", "OutsideWindowError", "Preview", "Problem", "RefusedError", "Result", "RunRecord", "Status",

@@ -17,8 +17,7 @@ from typing import Any, TypeAlias
 
 import anyio
 
-from bulkim import forecast, jobfile, log, plan, rehearsal, runner
-from bulkim.confirm import Pledge, hold_to, pledge, unconfirmed
+from bulkim import jobfile, planning, redact
 from bulkim.errors import (
     BulkimError,
     BusyError,
@@ -32,14 +31,17 @@ from bulkim.errors import (
     RefusedError,
     UsageError,
 )
-from bulkim.guard import check_same_app
-from bulkim.journal import read
-from bulkim.journal.read import Result, RunRecord
+from bulkim.journal.sqlite import reader as read
+from bulkim.journal.sqlite.reader import Result, RunRecord
 from bulkim.model import Job, Status
-from bulkim.runner import Finished, Preview
-from bulkim.telemetry import Observed, Telemetry
+from bulkim.planning import preview as forecast
+from bulkim.sending.telemetry import Observed, Telemetry
+from bulkim.text import counted
 from bulkim.vendors import PROVIDERS
-from bulkim.words import counted
+from bulkim.work import rehearsal, runner
+from bulkim.work.checks import check_same_app
+from bulkim.work.confirm import Pledge, hold_to, pledge, unconfirmed
+from bulkim.work.runner import Finished, Preview
 
 __all__ = [
     "BulkimError", "BusyError", "Checked", "ConfirmationError", "Finished", "GuardError", "ImpossibleError",
@@ -98,7 +100,7 @@ def check(job: AnyJob, *, journal: str | os.PathLike[str] | None = None) -> Chec
 def estimate(job: AnyJob, *, journal: str | os.PathLike[str] | None = None) -> dict[str, Any]:
     """Say what a run would send and how long it would take, offline: the object that ``bulkim plan --json`` prints."""
     found = forecast.surveyed(_job(job), journal=_journal(journal))
-    cost = plan.estimate(found.job, found.provider, found.operation, found.counts or {"send": 0})
+    cost = planning.estimate(found.job, found.provider, found.operation, found.counts or {"send": 0})
     return forecast.plan_document(found, cost, forecast.first_call(found))
 
 
@@ -211,7 +213,7 @@ def _load(
     loaded = jobfile.load(
         given, env=os.environ, overrides=pairs, sandbox_url=sandbox_url, providers=PROVIDERS
     )
-    log.hide([loaded.connection.auth.secret])
+    redact.hide([loaded.connection.auth.secret])
     return replace(loaded, path=loaded.path.resolve()) if loaded.path else loaded
 
 
@@ -301,7 +303,7 @@ def _bare_errors() -> Iterator[None]:
 def _told(job: Job, finished: Finished, *, sandbox: bool) -> Finished:
     """Tell the job's webhook; one that does not answer is a pity, no failure."""
     if job.notify is not None and not sandbox:
-        from bulkim.notify import notify
+        from bulkim.work.notify import notify
 
         if trouble := notify(job.notify, finished.summary, exit_code=finished.exit_code):
             warnings.warn(f"the webhook was not told: {trouble}", RuntimeWarning, stacklevel=3)

@@ -1,6 +1,6 @@
 """The nouns. Frozen dataclasses and closed enums; the standard library only.
 
-Vendor declarations (what an operation looks like on the wire) are in `bulkim.catalogue`.
+Vendor declarations (what an operation looks like on the wire) are in `bulkim.catalogue.shapes`.
 Units stand last in names: `timeout_s`, `began_at` (Unix seconds, float), `latency_s`.
 """
 

@@ -10,12 +10,12 @@ from typing import Any
 import click
 from click.testing import CliRunner
 
-from bulkim.catalogue import ErrorRule
+from bulkim.catalogue.shapes import ErrorRule
 from bulkim.cli import COMMANDS, cli
 from bulkim.cli.options import CommonOption
 from bulkim.cli.reference import HANDLING
-from bulkim.events import EVENTS
-from bulkim.report.meanings import OWN
+from bulkim.codes import OWN
+from bulkim.log.events import EVENTS
 from bulkim.vendors import PROVIDERS
 
 

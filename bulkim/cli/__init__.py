@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from bulkim import __version__
+from bulkim.version import __version__
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem

@@ -17,7 +17,7 @@ from bulkim.cli.options import Command, Settings, common
 from bulkim.errors import UsageError
 
 if TYPE_CHECKING:
-    from bulkim.journal import Journal
+    from bulkim.journal.sqlite.writer import Journal
 
 HOST = "127.0.0.1"
 QUERIES: Mapping[str, tuple[str, str, str]] = {  # name -> title, what it tells, SQL
@@ -98,7 +98,7 @@ def browse(settings: Settings, *, port: int, opened: bool) -> int:
     Every table and column is explained, and there are queries: failed by code, slowest calls, runs by day, calls by
     minute, limit over time, one user. Needs the extra: pip install 'bulkim[browse]'.
     """
-    from bulkim.journal import read
+    from bulkim.journal.sqlite import reader as read
 
     if find_spec("datasette") is None:
         raise UsageError("Datasette is not installed.", hint="pip install 'bulkim[browse]'")
@@ -137,7 +137,7 @@ def _free(port: int) -> None:
 
 def metadata(journal: Journal) -> dict[str, Any]:
     """What Datasette is told about a journal; an older bulkim's has fewer tables."""
-    from bulkim.journal import schema
+    from bulkim.journal.sqlite import schema
 
     there = {name for (name,) in journal.connection.execute("SELECT name FROM sqlite_master")}
 

@@ -11,7 +11,7 @@ import click
 from click.shell_completion import CompletionItem
 
 if TYPE_CHECKING:
-    from bulkim.glance import RunSeen
+    from bulkim.journal.sqlite.completion import RunSeen
 
 RUNS_MAX = 50
 USERS_MAX = 50
@@ -23,7 +23,7 @@ Items = list[CompletionItem[str]]
 
 def run_names(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> Items:  # noqa: ARG001
     """Of the journal: `last`, ids and jobs' names, the newest first."""
-    from bulkim import glance
+    from bulkim.journal.sqlite import completion as glance
 
     seen = glance.runs(_journal(ctx), limit=RUNS_MAX)
     return _beginning(incomplete, _run_names(seen))
@@ -46,7 +46,7 @@ def _run(seen: RunSeen) -> str:
 
 def usernames(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> Items:  # noqa: ARG001
     """Of the run that was named."""
-    from bulkim import glance
+    from bulkim.journal.sqlite import completion as glance
 
     found = glance.items(_journal(ctx), _named(ctx), beginning=incomplete, limit=USERS_MAX)
     return [
@@ -57,7 +57,7 @@ def usernames(ctx: click.Context, parameter: click.Parameter, incomplete: str) -
 
 def codes(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> Items:  # noqa: ARG001
     """Of the run that was named."""
-    from bulkim import glance
+    from bulkim.journal.sqlite import completion as glance
 
     found = glance.codes(_journal(ctx), _named(ctx))
     return _beginning(
@@ -110,7 +110,7 @@ def providers(ctx: click.Context, parameter: click.Parameter, incomplete: str) -
 
 def error_codes(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> Items:  # noqa: ARG001
     """Of the vendor that was named, and bulkim's own."""
-    from bulkim.report.meanings import OWN
+    from bulkim.codes import OWN
     from bulkim.vendors import PROVIDERS
 
     vendor = PROVIDERS.get(ctx.params.get("provider") or "")

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bulkim.confirm import PRODUCTION, Pledge, hold_to, pledge, unconfirmed
 from bulkim.errors import ConfirmationError
 from bulkim.model import Job
-from bulkim.words import counted
+from bulkim.text import counted
+from bulkim.work.confirm import PRODUCTION, Pledge, hold_to, pledge, unconfirmed
 
 if TYPE_CHECKING:
-    from bulkim.catalogue import Operation
-    from bulkim.runner import Preview
+    from bulkim.catalogue.shapes import Operation
+    from bulkim.work.runner import Preview
 
 NAMES_SHOWN = 5
 WIDTH = 80

@@ -16,7 +16,7 @@ def demo(settings: Settings) -> int:
 
     Takes about 20 seconds. With --json, prints the runs' summaries. Exit code 1: journal and sandbox disagree.
     """
-    from bulkim import demo as story
+    from bulkim.cli import story
 
     settings.start_log()
 

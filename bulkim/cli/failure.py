@@ -11,7 +11,7 @@ from click.exceptions import NoArgsIsHelpError
 
 from bulkim.cli import PROGRAM
 from bulkim.errors import BulkimError, InputError
-from bulkim.words import counted
+from bulkim.text import counted
 
 INTERNAL = 70
 INTERRUPTED = 130
@@ -113,7 +113,7 @@ def _traceback(error: BaseException) -> None:
 
 
 def _say(text: str) -> None:
-    from bulkim.log import redact
+    from bulkim.redact import redact
 
     with suppress(OSError):
         click.echo(redact(text), err=True)

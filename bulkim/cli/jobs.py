@@ -16,7 +16,7 @@ from bulkim.cli.confirm import PledgeType
 from bulkim.cli.options import CODE, JOB, JOB_FILE, RUN, SET, Command, Settings, common
 from bulkim.errors import InputError, Problem
 from bulkim.model import Job
-from bulkim.words import counted
+from bulkim.text import counted
 
 SANDBOX = click.option(
     "--sandbox", is_flag=True, help="Rehearse on an embedded sandbox; nothing leaves this machine."
@@ -40,13 +40,13 @@ class DurationType(click.ParamType[float]):
 
 def load(job: Path, changes: Sequence[tuple[str, str]], *, sandbox_url: str | None = None) -> Job:
     """The job, with `--set` changes and, for a rehearsal, the sandbox in place of its connection."""
-    from bulkim import jobfile, log
+    from bulkim import jobfile, redact
     from bulkim.vendors import PROVIDERS
 
     loaded = jobfile.load(
         job, env=os.environ, overrides=changes, sandbox_url=sandbox_url, providers=PROVIDERS
     )
-    log.hide([loaded.connection.auth.secret])
+    redact.hide([loaded.connection.auth.secret])
     return replace(loaded, path=job.resolve())  # a retry may be typed in another folder
 
 
@@ -74,7 +74,7 @@ def rehearse(url: str | None, job: Job, settings: Settings) -> Job:
     """The job as it is rehearsed: at any hour, and in a sandbox in which the input's users exist, unless it creates them."""
     if url is None:
         return job
-    from bulkim.rehearsal import seed
+    from bulkim.work.rehearsal import seed
 
     if seeded := seed(url, job):
         settings.say(f"rehearsal: the sandbox was given {counted(seeded, 'user')} of the input")
@@ -158,8 +158,8 @@ def run(settings: Settings, *, job: Path, new: bool, limit: int | None, **option
     A job with a `window`, such as 01:00-05:30, is sent within these hours only. Outside of them nothing is sent; at their
     end the run stops gently. Exit code 75, and the same command continues when they come again.
     """
-    from bulkim import runner
     from bulkim.cli.session import Watch
+    from bulkim.work import runner
 
     settings.start_log()
     with rehearsal(options["sandbox"], settings) as url:
@@ -188,10 +188,10 @@ def retry(
     limit: int | None, **options: Any,
 ) -> int:  # fmt: skip
     """Send the failed and unknown items of a run again, as a new run."""
-    from bulkim import runner
     from bulkim.cli.session import Watch
-    from bulkim.guard import check_same_app
-    from bulkim.journal import read
+    from bulkim.journal.sqlite import reader as read
+    from bulkim.work import runner
+    from bulkim.work.checks import check_same_app
 
     settings.start_log()
     with read.open_existing(settings.journal) as journal:

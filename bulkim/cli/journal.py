@@ -17,7 +17,7 @@ from bulkim.cli import candidates
 from bulkim.cli.options import CODE, RUN, Command, Settings, common
 from bulkim.errors import UsageError
 from bulkim.model import Status
-from bulkim.words import counted
+from bulkim.text import counted
 
 
 @click.command(cls=Command, examples=["bulkim runs", "bulkim runs --json | jq '.[].state'"])
@@ -26,8 +26,8 @@ from bulkim.words import counted
 def runs(settings: Settings, *, limit: int | None) -> int:
     """List all runs of the journal, the newest first."""
     from bulkim.cli import show
-    from bulkim.journal import read
-    from bulkim.report import text
+    from bulkim.journal.sqlite import reader as read
+    from bulkim.view import account as text
 
     with read.open_existing(settings.journal) as journal:
         records = read.runs(journal, limit=limit)
@@ -48,7 +48,7 @@ def runs(settings: Settings, *, limit: int | None) -> int:
 
 
 def _summary(journal: Any, record: Any) -> dict[str, Any]:
-    from bulkim.journal import read
+    from bulkim.journal.sqlite import reader as read
 
     return {
         **read.summary(journal, record), "created_at": read.iso(record.created_at),
@@ -77,7 +77,7 @@ def _local(moment: float) -> str:
 def show(settings: Settings, *, run_name: str, username: str | None) -> int:
     """Show one run, or everything that happened to one of its users."""
     from bulkim.cli import show as printer
-    from bulkim.journal import read
+    from bulkim.journal.sqlite import reader as read
 
     with read.open_existing(settings.journal) as journal:
         record = read.find(journal, run_name)
@@ -95,7 +95,7 @@ def show(settings: Settings, *, run_name: str, username: str | None) -> int:
 
 
 def _details(journal: Any, record: Any, summary: dict[str, Any]) -> dict[str, Any]:
-    from bulkim.journal import read
+    from bulkim.journal.sqlite import reader as read
 
     return {
         **summary, "target": record.target, "params": dict(record.params), "input": record.input_name,
@@ -122,8 +122,9 @@ def _origin(record: Any) -> Iterator[list[tuple[str, str]]]:
 
 def _show_user(settings: Settings, journal: Any, record: Any, username: str) -> int:
     from bulkim.cli import show as printer
-    from bulkim.journal import read
-    from bulkim.report import rows, text
+    from bulkim.journal.sqlite import reader as read
+    from bulkim.view import account as text
+    from bulkim.view import results as rows
 
     found = list(read.results(journal, record.id, username=username))
     if not found:
@@ -205,8 +206,8 @@ def results(
 ) -> int:  # fmt: skip
     """Print one row for each item of a run. As CSV, it is accepted as the source of another job."""
     from bulkim.cli import show as printer
-    from bulkim.journal import read
-    from bulkim.report import rows
+    from bulkim.journal.sqlite import reader as read
+    from bulkim.view import results as rows
 
     to_file = output is not None and str(output) != "-"
     style = style or _default_style(settings, output if to_file else None)

@@ -67,7 +67,7 @@ class Settings:
 
     def start_log(self) -> None:
         """Set up logging; only commands that log pay for it."""
-        from bulkim import log
+        from bulkim.log import handlers as log
 
         log.set_up(verbose=self.verbose, style=self.log_format, file=self.log_file)
 

@@ -13,17 +13,17 @@ import click
 from bulkim import window
 from bulkim.cli import show
 from bulkim.cli.options import Settings
-from bulkim.confirm import PRODUCTION
 from bulkim.errors import InputError, Problem
-from bulkim.forecast import Surveyed, first_call, plan_document, surveyed
 from bulkim.model import Job
-from bulkim.progress import Spans
-from bulkim.report import text
+from bulkim.planning.preview import Surveyed, first_call, plan_document, surveyed
+from bulkim.text import counted
+from bulkim.view import account as text
+from bulkim.view.live import Spans
 from bulkim.window import Window
-from bulkim.words import counted
+from bulkim.work.confirm import PRODUCTION
 
 if TYPE_CHECKING:
-    from bulkim.plan import Estimate
+    from bulkim.planning import Estimate
 
 BODY_CHARS_MAX = 400
 
@@ -84,10 +84,10 @@ def _problem(problem: Problem) -> dict[str, Any]:
 
 def planned(settings: Settings, job: Job) -> int:
     """`bulkim plan`: prints the card."""
-    from bulkim import plan
+    from bulkim import planning
 
     found = surveyed(job, journal=settings.journal)
-    estimate = plan.estimate(job, found.provider, found.operation, found.counts or {"send": 0})
+    estimate = planning.estimate(job, found.provider, found.operation, found.counts or {"send": 0})
     first = first_call(found)
     if settings.json:
         click.echo(json.dumps(plan_document(found, estimate, first), ensure_ascii=False))

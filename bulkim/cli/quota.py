@@ -12,7 +12,7 @@ import click
 from bulkim.cli.options import Command, Settings, common
 
 if TYPE_CHECKING:
-    from bulkim.ledger import Holder
+    from bulkim.quota.ledger import Holder
 
 HEADER = ("pool", "limit", "pid", "calls", "calls/s", "since")
 TELLING_S = 1.0  # below, a rate says more about starting than about the process
@@ -27,8 +27,8 @@ def quota(settings: Settings) -> int:
     after. `limit` is what it allows all of them together; `calls` are its own.
     """
     from bulkim.cli import show
-    from bulkim.ledger import holders, ledger_path
-    from bulkim.report import text
+    from bulkim.quota.ledger import holders, ledger_path
+    from bulkim.view import account as text
 
     found = holders(ledger_path(), now=time.time())
     if settings.json:
@@ -58,7 +58,7 @@ def _as_row(holder: Holder) -> tuple[str, ...]:
 
 
 def _as_object(holder: Holder) -> dict[str, Any]:
-    from bulkim.journal.read import iso
+    from bulkim.journal.sqlite.reader import iso
 
     rate = _rate(holder)
     return {

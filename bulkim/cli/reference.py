@@ -9,12 +9,13 @@ from typing import Any
 
 import click
 
-from bulkim.catalogue import ErrorRule, Field, Operation, Probe, Provider, Repeat
+from bulkim import codes
+from bulkim.catalogue.shapes import ErrorRule, Field, Operation, Probe, Provider, Repeat
 from bulkim.cli import candidates, show
 from bulkim.cli.options import Command, Settings, common
 from bulkim.errors import UsageError
-from bulkim.progress import Spans
-from bulkim.report import meanings, text
+from bulkim.view import account as text
+from bulkim.view.live import Spans
 
 WIDE = 140  # columns that the table of operations takes
 
@@ -197,7 +198,7 @@ def explain(settings: Settings, *, provider: str, code: str) -> int:
 
     vendor = vendors.provider(provider)
     rules = vendor.rules(code)
-    own = meanings.OWN.get(code)
+    own = codes.OWN.get(code)
     if not rules and own is None:
         raise UsageError(
             f"{vendor.label} has no code {code!r} in its table",
@@ -256,7 +257,7 @@ HANDLING = {
 
 
 def _explained(
-    vendor: Provider, code: str, rules: tuple[ErrorRule, ...], own: meanings.Meaning | None
+    vendor: Provider, code: str, rules: tuple[ErrorRule, ...], own: codes.Meaning | None
 ) -> dict[str, Any]:
     return {
         "provider": vendor.name,

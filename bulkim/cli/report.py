@@ -35,8 +35,8 @@ def report(settings: Settings, *, run_name: str, output: Path | None, style: str
     passed on: it holds no secrets, and with --redact no user ids.
     """
     from bulkim.cli.journal import atomic
-    from bulkim.journal import read
-    from bulkim.report.figures import figures
+    from bulkim.journal.sqlite import reader as read
+    from bulkim.view.report.figures import figures
 
     to_file = output is not None and str(output) != "-"
     style = style or (SUFFIXES.get(output.suffix.lower(), "html") if output is not None else "html")
@@ -46,9 +46,9 @@ def report(settings: Settings, *, run_name: str, output: Path | None, style: str
         record = read.find(journal, run_name)
         found = figures(journal, record, redact=redact)
     if style == "html":
-        from bulkim.report.page import page as render
+        from bulkim.view.report.page import page as render
     else:
-        from bulkim.report.markdown import markdown as render
+        from bulkim.view.report.markdown import markdown as render
     text = render(found)
     if not to_file:
         sys.stdout.write(text)

@@ -13,16 +13,17 @@ from typing import Self
 
 import click
 
-from bulkim import log, progress
+from bulkim import redact
 from bulkim.cli import show
 from bulkim.cli.confirm import NAMES_SHOWN, Confirmation
 from bulkim.cli.options import Settings, on_terminal
-from bulkim.confirm import Pledge
-from bulkim.journal import read
+from bulkim.journal.sqlite import reader as read
 from bulkim.model import Job, Notify, Status
-from bulkim.report.text import Pace, balance
-from bulkim.runner import Confirm, Finished, Preview
-from bulkim.telemetry import Observed
+from bulkim.sending.telemetry import Observed
+from bulkim.view import live as progress
+from bulkim.view.account import Pace, balance
+from bulkim.work.confirm import Pledge
+from bulkim.work.runner import Confirm, Finished, Preview
 
 PATIENCE_S = 2.0  # before it is said what takes so long
 
@@ -104,7 +105,7 @@ class Watch:
 
     def _measure(self, finished: Finished, path: Path) -> None:
         """Metrics that cannot be written are a pity, no failure of the run."""
-        from bulkim import metrics
+        from bulkim.work import metrics
 
         try:
             metrics.write(
@@ -115,7 +116,7 @@ class Watch:
 
     def _notify(self, finished: Finished, hook: Notify) -> None:
         """A webhook that does not answer is a pity, too."""
-        from bulkim.notify import notify
+        from bulkim.work.notify import notify
 
         sys.stdout.flush()  # who reads it need not wait for the webhook
         if trouble := notify(hook, finished.summary, exit_code=finished.exit_code):
@@ -143,4 +144,4 @@ class Watch:
 
 
 def _shown(key: str, value: str) -> str:
-    return str(log.redacted(value, key.rpartition(".")[2]))
+    return str(redact.redacted(value, key.rpartition(".")[2]))

@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bulkim.cli.options import Settings
-from bulkim.progress import ASCII, Spans
-from bulkim.report import meanings, text
+from bulkim.codes import Meaning
+from bulkim.view import account as text
+from bulkim.view import meanings
+from bulkim.view.live import ASCII, Spans
 
 if TYPE_CHECKING:
-    from bulkim.journal import Journal
-    from bulkim.journal.read import RunRecord
+    from bulkim.journal.sqlite.reader import RunRecord
+    from bulkim.journal.sqlite.writer import Journal
 
 WIDTH_MAX = 100
 _ATTRIBUTES = {"bold": {"bold": True}, "dim": {"dim": True}}
@@ -70,14 +72,14 @@ def account(
     hint: str | None = None,
 ) -> list[Spans]:
     """The end of a run: what ran, the reconciliation line, the codes, how fast it was."""
-    from bulkim.journal import read
+    from bulkim.journal.sqlite import reader as read
     from bulkim.vendors import PROVIDERS
 
     provider = PROVIDERS.get(record.provider)
     operation = provider.operation(record.operation) if provider else None
     found = read.code_counts(journal, record.id)
 
-    def meaning(code: str, reason: str | None) -> meanings.Meaning | None:
+    def meaning(code: str, reason: str | None) -> Meaning | None:
         return meanings.meaning(provider, operation, code, reason)
 
     return [

@@ -11,7 +11,7 @@ import click
 
 from bulkim.cli.options import JOB_FILE, RUN, SET, Command, Settings, common
 from bulkim.errors import InputError, Problem
-from bulkim.words import counted
+from bulkim.text import counted
 
 
 def share(ctx: click.Context, parameter: click.Parameter, value: str) -> float:
@@ -37,10 +37,10 @@ def verify(
     Prints who drifted. Exit code 0: all that was asked about holds; 5: something drifted, or could not be told; 3: nothing
     can read back what this operation did.
     """
-    from bulkim import verify as verifying
     from bulkim.cli.jobs import load
-    from bulkim.journal import read
+    from bulkim.journal.sqlite import reader as read
     from bulkim.vendors import provider
+    from bulkim.work import verify as verifying
 
     settings.start_log()
     with read.open_existing(settings.journal) as journal:
@@ -66,7 +66,7 @@ def verify(
 
 
 def _document(record: Any, result: Any, sample: float) -> dict[str, Any]:
-    from bulkim.verify import Verdict
+    from bulkim.work.verify import Verdict
 
     return {
         "run": record.run, "name": record.name, "provider": record.provider, "operation": record.operation,
@@ -82,7 +82,7 @@ def _document(record: Any, result: Any, sample: float) -> dict[str, Any]:
 
 def _print(settings: Settings, document: dict[str, Any]) -> None:
     from bulkim.cli import show
-    from bulkim.report import text
+    from bulkim.view import account as text
 
     if document["users"]:
         rows = [
@@ -115,9 +115,9 @@ def undo(settings: Settings, *, run_name: str, output: Path | None, accept_risk:
 
     Exit code 3: there is no inverse, or none that is safe.
     """
-    from bulkim import undo as undoing
-    from bulkim.journal import read
+    from bulkim.journal.sqlite import reader as read
     from bulkim.vendors import provider
+    from bulkim.work import undo as undoing
 
     with read.open_existing(settings.journal) as journal:
         record = read.find(journal, run_name)

@@ -12,7 +12,7 @@ import click
 from bulkim.cli.options import RUN, Command, Settings, common
 
 if TYPE_CHECKING:
-    from bulkim.report.following import Following
+    from bulkim.view.live.following import Following
 
 
 @click.command(cls=Command, examples=["bulkim watch last", "bulkim watch nightly-purge --progress plain"])
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 @common
 def watch(settings: Settings, *, run_name: str) -> int:
     """See a run go on that another process works on, until it ends. Only reads; Ctrl-C ends the watching, not the run."""
-    from bulkim import progress
     from bulkim.cli import show as printer
-    from bulkim.journal import read
-    from bulkim.report.following import Following
+    from bulkim.journal.sqlite import reader as read
+    from bulkim.view import live as progress
+    from bulkim.view.live.following import Following
 
     with read.open_existing(settings.journal) as journal:
         journal.connection.execute("PRAGMA query_only = ON")
@@ -50,7 +50,7 @@ def watch(settings: Settings, *, run_name: str) -> int:
 
 def _follow(following: Following, style: str) -> None:
     """Draw until the run is no longer running."""
-    from bulkim.progress import FRAME_S, screen
+    from bulkim.view.live import FRAME_S, screen
 
     show, close = screen(style) if style != "none" else (lambda *_: None, lambda: None)
     try:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, assert_never
 
-from bulkim.catalogue import (
+from bulkim.catalogue.shapes import (
     Effect,
     FailuresOnly,
     MapByKey,

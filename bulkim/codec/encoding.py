@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, assert_never
 from urllib.parse import quote, urlencode
 
-from bulkim.catalogue import Field, Form, Names, NoBody, Object, Operation, Paging, Provider, Rows
+from bulkim.catalogue.shapes import Field, Form, Names, NoBody, Object, Operation, Paging, Provider, Rows
 from bulkim.model import Call, Connection, Item, PageRequest
 
 JSON = "application/json"

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from bulkim.catalogue import ErrorRule, Operation, Provider
+from bulkim.catalogue.shapes import ErrorRule, Operation, Provider
 from bulkim.model import Kind, Outcome, Reply
 
 TEXT_CHARS_MAX = 10_000  # of a vendor's sentence that is looked at

@@ -9,12 +9,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bulkim import window
-from bulkim.catalogue import Field, Operation, Provider
+from bulkim.catalogue.shapes import Field, Operation, Provider
+from bulkim.catalogue.values import Invalid, checker
 from bulkim.errors import Problem
 from bulkim.jobfile.complaints import nearest
-from bulkim.jobfile.tree import Node, describe, shown
 from bulkim.jobfile.values import is_plain_and_remote
-from bulkim.plan.fields import Invalid, checker
+from bulkim.yamltree import Node, describe, shown
 
 _EMPTY: Mapping[str, Any] = {}
 

@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails
 from bulkim.errors import Problem
 from bulkim.jobfile import schema
 from bulkim.jobfile.schema import AUTH_KEYS, SOURCE_KINDS
-from bulkim.jobfile.tree import Node, Path, describe, shown
+from bulkim.yamltree import Node, Path, describe, shown
 
 _EXPECTED = {  # pydantic's error types -> what was wanted
     "string_type": "text",

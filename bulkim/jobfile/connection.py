@@ -9,13 +9,13 @@ from typing import Any
 
 import platformdirs
 
-from bulkim.catalogue import Provider
+from bulkim.catalogue.shapes import Provider
 from bulkim.errors import InputError, Problem
 from bulkim.jobfile.complaints import nearest
 from bulkim.jobfile.schema import AUTH_KEYS, ConnectionShape
-from bulkim.jobfile.tree import Mark, Node, decode, parse, shown
 from bulkim.jobfile.values import is_plain_and_remote
 from bulkim.model import Auth, Connection
+from bulkim.yamltree import Mark, Node, decode, parse, shown
 
 FILE_NAME = "connections.yaml"
 APP_KEYS: Mapping[str, tuple[tuple[str, ...], ...]] = {  # provider -> what names an app there, in either form

@@ -9,7 +9,7 @@ from typing import Any
 
 from bulkim.errors import InputError, Problem
 from bulkim.jobfile.complaints import dotted
-from bulkim.jobfile.tree import Mark, Node, Path
+from bulkim.yamltree import Mark, Node, Path
 
 NAME = "job"  # what problems and the journal call it
 

@@ -11,8 +11,8 @@ from typing import Any
 from bulkim.errors import InputError
 from bulkim.jobfile.connection import look_up
 from bulkim.jobfile.schema import AUTH_KEYS
-from bulkim.jobfile.tree import Node, parse
 from bulkim.jobfile.values import base_url
+from bulkim.yamltree import Node, parse
 
 _REFERENCE = re.compile(r"(?:\$\{[A-Za-z_][A-Za-z0-9_]*\})+")
 _USUAL: Mapping[str, Mapping[str, str]] = {  # where nothing usable was kept: variables to be set

@@ -11,17 +11,17 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from bulkim.catalogue import Operation, Provider
+from bulkim.catalogue.shapes import Operation, Provider
 from bulkim.errors import InputError, Problem
 from bulkim.jobfile import checks, connection, given
 from bulkim.jobfile.complaints import complaints, dotted
 from bulkim.jobfile.mask import masked
 from bulkim.jobfile.schema import SOURCE_KINDS, JobShape
-from bulkim.jobfile.tree import BYTES_MAX, Mark, Node, decode, describe, parse
 from bulkim.jobfile.values import when
 from bulkim.model import Guard, Job, Notify, Rate, Source, Where
 from bulkim.window import Window
 from bulkim.window import parse as parse_window
+from bulkim.yamltree import BYTES_MAX, Mark, Node, decode, describe, parse
 
 
 def load(

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from bulkim.catalogue import Operation
+from bulkim.catalogue.shapes import Operation
 from bulkim.jobfile.connection import secrets_of
-from bulkim.jobfile.tree import Node
+from bulkim.yamltree import Node
 
 MASK = "***"
 SECRET_NAME = re.compile(r"password|passwd|pwd|secret|token|usersig|certificate", re.IGNORECASE)

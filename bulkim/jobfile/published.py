@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from bulkim.catalogue import Field, Operation, Provider
+from bulkim.catalogue.shapes import Field, Operation, Provider
 from bulkim.jobfile.checks import param_fields
 from bulkim.jobfile.connection import APP_KEYS
 from bulkim.jobfile.schema import JobShape

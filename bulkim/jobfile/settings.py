@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bulkim.errors import InputError
-from bulkim.jobfile.tree import parse
 from bulkim.jobfile.values import calls_per_s
+from bulkim.yamltree import parse
 
 _SET = re.compile(r"^# --set (rate\.limit|rate\.share|batch|concurrency)=(.+)$", re.MULTILINE)
 

@@ -21,10 +21,10 @@ from urllib.request import getproxies, proxy_bypass
 import anyio
 import httpx
 
-from bulkim import __version__
 from bulkim.errors import BulkimError
 from bulkim.model import Call, Credentials, Fault, Reply
 from bulkim.transport.http1 import Http1
+from bulkim.version import __version__
 
 KEPT_HEADERS = frozenset((b"content-type", b"date", b"retry-after"))
 KEEPALIVE_S = (

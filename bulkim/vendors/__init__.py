@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bulkim.catalogue import Provider
+from bulkim.catalogue.shapes import Provider
 from bulkim.errors import UsageError
 from bulkim.vendors.agora import AGORA
 from bulkim.vendors.easemob import EASEMOB

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bulkim.catalogue import Operation, Pool
+from bulkim.catalogue.shapes import Operation, Pool
 from bulkim.vendors.easemob import EASEMOB
 
 PAGES = "https://docs.agora.io/en/agora-chat/restful-api/"

@@ -7,7 +7,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from bulkim.journal import Closing, Entry, Journal, NewRun, read_input
+from bulkim.journal.records import Closing, Entry, NewRun
+from bulkim.journal.sqlite.intake import read_input
+from bulkim.journal.sqlite.writer import Journal
 from bulkim.model import Batch, Final, Item, Status
 
 from . import measure

@@ -60,7 +60,7 @@ Send = Callable[[], Awaitable[None]]
 
 
 async def with_bulkim(rate: float, send: Send) -> Send:
-    from bulkim.pace import Pacer
+    from bulkim.quota.pacer import Pacer
 
     pacer = Pacer({"users": rate})
     await pacer.start()

@@ -15,20 +15,18 @@ from types import FrameType
 EVERY_S = 0.001
 
 PLACES = {  # the innermost frame that lies in one of these files is charged
-    "bulkim/journal/intake.py": "journal: items in",
+    "bulkim/journal/sqlite/intake.py": "journal: items in",
     "bulkim/journal/": "journal: begin, settle, pending",
     "bulkim/source/": "reading the input",
-    "bulkim/plan/": "checking rows",
-    "bulkim/intake.py": "checking rows",
-    "bulkim/supply.py": "making items",
+    "bulkim/planning/pending.py": "making items",
+    "bulkim/planning/": "checking rows",
     "bulkim/codec/": "encoding, decoding",
-    "bulkim/retry.py": "deciding",
-    "bulkim/settle.py": "deciding",
+    "bulkim/sending/retry.py": "deciding",
+    "bulkim/sending/doubt.py": "deciding",
     "bulkim/transport/": "HTTP",
-    "bulkim/pace.py": "limiter and ledger",
-    "bulkim/ledger.py": "limiter and ledger",
-    "bulkim/executor.py": "executor",
-    "bulkim/progress/": "progress",
+    "bulkim/quota/": "limiter and ledger",
+    "bulkim/sending/executor.py": "executor",
+    "bulkim/view/live/": "progress",
     "<frozen importlib": "start-up",
     "asyncio/": "event loop",
 }

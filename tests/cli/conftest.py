@@ -16,8 +16,9 @@ import pytest
 from click.testing import CliRunner
 from support.server import serving
 
-from bulkim import log
+from bulkim import redact
 from bulkim.cli import cli
+from bulkim.log import handlers as log
 
 
 @dataclass
@@ -90,7 +91,7 @@ def shell(tmp_path, monkeypatch):
         monkeypatch.delenv(name, raising=False)
     yield Shell(tmp_path)
     log.close()
-    log._hidden.clear()
+    redact._hidden.clear()
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ from importlib.util import find_spec
 import pytest
 
 from bulkim.cli import browse
-from bulkim.journal import read
+from bulkim.journal.sqlite import reader as read
 
 datasette = pytest.mark.skipif(find_spec("datasette") is None, reason="the extra `browse` is not installed")
 

@@ -15,10 +15,12 @@ from contextlib import closing
 import pytest
 from click.testing import CliRunner
 
-from bulkim import glance
 from bulkim.cli import COMMANDS, cli
-from bulkim.journal import Entry, Journal, NewRun, read_input
-from bulkim.journal.tally import count_ended
+from bulkim.journal.records import Entry, NewRun
+from bulkim.journal.sqlite import completion as glance
+from bulkim.journal.sqlite.intake import read_input
+from bulkim.journal.sqlite.tally import count_ended
+from bulkim.journal.sqlite.writer import Journal
 
 NOTHING: list[tuple[str, str]] = []
 
@@ -194,7 +196,7 @@ def test_an_error_stays_silent(shell, monkeypatch):
 
 
 def test_completing_imports_nothing_heavy(journal):
-    heavy = ("sqlite_utils", "pydantic", "rich", "anyio", "structlog", "bulkim.journal")
+    heavy = ("sqlite_utils", "pydantic", "rich", "anyio", "structlog", "bulkim.journal.sqlite.writer")
     script = (
         "import sys\nfrom bulkim.cli import cli\ntry: cli.main([])\n"
         f"except SystemExit: pass\nsys.exit(str([m for m in {heavy} if m in sys.modules]))"

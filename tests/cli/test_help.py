@@ -139,10 +139,10 @@ def test_errors_inside_a_task_group_are_unwrapped(shell, monkeypatch):
 
 
 def test_a_bug_is_one_line_and_a_traceback_only_when_asked_for(shell, monkeypatch):
-    from bulkim import log
+    from bulkim import redact
 
     raising(monkeypatch, RuntimeError("lost the\nmarbles of my-secret-value"))
-    log.hide(["my-secret-value"])
+    redact.hide(["my-secret-value"])
     said = shell("explain", "easemob", "x")
     assert said.code == 70
     assert said.err.splitlines()[0] == "error: internal error: RuntimeError: lost the marbles of ***"

@@ -9,7 +9,7 @@ import urllib.request
 
 import pytest
 
-from bulkim.demo import actual, expected
+from bulkim.cli.story import actual, expected
 from bulkim.vendors import PROVIDERS
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import stat
 
-from bulkim.metrics import metrics
+from bulkim.work.metrics import metrics
 
 SAMPLE = re.compile(r'^[a-z_]+\{([a-z_]+="(\\.|[^"\\\n])*",?)+\} [0-9.e+]+$')
 

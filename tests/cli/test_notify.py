@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from bulkim.model import Notify
-from bulkim.notify import TRIES, notify
+from bulkim.work.notify import TRIES, notify
 
 SUMMARY = {"run": "abc", "state": "finished"}
 

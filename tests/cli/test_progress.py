@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from bulkim.model import Status
-from bulkim.progress import observer
+from bulkim.view.live import observer
 
 
 def test_the_live_block_on_a_terminal(shell, server):

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from bulkim.ledger import Ledger, ledger_path
+from bulkim.quota.ledger import Ledger, ledger_path
 
 
 @pytest.fixture

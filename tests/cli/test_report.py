@@ -118,7 +118,7 @@ def test_markdown(done):
 
 
 def test_words_of_strangers_are_no_markdown():
-    from bulkim.report.markdown import code, ours, plain
+    from bulkim.view.report.markdown import code, ours, plain
 
     assert ours("See `a_b` or *c*.") == r"See `a_b` or \*c\*."
     assert plain("a|b *c* <i>\n# d") == r"a\|b \*c\* \<i\> \# d"

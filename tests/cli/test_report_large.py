@@ -13,7 +13,8 @@ from contextlib import closing
 import pytest
 from support.browser import CHROMIUM, browsing
 
-from bulkim.journal import Journal, NewRun
+from bulkim.journal.records import NewRun
+from bulkim.journal.sqlite.writer import Journal
 
 ITEMS, SESSIONS = 1_000_000, 5
 CALLS_PER_S, PAUSE_S, BEGAN = 95.0, 3600.0, 1.7e9

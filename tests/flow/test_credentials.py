@@ -6,10 +6,11 @@ import pytest
 from support.jobs import CERTIFICATE, CLIENT, USER_SIG, job, rows
 from support.server import APPS, NO_LIMITS, serving
 
-from bulkim import auth, runner
+from bulkim.auth import credentials as auth
 from bulkim.model import Auth, Rate
 from bulkim.sandbox import App
 from bulkim.vendors import PROVIDERS
+from bulkim.work import runner
 
 APP_ID = CERTIFICATE.identity
 

@@ -9,10 +9,10 @@ import pytest
 from support.jobs import rows
 from support.server import APP, APPS, NO_LIMITS, serving
 
-from bulkim import runner
 from bulkim.errors import GuardError
 from bulkim.jobfile import load
 from bulkim.vendors import PROVIDERS
+from bulkim.work import runner
 
 JOBS = Path(__file__).parents[2] / "jobs"
 NOW_MS = int(time.time() * 1000)

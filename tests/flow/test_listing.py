@@ -10,10 +10,10 @@ from support.jobs import job, rows
 from support.processes import bulkim, finish, kill, start, wait_until
 from support.server import serving
 
-from bulkim import runner
 from bulkim.errors import ConfirmationError
-from bulkim.journal import read
+from bulkim.journal.sqlite import reader as read
 from bulkim.model import Guard, Rate, Source, Where
+from bulkim.work import runner
 
 FAST = Rate(limit=2000, pools={"users": 2000})
 DAY_MS = 86_400_000

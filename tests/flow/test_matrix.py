@@ -13,9 +13,9 @@ import pytest
 from support.jobs import job, rows
 from support.server import APPS, NO_LIMITS, serving
 
-from bulkim import runner
 from bulkim.model import Source
 from bulkim.vendors import PROVIDERS
+from bulkim.work import runner
 
 FOR_EVER = 4294967295
 WORDS = {"name": "Ann", "city": "Ulm"}

@@ -13,8 +13,8 @@ import pytest
 from support.jobs import job, rows
 from support.pages import AGORA, EASEMOB, REGISTER_ONE, TENCENT, serving_pages
 
-from bulkim import runner
 from bulkim.model import Auth, Source
+from bulkim.work import runner
 
 TOKEN = Auth("token", secret="YourAppToken")
 ADMIN = Auth("user_sig", "admin", "a key")

@@ -6,7 +6,7 @@ import pytest
 from support.jobs import job, people, rows
 from support.server import APPS, NO_LIMITS, serving
 
-from bulkim import runner
+from bulkim.work import runner
 
 
 @pytest.fixture(scope="module")

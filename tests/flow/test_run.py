@@ -6,8 +6,9 @@ import pytest
 from support.jobs import job, people, rows
 from support.server import serving
 
-from bulkim import guard, runner
 from bulkim.model import Auth, Guard, Rate
+from bulkim.sending import guard
+from bulkim.work import runner
 
 
 @pytest.fixture
@@ -206,7 +207,7 @@ def test_retry_sends_what_failed_again_with_its_secrets(server, tmp_path):
     first = runner.run(registering, journal=journal)
     assert first.exit_code == 1
     server.faults()
-    from bulkim.journal import read
+    from bulkim.journal.sqlite import reader as read
 
     with read.open_existing(journal) as opened:
         parent = read.find(opened, "last")

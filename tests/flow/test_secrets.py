@@ -164,7 +164,8 @@ def test_no_secret_is_in_anything_that_is_left_behind(tmp_path, provider):
 
 CRASH = """
 import sys
-from bulkim import codec, executor
+from bulkim import codec
+from bulkim.sending import executor
 from bulkim.cli import main
 def crash(provider, operation, items, reply):
     raise ValueError(f"cannot read {items[0].fields!r} of {reply!r}")

@@ -13,11 +13,11 @@ from support.here import bulkim_here
 from support.server import serving
 
 from bulkim import jobfile
-from bulkim.catalogue import Effect, Probe
+from bulkim.catalogue.shapes import Effect, Probe
 from bulkim.codec.encoding import wire_fields
 from bulkim.model import Item, Kind, Outcome
 from bulkim.vendors import PROVIDERS
-from bulkim.verify import Verdict, judge
+from bulkim.work.verify import Verdict, judge
 
 LIMITS = {"users": 5000, "mute": 5000, "get-mute": 5000}
 EXPECTED = {  # what a run leaves behind, and the call at the server that takes it away again

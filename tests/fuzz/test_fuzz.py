@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bulkim import jobfile, plan, source
+from bulkim import jobfile, planning, source
 from bulkim.codec import decode, pages
 from bulkim.errors import BulkimError
 from bulkim.model import Item, Kind, PageRequest, Reply, Source
@@ -77,7 +77,7 @@ def read_table(folder: Path, raw: bytes) -> None:
     job = jobfile.load(folder / "table.yaml", env={}, providers=PROVIDERS)
     with suppress(BulkimError):
         reader = source.open_source(Source("csv", path=path), secret_fields=operation.secrets)
-        for planned in plan.prepare(job, vendor, operation, reader):
+        for planned in planning.prepare(job, vendor, operation, reader):
             assert planned.skip or planned.key
 
 

@@ -62,8 +62,8 @@ def deadly_async(method: Callable[..., Any], when: str, calls: int) -> Callable[
 
 
 def arm(place: str, calls: int) -> None:
-    from bulkim import caller
-    from bulkim.journal import Journal
+    from bulkim.journal.sqlite.writer import Journal
+    from bulkim.sending import serial as caller
     from bulkim.transport import Transport
 
     what, _, when = place.partition("-")

@@ -7,8 +7,9 @@ from contextlib import contextmanager
 
 from click.testing import CliRunner
 
-from bulkim import log
+from bulkim import redact
 from bulkim.cli import cli
+from bulkim.log import handlers as log
 
 from .processes import Ended
 
@@ -25,4 +26,4 @@ def _clean_log() -> Iterator[None]:
         yield
     finally:
         log.close()
-        log._hidden.clear()
+        redact._hidden.clear()

@@ -20,11 +20,11 @@ import click
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from bulkim import jobfile
-from bulkim.catalogue import Field, Operation, Provider
+from bulkim.catalogue.shapes import Field, Operation, Provider
 from bulkim.cli import SECTIONS, cli
-from bulkim.journal import Journal
+from bulkim.journal.sqlite.writer import Journal
 from bulkim.vendors import PROVIDERS
-from support.house import FLOORS, OWNERS
+from support.house import LAYERS, OWNERS
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = (
@@ -207,23 +207,23 @@ def _comment(sql: str, name: str, column: str) -> str:
 # --------------------------------------------------------------------------------------------- house
 
 
-def floors() -> str:
-    rows = [
-        (str(floor), f"`{room}`", _first_sentence(room))
-        for room, floor in sorted(FLOORS.items(), key=lambda pair: pair[1])
-        if _file(room) is not None and not room.startswith("_")
-    ]
-    return table(("floor", "room", "what it holds"), rows)
-
-
-def _file(room: str) -> Path | None:
-    places = (ROOT / "bulkim" / f"{room}.py", ROOT / "bulkim" / room / "__init__.py")
-    return next((place for place in places if place.exists()), None)
+def layers() -> str:
+    """From the top down: each room with what its docstring says it holds, and its modules."""
+    rows = []
+    for layer in LAYERS:
+        for room in layer:
+            if room.startswith("_"):
+                continue
+            folder = ROOT / "bulkim" / room
+            inside = sorted(each.stem for each in folder.glob("*.py") if not each.stem.startswith("_"))
+            inside += sorted(f"{each.name}/" for each in folder.glob("*/") if (each / "__init__.py").exists())
+            rows.append((f"`{room}{'/' if inside else ''}`", _first_sentence(room), ", ".join(inside)))
+    return table(("room", "what it holds", "modules"), rows)
 
 
 def _first_sentence(room: str) -> str:
-    file = _file(room)
-    assert file is not None
+    places = (ROOT / "bulkim" / f"{room}.py", ROOT / "bulkim" / room / "__init__.py")
+    file = next(place for place in places if place.exists())
     words = " ".join((ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or "").split())
     return re.split(r"(?<=[a-z`)])[.:] (?=[A-Z`])|\.$", words)[0]
 
@@ -241,7 +241,7 @@ def owners() -> str:
 
 def parts() -> dict[str, Callable[[], str]]:
     return {
-        "operations": operations, "fields": fields, "pools": pools, "commands": commands, "floors": floors, "owners": owners,
+        "operations": operations, "fields": fields, "pools": pools, "commands": commands, "layers": layers, "owners": owners,
         **dict(_shape_parts()), **dict(_journal_parts()),
     }  # fmt: skip
 

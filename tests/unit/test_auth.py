@@ -11,7 +11,7 @@ import TLSSigAPIv2
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulkim.auth import DAY_S, access_token2_app, credential, usersig
+from bulkim.auth.credentials import DAY_S, access_token2_app, credential, usersig
 from bulkim.errors import GuardError, RefusedError
 from bulkim.model import Auth, Connection, Credentials, Fault, Reply
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from bulkim.events import EVENTS, LOGGER, Event
+from bulkim.log.events import EVENTS, LOGGER, Event
 
 PACKAGE = Path(__file__).resolve().parents[2] / "bulkim"
 TABLE = {each.name: each for each in EVENTS}
@@ -63,7 +63,7 @@ def test_rows_can_be_read_and_their_fields_logged(event: Event):
 _A_RUN = """
 import logging, sys
 import bulkim, structlog
-from bulkim.events import log
+from bulkim.log.events import log
 if sys.argv[1:] == ["listening"]:
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s", stream=sys.stdout)
 job = {

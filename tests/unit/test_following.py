@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from bulkim.journal import Entry, Journal, NewRun, Pace, read, read_input
-from bulkim.journal.read import Allowance
+from bulkim.journal.records import Entry, NewRun, Pace
+from bulkim.journal.sqlite import reader as read
+from bulkim.journal.sqlite.intake import read_input
+from bulkim.journal.sqlite.reader import Allowance
+from bulkim.journal.sqlite.writer import Journal
 from bulkim.model import Batch, Item
-from bulkim.report.following import Readings
-from bulkim.report.limits import Level, allowed, levels
-from bulkim.report.timeline import Session, Timeline
+from bulkim.view.live.following import Readings
+from bulkim.view.report.limits import Level, allowed, levels
+from bulkim.view.report.timeline import Session, Timeline
 
 JOB = "provider: easemob\noperation: mute\nrate: {limit: 80}\n"
 

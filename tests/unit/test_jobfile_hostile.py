@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from bulkim.errors import InputError
 from bulkim.jobfile import load
-from bulkim.jobfile.tree import parse
 from bulkim.model import Job
 from bulkim.vendors import PROVIDERS
+from bulkim.yamltree import parse
 
 VALID = """\
 provider: easemob

@@ -9,8 +9,8 @@ from support.json_schema import Validator
 
 from bulkim.errors import InputError
 from bulkim.jobfile import json_schema, load
-from bulkim.jobfile.tree import parse
 from bulkim.vendors import PROVIDERS
+from bulkim.yamltree import parse
 
 SCHEMA = json_schema(PROVIDERS)
 fits = Validator(SCHEMA).fits

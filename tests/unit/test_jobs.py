@@ -8,11 +8,11 @@ import pytest
 from support.json_schema import Validator
 
 from bulkim.jobfile import json_schema, load
-from bulkim.jobfile.tree import parse
 from bulkim.model import Where
-from bulkim.plan import estimate, prepare, survey
+from bulkim.planning import estimate, prepare, survey
 from bulkim.source import open_source
 from bulkim.vendors import PROVIDERS
+from bulkim.yamltree import parse
 
 JOBS = Path(__file__).parents[2] / "jobs"
 ENV = {

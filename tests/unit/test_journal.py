@@ -17,7 +17,11 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from sqlite_utils import Database
 
 from bulkim.errors import GuardError, JournalError
-from bulkim.journal import Closing, Entry, Journal, NewRun, Pace, read, read_input, schema
+from bulkim.journal.records import Closing, Entry, NewRun, Pace
+from bulkim.journal.sqlite import reader as read
+from bulkim.journal.sqlite import schema
+from bulkim.journal.sqlite.intake import read_input
+from bulkim.journal.sqlite.writer import Journal
 from bulkim.model import Batch, Final, Item, Mode, Status
 
 NEW = NewRun("n", "easemob", "register", "t", {})

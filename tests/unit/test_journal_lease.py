@@ -13,9 +13,10 @@ import pytest
 from support.virtual import run as on_virtual_clock
 
 from bulkim.errors import BusyError
-from bulkim.journal import Journal, NewRun
 from bulkim.journal.lease import SILENT_S, Holder, alive, this_process
-from bulkim.pace import Pacer
+from bulkim.journal.records import NewRun
+from bulkim.journal.sqlite.writer import Journal
+from bulkim.quota.pacer import Pacer
 
 NOW = 2_000_000.0
 NEW = NewRun("n", "easemob", "delete", "t", {})

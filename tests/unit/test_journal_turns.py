@@ -8,7 +8,9 @@ import anyio.lowlevel
 import pytest
 
 from bulkim.errors import GuardError
-from bulkim.journal import Journal, NewRun, Turns
+from bulkim.journal.records import NewRun
+from bulkim.journal.sqlite.turns import Turns
+from bulkim.journal.sqlite.writer import Journal
 
 NEW = NewRun("n", "easemob", "delete", "https://h o#a", {})
 

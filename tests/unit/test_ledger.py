@@ -8,8 +8,8 @@ import stat
 import time
 from itertools import pairwise
 
-from bulkim.ledger import Ledger, holders, owner_of
 from bulkim.model import Auth, Connection
+from bulkim.quota.ledger import Ledger, holders, owner_of
 
 RATES = {"users": (100.0, 98.5)}
 

@@ -7,14 +7,16 @@ import logging
 
 import pytest
 
-from bulkim import events, log
+from bulkim import redact
 from bulkim.errors import UsageError
+from bulkim.log import events
+from bulkim.log import handlers as log
 
 
 @pytest.fixture(autouse=True)
 def _clean():
     yield
-    log._hidden.clear()
+    redact._hidden.clear()
     log.close()
 
 
@@ -31,9 +33,9 @@ def _clean():
     ],
 )
 def test_secrets_are_known_by_their_place(text):
-    shown = log.redact(text.format("s3cr3t-v4lue"))
+    shown = redact.redact(text.format("s3cr3t-v4lue"))
     assert "s3cr3t" not in shown
-    assert log.MASK in shown
+    assert redact.MASK in shown
 
 
 @pytest.mark.parametrize(
@@ -46,17 +48,17 @@ def test_secrets_are_known_by_their_place(text):
     ],
 )
 def test_ordinary_words_stay(text):
-    assert log.redact(text) == text
+    assert redact.redact(text) == text
 
 
 def test_hidden_values_are_masked_in_every_spelling():
-    log.hide(['p/ss w"rd', "abc"])
-    assert log.redact('x p/ss w"rd y p%2Fss%20w%22rd z p/ss w\\"rd') == "x *** y *** z ***"
-    assert log.redact("abc") == "abc", "three characters would mask half of every text"
+    redact.hide(['p/ss w"rd', "abc"])
+    assert redact.redact('x p/ss w"rd y p%2Fss%20w%22rd z p/ss w\\"rd') == "x *** y *** z ***"
+    assert redact.redact("abc") == "abc", "three characters would mask half of every text"
 
 
 def test_values_under_telling_names_are_masked_whole():
-    shown = log.redacted(
+    shown = redact.redacted(
         {"password": 123456, "client_secret": ["a"], "tokens": 3, "nested": {"usersig": "x"}, "ok": None}
     )
     assert shown == {
@@ -80,7 +82,7 @@ def test_levels(capsys):
 
 
 def test_the_file_gets_info_and_is_private(tmp_path, capsys):
-    path = tmp_path / "bulkim.log"
+    path = tmp_path / "bulkim.log.handlers"
     log.set_up(style="json", file=path)
     events.log.info("run.started", token="abcdef")
     assert capsys.readouterr().err == ""
@@ -95,7 +97,7 @@ def test_a_log_file_that_cannot_be_written(tmp_path):
 
 
 def test_tracebacks_are_redacted(capsys):
-    log.hide(["hunter2hunter2"])
+    redact.hide(["hunter2hunter2"])
     log.set_up()
     try:
         int("hunter2hunter2")

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.virtual import run
 
-from bulkim.pace import WINDOW_S, Pacer, Window, whole
+from bulkim.quota.pacer import WINDOW_S, Pacer, Window, whole
 
 
 def worst_second(arrivals: list[float], *, second: float = 1.0) -> int:

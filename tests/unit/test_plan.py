@@ -8,7 +8,7 @@ import pytest
 
 from bulkim.errors import InputError
 from bulkim.model import Auth, Connection, Guard, Job, Rate, Source
-from bulkim.plan import batch_size, batches, estimate, limits, prepare, survey
+from bulkim.planning import batch_size, batches, estimate, limits, prepare, survey
 from bulkim.source import open_source
 from bulkim.vendors import PROVIDERS
 

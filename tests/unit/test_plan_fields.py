@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulkim.catalogue import Field
-from bulkim.plan import Invalid, checker, quoted
+from bulkim.catalogue.shapes import Field
+from bulkim.planning import Invalid, checker, quoted
 from bulkim.vendors import PROVIDERS
 
 USERNAME = PROVIDERS["easemob"].operation("delete").field("username")

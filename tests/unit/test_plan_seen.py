@@ -7,7 +7,7 @@ import sys
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bulkim.plan import Seen
+from bulkim.planning import Seen
 
 
 @settings(deadline=None)

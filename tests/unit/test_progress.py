@@ -11,8 +11,8 @@ import pytest
 from rich.console import Console, ConsoleDimensions
 
 from bulkim.model import Status
-from bulkim.progress import LINE_S, STYLES, Lines, Meter, block, chosen, clock, line, screen, shares
-from bulkim.progress.width import columns, cut
+from bulkim.view.live import LINE_S, STYLES, Lines, Meter, block, chosen, clock, line, screen, shares
+from bulkim.view.width import columns, cut
 
 
 @dataclass

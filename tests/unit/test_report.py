@@ -9,14 +9,16 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from bulkim import journal as journals
-from bulkim.journal import Closing, Entry, NewRun, read, read_input
+from bulkim.journal.records import Closing, Entry, NewRun
+from bulkim.journal.sqlite import reader as read
+from bulkim.journal.sqlite.intake import read_input
+from bulkim.journal.sqlite.writer import Journal
 from bulkim.model import Batch, Final, Item, Status
-from bulkim.progress.width import columns, fitted
-from bulkim.report.meanings import meaning
-from bulkim.report.rows import Chosen, inert, inert_name, write_results
-from bulkim.report.text import Pace, balance, codes, headline, pace, reconciliation, table
 from bulkim.vendors import provider
+from bulkim.view.account import Pace, balance, codes, headline, pace, reconciliation, table
+from bulkim.view.meanings import meaning
+from bulkim.view.results import Chosen, inert, inert_name, write_results
+from bulkim.view.width import columns, fitted
 
 EASEMOB = provider("easemob")
 
@@ -113,7 +115,7 @@ def test_tables_align_wide_characters():
 
 @pytest.fixture
 def journal(tmp_path):
-    with journals.Journal.open(tmp_path / "bulkim.db") as opened:
+    with Journal.open(tmp_path / "bulkim.db") as opened:
         yield opened
 
 

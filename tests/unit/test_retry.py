@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bulkim.catalogue import Effect, Never, Probe, Repeat
+from bulkim.catalogue.shapes import Effect, Never, Probe, Repeat
 from bulkim.model import Answer, Batch, Item, Kind, Mode, Outcome, Status
-from bulkim.retry import Policy, decide, reopened
+from bulkim.sending.retry import Policy, decide, reopened
 from bulkim.vendors import PROVIDERS
 
 NOW = 2_000_000.0

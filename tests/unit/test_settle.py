@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from bulkim.catalogue import Effect, Probe
+from bulkim.catalogue.shapes import Effect, Probe
 from bulkim.model import Item, Kind, Outcome, Status
-from bulkim.settle import after_doubt, final, settled
+from bulkim.sending.doubt import after_doubt, final, settled
 from bulkim.vendors import PROVIDERS, provider
 
 EASEMOB = provider("easemob")

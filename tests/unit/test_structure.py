@@ -8,14 +8,13 @@ import re
 import subprocess
 import sys
 import tomllib
-from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 import pytest
-from support.house import ANYWHERE, FLOORS, LINES_MAX, OWNERS, SANDBOX, STARTS_SANDBOX
+from support.house import APART, LAYERS, LINES_MAX, OWNERS
 
 from bulkim import jobfile
 from bulkim.vendors import PROVIDERS
@@ -66,60 +65,22 @@ def _imports_of(file: Path) -> Iterator[Import]:
             yield Import(str(path), node.lineno, module, name, id(node) not in eager)
 
 
-def own() -> Iterator[tuple[Import, str]]:
-    """Imports inside the package, with the room that they lead to."""
-    for each in imports():
-        top, _, rest = each.wanted.partition(".")
-        if top == "bulkim" and room(rest) in (*FLOORS, SANDBOX):
-            yield each, room(rest)
+# ------------------------------------------------------------------------------------------- layers
 
 
-# ------------------------------------------------------------------------------------------- stairs
+def test_a_room_knows_only_what_lies_below_it():
+    """The contracts in pyproject.toml: layers, and who may not know whom."""
+    ended = subprocess.run(
+        [sys.executable, "-c", "from importlinter.cli import lint_imports_command as main; main()", "--no-cache"],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stdout + ended.stderr
 
 
-def test_every_module_has_a_floor():
-    rooms = {room(each.module) for each in imports()} - ANYWHERE - {SANDBOX}
-    assert rooms <= FLOORS.keys(), f"give them a floor in FLOORS: {sorted(rooms - FLOORS.keys())}"
-
-
-def test_nobody_climbs_the_stairs():
-    faults = []
-    for each, target in own():
-        source = room(each.module)
-        if source in (*ANYWHERE, SANDBOX) or target == SANDBOX or FLOORS[target] <= FLOORS[source]:
-            continue
-        faults.append(f"{each}: floor {FLOORS[source]} must not know of floor {FLOORS[target]}")
-    assert not faults, "\n".join(faults)
-
-
-def test_no_two_rooms_need_each_other():
-    """Rooms of one floor may use each other in one direction only."""
-    edges: defaultdict[str, set[str]] = defaultdict(set)
-    for each, target in own():
-        if not each.lazy and room(each.module) != target:
-            edges[room(each.module)].add(target)
-    done: set[str] = set()
-
-    def visit(name: str, way: tuple[str, ...]) -> None:
-        assert name not in way, " -> ".join((*way[way.index(name) :], name))
-        if name not in done:
-            for target in edges[name]:
-                visit(target, (*way, name))
-            done.add(name)
-
-    for name in list(edges):
-        visit(name, ())
-
-
-def test_the_sandbox_shares_no_code_with_the_client():
-    inside = [str(each) for each, target in own() if room(each.module) == SANDBOX and target != SANDBOX]
-    assert not inside, "\n".join(inside)
-    outside = [
-        str(each)
-        for each, target in own()
-        if target == SANDBOX and room(each.module) not in STARTS_SANDBOX | {SANDBOX}
-    ]
-    assert not outside, "\n".join(outside)
+def test_every_room_has_a_layer():
+    rooms = {room(each.module) for each in imports()} - APART
+    known = {each for layer in LAYERS for each in layer}
+    assert rooms <= known, f"give them a layer in pyproject.toml: {sorted(rooms - known)}"
 
 
 def test_every_library_has_its_owner():

@@ -9,9 +9,10 @@ from itertools import chain, repeat
 import anyio
 import pytest
 
-from bulkim import supervise, window
-from bulkim.supervise import Allowed, supervised
-from bulkim.telemetry import Ending, Telemetry
+from bulkim import window
+from bulkim.sending import supervise
+from bulkim.sending.supervise import Allowed, supervised
+from bulkim.sending.telemetry import Ending, Telemetry
 from bulkim.window import parse
 
 

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from bulkim.catalogue import Names, Paging, Probe
+from bulkim.catalogue.shapes import Names, Paging, Probe
 from bulkim.errors import UsageError
 from bulkim.model import Kind
 from bulkim.vendors import PROVIDERS, provider

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from bulkim.journal import Pace
-from bulkim.telemetry import Telemetry
-from bulkim.vitals import Vitals
+from bulkim.journal.records import Pace
+from bulkim.sending.heartbeat import Vitals
+from bulkim.sending.telemetry import Telemetry
 
 
 @dataclass

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bulkim.catalogue import Envelope, Provider
+from bulkim.catalogue.shapes import Envelope, Provider
 from bulkim.vendors.easemob.errors import ERRORS
 from bulkim.vendors.easemob.operations import OPERATIONS, POOLS
 

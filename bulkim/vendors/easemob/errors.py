@@ -6,7 +6,7 @@ culprit in a call of many. An answer without a JSON error body has its HTTP stat
 
 from __future__ import annotations
 
-from bulkim.catalogue import ErrorRule
+from bulkim.catalogue.shapes import ErrorRule
 from bulkim.model import Kind
 
 ERRORS_PAGE = "https://doc.easemob.com/document/server-side/error.html"

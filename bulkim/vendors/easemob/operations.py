@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bulkim.catalogue import (
+from bulkim.catalogue.shapes import (
     Effect,
     Field,
     Form,

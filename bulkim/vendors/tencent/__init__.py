@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bulkim.catalogue import Envelope, Provider
+from bulkim.catalogue.shapes import Envelope, Provider
 from bulkim.vendors.tencent.errors import ERRORS
 from bulkim.vendors.tencent.operations import OPERATIONS, POOLS
 

@@ -7,7 +7,7 @@ item's own row is an answer about that item, and leaves nothing in doubt.
 
 from __future__ import annotations
 
-from bulkim.catalogue import ErrorRule
+from bulkim.catalogue.shapes import ErrorRule
 from bulkim.model import Kind
 
 ERRORS_PAGE = "https://www.tencentcloud.com/document/product/1047/34348"

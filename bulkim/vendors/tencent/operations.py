@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bulkim.catalogue import (
+from bulkim.catalogue.shapes import (
     Effect,
     FailuresOnly,
     Field,

@@ -1,0 +1,1 @@
+"""What a vendor can do, declared as data."""

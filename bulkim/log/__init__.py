@@ -1,0 +1,1 @@
+"""What bulkim says of its work, and where it goes."""

@@ -1,0 +1,86 @@
+"""What bulkim says of its work: every event by its name, which stays, and the logger for them.
+
+Used as a library bulkim prints nothing: events go to the standard library's logger `bulkim`, values as the record's
+extras, and whoever imports bulkim decides what becomes of them. `bulkim.log.handlers` decides for the command line.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import structlog
+
+LOGGER = "bulkim"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One kind of line in the log."""
+
+    name: str
+    level: Literal["debug", "info", "warning"]
+    meaning: str
+    fields: Mapping[str, str]  # name -> what it holds
+    optional: Mapping[str, str] = field(default_factory=dict)  # those that not every line has
+
+
+EVENTS: tuple[Event, ...] = (
+    Event(
+        "run.started", "info", "A session begins to send: its items are in the journal, and confirmed where that is asked for.",
+        {"run": "the run's id", "resumed": "whether the run had a session before", "to_send": "items that will be sent"},
+    ),
+    Event(
+        "run.stopping", "warning", "A guard stops the run, or the vendor refuses it: what is in flight is waited for.",
+        {"code": "why, in one word", "reason": "why, in a sentence"},
+    ),
+    Event(
+        "run.interrupted", "info", "A signal came. The first: what is in flight is waited for. The second: it is not.",
+        {"signal": "SIGINT or SIGTERM"},
+    ),
+    Event(
+        "run.time_up", "info", "The time in which the run may send is over: what is in flight is waited for.",
+        {"code": "which time that is: --max-duration or the job's window"},
+    ),
+    Event(
+        "run.ended", "info", "The session has ended and the journal is whole.",
+        {"run": "the run's id", "state": "finished, interrupted or stopped", "counts": "the run's items by outcome"},
+    ),
+    Event(
+        "attempt.settled", "debug", "A call was answered, or given up, and the journal has what it meant.",
+        {"attempt": "its number in the journal", "kind": "what it meant for most of its items", "http_status": "null without an answer",
+         "code": "the vendor's code, or ours"},
+        {"mode": "send, or probe: asking what an earlier one did", "items": "how many it carried",
+         "latency_ms": "milliseconds until the answer"},
+    ),
+    Event(
+        "pool.refused", "info", "The vendor refused a call for its quota: the whole pool rests, then goes on slower.",
+        {"pool": "the quota pool's name", "rest_s": "seconds of rest"},
+    ),
+    Event(
+        "quota.not_shared", "warning", "The host's ledger cannot be used: this process keeps the limit for itself alone.",
+        {"reason": "what the system said"},
+    ),
+    Event(
+        "verify.asked", "debug", "`bulkim verify` asked the vendor about some users.",
+        {"items": "how many", "kind": "what the answer meant for the first", "http_status": "null without an answer"},
+    ),
+    Event(
+        "library.log", "warning", "A library that bulkim uses logged something, at this level or above.",
+        {"logger": "which", "message": "what"},
+    ),
+)  # fmt: skip
+
+logging.getLogger(LOGGER).addHandler(logging.NullHandler())  # else warnings would go to stderr all the same
+
+log: structlog.stdlib.BoundLogger = (
+    structlog.wrap_logger(  # its own processors: whatever the importer configured stays his
+        logging.getLogger(LOGGER),
+        processors=[structlog.stdlib.filter_by_level, structlog.stdlib.render_to_log_kwargs],
+        wrapper_class=structlog.stdlib.BoundLogger,
+        context_class=dict,
+        cache_logger_on_first_use=True,
+    )
+)

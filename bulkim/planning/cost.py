@@ -1,0 +1,113 @@
+"""What a plan amounts to: numbers of items, requests, and the least time that the vendor's limits allow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from bulkim.catalogue.shapes import Operation, Probe, Provider
+from bulkim.errors import Problem
+from bulkim.model import Job
+from bulkim.planning.items import Planned
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """A plan, counted."""
+
+    counts: Mapping[str, int]  # send, duplicate, protected, invalid
+    problems: tuple[Problem, ...]  # the first of the invalid items, with their lines
+    head: tuple[Planned, ...]  # the first items that would be sent
+
+    @property
+    def items(self) -> int:
+        """All of them."""
+        return sum(self.counts.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What a job would take."""
+
+    items: int
+    send: int
+    skipped: Mapping[str, int]  # by code
+    batch: int  # items a request
+    requests: int
+    pool: str | None  # the one that limits the speed; None: none is known
+    limit_per_s: float | None  # requests a second, after the job's `rate`
+    least_s: float  # the time that so many requests need at that rate
+
+
+def survey(planned: Iterable[Planned], *, name: str, problems_max: int = 20, head_max: int = 1) -> Survey:
+    """Counts a plan, keeping only its beginning. `name` is the input's, for the problems."""
+    counts = {"send": 0, "duplicate": 0, "protected": 0, "invalid": 0}
+    problems: list[Problem] = []
+    head: list[Planned] = []
+    sent = 0
+    for each in planned:
+        skip = each.skip
+        if skip is None:
+            sent += 1
+            if sent <= head_max:
+                head.append(each)
+            continue
+        counts[skip.code] += 1
+        if skip.code == "invalid" and len(problems) < problems_max:
+            problems.append(Problem(name, each.line, None, skip.reason))
+    counts["send"] = sent
+    return Survey(counts, tuple(problems), tuple(head))
+
+
+def batch_size(operation: Operation, job: Job) -> int:
+    """Items a request: as many as the vendor takes, unless the job wants fewer."""
+    if job.connection.auth.kind == "none":
+        return 1  # open registration takes one user at a time
+    return min(job.batch or operation.batch_max, operation.batch_max)
+
+
+def batches(n_items: int, operation: Operation, job: Job) -> int:
+    """Requests for so many items."""
+    return -(-n_items // batch_size(operation, job))
+
+
+def limits(job: Job, provider: Provider, operation: Operation) -> dict[str, float]:
+    """Calls a second that the job may make: the operation's own pool, those around it, and those of its probe.
+
+    `rate.limit` is about the own pool, `rate.pools` about pools by name, `rate.share` about all.
+    """
+    own = pools(operation, job)
+    doubt = operation.doubt
+    probe = provider.operation(doubt.operation) if isinstance(doubt, Probe) else None
+    wished = dict(job.rate.pools)
+    if job.rate.limit is not None and own:
+        wished[own[0]] = job.rate.limit
+    return {
+        name: wished.get(name, provider.pool(name).limit_per_s) * job.rate.share
+        for name in (*own, *(probe.pools if probe else ()))
+    }
+
+
+def pools(operation: Operation, job: Job) -> tuple[str, ...]:
+    """The pools that each request of the job draws on; with one item a request the endpoint may be another one."""
+    single = operation.single if batch_size(operation, job) == 1 else None
+    return (single or operation).pools
+
+
+def estimate(job: Job, provider: Provider, operation: Operation, counts: Mapping[str, int]) -> Estimate:
+    """What a job takes at least. `counts` are a survey's, or ``{"send": n}`` for n users of a listing."""
+    send = counts.get("send", 0)
+    requests = batches(send, operation, job)
+    allowed = limits(job, provider, operation)
+    pool = min(pools(operation, job), key=lambda name: allowed[name], default=None)
+    limit = allowed[pool] if pool is not None else None
+    return Estimate(
+        items=sum(counts.values()),
+        send=send,
+        skipped={code: n for code, n in counts.items() if code != "send"},
+        batch=batch_size(operation, job),
+        requests=requests,
+        pool=pool,
+        limit_per_s=limit,
+        least_s=requests / limit if limit else 0.0,
+    )

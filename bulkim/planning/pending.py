@@ -1,0 +1,72 @@
+"""Items in the input's order: what the journal still has pending, joined with the secrets that only the input has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
+from typing import Any
+
+from bulkim.errors import InputError, Problem
+from bulkim.journal.records import Pending
+from bulkim.model import Item
+
+Rows = Iterator[tuple[int, str | None, Mapping[str, Any]]]
+Secrets = Callable[[int], Rows]
+"""Reads the input after a position: (position, key, secret fields) of each row."""
+
+
+class Supply:
+    """Hands out pending items, reading the journal page by page and the input alongside."""
+
+    def __init__(
+        self,
+        page: Callable[[int], list[Pending]],
+        *,
+        params: Mapping[str, Any],
+        secrets: Secrets | None,
+        name: str,
+    ) -> None:
+        """`page(after)` gives the next pending items after a position; `secrets` is None when nothing is secret."""
+        self._items = self._stream(page)
+        self._params = params
+        self._secrets = secrets
+        self._name = name
+
+    def take(self, count: int) -> tuple[Item, ...]:
+        """The next items, at most `count`; empty when there are no more."""
+        return tuple(islice(self._items, count))
+
+    def _stream(self, page: Callable[[int], list[Pending]]) -> Iterator[Item]:
+        return self.complete(_paged(page))
+
+    def complete(self, pending: Iterable[Pending]) -> Iterator[Item]:
+        """The pending items, in order of their positions, with params and secrets filled in.
+
+        Raises InputError when the input is not the one that was read before.
+        """
+        rows: Rows | None = None
+        for each in pending:
+            fields = {**self._params, **each.fields, "username": each.username}
+            if self._secrets and each.position is not None:
+                rows = rows or self._secrets(each.position - 1)
+                fields.update(self._find(rows, each))
+            yield Item(
+                each.ordinal, each.key, each.username, fields, each.line, each.attempts, each.doubt_since,
+                removed=each.position is None,
+            )  # fmt: skip
+
+    def _find(self, rows: Rows, wanted: Pending) -> Mapping[str, Any]:
+        for position, key, secrets in rows:
+            if position == wanted.position and key == wanted.key:
+                return secrets
+            if position >= (wanted.position or 0):
+                break
+        message = f"changed while it was being read: user {wanted.username!r} is no longer where it was"
+        raise InputError([Problem(self._name, wanted.line, None, message)], hint="run the same command again")
+
+
+def _paged(page: Callable[[int], list[Pending]]) -> Iterator[Pending]:
+    after = 0
+    while rows := page(after):
+        yield from rows
+        after = rows[-1].position or after

@@ -1,0 +1,161 @@
+"""What a job's input comes to and what would be sent, without sending anything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from bulkim import planning, source, window
+from bulkim.catalogue.shapes import Operation, Provider
+from bulkim.codec import encode
+from bulkim.model import Call, Item, Job, PageRequest
+from bulkim.planning import Estimate, Planned
+from bulkim.source import SourceReader
+from bulkim.vendors import provider
+
+PROBLEMS_MAX = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Surveyed:
+    """A job and what its input comes to. `survey` is None where only the vendor knows the items."""
+
+    job: Job
+    provider: Provider
+    operation: Operation
+    survey: planning.Survey | None
+    input: str
+
+    @property
+    def counts(self) -> Mapping[str, int] | None:
+        """Items by what will become of them; None: only the run can tell."""
+        if self.survey is not None:
+            return self.survey.counts
+        count = self.job.params.get("count") if self.operation.paging else None
+        return {"send": count} if isinstance(count, int) else None
+
+    @property
+    def invalid(self) -> int:
+        """Items that would be skipped as invalid."""
+        return self.survey.counts.get("invalid", 0) if self.survey else 0
+
+
+def surveyed(job: Job, *, journal: Path) -> Surveyed:
+    """Read the whole input. Raises InputError; UsageError where an earlier run is the source and not there."""
+    vendor = provider(job.provider)
+    operation = vendor.operation(job.operation)
+    assert operation is not None, "the job file's loader checks this"
+    if job.source.kind == "listing":
+        return Surveyed(job, vendor, operation, None, f"the {job.source.listing} that the vendor lists")
+    if job.source.kind == "none":
+        return Surveyed(job, vendor, operation, None, "none: the vendor chooses")
+    with _reader(job, operation, journal) as reader:
+        rows = planning.prepare(job, vendor, operation, reader)
+        size = planning.batch_size(operation, job)
+        survey = planning.survey(rows, name=reader.name, problems_max=PROBLEMS_MAX, head_max=size)
+        return Surveyed(job, vendor, operation, survey, reader.name)
+
+
+@contextmanager
+def _reader(job: Job, operation: Operation, journal: Path) -> Iterator[SourceReader]:
+    if job.source.kind != "run":
+        yield source.open_source(job.source, secret_fields=operation.secrets)
+        return
+    from bulkim.journal.sqlite import reader as read
+    from bulkim.source.run import EarlierRun
+
+    with read.open_existing(journal) as opened:
+        yield EarlierRun(opened, job.source)
+
+
+def plan_document(found: Surveyed, estimate: Estimate, first: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The object that `plan --json` prints."""
+    job = found.job
+    known = found.counts is not None
+    return {
+        "name": job.name, "provider": job.provider, "operation": job.operation, "app": job.connection.app_name,
+        "base_url": job.connection.base_url, "environment": job.connection.environment, "input": found.input,
+        "items": estimate.items if known else None, "send": estimate.send if known else None,
+        "skipped": dict(estimate.skipped), "batch": estimate.batch,
+        "requests": estimate.requests if known else None, "pool": estimate.pool,
+        "limit_per_s": estimate.limit_per_s, "least_s": round(estimate.least_s, 3) if known else None,
+        "destroys": found.operation.destroys, "window": window_document(found, estimate, window.now()),
+        "first_request": first,
+    }  # fmt: skip
+
+
+def window_document(found: Surveyed, estimate: Estimate, at: datetime) -> dict[str, Any] | None:
+    """The job's window as it stands at a moment: this opening, or the next; None where the job has none."""
+    hours = found.job.window
+    if hours is None:
+        return None
+    opens = hours.opens(at)
+    closes = hours.closes(opens)
+    return {
+        "hours": str(hours),
+        "open": hours.is_open(at),
+        "opens": _iso(opens.astimezone(hours.zone)),
+        "closes": _iso(closes.astimezone(hours.zone)) if closes else None,
+        "nights": hours.nights(estimate.least_s, at) if found.counts is not None else None,
+    }
+
+
+def _iso(moment: datetime) -> str:
+    return moment.isoformat(timespec="seconds")
+
+
+# ------------------------------------------------------------------------------------- first request
+
+
+def first_call(found: Surveyed) -> dict[str, Any] | None:
+    """The first request as it would be sent, secrets masked; None where only the run can tell."""
+    job, page = found.job, None
+    size = planning.batch_size(found.operation, job)
+    operation = found.operation.single if size == 1 and found.operation.single else found.operation
+    if operation.paging is not None:
+        page = PageRequest(min(size, (found.counts or {}).get("send", size)))
+    elif found.survey is None or not found.survey.head:
+        return None
+    batch = _masked_items(found, found.survey.head) if found.survey else ()
+    call = encode(found.provider, operation, job.connection, batch, single=size == 1, page=page)
+    return {
+        "method": call.method,
+        "url": _url(job, call),
+        "headers": _headers(found, call),
+        "body": call.body.decode("utf-8", "replace"),
+    }
+
+
+def _masked_items(found: Surveyed, head: Sequence[Planned]) -> tuple[Item, ...]:
+    secrets = found.operation.secrets
+    return tuple(
+        Item(
+            number, each.key or "", each.username,
+            {name: "***" if name in secrets else value for name, value in each.fields.items()}, each.line,
+        )
+        for number, each in enumerate(head, 1)
+    )  # fmt: skip
+
+
+def _url(job: Job, call: Call) -> str:
+    query = list(call.query)
+    if job.connection.sdk_app_id is not None:
+        query = [
+            ("sdkappid", str(job.connection.sdk_app_id)), ("identifier", job.connection.auth.identity),
+            ("usersig", "***"), ("random", "***"), ("contenttype", "json"), *query,
+        ]  # fmt: skip
+    return f"{job.connection.base_url}{call.path}" + (f"?{urlencode(query, safe='*')}" if query else "")
+
+
+def _headers(found: Surveyed, call: Call) -> dict[str, str]:
+    headers = {"Accept": "application/json"}
+    if call.content_type:
+        headers["Content-Type"] = call.content_type
+    if found.job.connection.auth.kind in {"token", "client", "app_certificate"}:
+        headers["Authorization"] = "Bearer ***"
+    return headers

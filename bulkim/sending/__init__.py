@@ -1,0 +1,1 @@
+"""Batches to the vendor and their answers into the journal."""

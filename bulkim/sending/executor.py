@@ -1,0 +1,360 @@
+"""Sends a run's batches: one dispatcher, as many calls in flight as the rate needs. Obeys Decisions, has no opinions.
+
+The dispatcher alone takes work (due retries first, then fresh items) and alone takes quota; a call is written to the
+journal after its place in the quota is there, and durable before its bytes leave. Its answer is decided and journaled
+without an `await` in between, so that cancellation never falls inside a settlement.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+import random
+from collections import Counter, defaultdict
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import replace
+from itertools import count, groupby
+
+import anyio
+import anyio.abc
+
+from bulkim.catalogue.shapes import Operation, Probe, Provider
+from bulkim.codec import decode, encode
+from bulkim.errors import BulkimError
+from bulkim.journal.records import Closing, Pending
+from bulkim.journal.sqlite.turns import Turns
+from bulkim.journal.sqlite.writer import Journal
+from bulkim.log.events import log
+from bulkim.model import (
+    Again,
+    Answer,
+    Batch,
+    Credentials,
+    Decision,
+    Fault,
+    Final,
+    Item,
+    Job,
+    Kind,
+    Mode,
+    Reply,
+    Status,
+    Stop,
+)
+from bulkim.planning import batch_size
+from bulkim.planning.pending import Supply
+from bulkim.sending import guard
+from bulkim.sending.channel import Wire
+from bulkim.sending.retry import Policy, decide, reopened
+from bulkim.sending.telemetry import IN_FLIGHT_MIN, Ending, Telemetry
+
+IN_FLIGHT_MAX = 256
+HEADROOM = 2.0  # calls in flight per call that rate x latency needs: latencies vary
+
+
+class Executor:
+    """One session of one run."""
+
+    def __init__(
+        self,
+        job: Job,
+        provider: Provider,
+        operation: Operation,
+        *,
+        journal: Journal,
+        run_id: int,
+        session_id: int,
+        supply: Supply,
+        wire: Wire,
+    ) -> None:
+        self.job, self.provider = job, provider
+        self.single = batch_size(operation, job) == 1
+        self.operation = operation.single if self.single and operation.single else operation
+        self.probe = (
+            provider.operation(operation.doubt.operation) if isinstance(operation.doubt, Probe) else None
+        )
+        self.batch_max = batch_size(operation, job)
+        self.policy = Policy(retries=job.retries)
+        self._journal, self._run_id, self._session_id = journal, run_id, session_id
+        self._turns = Turns(journal, self._fail)
+        self._supply, self._wire, self._pacer, self._clock = supply, wire, wire.pacer, wire.clock
+        counts = journal.counts(run_id)
+        self.telemetry = Telemetry(
+            counts,
+            restored=sum(counts.values()) - counts[Status.PENDING],
+            limit_per_s=wire.pacer.pools[self.operation.pools[0]].limit_per_s,
+        )
+        self._heap: list[tuple[float, int, Batch]] = []
+        self._order = count()
+        self._loose: defaultdict[int, list[Item]] = defaultdict(list)  # tries -> items for new calls
+        self._families = count(1)
+        self._poisoned: Counter[int] = Counter()
+        self._canary_left = job.guard.canary
+        self._streak: tuple[str | None, int] = (None, 0)  # failures in a row with one code
+        self._changed = anyio.Event()
+        self._dispatching = anyio.CancelScope()
+        self._everything = anyio.CancelScope()
+        self._stop: Stop | None = None
+        self._signal: int | None = None
+        self._error: BulkimError | None = None
+
+    # ------------------------------------------------------------------------------------- from outside
+
+    async def run(self) -> Ending:
+        """Send until nothing is pending, or something stops it. Raises BulkimError when the journal or the input fails."""
+        self._reopen()
+        try:
+            with self._everything:
+                async with anyio.create_task_group() as tasks:
+                    with self._dispatching:
+                        await self._dispatch(tasks)
+                    while self.telemetry.in_flight:
+                        await self._change(math.inf)
+        finally:
+            self._turns.commit()
+        if self._error:
+            raise self._error
+        if self._signal is not None:
+            return Ending("interrupted", signal=self._signal)
+        return Ending("stopped", self._stop) if self._stop else Ending("finished")
+
+    def interrupt(self, signal: int) -> None:
+        """First call: send nothing more, wait for what is in flight. Second: leave at once."""
+        if self._signal is not None:
+            self._everything.cancel()
+        self._signal = signal
+        self.telemetry.stopping = "waiting for what is in flight"
+        self._dispatching.cancel()
+
+    # --------------------------------------------------------------------------------------- dispatching
+
+    def _reopen(self) -> None:
+        """What an earlier session left in doubt comes first."""
+        items = list(self._supply.complete(sorted(self._journal.doubtful(self._run_id), key=_place)))
+        decision = reopened(self.operation, items)
+        if decision.final:
+            self._journal.finish(self._run_id, decision.final, now=self._clock())
+            self._count(decision.final)
+        for again in decision.again:
+            self._put(again)
+
+    async def _dispatch(self, tasks: anyio.abc.TaskGroup) -> None:
+        """Until there is nothing left to send. An error of ours waits until what is in flight has been answered."""
+        try:
+            await self._pacer.start()
+            while await self._dispatched(tasks):
+                pass
+        except BulkimError as error:
+            self._error = error
+
+    async def _dispatched(self, tasks: anyio.abc.TaskGroup) -> bool:
+        """Send one batch or wait for a change; False when nothing is left."""
+        batch = self._next()
+        if batch is None:
+            if not self._heap and not self.telemetry.in_flight:
+                return self._judge_canary()
+            self.telemetry.waiting_for = "answers" if self.telemetry.in_flight else "back-off"
+            await self._change(self._heap[0][0] if self._heap else math.inf)
+            return True
+        await self._slot()
+        self.telemetry.waiting_for = "credentials"
+        credentials = await self._wire.credentials()
+        operation = self._operation_of(batch)
+        self.telemetry.waiting_for = "vendor" if self._pacer.pools[operation.pools[0]].slowed else "quota"
+        await self._pacer.acquire(operation.pools)
+        self._begin(tasks, batch, operation, credentials)
+        return True
+
+    def _next(self) -> Batch | None:
+        """Due retries first, then what a probe gave back, then fresh items."""
+        if self._heap and self._heap[0][0] <= anyio.current_time():
+            return heapq.heappop(self._heap)[2]
+        if full := self._regrouped(self.batch_max):
+            return full
+        size = self.batch_max if self._canary_left is None else min(self.batch_max, self._canary_left)
+        if items := self._supply.take(size) if size else ():
+            if self._canary_left is not None:
+                self._canary_left -= len(items)
+            return Batch(items)
+        return None if self._heap or self.telemetry.in_flight else self._regrouped(1)
+
+    def _regrouped(self, least: int) -> Batch | None:
+        for tries, items in self._loose.items():
+            if len(items) >= least:
+                taken, self._loose[tries] = items[: self.batch_max], items[self.batch_max :]
+                return Batch(tuple(taken), tries=tries)
+        return None
+
+    def _judge_canary(self) -> bool:
+        """The first items have ended: go on (True) or stop."""
+        if self._canary_left != 0:
+            return False
+        self._canary_left = None
+        self._stop = guard.canary(self.job.guard, self.telemetry.counts)
+        return self._stop is None
+
+    async def _slot(self) -> None:
+        """Wait until one more call may be in flight."""
+        while self.telemetry.in_flight >= self._in_flight_max():
+            self.telemetry.waiting_for = "answers"
+            await self._change(math.inf)
+
+    def _in_flight_max(self) -> int:
+        """The job's own cap, or what the rate needs at the observed latency."""
+        if self.job.concurrency is not None:
+            cap = self.job.concurrency
+        else:
+            needed = self.telemetry.limit_per_s * (self.telemetry.latency_s or 0.0) * HEADROOM
+            cap = min(IN_FLIGHT_MAX, max(IN_FLIGHT_MIN, math.ceil(needed) + IN_FLIGHT_MIN))
+        self.telemetry.in_flight_max = cap
+        return cap
+
+    async def _change(self, until: float) -> None:
+        """Wait for an answer, a retry put back, or the loop's time `until`."""
+        self._changed = anyio.Event()
+        with anyio.move_on_at(until):
+            await self._changed.wait()
+
+    def _operation_of(self, batch: Batch) -> Operation:
+        if batch.mode is Mode.PROBE:
+            assert self.probe is not None
+            return self.probe
+        return self.operation
+
+    # ------------------------------------------------------------------------------------- one call
+
+    def _begin(
+        self, tasks: anyio.abc.TaskGroup, batch: Batch, operation: Operation, credentials: Credentials
+    ) -> None:
+        """Write ahead, then send when that is durable. No `await` here: what is journaled is sent, what is not is not."""
+        now = self._clock()
+        single = self.single and batch.mode is Mode.SEND
+        call = encode(self.provider, operation, self.job.connection, batch.items, single=single)
+        turn = self._turns.join()
+        attempt_id = self._journal.begin(self._run_id, self._session_id, batch, now=now)
+        if batch.mode is Mode.SEND:
+            self.telemetry.retries += any(item.attempts for item in batch.items)
+            batch = batch.of(
+                [item._replace(attempts=item.attempts + 1) for item in batch.items], tries=batch.tries + 1
+            )
+        self.telemetry.requests += 1
+        self.telemetry.in_flight += 1
+        marks = self._pacer.sent(operation.pools)
+
+        async def attempt() -> None:
+            await turn.durable()
+            reply = await self._wire.send(call, credentials, marks)
+            self._answered(attempt_id, batch, operation, reply, credentials, began_at=now)
+
+        tasks.start_soon(self._guarded, attempt)
+
+    async def _guarded(self, attempt: Callable[[], Awaitable[None]]) -> None:
+        """An error of ours (a full disk, say) ends the run; what else is in flight stays open in the journal."""
+        try:
+            await attempt()
+        except BulkimError as error:
+            self._fail(error)
+
+    def _fail(self, error: BulkimError) -> None:
+        self._error = self._error or error
+        self._everything.cancel()
+
+    def _answered(
+        self,
+        attempt_id: int,
+        batch: Batch,
+        operation: Operation,
+        reply: Reply | Fault,
+        credentials: Credentials,
+        *,
+        began_at: float,
+    ) -> None:
+        """Decode, decide, journal, obey: without an `await`."""
+        answer = decode(self.provider, operation, batch.items, reply)
+        if Kind.POISONED in [outcome.kind for outcome in answer.outcomes]:
+            batch = replace(batch, family=batch.family or next(self._families))
+            self._poisoned[batch.family] += 1
+        now = self._clock()
+        decision = decide(
+            self.operation, batch, answer, policy=self.policy, began_at=began_at, now=now,
+            poisoned=self._poisoned[batch.family], jitter=random.random(),
+        )  # fmt: skip
+        closing = closing_of(answer, now)
+        self._wire.told(closing.kind, credentials)
+        left = left_pending(batch, decision)
+        self._turns.join()
+        self._journal.settle(self._run_id, attempt_id, closing, finals=decision.final, touched=left)
+        log.debug("attempt.settled", attempt=attempt_id, mode=str(batch.mode), items=len(batch), kind=closing.kind,
+                  http_status=closing.http_status, code=closing.code, latency_ms=round(reply.latency_s * 1000, 1))  # fmt: skip
+        self.telemetry.throttled += closing.kind == Kind.THROTTLED
+        self._obey(decision, operation, credentials, reply.latency_s)
+
+    def _obey(
+        self, decision: Decision, operation: Operation, credentials: Credentials, latency_s: float
+    ) -> None:
+        self.telemetry.in_flight -= 1
+        self.telemetry.answered_in(latency_s)
+        self._count(decision.final)
+        if decision.cool_down_s is not None:
+            self._pacer.refused(operation.pools, decision.cool_down_s or None)
+            log.info("pool.refused", pool=operation.pools[0], rest_s=decision.cool_down_s or 1.0)
+        for again in decision.again:
+            self._put(again)
+        refused = self._wire.renew(credentials) if decision.renew_credentials else None
+        stop = refused or decision.stop or guard.breaker(self.job.guard, self.telemetry.counts)
+        stop = stop or guard.streak(self.job.guard, *self._streak)
+        if stop and not self._stop:
+            self._stop = stop
+            self.telemetry.stopping = stop.reason
+            log.warning("run.stopping", code=stop.code, reason=stop.reason)
+            self._dispatching.cancel()
+        self._changed.set()
+
+    def _put(self, again: Again) -> None:
+        """Back to the heap, cut to what its next call can carry."""
+        batch = again.batch
+        if again.regroup:
+            self._loose[batch.tries] += batch.items
+            return
+        size = self._operation_of(batch).batch_max if batch.mode is Mode.PROBE else self.batch_max
+        due = anyio.current_time() + again.delay_s
+        for start in range(0, len(batch), size):
+            part = batch.of(batch.items[start : start + size])
+            heapq.heappush(self._heap, (due, next(self._order), part))
+
+    def _count(self, finals: Iterable[Final]) -> None:
+        for (status, code), alike in groupby(finals, key=_ending):
+            number = sum(1 for _ in alike)
+            self.telemetry.counts[status] += number
+            self.telemetry.counts[Status.PENDING] -= number
+            if code and status is not Status.SUCCEEDED:
+                self.telemetry.codes[code] += number
+            before, length = self._streak
+            bad = status in {Status.FAILED, Status.UNKNOWN}
+            self._streak = (code, length + number if code == before else number) if bad else (None, 0)
+
+
+def left_pending(batch: Batch, decision: Decision) -> tuple[Item, ...]:
+    """The batch's items that have not ended, as the decision leaves them."""
+    if len(decision.final) == len(batch):
+        return ()
+    again = [item for each in decision.again for item in each.batch.items]
+    ended = {final.item.ordinal for final in decision.final}
+    left = {item.ordinal: item for item in (*batch.items, *again) if item.ordinal not in ended}
+    return tuple(left.values())
+
+
+def closing_of(answer: Answer, now: float) -> Closing:
+    """The attempt's row: what its answer meant for most of its items, with the first code and reason of that kind."""
+    kinds = [outcome.kind for outcome in answer.outcomes]
+    kind = max(dict.fromkeys(kinds), key=kinds.count)  # the first of those most frequent
+    first = answer.outcomes[kinds.index(kind)]
+    return Closing(now, str(kind), answer.http_status, first.code, first.reason)
+
+
+def _ending(final: Final) -> tuple[Status, str | None]:
+    return final.status, final.code
+
+
+def _place(pending: Pending) -> int:
+    return pending.position or 0

@@ -1,0 +1,74 @@
+"""Rails: what must hold before a run starts, and what stops it while it goes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from bulkim.model import Guard, Status, Stop
+from bulkim.text import counted
+from bulkim.window import Window
+
+DEFAULT_SHARE = 0.25  # of the items may fail when the job says nothing ...
+STREAK_MAX = (
+    500  # failures in a row with one code: it is not the items; a job that says max_failures decides itself
+)
+DEFAULT_COUNT = 1000  # ... and never fewer than this many, so that small lists run to their end
+
+
+def failures_allowed(guard: Guard, total: int) -> int:
+    """How many items may fail before the run stops; `total` is the run's number of items."""
+    if guard.max_failures is None:
+        return max(DEFAULT_COUNT, int(total * DEFAULT_SHARE))
+    if guard.max_failures.endswith("%"):
+        return int(total * float(guard.max_failures[:-1]) / 100)
+    return int(guard.max_failures)
+
+
+def window_end(window: Window | None, now: datetime) -> Stop | None:
+    """Stops a run when its hours are over."""
+    if window is None or window.is_open(now):
+        return None
+    opens = window.told(window.opens(now))
+    return Stop(
+        75,
+        "window",
+        f"the window {window} has closed",
+        f"run the same command again from {opens}: it continues",
+    )
+
+
+def breaker(guard: Guard, counts: Mapping[Status, int]) -> Stop | None:
+    """Stops a run in which too much fails. `counts` are the run's items by status."""
+    bad = counts[Status.FAILED] + counts[Status.UNKNOWN]
+    allowed = failures_allowed(guard, sum(counts.values()))
+    if bad <= allowed:
+        return None
+    return Stop(
+        4,
+        "max_failures",
+        f"{counted(bad, 'item')} failed, and guard.max_failures allows {allowed}",
+        "look at the codes; then go on with a higher guard.max_failures, or mend the cause and retry what failed",
+    )
+
+
+def streak(guard: Guard, code: str | None, length: int) -> Stop | None:
+    """Stops a run in which item after item fails with the same code. `length` is how many in a row have."""
+    if guard.max_failures is not None or length < STREAK_MAX:
+        return None
+    return Stop(
+        4,
+        "streak",
+        f"the last {length} items all failed with {code}",
+        "find out why; then run the same again, or set guard.max_failures to go on regardless",
+    )
+
+
+def canary(guard: Guard, counts: Mapping[Status, int]) -> Stop | None:
+    """Judges the canary: any failure among the first items stops the run."""
+    bad = counts[Status.FAILED] + counts[Status.UNKNOWN]
+    if not bad:
+        return None
+    return Stop(
+        4, "canary", f"{bad} of the first {guard.canary} items failed", "look at the codes before you go on"
+    )

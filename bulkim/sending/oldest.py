@@ -1,0 +1,101 @@
+"""Deleting an app's oldest users, and knowing whom it hit.
+
+`DELETE /users?limit=N` names nobody, and a second sending deletes the next users. So before each deletion the users it will
+hit are listed and written down as pending; the answer says who went. After a sending without an answer, or a crash,
+they are asked about one by one, and only then does it go on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bulkim.catalogue.shapes import Operation
+from bulkim.codec import encode, pages
+from bulkim.journal.records import Closing, Entry
+from bulkim.journal.sqlite.listed import Listed, drop_unsent, forget_doubt
+from bulkim.model import Batch, Final, Item, Kind, Page, PageRequest, Status
+from bulkim.sending import doubt as settle
+from bulkim.sending.serial import Caller
+
+
+@dataclass(frozen=True, slots=True)
+class Purge:
+    """The three operations that it takes."""
+
+    delete: Operation  # delete-oldest
+    users: Operation  # list-users
+    ask: Operation  # get-user
+
+
+async def delete_oldest(caller: Caller, purge: Purge, *, count: int) -> None:
+    """Delete the oldest users until the run has deleted `count` in all, or there are none left. Raises Stopped."""
+    await _settle_doubt(caller, purge)
+    at: str | None = None
+    tries = 0
+    while (left := count - caller.journal.counts(caller.run_id)[Status.SUCCEEDED]) > 0:
+        size = min(purge.delete.batch_max, left)
+        expected = await _expect(caller, purge, size)
+        if not expected:
+            break
+        request = PageRequest(size, at)
+        call = encode(caller.provider, purge.delete, caller.job.connection, (), page=request)
+        began_at = caller.wire.clock()
+        attempt_id, reply, credentials = await caller.send(purge.delete, call, Batch(expected))
+        page = pages(caller.provider, purge.delete, request, reply)
+        closing = caller.closing(page.outcome, page.http_status)
+        sent = [item._replace(attempts=item.attempts + 1) for item in expected]
+        match page.outcome.kind:
+            case Kind.SUCCEEDED:
+                _deleted(caller, attempt_id, closing, page, sent)
+                at, tries = page.next, 0
+                if not page.rows:
+                    break
+            case Kind.UNKNOWN:
+                doubtful = [item._replace(doubt_since=began_at) for item in sent]
+                caller.close(attempt_id, closing, touched=doubtful)
+                await _settle_doubt(caller, purge)
+                at = None
+            case _:
+                caller.close(attempt_id, closing)
+                tries += 1
+                await caller.follow(purge.delete, page.outcome, tries, credentials, refreshed=tries > 1)
+    drop_unsent(caller.journal, caller.run_id)
+
+
+async def _expect(caller: Caller, purge: Purge, size: int) -> tuple[Item, ...]:
+    """The users whom a deletion of `size` would hit, written down as pending."""
+    drop_unsent(caller.journal, caller.run_id)
+    attempt_id, closing, page = await caller.page(purge.users, PageRequest(size))
+    caller.take_in(attempt_id, closing, [_listed(caller, name) for name, _ in page.rows[:size]], ended=False)
+    return tuple(
+        Item(each.ordinal, each.key, each.username, {"username": each.username}, attempts=each.attempts)
+        for each in caller.journal.expected(caller.run_id)
+    )
+
+
+def _listed(caller: Caller, username: str) -> Listed:
+    return Listed(Entry(0, None, caller.provider.folded(username), username))
+
+
+def _deleted(caller: Caller, attempt_id: int, closing: Closing, page: Page, sent: Sequence[Item]) -> None:
+    """Those whom the answer names are deleted; some of them may have been nobody's expectation."""
+    names = {caller.provider.folded(name): name for name, _ in page.rows}
+    finals = [Final(item, Status.SUCCEEDED) for item in sent if item.key in names]
+    foreseen = {item.key for item in sent}
+    others = [_listed(caller, name) for key, name in names.items() if key not in foreseen]
+    caller.take_in(attempt_id, closing, others, ended=True, finals=finals)
+
+
+async def _settle_doubt(caller: Caller, purge: Purge) -> None:
+    """Ask about every user whom an unanswered deletion may have hit."""
+    for each in caller.journal.doubtful(caller.run_id):
+        fields = {"username": each.username}
+        item = Item(each.ordinal, each.key, each.username, fields, None, each.attempts, each.doubt_since)
+        said = await caller.ask(purge.ask, item)
+        if said.kind is Kind.ABSENT:
+            gone = settle.after_doubt(purge.delete, item, said)
+            final = Final(item, Status.SUCCEEDED, gone.code, gone.reason)
+            caller.journal.finish(caller.run_id, [final], now=caller.wire.clock())
+        else:
+            forget_doubt(caller.journal, caller.run_id, [item.ordinal])

@@ -1,0 +1,102 @@
+"""Watching over a session's worker: signs of life for the journal, signals, and the time that it may take."""
+
+from __future__ import annotations
+
+import math
+import signal
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Protocol
+
+import anyio
+
+from bulkim import window
+from bulkim.errors import BulkimError
+from bulkim.log.events import log
+from bulkim.model import Stop
+from bulkim.sending import guard
+from bulkim.sending.telemetry import Ending, Observed
+from bulkim.window import Window
+
+SIGN_S = 1.0  # between two signs of life
+LOOK_S = 1.0  # between two looks at the clock
+TIME_UP = 0  # no signal has this number
+STOP_IN_TIME = Stop(
+    75, "max_duration", "the time given by --max-duration is over", "run the same command again: it continues"
+)
+
+
+class Worker(Observed, Protocol):
+    """What does a session's work: `executor.Executor`, `caller.Sequential`."""
+
+    async def run(self) -> Ending:
+        """Work to the end."""
+
+    def interrupt(self, signal: int) -> None:
+        """First: drain. Second: leave."""
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """How long a session may send."""
+
+    until: float = math.inf  # on the monotonic clock
+    window: Window | None = None  # on the wall clock, which somebody may set while we wait
+
+    def stop(self) -> Stop | None:
+        """Why it may not send any longer."""
+        over = STOP_IN_TIME if time.monotonic() >= self.until else None
+        return over or guard.window_end(self.window, window.now())
+
+    async def end(self) -> Stop:
+        """Wait until it may not send any longer; returns why."""
+        while (stop := self.stop()) is None:
+            minute_s = 60 - window.now().timestamp() % 60  # a window ends with a minute
+            await anyio.sleep(min(LOOK_S, minute_s, max(0.0, self.until - time.monotonic())))
+        return stop
+
+
+async def supervised(worker: Worker, heartbeat: Callable[[], None], allowed: Allowed) -> Ending:
+    """Run; the first SIGINT or SIGTERM drains, as does the end of what is `allowed`; the second signal leaves at once.
+
+    Only a main thread hears of signals.
+    """
+    stop: Stop | None = None
+
+    async def listen() -> None:
+        with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+            async for number in signals:
+                log.info("run.interrupted", signal=signal.Signals(number).name)
+                worker.interrupt(number)
+
+    async def show_life() -> None:
+        while True:
+            with suppress(BulkimError):  # whoever writes next will say it
+                heartbeat()
+            await anyio.sleep(SIGN_S)
+
+    async def watch_the_clock() -> None:
+        nonlocal stop
+        stop = await allowed.end()
+        log.info("run.time_up", code=stop.code)
+        if not worker.telemetry.stopping:  # a second interruption would leave at once
+            worker.interrupt(TIME_UP)
+
+    failure: BulkimError | None = None
+    ending = Ending("stopped")
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(show_life)
+        tasks.start_soon(watch_the_clock)
+        if threading.current_thread() is threading.main_thread():
+            tasks.start_soon(listen)
+        try:
+            ending = await worker.run()
+        except BulkimError as error:  # raised here it would come out wrapped in a group
+            failure = error
+        tasks.cancel_scope.cancel()
+    if failure:
+        raise failure
+    return Ending("stopped", stop) if ending.signal == TIME_UP else ending

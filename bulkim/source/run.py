@@ -1,0 +1,64 @@
+"""An earlier run of the journal as a source of items: who was listed, or what failed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+from bulkim.journal.sqlite import reader as read
+from bulkim.journal.sqlite.writer import Journal
+from bulkim.model import Row, Source
+from bulkim.source import BadRow
+
+
+class EarlierRun:
+    """A `SourceReader` over a run's items, narrowed by the source's `outcome` and `code`.
+
+    A row has the item's username, what was sent with it, the other columns of its own input, and what a read answered about it (``nickname``).
+    """
+
+    columns: tuple[str, ...] | None = None
+    names: tuple[str, ...] | None = None
+
+    def __init__(self, journal: Journal, source: Source) -> None:
+        """Raises UsageError when there is no such run."""
+        assert source.run is not None
+        self._journal = journal
+        self._source = source
+        self._record = read.find(journal, source.run)
+
+    @property
+    def name(self) -> str:
+        """The run, for messages."""
+        return f"run {self._record.run}"
+
+    @property
+    def digest(self) -> str:
+        """Changes when the earlier run goes on."""
+        shape = [
+            self._record.run,
+            self._record.finished_at,
+            list(self._source.outcome),
+            list(self._source.code),
+        ]
+        return hashlib.sha256(json.dumps(shape).encode()).hexdigest()
+
+    def rows(self, after: int = 0) -> Iterator[Row | BadRow]:
+        """The chosen items, in the run's order."""
+        chosen = read.results(
+            self._journal, self._record.id, outcome=self._source.outcome, code=self._source.code
+        )
+        for position, result in enumerate(islice(chosen, after, None), after + 1):
+            answer = result.data if isinstance(result.data, dict) else {}
+            told = {name: value for name, value in answer.items() if isinstance(value, str | int)}
+            values: dict[str, Any] = {**told, **result.extra, **result.fields, "username": result.username}
+            yield Row(position, result.line, self._mapped(values))
+
+    def _mapped(self, values: dict[str, Any]) -> dict[str, Any]:
+        """With the job's `columns` applied: field -> the value of that column."""
+        columns = self._source.columns
+        taken = {field: values[column] for field, column in columns.items() if column in values}
+        return {name: value for name, value in values.items() if name not in columns.values()} | taken

@@ -1,0 +1,1 @@
+"""Runs for people: the account, the live block, results, the report."""

@@ -1,0 +1,167 @@
+"""The end of a run in words: lines of (text, style) spans, so that who prints them decides about colour."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bulkim.codes import OWN, Meaning
+from bulkim.model import Status
+from bulkim.text import counted
+from bulkim.view.live import GLYPHS, STYLES, Spans, clock
+from bulkim.view.width import columns, fitted
+
+CODES_MAX = 12
+RATE_CALLS_MIN = 20  # below, a rate says more about starting than about the vendor
+
+
+def reconciliation(summary: Mapping[str, Any]) -> str:
+    """``6000 in = 5990 succeeded + 10 unchanged``: outcomes without items left out; it always adds up."""
+    counts = summary["counts"]
+    terms = [f"{counts[status]} {status}" for status in map(str, Status) if counts.get(status)]
+    return f"{summary['items']} in = {' + '.join(terms) or '0'}"
+
+
+def headline(summary: Mapping[str, Any], where: str) -> Spans:
+    """What ran, where, and how it ended."""
+    state = summary["state"]
+    style = {"finished": "green", "interrupted": "yellow", "stopped": "red"}.get(state, "blue")
+    if state == "finished" and (summary["counts"]["failed"] or summary["counts"]["unknown"]):
+        style = "yellow"
+    glyph = {"finished": "✓" if style == "green" else "!", "running": "▶"}.get(state, "■")
+    how = {"running": "is running,", "finished": "finished in"}.get(state, f"{state} after")
+    named = f"{summary['name']}: " if summary["name"] != summary["operation"] else ""
+    return [
+        (f"{glyph} {named}{summary['operation']}", f"bold {style}"),
+        (f" at {where}, ", ""),
+        (how, style),
+        (f" {duration(summary['elapsed_s'])}", ""),
+    ]
+
+
+def balance(summary: Mapping[str, Any]) -> Spans:
+    """The reconciliation line, each outcome in its colour."""
+    counts = summary["counts"]
+    spans: Spans = [(f"{summary['items']} in = ", "bold")]
+    terms = [status for status in Status if counts.get(str(status))]
+    for number, status in enumerate(terms):
+        spans += [(" + ", "bold")] if number else []
+        spans.append((f"{counts[str(status)]} {status}", f"bold {STYLES[status]}"))
+    return spans if terms else [*spans, ("0", "bold")]
+
+
+def codes(
+    found: Sequence[Any], meaning: Callable[[str, str | None], Meaning | None], *, width: int = 80
+) -> list[Spans]:
+    """Each code with its number of items, one example, and what it means. `found`: `journal.read.CodeCount`s."""
+    if not found:
+        return []
+    shown = found[:CODES_MAX]
+    digits = max(len(f"{each.items:,}") for each in shown)
+    lines: list[Spans] = []
+    for each in shown:
+        status = Status(each.outcome)
+        head = f"{GLYPHS[status]} {each.outcome:<9}"
+        lines.append([
+            (f"  {head} {each.items:>{digits},}  ", STYLES[status]),
+            (each.code, "bold"),
+            (f"  e.g. {each.example}" if each.example else "", ""),
+        ])  # fmt: skip
+        lines += _explained(each, meaning(each.code, each.reason), width)
+    if len(found) > len(shown):
+        lines.append(
+            [(f"  … and {len(found) - len(shown)} more codes: bulkim show lists them with --json", "dim")]
+        )
+    return lines
+
+
+def _explained(each: Any, known: Meaning | None, width: int) -> list[Spans]:
+    texts = []
+    if each.reason and (known is None or each.outcome in {"failed", "unknown"} or each.code == "invalid"):
+        texts.append(f"“{each.reason}”")
+    if known is not None:
+        texts.append(known.meaning)
+        if each.outcome in {"failed", "unknown"}:
+            texts.append(known.remedy)
+    return [
+        [("      " + part, "dim")]
+        for text in texts
+        for part in textwrap.wrap(text, width - 6, max_lines=3, placeholder=" …")
+    ]
+
+
+def stopped(
+    summary: Mapping[str, Any],
+    meaning: Callable[[str, str | None], Meaning | None],
+    *,
+    hint: str | None = None,
+    width: int = 80,
+) -> list[Spans]:
+    """Why the run ended early, and what to do about it: `hint`, or what the vendor's table advises."""
+    stop = summary.get("stop")
+    if not stop:
+        return []
+    known = meaning(stop["code"], stop["reason"]) if stop["code"] not in OWN else None
+    texts = [f"“{stop['reason']}”", known.meaning if known else "", hint or (known.remedy if known else "")]
+    return [
+        [("  stopped: ", "red"), (f"{stop['code']}", "bold")],
+        *([(f"      {part}", "dim")] for text in texts for part in textwrap.wrap(text, width - 6)),
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast one session went."""
+
+    requests: int
+    elapsed_s: float
+    limit_per_s: float | None = None
+
+
+def pace(summary: Mapping[str, Any], session: Pace | None) -> Spans:
+    """Calls and time of the session (of the run, where there is no session), against the limit where it is known."""
+    found = session or Pace(summary["requests"], summary["elapsed_s"])
+    telling = found.requests >= RATE_CALLS_MIN and found.elapsed_s > 0
+    rate = f", {found.requests / found.elapsed_s:.1f} calls/s" if telling else ""
+    limit = f" of {found.limit_per_s:g} allowed" if rate and found.limit_per_s else ""
+    run = f"run {summary['run']}: "
+    parts = [f"{run}{counted(found.requests, 'call')} in {duration(found.elapsed_s)}{rate}{limit}"]
+    if found.requests != summary["requests"]:
+        parts.append(f"{counted(summary['requests'], 'call')} with earlier sessions")
+    if summary["retries"]:
+        parts.append(f"{summary['retries']:,} {'retry' if summary['retries'] == 1 else 'retries'}")
+    if summary["throttled"]:
+        parts.append(f"{summary['throttled']:,} refused for the quota (429)")
+    return [("; ".join(parts), "")]
+
+
+def duration(seconds: float) -> str:
+    """4.2 s, or 12:30 from a minute on."""
+    return f"{seconds:.1f} s" if seconds < 60 else clock(seconds)
+
+
+# -------------------------------------------------------------------------------------------- tables
+
+
+def table(
+    header: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    width: int | None = None,
+    right: Sequence[int] = (),
+) -> list[str]:
+    """Aligned columns; where `width` does not suffice, the last column is cut. `right`: columns of numbers."""
+    everything = [tuple(header), *(tuple(row) for row in rows)]
+    sizes = [max(columns(row[index]) for row in everything) for index in range(len(header))]
+    if width is not None:
+        sizes[-1] = max(min(sizes[-1], width - sum(sizes[:-1]) - 2 * (len(sizes) - 1)), 8)
+    lines = []
+    for row in everything:
+        cells = [
+            " " * (size - columns(cell)) + cell if index in right else fitted(cell, size)
+            for index, (cell, size) in enumerate(zip(row, sizes, strict=True))
+        ]
+        lines.append("  ".join(cells).rstrip())
+    return lines

@@ -1,0 +1,99 @@
+"""A run that another process works on, read from the journal as the live block wants it."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from bulkim.journal.records import Pace
+from bulkim.journal.sqlite import reader as read
+from bulkim.journal.sqlite.reader import RunRecord
+from bulkim.journal.sqlite.writer import Journal
+from bulkim.model import Status
+from bulkim.sending.telemetry import IN_FLIGHT_MIN
+from bulkim.view.live import Meter, View
+from bulkim.view.report.limits import Allowed, allowed, tightest
+
+RECENT_S = 2.0  # what counts as now
+NEAR = 0.8  # of the limit: then the limit is what holds the speed
+HEADROOM = 2.0
+LAST_CALLS = 30  # their mean is the latency
+
+
+class Readings:
+    """One look at the journal; `bulkim.view.live.Readings`."""
+
+    def __init__(self, journal: Journal, record: RunRecord, limits: Allowed, *, now: float) -> None:
+        execute = journal.connection.execute
+        self.counts: Mapping[Status, int] = journal.counts(record.id)
+        self.limit_per_s, self.allowed_per_s = _allowed(read.paces(journal, record.id), limits)
+        self.requests, self.retries, self.throttled = record.requests, record.retries, record.throttled
+        self.in_flight: int = execute(
+            "SELECT count(*) FROM attempt WHERE run_id = ? AND ended_at IS NULL", (record.id,)
+        ).fetchone()[0]
+        self.latency_s: float | None = execute(
+            "SELECT avg(took) FROM (SELECT ended_at - began_at AS took FROM attempt WHERE run_id = ?"
+            " AND kind <> 'lost' ORDER BY began_at DESC LIMIT ?)",
+            (record.id, LAST_CALLS),
+        ).fetchone()[0]
+        needed = math.ceil(self.limit_per_s * (self.latency_s or 0.0) * HEADROOM) + IN_FLIGHT_MIN
+        self.in_flight_max = limits.capped or needed
+        self.codes = Counter[str]()
+        for each in read.code_counts(journal, record.id):
+            if each.outcome != Status.SUCCEEDED:
+                self.codes[each.code] += each.items
+        recent: int = execute(
+            "SELECT count(*) FROM attempt WHERE run_id = ? AND began_at > ?", (record.id, now - RECENT_S)
+        ).fetchone()[0]
+        self.waiting_for = self._waiting(record, recent / RECENT_S)
+        self.stopping: str | None = None
+
+    def _waiting(self, record: RunRecord, calls_per_s: float) -> str:
+        if record.planned_at is None:
+            return "reading the input"
+        if self.allowed_per_s is not None and self.allowed_per_s < self.limit_per_s:
+            return "vendor"
+        if self.limit_per_s and calls_per_s >= NEAR * self.limit_per_s:
+            return "quota"
+        return "answers" if self.in_flight else "back-off"
+
+
+def _allowed(paces: Sequence[Pace], limits: Allowed) -> tuple[float, float | None]:
+    """(limit, what refusals left of it), after the journal; after the job's text where that says nothing."""
+    return tightest(paces, limits.pools) if paces else (limits.own or 0.0, None)
+
+
+class Following:
+    """Follows one run."""
+
+    def __init__(self, journal: Journal, record: RunRecord) -> None:
+        self._journal, self._id = journal, record.id
+        self._limits = allowed(record)
+        app = record.target.rpartition(" ")[2].rpartition("#")[2]
+        name = "" if record.name == record.operation else f"{record.name} · "
+        title = f"{name}{record.operation} at {record.provider} {app} · run {record.run}"
+        self._meter = Meter(title, capped=self._limits.capped is not None, throttled=record.throttled)
+        self._began, self._before = self._session()
+
+    def look(self, now: float) -> tuple[RunRecord, View]:
+        """The run as it is now (Unix seconds). A run whose process has died is no longer running."""
+        record = read.get(self._journal, self._id)
+        view = self._meter.read(now, Readings(self._journal, record, self._limits, now=now))
+        return record, replace(view, elapsed_s=max(0.0, now - self._began), before=self._before)
+
+    def _session(self) -> tuple[float, dict[Status, int]]:
+        """When the last session began, and what earlier ones had ended."""
+        execute = self._journal.connection.execute
+        starts = execute(
+            "SELECT started_at FROM session WHERE run_id = ? ORDER BY id DESC", (self._id,)
+        ).fetchall()
+        before = dict.fromkeys(Status, 0)
+        if len(starts) > 1:
+            for outcome, items in execute(
+                "SELECT outcome, count(*) FROM item WHERE run_id = ? AND finished_at < ? GROUP BY outcome",
+                (self._id, starts[0][0]),
+            ):
+                before[Status(outcome)] = items
+        return starts[0][0] if starts else 0.0, before

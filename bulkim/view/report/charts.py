@@ -1,0 +1,265 @@
+"""A run's drawings: speed, latency, the map of its items, its sessions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from markupsafe import Markup, escape
+
+from bulkim.view.report.drawing import HALF, TOP, WIDTH, Plot, milliseconds, span, ticks, time_ticks
+from bulkim.view.report.figures import Cell, Figures
+from bulkim.view.report.limits import Level
+from bulkim.view.report.timeline import Bin, Timeline
+
+LATENCY_BINS = 45
+GAP_S = 0.001  # apart on the axis: another session
+PAUSE_BINS = 2  # so many empty ones in a row are a pause
+ENDINGS = {"finished": "✓", "interrupted": "■", "stopped": "■", "lost": "✗", "running": "▶"}
+WORDS = {"lost": "died"}  # of an ending, where they are not its name
+
+
+def _time_axis(plot: Plot, timeline: Timeline, *, shaded: bool = True) -> None:
+    """Moments below, and what was left out between sessions."""
+    for each in timeline.breaks:
+        if shaded and each.real_s > (each.end_s - each.start_s) * 1.5:
+            plot.box(
+                plot.x(each.start_s),
+                plot.x(each.end_s),
+                TOP,
+                plot.floor,
+                "gap",
+                f"{span(each.real_s)} between two sessions",
+            )
+    taken = [(each.start_s, each.end_s) for each in timeline.breaks]
+    marks = [
+        at for at in time_ticks(timeline.length_s, plot.width // 120) if not any(a < at < b for a, b in taken)
+    ]
+    plot.below((at, span(at) if at else "0") for at in marks)
+
+
+# ------------------------------------------------------------------------------------------- speed
+
+
+def speed(figures: Figures) -> Markup:
+    """Calls a second over time, against what was allowed; refusals and pauses."""
+    timeline, allowed = figures.timeline, figures.allowed
+    fastest = max((each.calls_per_s for each in timeline.bins), default=0.0)
+    near = [each for each in (allowed.own, allowed.documented) if each and each <= max(fastest * 4, 1)]
+    near += [max((each.limit_per_s for each in figures.levels), default=0.0)]
+    top = max([fastest, 1.0, *near]) * 1.08
+    plot = Plot("Calls per second", timeline.length_s, top)
+    plot.grid(ticks(top), "calls/s")
+    for start, end in _pauses(timeline):
+        plot.box(
+            plot.x(start), plot.x(end), TOP, plot.floor, "pause", f"nothing sent for {span(end - start)}"
+        )
+    plot.steps(
+        [(each.start_s, each.start_s + each.width_s, each.calls_per_s) for each in timeline.bins], "area"
+    )
+    refused = [each for each in timeline.bins if each.refused]
+    for each in refused:
+        middle = plot.x(each.start_s + each.width_s / 2)
+        hint = f"{each.refused:,} refused (429) at {span(each.start_s)}"
+        plot.mark(middle, plot.floor, hint)
+    if allowed.documented and allowed.documented in near and allowed.documented != allowed.own:
+        plot.level(allowed.documented, "vendor")
+    if figures.levels:
+        _allowed(plot, figures.levels)
+    elif allowed.own and allowed.own in near:
+        plot.level(allowed.own, "limit")
+    _time_axis(plot, timeline)
+    limit = f", allowed {allowed.own:g}" if allowed.own else ""
+    lowest = figures.lowest
+    left = f", of which refusals left {lowest:.1f} at the lowest" if lowest is not None else ""
+    return plot.svg(
+        f"at most {fastest:.1f} a second{limit}{left}; {sum(each.refused for each in refused):,} refused"
+    )
+
+
+def _allowed(plot: Plot, levels: Sequence[Level]) -> None:
+    """The run's own limit, and what refusals left of it; a line ends where its session does."""
+    if any(each.lowered for each in levels):
+        _steps(plot, [(each.start_s, each.end_s, each.allowed_per_s) for each in levels], "allowed")
+    _steps(plot, [(each.start_s, each.end_s, each.limit_per_s) for each in levels], "limit")
+
+
+def _steps(plot: Plot, values: Sequence[tuple[float, float, float]], css: str) -> None:
+    points: list[tuple[float, float]] = []
+    for start_s, end_s, value in values:
+        if points and start_s - points[-1][0] > GAP_S:
+            plot.line(points, css)
+            points = []
+        points += [(start_s, value), (end_s, value)]
+    plot.line(points, css)
+
+
+def speed_legend(figures: Figures) -> Markup:
+    """What is in the drawing of the speed."""
+    entries = [("b-area", "calls a second")]
+    if figures.allowed.own:
+        entries.append(("dash", f"this run's limit, {figures.allowed.own:g}/s"))
+        if figures.allowed.documented != figures.allowed.own:
+            entries.append(("thin", f"the vendor's documented limit, {figures.allowed.documented:g}/s"))
+    if figures.lowest is not None:
+        rests = " (0: resting after one)" if figures.lowest < 1 else f", {figures.lowest:.3g}/s at the lowest"
+        entries.append(("solid", f"what refusals left of it{rests}"))
+    if any(each.refused for each in figures.timeline.bins):
+        entries.append(("tri", "refused for the quota (429)"))
+    if any(True for _ in _pauses(figures.timeline)):
+        entries.append(("b-pause", "nothing sent for a while"))
+    if any(each.real_s > (each.end_s - each.start_s) * 1.5 for each in figures.timeline.breaks):
+        entries.append(("b-gap", "between two sessions, cut short"))
+    return legend(*entries)
+
+
+def _pauses(timeline: Timeline) -> Iterator[tuple[float, float]]:
+    """Where a session lived, but sent nothing for a while."""
+    empty: list[Bin] = []
+    ends = {round(each.offset_s + each.lasted_s, 3) for each in timeline.sessions}
+    for each in timeline.bins:
+        if not each.calls:
+            empty.append(each)
+        if each.calls or round(each.start_s + each.width_s, 3) in ends:
+            if len(empty) >= PAUSE_BINS and each.calls:
+                yield empty[0].start_s, empty[-1].start_s + empty[-1].width_s
+            empty = []
+
+
+# ----------------------------------------------------------------------------------------- latency
+
+QUANTILES = ((0.99, "p99"), (0.95, "p95"), (0.5, "p50"))
+
+
+def latency_over_time(figures: Figures) -> Markup:
+    """p50, p95 and p99 along the run, in fewer steps than the speed: a percentile needs many calls."""
+    timeline = figures.timeline
+    coarse = timeline.merged(LATENCY_BINS)
+    lines: dict[str, list[list[tuple[float, float]]]] = {name: [] for _, name in QUANTILES}
+    highest, before = 0.0, -1.0
+    for each in coarse:
+        if not each.latencies.count:
+            continue
+        for share, name in QUANTILES:
+            value = each.latencies.percentile(share) or 0.0
+            highest = max(highest, value)
+            if each.start_s - before > 0.001 or not lines[name]:
+                lines[name].append([])
+            lines[name][-1].append((each.start_s + each.width_s / 2, value))
+        before = each.start_s + each.width_s
+    top = (highest or 1.0) * 1.1
+    plot = Plot("Latency over time", timeline.length_s, top, width=HALF)
+    plot.grid(ticks(top), "ms")
+    _time_axis(plot, timeline)
+    for _, name in QUANTILES:
+        for part in lines[name]:
+            plot.line(
+                part if len(part) > 1 else [part[0], (part[0][0] + timeline.width_s / 3, part[0][1])], name
+            )
+    return plot.svg(
+        "; ".join(
+            f"{name} {milliseconds(figures.latencies.percentile(share) or 0.0)}" for share, name in QUANTILES
+        )
+    )
+
+
+def latency_histogram(figures: Figures) -> Markup:
+    """How many calls took how long; each bar a quarter longer than the one before."""
+    bars = figures.latencies.bars()
+    if not bars:
+        return Markup("")
+    top = max(calls for _, _, calls in bars) * 1.12
+    plot = Plot("Latency histogram", max(len(bars), 6), top, width=HALF)
+    plot.grid(ticks(top), "calls")
+    every = -(-len(bars) // 6)
+    for place, (low, high, calls) in enumerate(bars):
+        share = f"{100 * calls / figures.latencies.count:.1f} %"
+        if calls:
+            plot.box(plot.x(place + 0.06), plot.x(place + 0.94), plot.y(calls), plot.floor, "hist",
+                     f"{milliseconds(low)} to {milliseconds(high)}: {calls:,} calls ({share})")  # fmt: skip
+        if place % every == 0:
+            plot.below([(place, milliseconds(low))])
+    for place, (quantile, name) in enumerate(reversed(QUANTILES)):
+        value = figures.latencies.percentile(quantile) or 0.0
+        middle = next(
+            (n + (value - low) / (high - low) for n, (low, high, _) in enumerate(bars) if value <= high),
+            float(len(bars)),
+        )
+        plot.upright(middle, name, row=place)
+    return plot.svg(f"{figures.latencies.count:,} calls")
+
+
+# --------------------------------------------------------------------------------------------- map
+
+
+def item_map(figures: Figures) -> Markup:
+    """Whole calls of items in the input's order. How red, and how large the red, is the share that failed."""
+    cells = figures.cells
+    if not cells:
+        return Markup("")
+    across = min(60, len(cells))
+    size = min((WIDTH - 2) / across, 34.0)
+    rows = -(-len(cells) // across)
+    plot = Plot("Map of the items", 1, 1, height=int(rows * size + 2))
+    for place, cell in enumerate(cells):
+        x, y = 1 + place % across * size, 1 + place // across * size
+        plot.box(x, x + size - 2, y, y + size - 2, _ground(cell), _hint(cell))
+        worst, css = max((cell.share("failed"), "failed"), (cell.share("unknown"), "unknown"))
+        if worst:
+            side = (size - 2) * max(0.34, worst**0.5)
+            left, up = x + (size - 2 - side) / 2, y + (size - 2 - side) / 2
+            plot.box(left, left + side, up, up + side, f"f-{css} off")
+    return plot.svg(f"{len(cells)} cells of up to {cells[0].last - cells[0].first + 1:,} items")
+
+
+def _ground(cell: Cell) -> str:
+    if cell.share("pending") > 0.5:
+        return "cell c-pending"
+    if cell.share("skipped") > 0.5:
+        return "cell c-skipped"
+    return "cell c-unchanged" if cell.share("unchanged") > 0.5 else "cell c-succeeded"
+
+
+def _hint(cell: Cell) -> str:
+    counts = ", ".join(f"{items:,} {outcome}" for outcome, items in sorted(cell.counts.items()))
+    where = f"item {cell.first:,}" if cell.first == cell.last else f"items {cell.first:,} to {cell.last:,}"
+    return f"{where}: {counts}"
+
+
+# ---------------------------------------------------------------------------------------- sessions
+
+
+def sessions(figures: Figures) -> Markup:
+    """Each process that worked on the run, how it ended, and the time in between."""
+    timeline = figures.timeline
+    plot = Plot("Sessions", timeline.length_s, 1, height=70)
+    for number_, each in enumerate(timeline.sessions, 1):
+        start, end = plot.x(each.offset_s), plot.x(each.offset_s + each.lasted_s)
+        words = WORDS.get(each.ended, each.ended)
+        plot.box(start, max(end, start + 2), 8, 34, f"s-{each.ended}",
+                 f"session {number_}: {words} after {span(each.lasted_s)}, {each.calls:,} calls")  # fmt: skip
+        if end - start > 90:
+            plot.label(start + 8, 26, f"{ENDINGS[each.ended]} {words}, {span(each.lasted_s)}", css="t on")
+        elif end - start > 16:
+            plot.label(start + 4, 26, ENDINGS[each.ended], css="t on")
+    for pause in timeline.breaks:
+        if pause.real_s >= 1:
+            middle = plot.x((pause.start_s + pause.end_s) / 2)
+            plot.label(middle, 26, span(pause.real_s), anchor="middle")
+    _time_axis(plot, timeline, shaded=False)
+    return plot.svg(f"{len(timeline.sessions)} processes worked on this run")
+
+
+# -------------------------------------------------------------------------------------------- words
+
+
+def legend(*entries: tuple[str, str]) -> Markup:
+    """What a drawing's colours mean: (class, words)."""
+    return Markup("").join(
+        Markup('<span class="key"><i class="{}"></i>{}</span>').format(escape(css), escape(words))
+        for css, words in entries
+    )
+
+
+def sparkline(values: list[float], top: float) -> str:
+    """Numbers as a line of blocks, for Markdown."""
+    return "".join("▁▂▃▄▅▆▇█"[min(7, int(8 * value / top))] if top and value else " " for value in values)

@@ -1,0 +1,219 @@
+"""Everything that a report shows of a run, read from the journal in few passes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from bulkim.catalogue.shapes import Provider
+from bulkim.codes import Meaning
+from bulkim.journal.sqlite import reader as read
+from bulkim.journal.sqlite.reader import CodeCount, RunRecord
+from bulkim.journal.sqlite.writer import Journal
+from bulkim.vendors import PROVIDERS
+from bulkim.view.meanings import meaning
+from bulkim.view.report.anonymise import Redactor
+from bulkim.view.report.latency import Latencies
+from bulkim.view.report.limits import Allowed, Level, allowed, levels
+from bulkim.view.report.timeline import Bin, Session, Timeline
+
+BAD = ("failed", "unknown")
+LISTED_MAX = 2000  # items in the page's table
+LISTED_CHARS_MAX = 300_000  # of their names and reasons
+REASON_CHARS_MAX = 200
+CELLS_MAX = 720  # of the map
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A code with what it means."""
+
+    found: CodeCount
+    meaning: Meaning | None
+
+
+@dataclass(frozen=True, slots=True)
+class KindRow:
+    """Calls of one mode whose answers meant the same."""
+
+    mode: str
+    kind: str
+    calls: int
+    items: int
+    mean_ms: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """Some items that follow one another in the input."""
+
+    first: int
+    last: int
+    counts: Mapping[str, int]
+
+    def share(self, *outcomes: str) -> float:
+        """The part of them that ended so."""
+        total = sum(self.counts.values())
+        return sum(self.counts.get(each, 0) for each in outcomes) / total if total else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Bad:
+    """An item that failed or is unknown."""
+
+    ordinal: int
+    line: int | None
+    username: str
+    outcome: str
+    code: str
+    reason: str
+    attempts: int
+    http_status: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """A run, counted."""
+
+    record: RunRecord
+    summary: Mapping[str, Any]
+    provider: Provider | None
+    allowed: Allowed
+    levels: Sequence[Level]  # what was allowed, over time
+    codes: Sequence[Code]
+    timeline: Timeline
+    latencies: Latencies
+    kinds: Sequence[KindRow]
+    tries: Sequence[tuple[int, int]]  # (sendings, items)
+    batch: int  # items in the largest call
+    cells: Sequence[Cell]
+    bad: Sequence[Bad]
+    redacted: bool
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        found: Mapping[str, int] = self.summary["counts"]
+        return found
+
+    @property
+    def bad_total(self) -> int:
+        """Failed and unknown items, listed or not."""
+        return sum(self.counts[each] for each in BAD)
+
+    @property
+    def lowest(self) -> float | None:
+        """The least that refusals left of the limit; None: they left all of it, or nobody knows."""
+        return min((each.allowed_per_s for each in self.levels if each.lowered), default=None)
+
+    def allowed_at(self, moment: Bin) -> float | None:
+        """Calls a second that refusals had left of the limit then."""
+        middle_s = moment.start_s + moment.width_s / 2
+        return next(
+            (each.allowed_per_s for each in self.levels if each.start_s <= middle_s < each.end_s), None
+        )
+
+    @property
+    def where(self) -> str:
+        """The vendor and the app, without the host and the organisation."""
+        return f"{self.record.provider} {self.record.target.rpartition(' ')[2].rpartition('#')[2]}"
+
+
+def figures(journal: Journal, record: RunRecord, *, redact: bool = False) -> Figures:
+    """Read a run."""
+    provider = PROVIDERS.get(record.provider)
+    operation = provider.operation(record.operation) if provider else None
+    hide = Redactor(journal, record.id) if redact else None
+    timeline = Timeline.of(_sessions(journal, record))
+    calls = journal.connection.execute(
+        "SELECT session_id, began_at, ended_at, kind FROM attempt WHERE run_id = ? ORDER BY began_at", (record.id,)
+    )  # fmt: skip
+    latencies = timeline.count(calls)
+    batch = _largest(journal, record.id)
+    limits = allowed(record)
+    known = levels(timeline, read.allowances(journal, record.id), limits.pools)
+    if known:  # better than what the job's text lets one guess
+        limits = replace(limits, own=known[-1].limit_per_s)
+    return Figures(
+        record, read.summary(journal, record), provider, limits, known,
+        [
+            Code(hide.code_count(each) if hide else each, meaning(provider, operation, each.code, each.reason))
+            for each in read.code_counts(journal, record.id)
+        ],
+        timeline, latencies, _kinds(journal, record.id), _tries(journal, record.id), batch,
+        _cells(journal, record, batch), _bad(journal, record.id, hide), redact,
+    )  # fmt: skip
+
+
+def _sessions(journal: Journal, record: RunRecord) -> list[Session]:
+    rows = journal.connection.execute(
+        "SELECT id, pid, host, started_at, coalesce(ended_at, max(seen_at, coalesce((SELECT max(began_at) FROM attempt"
+        " WHERE run_id = session.run_id AND session_id = session.id), 0))), ended FROM session WHERE run_id = ?"
+        " ORDER BY started_at, id",
+        (record.id,),
+    ).fetchall()
+    unended = "running" if record.state == "running" else "lost"
+    return [
+        Session(number, pid, host, started, until, ended or unended)
+        for number, pid, host, started, until, ended in rows
+    ]
+
+
+def _largest(journal: Journal, run_id: int) -> int:
+    row = journal.connection.execute(
+        "SELECT max(size) FROM attempt WHERE run_id = ? AND mode = 'send'", (run_id,)
+    ).fetchone()
+    return row[0] or 1
+
+
+def _kinds(journal: Journal, run_id: int) -> list[KindRow]:
+    rows = journal.connection.execute(
+        "SELECT mode, coalesce(kind, 'in flight'), count(*), sum(size),"
+        " avg((ended_at - began_at) * 1000) FILTER (WHERE kind <> 'lost') FROM attempt"
+        " WHERE run_id = ? GROUP BY 1, 2 ORDER BY 3 DESC",
+        (run_id,),
+    )
+    return [KindRow(*row) for row in rows]
+
+
+def _tries(journal: Journal, run_id: int) -> list[tuple[int, int]]:
+    return journal.connection.execute(
+        "SELECT attempts, count(*) FROM item WHERE run_id = ? GROUP BY 1 ORDER BY 1", (run_id,)
+    ).fetchall()
+
+
+def _cells(journal: Journal, record: RunRecord, batch: int) -> list[Cell]:
+    """Whole calls' worth of items, as many as it takes to have few enough cells."""
+    if not record.items:
+        return []
+    last = journal.connection.execute(
+        "SELECT max(ordinal) FROM item WHERE run_id = ?", (record.id,)
+    ).fetchone()[0]
+    size = batch * -(-last // (batch * CELLS_MAX))
+    counted: dict[int, dict[str, int]] = {}
+    for cell, outcome, items in journal.connection.execute(
+        "SELECT (ordinal - 1) / ?, coalesce(outcome, 'pending'), count(*) FROM item WHERE run_id = ? GROUP BY 1, 2",
+        (size, record.id),
+    ):
+        counted.setdefault(cell, {})[outcome] = items
+    return [
+        Cell(cell * size + 1, min((cell + 1) * size, last), counts)
+        for cell, counts in sorted(counted.items())
+    ]
+
+
+def _bad(journal: Journal, run_id: int, hide: Redactor | None) -> list[Bad]:
+    found: list[Bad] = []
+    room = LISTED_CHARS_MAX
+    for each in read.results(journal, run_id, outcome=BAD):
+        name, reason = each.username, each.reason or ""
+        if hide:
+            name, reason = hide.name(name), hide.text(reason, each.username)
+        if len(reason) > REASON_CHARS_MAX:
+            reason = reason[: REASON_CHARS_MAX - 1] + "…"
+        room -= len(name) + len(reason)
+        if room < 0 or len(found) == LISTED_MAX:
+            break
+        found.append(Bad(each.ordinal, each.line, name, each.outcome, each.code or "", reason, each.attempts,
+                         each.http_status))  # fmt: skip
+    return found

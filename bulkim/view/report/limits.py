@@ -1,0 +1,112 @@
+"""How fast a run was allowed to be: what its job said, what the vendor documents, and what refusals left of it."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import takewhile
+from statistics import fmean
+
+from bulkim.jobfile.settings import kept_settings
+from bulkim.journal.records import Pace
+from bulkim.journal.sqlite.reader import Allowance, RunRecord
+from bulkim.vendors import PROVIDERS
+from bulkim.view.report.timeline import Timeline
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """Calls a second. None: nothing is known."""
+
+    own: float | None = None  # this run's own limit
+    documented: float | None = None  # the vendor's
+    pool: str = ""
+    capped: int | None = None  # the job's own number of calls in flight
+    pools: tuple[str, ...] = ()  # all that a call draws on
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """Calls a second that were allowed for a while, in seconds of a timeline's axis."""
+
+    start_s: float
+    end_s: float
+    limit_per_s: float
+    allowed_per_s: float  # what refusals left of it
+
+    @property
+    def lowered(self) -> bool:
+        return self.allowed_per_s < self.limit_per_s
+
+    def like(self, other: Level) -> bool:
+        return (self.limit_per_s, self.allowed_per_s) == (other.limit_per_s, other.allowed_per_s)
+
+
+def allowed(record: RunRecord) -> Allowed:
+    """The limits of a run, after its job's text in the journal."""
+    settings = kept_settings(record.job_text)
+    provider = PROVIDERS.get(record.provider)
+    operation = provider.operation(record.operation) if provider else None
+    if provider is None or operation is None:
+        return Allowed(capped=settings.concurrency)
+    alone = settings.batch == 1 or settings.open_registration
+    pools = (operation.single if alone and operation.single else operation).pools
+    own: dict[str, float] = {}
+    for place, name in enumerate(pools):
+        wished = settings.limit if place == 0 and settings.limit else settings.pools.get(name)
+        own[name] = (wished or provider.pool(name).limit_per_s) * settings.share
+    pool = min(own, key=own.__getitem__, default=None)
+    if pool is None:
+        return Allowed(capped=settings.concurrency)
+    return Allowed(own[pool], provider.pool(pool).limit_per_s, pool, settings.concurrency, pools)
+
+
+def tightest(paces: Collection[Pace], pools: Collection[str]) -> tuple[float, float]:
+    """(limit, what is left of it) in calls a second for calls that draw on all of these pools."""
+    drawn = [each for each in paces if each.pool in pools] or paces
+    return min(each.limit_per_s for each in drawn), min(each.allowed_per_s for each in drawn)
+
+
+def levels(timeline: Timeline, found: Iterable[Allowance], pools: Collection[str]) -> list[Level]:
+    """What was allowed along a timeline, averaged over its bins; nothing where the journal says nothing."""
+    steps = deque(_steps(timeline, found, pools))
+    averaged: list[Level] = []
+    for each in timeline.bins:
+        start_s, end_s = each.start_s, each.start_s + each.width_s
+        while steps and steps[0].end_s <= start_s:
+            steps.popleft()
+        here = list(takewhile(lambda step, end_s=end_s: step.start_s < end_s, steps))  # type: ignore[misc]
+        if not here:
+            continue
+        level = _average(here, start_s, end_s)
+        last = averaged[-1] if averaged else None
+        if last and last.end_s == start_s and last.like(level):
+            level = replace(level, start_s=averaged.pop().start_s)
+        averaged.append(level)
+    return averaged
+
+
+def _steps(timeline: Timeline, found: Iterable[Allowance], pools: Collection[str]) -> Iterator[Level]:
+    """Each session's changes, on the axis."""
+    by_session: dict[int, list[Allowance]] = {}
+    for each in found:
+        by_session.setdefault(each.session_id, []).append(each)
+    for session in timeline.sessions:
+        paces: dict[str, Pace] = {}
+        changes: dict[float, tuple[float, float]] = {}
+        for each in by_session.get(session.id, ()):
+            paces[each.pace.pool] = each.pace
+            changes[each.at] = tightest(paces.values(), pools)
+        moments = [min(max(0.0, at - session.started_at), session.lasted_s) for at in changes]
+        for start_s, end_s, pace in zip(
+            [0.0, *moments[1:]], [*moments[1:], session.lasted_s], changes.values(), strict=False
+        ):
+            yield Level(session.offset_s + start_s, session.offset_s + end_s, *pace)
+
+
+def _average(steps: Sequence[Level], start_s: float, end_s: float) -> Level:
+    weights = [max(min(each.end_s, end_s) - max(each.start_s, start_s), 1e-9) for each in steps]
+    limit = fmean([each.limit_per_s for each in steps], weights)
+    left = fmean([each.allowed_per_s for each in steps], weights)
+    return Level(start_s, end_s, round(limit, 3), round(left, 3))

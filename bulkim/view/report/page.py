@@ -1,0 +1,114 @@
+"""A run as one HTML page: no script is needed to read it, nothing is fetched, and it stays small for a million items."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from bulkim.model import Status
+from bulkim.version import __version__
+from bulkim.view.account import duration, reconciliation
+from bulkim.view.live import GLYPHS
+from bulkim.view.report import charts, drawing
+from bulkim.view.report.figures import Figures
+
+FILTERS_MAX = 12  # buttons above the table
+JOB_CHARS_MAX = 20_000  # of the job's text: inline items can be many
+
+
+KINDS = {  # what a call's answer meant for most of its items
+    "already": "it was so before", "absent": "the user is not there", "rejected": "refused for the item's own sake",
+    "poisoned": "refused because of another item", "throttled": "refused for the quota", "transient": "passing failure",
+    "unknown": "no trustworthy answer", "unauthorized": "credentials refused", "exhausted_plan": "the plan is used up",
+    "fatal": "nothing of the run can succeed", "lost": "the process died before the answer",
+}  # fmt: skip
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("bulkim.view.report"), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    environment.filters |= {
+        "n": lambda value: f"{value:,}", "ms": drawing.milliseconds, "span": drawing.span, "duration": duration,
+        "moment": moment, "ticked": ticked,
+    }  # fmt: skip
+    return environment
+
+
+def page(figures: Figures) -> str:
+    """The report as HTML."""
+    environment = _environment()
+    script = environment.loader.get_source(environment, "search.js")[0] if environment.loader else ""
+    style = environment.loader.get_source(environment, "report.css")[0] if environment.loader else ""
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return environment.get_template("report.html").render(
+        f=figures, record=figures.record, summary=figures.summary, charts=charts, **_facts(figures),
+        script=Markup(script), script_digest=digest, style=Markup(style), version=__version__,  # noqa: S704 - our own
+    )  # fmt: skip
+
+
+def _facts(figures: Figures) -> dict[str, Any]:
+    summary, latencies = figures.summary, figures.latencies
+    elapsed = summary["elapsed_s"]
+    text = figures.record.job_text or ""
+    filters = sorted({(each.outcome, each.code) for each in figures.bad})[:FILTERS_MAX]
+    kinds = {each: number for number, each in enumerate(filters, 1)}
+    return {
+        "balance": reconciliation(summary),
+        "verdict": verdict(figures),
+        "outcomes": [(str(each), GLYPHS[each], figures.counts[str(each)]) for each in Status],
+        "rate": summary["requests"] / elapsed if elapsed >= 1 else None,
+        "percentiles": [(name, latencies.percentile(share)) for share, name in reversed(charts.QUANTILES)],
+        "filters": filters,
+        "kind_of": lambda outcome, code: kinds.get((outcome, code), 0),
+        "percent": percent,
+        "kinds": KINDS,
+        "job_text": text if len(text) <= JOB_CHARS_MAX else text[:JOB_CHARS_MAX] + "\n# … cut here\n",
+        "now": datetime.now().astimezone(),
+    }
+
+
+def verdict(figures: Figures) -> tuple[str, str, str]:
+    """(class, glyph, words): how the run ended, for who reads one line only."""
+    state, counts = figures.record.state, figures.counts
+    if state == "running":
+        return "running", "▶", "is still running"
+    if state != "finished":
+        why = f": {figures.record.stop_code}" if figures.record.stop_code else ""
+        return "stopped", "■", f"{state}{why}; the same command continues it"
+    if counts["unknown"]:
+        return "warned", "?", "finished; of some items nobody knows what became of them"
+    if counts["failed"]:
+        return "warned", "!", "finished, with failures"
+    return "fine", "✓", "finished"
+
+
+def ticked(text: str) -> Markup:
+    """Our own words, what stands between backticks as code."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped before
+
+
+def percent(part: float, whole: float) -> str:
+    """A share in words: 12.3 %, and never 0 or 100 for what is not."""
+    if not whole:
+        return "0 %"
+    share = 100 * part / whole
+    if part and share < 0.1:
+        return "< 0.1 %"
+    if share > 99.9 and part < whole:
+        return "> 99.9 %"
+    return f"{share:.3g} %" if share >= 1 else f"{share:.2g} %"
+
+
+def moment(at: float | None) -> str:
+    """A Unix time in the reader's words, with the zone."""
+    return datetime.fromtimestamp(at).astimezone().strftime("%Y-%m-%d %H:%M:%S %Z") if at else "-"

@@ -1,0 +1,139 @@
+"""A run's time as a drawing shows it: sessions one after another, long pauses in between cut short."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from bulkim.view.report.latency import Latencies
+
+BINS_MAX = 150
+LONG_S = 10.0
+WIDTHS_S = (0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400)
+PAUSE_SHARE, PAUSES_SHARE = 0.04, 0.25  # of the working time: the longest drawn pause, and all of them
+
+
+@dataclass(slots=True)
+class Session:
+    """One process's work on the run."""
+
+    id: int
+    pid: int
+    host: str
+    started_at: float
+    until: float
+    ended: str  # finished, interrupted, stopped, lost or running
+    offset_s: float = 0.0  # where it starts on the axis
+    calls: int = 0
+
+    @property
+    def lasted_s(self) -> float:
+        return max(0.0, self.until - self.started_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Break:
+    """Between two sessions nothing was sent."""
+
+    start_s: float  # on the axis
+    end_s: float
+    real_s: float
+
+
+@dataclass(slots=True)
+class Bin:
+    """What happened in a short while."""
+
+    start_s: float  # on the axis
+    width_s: float
+    calls: int = 0
+    refused: int = 0
+    latencies: Latencies = field(default_factory=Latencies)
+
+    @property
+    def calls_per_s(self) -> float:
+        return self.calls / self.width_s if self.width_s else 0.0
+
+
+@dataclass(slots=True)
+class Timeline:
+    """The axis, and what was counted along it."""
+
+    sessions: list[Session]
+    breaks: list[Break]
+    length_s: float
+    width_s: float  # of a bin
+    bins: list[Bin] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, sessions: Sequence[Session]) -> Timeline:
+        """Lay the sessions out."""
+        working = sum(each.lasted_s for each in sessions) or 0.001
+        longest = min(PAUSE_SHARE, PAUSES_SHARE / max(1, len(sessions))) * working
+        breaks, at = [], 0.0
+        for number, each in enumerate(sessions):
+            if number:
+                real = max(0.0, each.started_at - sessions[number - 1].until)
+                shown = min(real, longest)
+                breaks.append(Break(at, at + shown, real))
+                at += shown
+            each.offset_s = at
+            at += each.lasted_s
+        return cls(list(sessions), breaks, max(at, 0.001), _bin_width(working))
+
+    def count(self, calls: Iterable[tuple[int, float, float | None, str | None]]) -> Latencies:
+        """Count calls (session, began, ended, kind) into bins; returns all latencies."""
+        everything = Latencies()
+        by_id = {each.id: each for each in self.sessions}
+        bins: dict[tuple[int, int], Bin] = {}
+        for session_id, began, ended, kind in calls:
+            session = by_id.get(session_id)
+            if session is None:
+                continue
+            session.calls += 1
+            place = int(max(0.0, began - session.started_at) / self.width_s)
+            here = bins.get((session_id, place))
+            if here is None:
+                here = bins[session_id, place] = self._bin(session, place)
+            here.calls += 1
+            here.refused += kind == "throttled"
+            if ended is not None and kind != "lost":
+                here.latencies.add((ended - began) * 1000)
+                everything.add((ended - began) * 1000)
+        for session in self.sessions:  # what is empty is drawn too
+            for place in range(int(session.lasted_s / self.width_s) + 1):
+                bins.setdefault((session.id, place), self._bin(session, place))
+        self.bins = sorted(bins.values(), key=lambda each: each.start_s)
+        return everything
+
+    def merged(self, most: int) -> list[Bin]:
+        """The bins in groups, about `most` of them; a group never reaches over the end of a session."""
+        step = -(-len(self.bins) // most)
+        groups: list[Bin] = []
+        left = 0
+        for each in self.bins:
+            last = groups[-1] if groups else None
+            if last is None or not left or each.start_s - last.start_s - last.width_s > 0.001:
+                groups.append(
+                    Bin(each.start_s, each.width_s, each.calls, each.refused, each.latencies.copy())
+                )
+                left = step - 1
+            else:
+                last.width_s = each.start_s + each.width_s - last.start_s
+                last.calls += each.calls
+                last.refused += each.refused
+                last.latencies.merge(each.latencies)
+                left -= 1
+        return groups
+
+    def _bin(self, session: Session, place: int) -> Bin:
+        start = place * self.width_s
+        width = min(self.width_s, max(session.lasted_s - start, self.width_s / 4))
+        return Bin(session.offset_s + start, width)
+
+
+def _bin_width(working_s: float) -> float:
+    least = 1.0 if working_s >= LONG_S else 0.0  # a limit is about whole seconds
+    return next(
+        (width for width in WIDTHS_S if width >= least and working_s / width <= BINS_MAX), WIDTHS_S[-1]
+    )

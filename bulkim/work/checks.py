@@ -1,0 +1,41 @@
+"""Rails: what must hold before a run starts, and what stops it while it goes."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from bulkim.errors import GuardError, OutsideWindowError, UsageError
+from bulkim.model import Guard, Job
+from bulkim.text import counted
+from bulkim.window import Window
+
+
+def check_same_app(job: Job, *, run: str, target: str) -> None:
+    """Whom a run failed to reach in one app (or in a rehearsal) is nobody's business in another. Raises UsageError.
+
+    `target` is the run's: base URL and app.
+    """
+    if target.rpartition(" ")[2] != job.connection.target:
+        raise UsageError(
+            f"run {run} was sent to {target}, but this job goes to {job.connection.target}.",
+            hint="name the job of that run with --job, or run this one",
+        )
+
+
+def check_window(window: Window | None, now: datetime) -> None:
+    """Raises OutsideWindowError when the job may not send at this hour."""
+    if window is not None and not window.is_open(now):
+        raise OutsideWindowError(
+            f"the job may send in the window {window} only, and it is {window.told(now)}. Nothing was sent.",
+            hint=f"run the same command when it opens, {window.told(window.opens(now))};"
+            " or send now, for once, with --set window=null",
+        )
+
+
+def check_size(guard: Guard, to_send: int) -> None:
+    """Raises GuardError when there are more items than the job allows."""
+    if guard.max_items is not None and to_send > guard.max_items:
+        raise GuardError(
+            f"guard.max_items is {guard.max_items}, but {counted(to_send, 'item')} would be sent.",
+            hint="check the input; raise guard.max_items, or send a part with --limit N",
+        )

@@ -1,0 +1,53 @@
+"""Tells a webhook that a run has ended. It may fail, but never the run: three tries, a few seconds, then a warning."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from typing import Any
+from urllib.error import HTTPError
+from urllib.request import HTTPRedirectHandler, Request, build_opener
+
+from bulkim.model import Notify
+from bulkim.version import __version__
+
+TRIES = 3
+TIMEOUT_S = 5.0
+PAUSE_S = 1.0  # doubled
+
+
+class _NoRedirects(HTTPRedirectHandler):
+    """A webhook that moved is an error: who knows where it leads."""
+
+    def redirect_request(self, *_: Any) -> None:
+        return None
+
+
+def notify(
+    hook: Notify, summary: Mapping[str, Any], *, exit_code: int, sleep: Callable[[float], None] = time.sleep
+) -> str | None:
+    """POST the summary as JSON. Returns what went wrong at last, without the address; None when it was taken."""
+    body = json.dumps({**summary, "exit_code": exit_code}, ensure_ascii=False).encode()
+    headers = {"Content-Type": "application/json", "User-Agent": f"bulkim/{__version__}"}
+    opener = build_opener(_NoRedirects)
+    trouble = "nothing was tried"
+    for number in range(TRIES):
+        if number:
+            sleep(PAUSE_S * 2 ** (number - 1))
+        try:
+            request = Request(hook.url, data=body, headers=headers, method="POST")  # noqa: S310 - http(s): the job file's loader checks
+            with opener.open(request, timeout=TIMEOUT_S):
+                return None
+        except HTTPError as error:
+            trouble = f"HTTP {error.code}"
+            error.close()
+            if error.code < HTTPStatus.INTERNAL_SERVER_ERROR and error.code != HTTPStatus.TOO_MANY_REQUESTS:
+                break
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "reason", error)
+            trouble = str(getattr(reason, "strerror", None) or reason or type(error).__name__)
+        except Exception as error:  # noqa: BLE001 - http.client has errors of its own, and none may end a run
+            trouble = type(error).__name__
+    return trouble

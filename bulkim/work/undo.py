@@ -1,0 +1,182 @@
+"""A job file for the inverse of what a run itself changed. Text in, text out: nothing is sent, nothing is run.
+
+The new job's items are the run's own, by its id and the outcome ``succeeded``, so that whoever was there before, or was
+so before, is left alone. The connection is the run's; its secrets stay where they were, in the environment.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from bulkim import jobfile
+from bulkim.catalogue.shapes import Effect, Operation, Provider
+from bulkim.errors import ImpossibleError
+from bulkim.journal.sqlite import reader as read
+from bulkim.journal.sqlite.reader import RunRecord
+from bulkim.journal.sqlite.writer import Journal
+from bulkim.model import Status
+
+PLACEHOLDER = "FILL IN: seconds, -1 for ever"
+
+
+def undo(journal: Journal, record: RunRecord, provider: Provider, *, accept: bool = False) -> str:
+    """The inverse job as YAML. Raises ImpossibleError where there is none, or none that is safe.
+
+    `accept`: write it even if an item that succeeded may have been so before, and the inverse destroys.
+    """
+    operation = provider.operation(record.operation)
+    assert operation is not None, f"{provider.name} has no {record.operation}"
+    inverse = _inverse(provider, operation)
+    changed = journal.counts(record.id)[Status.SUCCEEDED]
+    if not changed:
+        raise ImpossibleError(
+            f"run {record.run} changed nothing: none of its {record.items:,} items succeeded.",
+            hint="items that were unchanged were so before the run, and are left alone",
+        )
+    if operation.blind and inverse.destroys and operation.effect is Effect.CREATE and not accept:
+        raise ImpossibleError(
+            f"a {operation.name} run at {provider.label} cannot be undone safely: {operation.blind}."
+            f" `{inverse.name}` would hit them too.",
+            hint=f"if nobody was there before, write the {inverse.name} job with --accept-risk",
+        )
+    lines = [
+        *_heading(record, provider, operation, inverse, changed),
+        *_body(journal, record, operation, inverse),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _inverse(provider: Provider, operation: Operation) -> Operation:
+    if operation.inverse is not None:
+        inverse = provider.operation(operation.inverse)
+        assert inverse is not None, f"{provider.name} has no {operation.inverse}"
+        return inverse
+    if operation.effect is Effect.READ:
+        raise ImpossibleError(f"{operation.name} changes nothing: there is nothing to undo.")
+    gone = f" What went with it: {operation.destroys}." if operation.destroys else ""
+    raise ImpossibleError(f"nothing undoes {operation.name} at {provider.label}.{gone}")
+
+
+def _heading(
+    record: RunRecord, provider: Provider, operation: Operation, inverse: Operation, changed: int
+) -> Iterator[str]:
+    when = datetime.fromtimestamp(record.created_at, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    who = "user" if changed == 1 else "users"
+    yield f"# Undoes run {record.run} ({_plain(record.name)}): {operation.name} at {provider.label}, begun {when}."
+    yield f"# {changed:,} {who} whom that run changed; those who were so before are left alone."
+    yield "# Nothing has been sent. Look at it with `bulkim check` and `bulkim plan`, then `bulkim run` it"
+    yield "# with the same --journal: the users come from there."
+    if operation.blind:
+        yield f"# Mind: {operation.blind}."
+    if inverse.destroys:
+        yield f"# Mind: {inverse.name} destroys {inverse.destroys}."
+    if record.state != "finished":
+        yield f"# Mind: the run is {record.state}; what it changes from now on will be undone as well."
+
+
+def _body(journal: Journal, record: RunRecord, operation: Operation, inverse: Operation) -> Iterator[str]:
+    yield f"name: {_yaml(f'undo-{record.name}')}"
+    yield f"provider: {record.provider}"
+    yield f"operation: {inverse.name}"
+    yield from _connection(record)
+    yield f"source: {{run: {_yaml(record.run)}, outcome: [{Status.SUCCEEDED}]}}"
+    yield from _params(journal, record, operation, inverse)
+    yield from _limits(record, operation, inverse)
+
+
+def _limits(record: RunRecord, operation: Operation, inverse: Operation) -> Iterator[str]:
+    """How fast the run was allowed to be and whom it was to spare hold for what undoes it, too."""
+    rate = jobfile.kept_section(record.job_text or "", "rate")
+    if operation.pools[:1] != inverse.pools[:1]:
+        rate.pop("limit", None)  # it was about another quota
+    for name, section in (("rate", rate), ("guard", jobfile.kept_section(record.job_text or "", "guard"))):
+        if section:
+            yield f"{name}: {_yaml(section)}"
+
+
+# ------------------------------------------------------------------------------------------- params
+
+
+def _params(journal: Journal, record: RunRecord, operation: Operation, inverse: Operation) -> Iterator[str]:
+    known: dict[str, Any] = {}
+    wanted: list[str] = []
+    for each in inverse.fields:
+        before = operation.field(each.name)
+        if not each.param or before is None:
+            continue
+        value = record.params.get(each.name)
+        if before.fixed is not None and each.fixed is None:
+            wanted.append(each.name)  # what was there before it was lifted, nobody knows
+        elif value is not None:
+            known[each.name] = _taken_over(value, each.fixed, names=each.type == "names")
+    if wanted:
+        yield from _to_fill_in(journal, record, operation, wanted)
+    elif known:
+        yield "params:"
+        yield from (f"  {name}: {_yaml(value)}" for name, value in known.items())
+
+
+def _taken_over(value: Any, fixed: Any, *, names: bool) -> Any:
+    if fixed is not None:
+        return fixed
+    return list(value) if names and isinstance(value, Mapping) else value
+
+
+def _to_fill_in(
+    journal: Journal, record: RunRecord, operation: Operation, wanted: list[str]
+) -> Iterator[str]:
+    own = {name for each in read.done(journal, record.id) for name in each.fields if name in wanted}
+    if own:
+        raise ImpossibleError(
+            f"the items of run {record.run} name their own {', '.join(sorted(own))}, and what was there before is"
+            " not known.",
+            hint=f"write a {operation.inverse} job for them by hand, with `bulkim results {record.run}` as its source",
+        )
+    named = [name for name in wanted if name in record.params] or [
+        n for n in wanted if n in operation.otherwise
+    ]
+    yield "# How long they had been muted for is not known. Fill it in: until then the job is refused."
+    yield "params:"
+    yield from (f"  {name}: {_yaml(PLACEHOLDER)}" for name in named)
+
+
+# --------------------------------------------------------------------------------------- connection
+
+
+def _connection(record: RunRecord) -> Iterator[str]:
+    """The run's app, always; what else the job file said of it, secrets left out."""
+    base_url, _, app = record.target.partition(" ")
+    told = jobfile.kept_connection(record.job_text or "", Path(record.job_path or "job.yaml"))
+    ours = _app(record.provider, app)
+    if told.name is not None and told.leads_to({"base_url": base_url, **ours}):
+        yield f"connection: {_yaml(told.name)}  # as in {_plain(record.job_path or '')}: keep this file beside it"
+        return
+    yield "connection:"
+    yield f"  base_url: {_yaml(base_url)}"
+    yield from (f"  {key}: {_yaml(value)}" for key, value in ours.items())
+    auth = told.auth(record.provider)
+    if auth == "none":  # open registration; whatever undoes it needs credentials
+        auth = jobfile.Kept().auth(record.provider)
+    yield f"  auth: {_yaml(auth)}"
+    yield from (f"  {key}: {_yaml(value)}" for key, value in told.others.items())
+
+
+def _app(provider: str, target: str) -> dict[str, Any]:
+    if provider == "tencent":
+        return {"sdk_app_id": int(target)}
+    org, sharp, app = target.partition("#")
+    return {"org": org, "app": app} if sharp else {"app_id": target}
+
+
+def _yaml(value: Any) -> str:
+    """JSON is YAML."""
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _plain(text: str) -> str:
+    """Fit for a comment."""
+    return "".join(char if char.isprintable() else " " for char in text)

@@ -1,7 +1,8 @@
-"""What bulkim's own codes mean, and what to do about them."""
+"""What bulkim's own codes mean, what to do about them, and what follows from each kind of answer."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -12,29 +13,147 @@ class Meaning:
 
     meaning: str
     remedy: str
-    page: str = ""
+    page: str = ""  # the vendor's page that says so
+    follows: str = ""  # what bulkim does, as the rest of a sentence; a vendor's codes follow their kind
 
+
+@dataclass(frozen=True, slots=True)
+class KindMeaning:
+    """What a kind of answer (`bulkim.model.Kind`) means, and what bulkim does after it."""
+
+    meaning: str
+    follows: str  # "bulkim …"
+    retried: bool = False  # the item is sent again by itself
+
+
+_SKIPS = "does not send the item: it is skipped"
+_ASKS = "asks the vendor what became of the items, and ends as unknown what nobody can tell"
+_STOPS = "stops the run: what is left stays pending"
+_CONTINUE = "Run the same command again: it continues."
 
 OWN: Mapping[str, Meaning] = {
-    "duplicate": Meaning("The input names the user more than once.", "Nothing: the first row counts."),
-    "protected": Meaning("The name matches one of `guard.protect`.", "Nothing, if it is meant to be safe."),
+    # An item that is never sent.
+    "duplicate": Meaning(
+        "The input names the user more than once.", "Nothing: the first row counts.", follows=_SKIPS
+    ),
+    "protected": Meaning(
+        "The name matches one of `guard.protect`.", "Nothing, if it is meant to be safe.", follows=_SKIPS
+    ),
     "invalid": Meaning(
         "The row cannot be sent: the vendor would refuse it, or take it for something else.",
         "Correct the row (the reason says what is wrong), then run the same job again.",
+        follows=_SKIPS,
     ),
     "removed": Meaning(
-        "The item was taken out of the input before it was sent.", "Nothing, if it was taken out on purpose."
+        "The item was taken out of the input before it was sent.",
+        "Nothing, if it was taken out on purpose.",
+        follows="does not send the item; one that was sent before is asked about",
     ),
+    # A call without the vendor's verdict.
     "timeout": Meaning(
         "The vendor did not answer in time.",
         "`bulkim retry` sends it again; raise `timeout` if the vendor is slow.",
+        follows=_ASKS,
     ),
-    "connection": Meaning("The connection broke.", "`bulkim retry` sends it again."),
+    "connection": Meaning(
+        "The connection broke, or there was none.",
+        "`bulkim retry` sends it again; check base_url and the network if it stays so.",
+        follows="sends again what did not leave; " + _ASKS.replace("the items", "the rest"),
+    ),
     "bad_response": Meaning(
         "The answer was not the vendor's: half of it, another format, or a gateway's page.",
         "`bulkim retry` sends it again; look for a proxy in between if it stays so.",
+        follows=_ASKS,
     ),
+    # An item's end.
     "reconciled": Meaning(
-        "The answer got lost; bulkim asked afterwards and found it done.", "Nothing: it is settled."
+        "The answer got lost; bulkim asked afterwards and found it done.",
+        "Nothing: it is settled.",
+        follows="counts the item as the vendor's state says",
     ),
-}
+    "rejected": Meaning(
+        "The vendor refused the item and gave no code.",
+        "Read the reason, if there is one; correct the row, then `bulkim retry`.",
+        follows="does not try again: the item has failed",
+    ),
+    "not_imported": Meaning(
+        "The vendor lists the user among those who were not imported, and gives no reason.",
+        "Check the row's fields against `bulkim operations register`, then `bulkim retry`.",
+        follows="does not try again: the item has failed",
+    ),
+    # Why a run stopped.
+    "unauthorized": Meaning(
+        "The credentials were refused, or no token could be had with them.",
+        "Check the connection's `auth` and its clock, then run the same command again.",
+        follows="renews the credentials once, then stops the run",
+    ),
+    "exhausted_plan": Meaning(
+        "The vendor's plan allows no more.",
+        "Raise it at the vendor, then run the same command again: it continues.",
+        follows=_STOPS,
+    ),
+    "fatal": Meaning(
+        "The vendor refused in a way that concerns every item, and gave no code.",
+        "Put right what the reason names, then run the same command again: it continues.",
+        follows=_STOPS,
+    ),
+    "max_failures": Meaning(
+        "More items failed than `guard.max_failures` allows.",
+        "`bulkim results RUN --outcome failed` shows them. Correct them or raise the limit, then run the same command"
+        " again: it continues.",
+        follows=_STOPS,
+    ),
+    "streak": Meaning(
+        "Very many items in a row failed with the same code: it is not the items.",
+        "`bulkim explain` tells about the code; put right what it names, then run the same command again: it continues.",
+        follows=_STOPS,
+    ),
+    "canary": Meaning(
+        "Items among the first `guard.canary` failed.",
+        "Look at their codes before you go on; then run the same command again: it continues.",
+        follows=_STOPS,
+    ),
+    "window": Meaning("The job's `window` has closed.", _CONTINUE.replace("again", "in the window"), follows=_STOPS),
+    "max_duration": Meaning("The time given by `--max-duration` is over.", _CONTINUE, follows=_STOPS),
+}  # fmt: skip
+
+KINDS: Mapping[str, KindMeaning] = {
+    "succeeded": KindMeaning("done", "counts the item as succeeded"),
+    "already": KindMeaning("it was so before", "counts the item as unchanged"),
+    "absent": KindMeaning("the user is not there", "counts the item as unchanged when deleting, as failed otherwise"),
+    "rejected": KindMeaning("refused for the item's own sake", "does not try again: the item has failed"),
+    "poisoned": KindMeaning(
+        "refused because of another item", "takes the request apart until the item at fault is found", retried=True
+    ),
+    "throttled": KindMeaning(
+        "refused for the quota", "slows down and sends it again; that costs no attempt", retried=True
+    ),
+    "transient": KindMeaning("passing failure", "tries again, later and later", retried=True),
+    "unknown": KindMeaning(
+        "no trustworthy answer", "treats it as unanswered: it asks before it sends anything again"
+    ),
+    "unauthorized": KindMeaning("credentials refused", "renews the credentials once, then stops the run"),
+    "exhausted_plan": KindMeaning("the plan is used up", "stops the run: it is resumable"),
+    "fatal": KindMeaning("nothing of the run can succeed", "stops the run: it is resumable"),
+}  # fmt: skip
+
+LOST = "the process died before the answer"  # of a call that has no kind, because nobody was there to see it
+
+
+def of_status(code: str) -> Meaning | None:
+    """An answer that says nothing else has its HTTP status for a code; None for any other code."""
+    if not re.fullmatch(r"[1-5]\d\d", code):
+        return None
+    again = code.startswith("5") or code in {"408", "429"}
+    return Meaning(
+        f"The vendor, or a gateway before it, answered HTTP {code} and said nothing else that is known.",
+        "`bulkim retry` sends it again."
+        if again
+        else "Check base_url, and look for a gateway or proxy in between.",
+        follows=_ASKS,
+    )
+
+
+def own(code: str) -> Meaning | None:
+    """What a code means that is bulkim's, not the vendor's; None: it is not ours."""
+    return OWN.get(code) or of_status(code)

@@ -13,8 +13,7 @@ from click.testing import CliRunner
 from bulkim.catalogue.shapes import ErrorRule
 from bulkim.cli import COMMANDS, cli
 from bulkim.cli.options import CommonOption
-from bulkim.cli.reference import HANDLING
-from bulkim.codes import OWN
+from bulkim.codes import KINDS, OWN
 from bulkim.log.events import EVENTS
 from bulkim.vendors import PROVIDERS
 
@@ -103,7 +102,7 @@ def _rule(rule: ErrorRule) -> tuple[str, ...]:
     about = [f"at `{name}`" for name in rule.operations]
     about += [f"where the reason matches `{rule.pattern}`"] if rule.pattern else []
     means = rule.meaning + (f" ({', '.join(about)})" if about else "")
-    follows = f"bulkim {HANDLING[str(rule.kind)]}. To do: {rule.remedy[0].lower()}{rule.remedy[1:]}"
+    follows = f"bulkim {KINDS[str(rule.kind)].follows}. To do: {rule.remedy[0].lower()}{rule.remedy[1:]}"
     return (f"`{rule.code}`" if rule.code else "any", str(rule.status or "any"), means, follows)
 
 

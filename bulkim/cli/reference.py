@@ -198,7 +198,7 @@ def explain(settings: Settings, *, provider: str, code: str) -> int:
 
     vendor = vendors.provider(provider)
     rules = vendor.rules(code)
-    own = codes.OWN.get(code)
+    own = codes.OWN.get(code) or (codes.of_status(code) if not rules else None)
     if not rules and own is None:
         raise UsageError(
             f"{vendor.label} has no code {code!r} in its table",
@@ -212,6 +212,7 @@ def explain(settings: Settings, *, provider: str, code: str) -> int:
             [
                 [(code, "bold"), (" (bulkim's own)", "dim")],
                 *_row("means", own.meaning),
+                *_row("bulkim", own.follows),
                 *_row("do", own.remedy),
             ]
         )
@@ -234,26 +235,11 @@ def _rule(code: str, rule: ErrorRule) -> Iterator[Spans]:
     if rule.pattern:
         yield from _row("when", f"the reason matches {rule.pattern}")
     yield from _row("means", rule.meaning)
-    yield from _row("bulkim", HANDLING[str(rule.kind)])
+    yield from _row("bulkim", codes.KINDS[str(rule.kind)].follows)
     yield from _row("do", rule.remedy)
     if rule.page:
         yield from _row("page", rule.page)
     yield [("", "")]
-
-
-HANDLING = {
-    "succeeded": "counts the item as succeeded",
-    "already": "counts the item as unchanged",
-    "absent": "counts the item as unchanged when deleting, as failed otherwise",
-    "rejected": "does not try again: the item has failed",
-    "poisoned": "takes the request apart until the item at fault is found",
-    "throttled": "slows down and sends it again; that costs no attempt",
-    "transient": "tries again, later and later",
-    "unknown": "treats it as unanswered: it asks before it sends anything again",
-    "unauthorized": "renews the credentials once, then stops the run",
-    "exhausted_plan": "stops the run: it is resumable",
-    "fatal": "stops the run: it is resumable",
-}
 
 
 def _explained(
@@ -265,11 +251,11 @@ def _explained(
         "rules": [
             {
                 "kind": str(rule.kind), "http_status": rule.status, "pattern": rule.pattern,
-                "operations": list(rule.operations), "meaning": rule.meaning, "handling": HANDLING[str(rule.kind)],
-                "retried": str(rule.kind) in {"throttled", "transient", "poisoned"},
+                "operations": list(rule.operations), "meaning": rule.meaning, "handling": codes.KINDS[str(rule.kind)].follows,
+                "retried": codes.KINDS[str(rule.kind)].retried,
                 "remedy": rule.remedy, "page": rule.page,
             }
             for rule in rules
         ],
-        "own": {"meaning": own.meaning, "remedy": own.remedy} if own else None,
+        "own": {"meaning": own.meaning, "handling": own.follows, "remedy": own.remedy} if own else None,
     }  # fmt: skip

@@ -11,6 +11,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from bulkim.catalogue.shapes import ErrorRule, Operation, Provider
+from bulkim.codes import OWN
 from bulkim.model import Kind, Outcome, Reply
 
 TEXT_CHARS_MAX = 10_000  # of a vendor's sentence that is looked at
@@ -119,6 +120,24 @@ def _concerns(rule: ErrorRule, operation: Operation, status: int | None, code: s
     if status is not None:
         return rule.status in (None, status) and rule.code in (None, code)
     return rule.pattern is not None if code is None else rule.code == code
+
+
+def decided_by(provider: Provider, operation: Operation, code: str, reason: str | None) -> ErrorRule | None:
+    """The rule that a code and a reason came from, where the HTTP status was not kept: for who explains them later.
+
+    Rules are tried in their order, as `lookup` does: one without a code fits by its words, or by a status that stands
+    for a code.
+    """
+    for rule in provider.errors:
+        if rule.operations and operation.name not in rule.operations:
+            continue
+        named = rule.code == code if rule.code else str(rule.status) == code
+        if rule.pattern is None:
+            if named:
+                return rule
+        elif (named or (rule.code is None and code not in OWN)) and re.search(rule.pattern, reason or ""):
+            return rule
+    return None
 
 
 def retry_after_s(reply: Reply) -> float | None:

@@ -103,7 +103,9 @@ def stopped(
     stop = summary.get("stop")
     if not stop:
         return []
-    known = meaning(stop["code"], stop["reason"]) if stop["code"] not in OWN else None
+    known = meaning(stop["code"], stop["reason"])
+    if known is OWN.get(stop["code"]):  # then the reason says it all
+        known = None
     texts = [f"“{stop['reason']}”", known.meaning if known else "", hint or (known.remedy if known else "")]
     return [
         [("  stopped: ", "red"), (f"{stop['code']}", "bold")],

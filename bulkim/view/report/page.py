@@ -12,6 +12,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from bulkim.codes import KINDS, LOST
 from bulkim.model import Status
 from bulkim.version import __version__
 from bulkim.view.account import duration, reconciliation
@@ -21,14 +22,6 @@ from bulkim.view.report.figures import Figures
 
 FILTERS_MAX = 12  # buttons above the table
 JOB_CHARS_MAX = 20_000  # of the job's text: inline items can be many
-
-
-KINDS = {  # what a call's answer meant for most of its items
-    "already": "it was so before", "absent": "the user is not there", "rejected": "refused for the item's own sake",
-    "poisoned": "refused because of another item", "throttled": "refused for the quota", "transient": "passing failure",
-    "unknown": "no trustworthy answer", "unauthorized": "credentials refused", "exhausted_plan": "the plan is used up",
-    "fatal": "nothing of the run can succeed", "lost": "the process died before the answer",
-}  # fmt: skip
 
 
 @cache
@@ -71,7 +64,7 @@ def _facts(figures: Figures) -> dict[str, Any]:
         "filters": filters,
         "kind_of": lambda outcome, code: kinds.get((outcome, code), 0),
         "percent": percent,
-        "kinds": KINDS,
+        "kinds": {**{kind: each.meaning for kind, each in KINDS.items()}, "lost": LOST},
         "job_text": text if len(text) <= JOB_CHARS_MAX else text[:JOB_CHARS_MAX] + "\n# … cut here\n",
         "now": datetime.now().astimezone(),
     }

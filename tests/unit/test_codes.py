@@ -1,0 +1,121 @@
+"""Every code that bulkim gives of itself, and every kind of answer, is explained."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from bulkim import codes
+from bulkim.model import Kind
+from bulkim.vendors import provider
+from bulkim.view.meanings import meaning
+
+BULKIM = Path(codes.__file__).parent
+# What carries a code, and at which place among its arguments.
+CARRIERS = {"Outcome": 1, "Refusal": 1, "Stop": 1, "Skip": 0, "Fault": 0}
+NAMED = {"RECONCILED"}
+
+
+def literals(node):
+    """The texts that an expression may be: `x or "y"`, `"x" if a else "y"`."""
+    match node:
+        case ast.Constant(value=str(text)):
+            yield text
+        case ast.BoolOp(values=parts):
+            for each in parts:
+                yield from literals(each)
+        case ast.IfExp(body=body, orelse=other):
+            yield from literals(body)
+            yield from literals(other)
+
+
+def emitted():
+    """(code, where) of every code that is written into the source."""
+    for path in sorted(BULKIM.rglob("*.py")):
+        room = path.relative_to(BULKIM).parts[0]
+        if room in {"sandbox", "vendors"}:
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            where = f"{path.relative_to(BULKIM)}:{getattr(node, 'lineno', 0)}"
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") in CARRIERS:
+                place = CARRIERS[node.func.id]
+                given = [*node.args[place : place + 1], *(k.value for k in node.keywords if k.arg == "code")]
+                for each in given:
+                    yield from ((text, where) for text in literals(each))
+            elif isinstance(node, ast.Assign) and {getattr(each, "id", "") for each in node.targets} & NAMED:
+                yield from ((text, where) for text in literals(node.value))
+
+
+FOUND = sorted(dict(emitted()).items())
+
+
+def test_the_search_finds_them():
+    """Each way in which a code comes to be: an item, a fault, a skip, a stop, a constant, an alternative."""
+    assert {
+        "bad_response", "timeout", "duplicate", "streak", "reconciled", "rejected", "removed", "window",
+    } <= dict(FOUND).keys()  # fmt: skip
+
+
+@pytest.mark.parametrize(("code", "where"), FOUND)
+def test_every_code_of_our_own_is_explained(code, where):
+    assert code in codes.OWN, f"{where} gives the code {code!r}, and bulkim.codes does not explain it"
+
+
+@pytest.mark.parametrize("code", codes.OWN)
+def test_an_explanation_is_whole(code):
+    known = codes.OWN[code]
+    assert known.meaning.endswith(".")
+    assert known.remedy.endswith((".", "!"))
+    assert known.follows
+    assert not known.follows.endswith(".")
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_every_kind_has_words(kind):
+    assert codes.KINDS[kind].meaning
+    assert codes.KINDS[kind].follows
+
+
+def test_no_kind_is_invented():
+    assert set(codes.KINDS) == set(map(str, Kind))
+
+
+@pytest.mark.parametrize("kind", [Kind.UNAUTHORIZED, Kind.EXHAUSTED_PLAN, Kind.FATAL])
+def test_a_stop_without_the_vendors_code_has_its_kind_for_one(kind):
+    assert kind in codes.OWN
+
+
+@pytest.mark.parametrize("code", ["400", "404", "418", "503"])
+def test_a_bare_status_is_explained(code):
+    assert f"HTTP {code}" in codes.own(code).meaning
+
+
+@pytest.mark.parametrize("code", ["0", "70107", "600", "40", "4004"])
+def test_other_numbers_are_the_vendors(code):
+    assert codes.own(code) is None
+
+
+def test_the_rule_that_decided_explains():
+    """Both are `403 FORBIDDEN`: the words tell them apart, before the rule for the code alone."""
+    easemob = provider("easemob")
+    setting = easemob.operation("set-attributes")
+    large = meaning(easemob, setting, "FORBIDDEN", "size of metadata for this single user exceeds limit")
+    assert "attributes would be larger" in large.meaning
+    assert (
+        "not part of the plan" in meaning(easemob, setting, "FORBIDDEN", "metadata service not allow").meaning
+    )
+
+
+def test_a_vendors_own_word_stands_before_ours():
+    easemob, tencent = provider("easemob"), provider("tencent")
+    assert "token" in meaning(easemob, easemob.operation("delete"), "unauthorized", "expired").meaning
+    ours = meaning(tencent, tencent.operation("delete"), "unauthorized", "no token")
+    assert ours is codes.OWN["unauthorized"]
+
+
+def test_our_own_codes_are_not_read_by_a_vendors_words():
+    easemob = provider("easemob")
+    words = "asked afterwards: username [x] is not legal"
+    assert meaning(easemob, easemob.operation("delete"), "timeout", words) is codes.OWN["timeout"]

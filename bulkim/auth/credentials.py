@@ -27,6 +27,7 @@ from typing import Protocol, assert_never
 
 from bulkim.errors import GuardError, RefusedError
 from bulkim.model import Auth, Call, Connection, Credentials, Fault, Reply
+from bulkim.redact import Echoes
 
 DAY_S = 86_400
 AGORA_EXPIRE_S = DAY_S  # the longest life that Agora grants
@@ -353,8 +354,9 @@ class Fetched:
         if self._refused_fetches < FETCHES_MAX:
             return FETCH_WAITS_S[0]
         reason = str(body.get("error_description") or body.get("error") or "no reason given")
+        auth = self.connection.auth
         raise RefusedError(
-            f"the vendor gives no token: {reason.replace(self.connection.auth.secret, '***')}",
+            f"the vendor gives no token: {Echoes([auth.secret], [auth.identity]).masked(reason)}",
             hint="compare `client_id`, `client_secret`, `org` and `app` with the vendor's console",
         )
 

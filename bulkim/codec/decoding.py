@@ -7,7 +7,6 @@ their folded identity and never by position, except where a reply says nothing b
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, assert_never
@@ -26,12 +25,10 @@ from bulkim.catalogue.shapes import (
 from bulkim.codec.encoding import field_value
 from bulkim.codec.refusals import Refusal, bad_response, dig, lookup, parsed, refusal, server_time, text
 from bulkim.model import Answer, Fault, Item, Kind, Outcome, Page, PageRequest, Reply
+from bulkim.redact import Echoes
 
 REASON_CHARS_MAX = 500
 VAGUE = "either it is so, or there is no such user: the vendor answers both alike"
-
-_MASK = "***"
-_ECHOED_PASSWORDS = re.compile(r"(passwords are)\b.*", re.IGNORECASE | re.DOTALL)
 
 Named = Iterable[tuple[str, Outcome]]  # what a reply says, by the name it uses
 
@@ -53,8 +50,8 @@ def decode(provider: Provider, operation: Operation, items: Sequence[Item], repl
     assert len(answer.outcomes) == len(items), "one outcome per item"
     if all(each.reason is None for each in answer.outcomes):
         return answer
-    secrets = _secrets(operation, items)
-    return replace(answer, outcomes=tuple(_finished(each, secrets) for each in answer.outcomes))
+    echoes = _echoes(operation, items)
+    return replace(answer, outcomes=tuple(_finished(each, echoes) for each in answer.outcomes))
 
 
 def pages(provider: Provider, operation: Operation, request: PageRequest, reply: Reply | Fault) -> Page:
@@ -63,7 +60,7 @@ def pages(provider: Provider, operation: Operation, request: PageRequest, reply:
     if paging is None:
         raise TypeError(f"{provider.name} {operation.name} is no listing")
     if isinstance(reply, Fault):
-        return Page(_finished(_fault(reply), None))
+        return Page(_finished(_fault(reply), Echoes((), ())))
     body = parsed(reply)
     clock = server_time(provider, reply, body)
     refused = refusal(provider, operation, reply, body)
@@ -77,7 +74,7 @@ def pages(provider: Provider, operation: Operation, request: PageRequest, reply:
         outcome = bad_response("the answer's cursor is the one that was sent: the listing would never end")
     else:
         return Page(_success(provider), _listed(provider, paging, rows), next_at, reply.status, clock)
-    return Page(_finished(outcome, None), http_status=reply.status, server_time=clock)
+    return Page(_finished(outcome, Echoes((), ())), http_status=reply.status, server_time=clock)
 
 
 # ------------------------------------------------------------------------------------- whole calls
@@ -87,24 +84,17 @@ def _fault(fault: Fault) -> Outcome:
     return Outcome(Kind.UNKNOWN if fault.sent else Kind.TRANSIENT, fault.code, fault.reason)
 
 
-def _finished(outcome: Outcome, secrets: re.Pattern[str] | None) -> Outcome:
+def _finished(outcome: Outcome, echoes: Echoes) -> Outcome:
     """The last touch, for all outcomes alike: no secret leaves."""
     if outcome.reason is None:
         return outcome
-    return replace(outcome, reason=_redacted(outcome.reason, secrets)[:REASON_CHARS_MAX])
+    return replace(outcome, reason=echoes.masked(outcome.reason)[:REASON_CHARS_MAX])
 
 
-def _secrets(operation: Operation, items: Sequence[Item]) -> re.Pattern[str] | None:
-    """Finds any secret of these items."""
-    values = {str(value) for each in items for name in operation.secrets if (value := each.fields.get(name))}
-    longest_first = sorted(values, key=len, reverse=True)
-    return re.compile("|".join(map(re.escape, longest_first))) if values else None
-
-
-def _redacted(reason: str, secrets: re.Pattern[str] | None) -> str:
-    """A vendor's sentence without the passwords it may echo."""
-    reason = _ECHOED_PASSWORDS.sub(rf"\1 {_MASK}", reason)
-    return secrets.sub(_MASK, reason) if secrets else reason
+def _echoes(operation: Operation, items: Sequence[Item]) -> Echoes:
+    """Finds what a vendor may echo of these items' secrets."""
+    values = [str(value) for each in items for name in operation.secrets if (value := each.fields.get(name))]
+    return Echoes(values, [each.username for each in items])
 
 
 def _spread(provider: Provider, items: Sequence[Item], refused: Refusal) -> list[Outcome]:

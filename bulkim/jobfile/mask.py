@@ -7,15 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from bulkim.catalogue.shapes import Operation
 from bulkim.jobfile.connection import secrets_of
+from bulkim.redact import MASK, looks_secret, without_assigned
 from bulkim.yamltree import Node
 
-MASK = "***"
-SECRET_NAME = re.compile(r"password|passwd|pwd|secret|token|usersig|certificate", re.IGNORECASE)
-_IN_COMMENT = re.compile(
-    r"""(\w*(?:password|passwd|pwd|secret|token|usersig|certificate|secret_key)["']?\s*[:=]\s*)"""
-    r"""(?!["']?\$\{)["']?[^\s"',}]+""",
-    re.IGNORECASE,
-)
 _REFERENCE = re.compile(r"""["']?(\$\{[A-Za-z0-9_]+\})+["']?""")
 _WORD = re.compile(r"""[^\s"',:=#{}\[\]]+""")
 _REPEATED_MIN = 6  # characters: a shorter secret is not looked for elsewhere, it might be any word
@@ -35,13 +29,9 @@ def masked(
             text = text.replace(str(node.value), MASK)
     again = {value for node in secrets if len(value := str(node.value)) >= _REPEATED_MIN}
     text = _WORD.sub(lambda word: MASK if word[0] in again else word[0], text)
-    text = re.sub(r"#.*", lambda comment: _IN_COMMENT.sub(rf"\1{MASK}", comment[0]), text)
+    text = re.sub(r"#.*", lambda comment: without_assigned(comment[0]), text)
     for key, value in overrides:
-        hidden = (
-            SECRET_NAME.search(key)
-            or SECRET_NAME.search(value)
-            or key.startswith(("connection.auth", "notify"))
-        )
+        hidden = looks_secret(key) or looks_secret(value) or key.startswith(("connection.auth", "notify"))
         text = text.rstrip("\n") + f"\n# --set {key}={MASK if hidden else ' '.join(value.split())}\n"
     return text
 
@@ -69,5 +59,5 @@ def _of_items(root: Node, operation: Operation) -> Iterator[Node]:
     items = root.at(("source", "items"))
     for path, node in items.scalars() if items is not None else ():
         names = [part for part in path if isinstance(part, str)]
-        if any(name in operation.secrets or SECRET_NAME.search(name) for name in names):
+        if any(name in operation.secrets or looks_secret(name) for name in names):
             yield node

@@ -15,6 +15,7 @@ from bulkim.catalogue.values import Check, Invalid, checker, quoted
 from bulkim.errors import InputError, Problem
 from bulkim.model import Job, Row
 from bulkim.planning.seen import Seen
+from bulkim.redact import looks_secret
 from bulkim.source import BadRow, SourceReader
 
 RESULT_COLUMNS = (
@@ -23,7 +24,6 @@ RESULT_COLUMNS = (
 """What `results` writes before the source's own columns."""
 
 KEY_SEPARATOR = "\x1f"  # between the parts of an identity
-_SECRETIVE = re.compile(r"password|passwd|pwd|secret|token|usersig|certificate", re.IGNORECASE)
 _ABSENT = (None, "")
 _NOTHING: Mapping[str, Any] = {}
 
@@ -165,7 +165,7 @@ class _Rules:
         for name, value in values.items():
             if value not in _ABSENT and not self._operation.field(name) and (label := _label(name)):
                 text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-                if isinstance(value, str) or not _SECRETIVE.search(text):
+                if isinstance(value, str) or not looks_secret(text):
                     others[label] = text
         return others
 
@@ -230,6 +230,6 @@ def _public_names(operation: Operation, reader: SourceReader) -> tuple[tuple[str
 @lru_cache(maxsize=1024)
 def _label(name: str) -> str | None:
     """A column's name in the results: None for what looks like a secret, another one for what is taken there."""
-    if _SECRETIVE.search(name):
+    if looks_secret(name):
         return None
     return f"source_{name}" if name in RESULT_COLUMNS else name

@@ -15,6 +15,7 @@ from bulkim.catalogue.shapes import Operation, Provider
 from bulkim.codec import encode
 from bulkim.model import Call, Item, Job, PageRequest
 from bulkim.planning import Estimate, Planned
+from bulkim.redact import MASK
 from bulkim.source import SourceReader
 from bulkim.vendors import provider
 
@@ -136,7 +137,7 @@ def _masked_items(found: Surveyed, head: Sequence[Planned]) -> tuple[Item, ...]:
     return tuple(
         Item(
             number, each.key or "", each.username,
-            {name: "***" if name in secrets else value for name, value in each.fields.items()}, each.line,
+            {name: MASK if name in secrets else value for name, value in each.fields.items()}, each.line,
         )
         for number, each in enumerate(head, 1)
     )  # fmt: skip
@@ -147,7 +148,7 @@ def _url(job: Job, call: Call) -> str:
     if job.connection.sdk_app_id is not None:
         query = [
             ("sdkappid", str(job.connection.sdk_app_id)), ("identifier", job.connection.auth.identity),
-            ("usersig", "***"), ("random", "***"), ("contenttype", "json"), *query,
+            ("usersig", MASK), ("random", MASK), ("contenttype", "json"), *query,
         ]  # fmt: skip
     return f"{job.connection.base_url}{call.path}" + (f"?{urlencode(query, safe='*')}" if query else "")
 
@@ -157,5 +158,5 @@ def _headers(found: Surveyed, call: Call) -> dict[str, str]:
     if call.content_type:
         headers["Content-Type"] = call.content_type
     if found.job.connection.auth.kind in {"token", "client", "app_certificate"}:
-        headers["Authorization"] = "Bearer ***"
+        headers["Authorization"] = f"Bearer {MASK}"
     return headers

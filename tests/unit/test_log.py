@@ -116,3 +116,20 @@ def test_libraries_are_heard_from_warning_up(capsys):
     (event,) = map(json.loads, capsys.readouterr().err.splitlines())
     assert event["event"] == "library.log"
     assert event["message"] == "usersig=*** is in the way"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["password", "newpassword", "app_token", "client-secret", "Authorization", "usersig", "user_sig", "secret_key",
+     "app_certificate", "credentials", "passwd", "pwd"],
+)  # fmt: skip
+def test_one_list_knows_a_secrets_name(name):
+    assert redact.names_secret(name)
+    assert redact.looks_secret(name)
+    assert redact.MASK in redact.without_assigned(f"# {name}: s3cr3t-v4lue")
+    assert "s3cr3t" not in redact.redact(f'{{"{name}": "s3cr3t-v4lue"}}')
+
+
+@pytest.mark.parametrize("name", ["username", "tokens", "signature", "passport", "nickname"])
+def test_other_names_are_no_secrets(name):
+    assert not redact.names_secret(name)

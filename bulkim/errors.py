@@ -54,6 +54,12 @@ class InputError(BulkimError):
         self.problems = tuple(problems)
 
 
+class TermsError(BulkimError):
+    """A run was begun with other terms than the job has now; nothing was sent."""
+
+    exit_code = 3
+
+
 class ConfirmationError(BulkimError):
     """A destructive job was not confirmed, or confirmed with a wrong count; nothing was sent."""
 

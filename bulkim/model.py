@@ -69,6 +69,9 @@ class Where:
     created_before: float | None = None  # Unix seconds
     created_after: float | None = None
     activated: bool | None = None
+    written: Mapping[str, str] = field(
+        default_factory=dict, compare=False
+    )  # ages and dates as the job has them
 
 
 @dataclass(frozen=True, slots=True)

@@ -254,9 +254,11 @@ class _Reading:
             return Source("items", path=self.path, items=items, item_lines=lines)
         if kind == "listing":
             where = dict(data["where"])
-            for key in ("created_before", "created_after"):
-                where[key] = None if where[key] is None else when(where[key], now=now)
-            return Source("listing", listing=data["listing"], where=Where(**where))
+            written = {
+                key: where[key] for key in ("created_before", "created_after") if where[key] is not None
+            }
+            where |= {key: when(text, now=now) for key, text in written.items()}
+            return Source("listing", listing=data["listing"], where=Where(**where, written=written))
         if kind == "run":
             return Source("run", run=data["run"], outcome=tuple(data["outcome"]), code=tuple(data["code"]))
         return Source(

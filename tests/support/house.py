@@ -28,7 +28,7 @@ OWNERS: dict[str, tuple[tuple[str, ...], str]] = {
     "pydantic": (("jobfile",), "only a job file is validated by shapes"),
     "pydantic_core": (("jobfile",), "only a job file is validated by shapes"),
     "ruamel": (("yamltree", "jobfile", "cli.local"), "YAML is read for job files and for the sandbox's fault rules"),
-    "platformdirs": (("jobfile.connection", "quota.ledger", "work.runner"), "connections.yaml and the ledger have one home each"),
+    "platformdirs": (("jobfile.connection", "quota.ledger", "work.runner", "work.digest_key"), "connections.yaml, the ledger and the digests' key have one home each"),
     "click": (("cli",), "everything the command line does can be done from Python"),
     "datasette": (("cli.browse",), "an extra, which nothing else may need"),
     "jinja2": (("view.report",), "only a page has a template"),

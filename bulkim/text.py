@@ -1,4 +1,4 @@
-"""Numbers in sentences."""
+"""Numbers, times and names as people read them."""
 
 from __future__ import annotations
 
@@ -6,3 +6,81 @@ from __future__ import annotations
 def counted(number: int, noun: str) -> str:
     """``1 item``, ``8,120 items``."""
     return f"{number:,} {noun}{'s' if number != 1 else ''}"
+
+
+# ----------------------------------------------------------------------------------------- durations
+
+
+def clock(seconds: float | None) -> str:
+    """0:07, 12:30 or 3:05:00: for what goes on and changes."""
+    if seconds is None:
+        return "-"
+    whole = int(seconds + 0.5)
+    hours, minutes = divmod(whole // 60, 60)
+    return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"
+
+
+def duration(seconds: float) -> str:
+    """4.2 s, or 12:30 from a minute on: for what is over."""
+    return f"{seconds:.1f} s" if seconds < 60 else clock(seconds)
+
+
+def span(seconds: float) -> str:
+    """40 s, 12 min, 3 h 05, 2 d 4 h: for axes and gaps, where a rough number does."""
+    if seconds < 1:
+        return f"{seconds:.1f} s"
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 24:
+        return f"{hours} h {minutes:02}" if minutes else f"{hours} h"
+    return f"{hours // 24} d {hours % 24} h" if hours % 24 else f"{hours // 24} d"
+
+
+def milliseconds(value: float) -> str:
+    """A latency: 0.4 ms, 42 ms, 1.3 s."""
+    if value >= 1000:
+        return f"{value / 1000:.3g} s"
+    return f"{value:.0f} ms" if value >= 10 else f"{value:.2g} ms"
+
+
+# ------------------------------------------------------------------------------------------- moments
+
+
+def utc(at: float, form: str | None = None) -> str:
+    """Unix seconds in UTC: for programs ISO 8601 to the millisecond, or in another form."""
+    from datetime import UTC, datetime
+
+    moment = datetime.fromtimestamp(at, UTC)
+    return moment.strftime(form) if form else moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def local(at: float, form: str = "%Y-%m-%d %H:%M:%S") -> str:
+    """Unix seconds for people, by this host's time zone."""
+    from datetime import datetime
+
+    return datetime.fromtimestamp(at).astimezone().strftime(form)
+
+
+TO_THE_MINUTE = "%Y-%m-%d %H:%M"
+WITH_ZONE = "%Y-%m-%d %H:%M:%S %Z"
+
+# -------------------------------------------------------------------------------------------- rows
+
+LABEL = 13  # columns of a name before its value
+
+
+def labelled(name: str, value: str, width: int, indent: int = 0) -> list[tuple[str, str]]:
+    """A name and its value in so many columns, line by line: the name stands before the first line only.
+
+    Nothing that is copied (a URL, a pattern) is broken.
+    """
+    import textwrap
+
+    size = indent + LABEL + 2
+    wrapped = textwrap.wrap(value, width - size, break_on_hyphens=False, break_long_words=False) or [""]
+    first = f"{'':{indent}}{name:<{LABEL}}  "
+    return [(first if not number else " " * size, part) for number, part in enumerate(wrapped)]

@@ -17,7 +17,7 @@ from bulkim.cli import candidates
 from bulkim.cli.options import CODE, RUN, Command, Settings, common
 from bulkim.errors import UsageError
 from bulkim.model import Status
-from bulkim.text import counted
+from bulkim.text import TO_THE_MINUTE, counted, local
 
 
 @click.command(cls=Command, examples=["bulkim runs", "bulkim runs --json | jq '.[].state'"])
@@ -38,7 +38,7 @@ def runs(settings: Settings, *, limit: int | None) -> int:
         for record in records:
             summary = read.summary(journal, record)
             rows.append((
-                record.run, _local(record.created_at), record.name, record.operation, record.state,
+                record.run, local(record.created_at, TO_THE_MINUTE), record.name, record.operation, record.state,
                 f"{record.items:,}", _outcomes(summary),
             ))  # fmt: skip
     header = ("run", "started", "name", "operation", "state", "items", "outcomes")
@@ -59,12 +59,6 @@ def _summary(journal: Any, record: Any) -> dict[str, Any]:
 def _outcomes(summary: dict[str, Any]) -> str:
     counts = summary["counts"]
     return ", ".join(f"{counts[status]:,} {status}" for status in map(str, Status) if counts[status])
-
-
-def _local(moment: float) -> str:
-    from datetime import datetime
-
-    return datetime.fromtimestamp(moment).astimezone().strftime("%Y-%m-%d %H:%M")
 
 
 # ---------------------------------------------------------------------------------------------- show
@@ -113,7 +107,7 @@ def _origin(record: Any) -> Iterator[list[tuple[str, str]]]:
     rows = [
         ("target", record.target), ("job", record.job_path), ("input", record.input_name),
         ("sha-256", record.input_digest), ("retries", f"run {record.parent}" if record.parent else None),
-        ("started", _local(record.created_at)), ("ended", _local(record.finished_at) if record.finished_at else None),
+        ("started", local(record.created_at, TO_THE_MINUTE)), ("ended", local(record.finished_at, TO_THE_MINUTE) if record.finished_at else None),
     ]  # fmt: skip
     for name, value in rows:
         if value:

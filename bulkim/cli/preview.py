@@ -16,8 +16,7 @@ from bulkim.cli.options import Settings
 from bulkim.errors import InputError, Problem
 from bulkim.model import Job
 from bulkim.planning.preview import Surveyed, first_call, plan_document, surveyed
-from bulkim.text import counted
-from bulkim.view import account as text
+from bulkim.text import counted, duration
 from bulkim.view.live import Spans
 from bulkim.window import Window
 from bulkim.work.confirm import PRODUCTION
@@ -119,9 +118,9 @@ def _card(found: Surveyed, estimate: Estimate, first: Mapping[str, Any] | None) 
     rows += _amounts(found, estimate)
     width = show.width()
     for name, value in rows:
-        lines += _row(name, value, width)
+        lines += show.row(name, value)
     if operation.destroys:
-        lines += _row("destroys", operation.destroys, width, "bold red")
+        lines += show.row("destroys", operation.destroys, style="bold red")
     if first:
         lines += [[("", "")], [("first request", "dim")], *_request(first, width)]
     return lines
@@ -151,7 +150,7 @@ def _amounts(found: Surveyed, estimate: Estimate) -> list[tuple[str, str]]:
             )
         )
         if found.counts is not None:
-            rows.append(("takes", f"{text.duration(estimate.least_s)} at least{_nights(found, estimate)}"))
+            rows.append(("takes", f"{duration(estimate.least_s)} at least{_nights(found, estimate)}"))
     if found.job.window:
         rows.append(("window", _hours(found.job.window, window.now())))
     return rows
@@ -188,15 +187,6 @@ def _quota_help(found: Surveyed, estimate: Estimate) -> str:
     except KeyError:
         return ""
     return f": {words}" if words else ""
-
-
-def _row(name: str, value: str, width: int, style: str = "") -> list[Spans]:
-    import textwrap
-
-    wrapped = textwrap.wrap(value, width - 15) or [""]
-    return [
-        [(f"{name if not number else '':<13}  ", "dim"), (part, style)] for number, part in enumerate(wrapped)
-    ]
 
 
 def _request(first: Mapping[str, Any], width: int) -> list[Spans]:

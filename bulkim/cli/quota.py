@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import time
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from bulkim.cli.options import Command, Settings, common
+from bulkim.text import local
 
 if TYPE_CHECKING:
     from bulkim.quota.ledger import Holder
@@ -50,10 +50,9 @@ def _rate(holder: Holder) -> float | None:
 
 def _as_row(holder: Holder) -> tuple[str, ...]:
     rate = _rate(holder)
-    since = datetime.fromtimestamp(holder.since).astimezone().strftime("%Y-%m-%d %H:%M:%S")
     return (
         holder.pool, f"{holder.limit_per_s:g}/s", str(holder.pid), f"{holder.calls:,}",
-        "-" if rate is None else f"{rate:.1f}", since,
+        "-" if rate is None else f"{rate:.1f}", local(holder.since),
     )  # fmt: skip
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import textwrap
 from collections.abc import Iterator
 from typing import Any
 
@@ -127,8 +126,7 @@ def _details(vendor: Provider, operation: Operation) -> list[Spans]:
 
 
 def _row(name: str, value: str) -> list[Spans]:
-    wrapped = textwrap.wrap(value, show.width() - 17, break_on_hyphens=False, break_long_words=False) or [""]
-    return [[(f"  {name if not at else '':<13}  ", "dim"), (part, "")] for at, part in enumerate(wrapped)]
+    return show.row(name, value, indent=2)
 
 
 def _pool(vendor: Provider, name: str) -> str:

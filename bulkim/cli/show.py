@@ -13,6 +13,7 @@ import click
 
 from bulkim.cli.options import Settings
 from bulkim.codes import Meaning
+from bulkim.text import labelled
 from bulkim.view import account as text
 from bulkim.view import meanings
 from bulkim.view.live import ASCII, Spans
@@ -51,6 +52,11 @@ def _styled(style: str) -> dict[str, Any]:
     for word in style.split():
         attributes |= _ATTRIBUTES.get(word, {"fg": word})
     return attributes
+
+
+def row(name: str, value: str, *, style: str = "", indent: int = 0) -> list[Spans]:
+    """A name and its value, wrapped to the terminal's width."""
+    return [[(label, "dim"), (part, style)] for label, part in labelled(name, value, width(), indent)]
 
 
 def put(lines: Iterable[Spans], *, err: bool = False) -> None:

@@ -11,12 +11,12 @@ import os
 import sys
 from collections.abc import Callable, MutableMapping
 from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
 from bulkim.errors import UsageError
 from bulkim.redact import redacted
+from bulkim.text import utc
 
 # ------------------------------------------------------------------------------------------ handlers
 
@@ -120,8 +120,7 @@ def _event(logger: Any, level: str, found: Event) -> Event:
     import structlog
 
     record: logging.LogRecord = found["_record"]
-    moment = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
-    event = {"timestamp": moment.replace("+00:00", "Z"), "level": level, **found}
+    event = {"timestamp": utc(record.created), "level": level, **found}
     if _ours(record):
         return structlog.stdlib.ExtraAdder()(logger, level, event)
     return event | {"event": "library.log", "logger": record.name, "message": found["event"]}

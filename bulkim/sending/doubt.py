@@ -6,13 +6,13 @@ Pure arithmetic over the catalogue's declarations. Times are Unix seconds by our
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any, assert_never
 
 from bulkim.catalogue.shapes import Effect, Operation, Probe
 from bulkim.codec.encoding import wire_fields
 from bulkim.codec.refusals import dig
 from bulkim.model import Item, Kind, Outcome, Status
+from bulkim.text import utc
 
 CLOCK_ERROR_S = 2.0  # what remains of a clock difference after correcting for it
 COUNTDOWN_ERROR_S = 5.0  # a mute's remaining time is read a little after it was set
@@ -112,7 +112,7 @@ def _created(probe: Probe, data: Any, *, since: float) -> Outcome:
         return Outcome(
             Kind.UNKNOWN, "bad_response", "the user exists, but the vendor does not say since when"
         )
-    when = datetime.fromtimestamp(created_ms / 1000, UTC).isoformat(timespec="milliseconds")
+    when = utc(created_ms / 1000)
     if created_ms / 1000 >= since - CLOCK_ERROR_S:
         return Outcome(Kind.SUCCEEDED, RECONCILED, f"created {when}, not before our own unanswered request")
     return Outcome(Kind.ALREADY, probe.already, f"created {when}, before our first request")

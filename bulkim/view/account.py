@@ -9,8 +9,8 @@ from typing import Any
 
 from bulkim.codes import OWN, Meaning
 from bulkim.model import Status
-from bulkim.text import counted
-from bulkim.view.live import GLYPHS, STYLES, Spans, clock
+from bulkim.text import counted, duration
+from bulkim.view.live import GLYPHS, STYLES, Spans
 from bulkim.view.width import columns, fitted
 
 CODES_MAX = 12
@@ -137,11 +137,6 @@ def pace(summary: Mapping[str, Any], session: Pace | None) -> Spans:
     if summary["throttled"]:
         parts.append(f"{summary['throttled']:,} refused for the quota (429)")
     return [("; ".join(parts), "")]
-
-
-def duration(seconds: float) -> str:
-    """4.2 s, or 12:30 from a minute on."""
-    return f"{seconds:.1f} s" if seconds < 60 else clock(seconds)
 
 
 # -------------------------------------------------------------------------------------------- tables

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from bulkim.journal.sqlite import reader as read
 from bulkim.journal.sqlite.reader import RunRecord
 from bulkim.journal.sqlite.writer import Journal
 from bulkim.model import Status
+from bulkim.text import TO_THE_MINUTE, utc
 
 PLACEHOLDER = "FILL IN: seconds, -1 for ever"
 
@@ -64,7 +64,7 @@ def _inverse(provider: Provider, operation: Operation) -> Operation:
 def _heading(
     record: RunRecord, provider: Provider, operation: Operation, inverse: Operation, changed: int
 ) -> Iterator[str]:
-    when = datetime.fromtimestamp(record.created_at, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    when = utc(record.created_at, f"{TO_THE_MINUTE} UTC")
     who = "user" if changed == 1 else "users"
     yield f"# Undoes run {record.run} ({_plain(record.name)}): {operation.name} at {provider.label}, begun {when}."
     yield f"# {changed:,} {who} whom that run changed; those who were so before are left alone."

@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console, ConsoleDimensions
 
 from bulkim.model import Status
-from bulkim.view.live import LINE_S, STYLES, Lines, Meter, block, chosen, clock, line, screen, shares
+from bulkim.view.live import LINE_S, STYLES, Lines, Meter, block, chosen, line, screen, shares
 from bulkim.view.width import columns, cut
 
 
@@ -239,10 +239,6 @@ def test_what_refusals_left_of_the_limit(allowed, words):
     view = run(Meter("job"), seconds=10, rate=40, items=2000, allowed_per_s=allowed)
     assert text(block(view)[3]).startswith(f"speed   {words}  █")
     assert f"; {words}; " in line(view)
-
-
-def test_clock():
-    assert [clock(each) for each in (None, 0.4, 59.6, 3725)] == ["-", "0:00", "1:00", "1:02:05"]
 
 
 @pytest.mark.parametrize(

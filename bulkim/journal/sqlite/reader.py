@@ -6,7 +6,6 @@ import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from bulkim.errors import JournalError, UsageError
 from bulkim.journal import lease
 from bulkim.journal.records import Pace
 from bulkim.journal.sqlite.writer import Journal
+from bulkim.text import utc
 
 
 @dataclass(frozen=True, slots=True)
@@ -355,6 +355,4 @@ def attempts(journal: Journal, run_id: int, ordinal: int) -> list[dict[str, Any]
 
 def iso(moment: float | None) -> str | None:
     """Unix seconds as ISO 8601 in UTC, to the millisecond."""
-    if moment is None:
-        return None
-    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return None if moment is None else utc(moment)

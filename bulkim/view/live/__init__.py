@@ -6,7 +6,7 @@ pure: time is passed in. `observer` is what draws, and what `bulkim.work.runner`
 
 from __future__ import annotations
 
-from bulkim.view.live.block import ASCII, GLYPHS, LINE_S, STYLES, Lines, Spans, block, clock, line, shares
+from bulkim.view.live.block import ASCII, GLYPHS, LINE_S, STYLES, Lines, Spans, block, line, shares
 from bulkim.view.live.meter import Meter, Readings, View
 from bulkim.view.live.screen import FRAME_S, chosen, observer, screen
 
@@ -23,7 +23,6 @@ __all__ = [
     "View",
     "block",
     "chosen",
-    "clock",
     "line",
     "observer",
     "screen",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bulkim.model import Status
-from bulkim.text import counted
+from bulkim.text import clock, counted
 from bulkim.view.live.meter import View
 from bulkim.view.width import columns, cut
 
@@ -167,15 +167,6 @@ def beginning(view: View) -> str:
     if view.open_ended:
         return f"{view.title}: begins, at most {limit} calls/s"
     return f"{view.title}: {pending:,} of {counted(view.items, 'item')} to send, at most {limit} calls/s"
-
-
-def clock(seconds: float | None) -> str:
-    """Seconds as 0:07, 12:30 or 3:05:00."""
-    if seconds is None:
-        return "-"
-    whole = int(seconds + 0.5)
-    hours, minutes = divmod(whole // 60, 60)
-    return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"
 
 
 def _number(value: float | None) -> str:

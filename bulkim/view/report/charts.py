@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from markupsafe import Markup, escape
 
-from bulkim.view.report.drawing import HALF, TOP, WIDTH, Plot, milliseconds, span, ticks, time_ticks
+from bulkim.text import milliseconds, span
+from bulkim.view.report.drawing import HALF, TOP, WIDTH, Plot, ticks, time_ticks
 from bulkim.view.report.figures import Cell, Figures
 from bulkim.view.report.limits import Level
 from bulkim.view.report.timeline import Bin, Timeline

@@ -25,28 +25,6 @@ def short(value: float) -> str:
     return f"{value:,.0f}" if value >= 10 or value == int(value) else f"{value:g}"
 
 
-def span(seconds: float) -> str:
-    """Seconds as words: 40 s, 12 min, 3 h 05, 2 d 4 h."""
-    if seconds < 1:
-        return f"{seconds:.1f} s"
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    if minutes < 60:
-        return f"{minutes} min"
-    hours, minutes = divmod(minutes, 60)
-    if hours < 24:
-        return f"{hours} h {minutes:02}" if minutes else f"{hours} h"
-    return f"{hours // 24} d {hours % 24} h" if hours % 24 else f"{hours // 24} d"
-
-
-def milliseconds(value: float) -> str:
-    """A latency: 0.4 ms, 42 ms, 1.3 s."""
-    if value >= 1000:
-        return f"{value / 1000:.3g} s"
-    return f"{value:.0f} ms" if value >= 10 else f"{value:.2g} ms"
-
-
 def ticks(top: float, wanted: int = 4) -> list[float]:
     """Round numbers from 0 up to `top`."""
     rough = max(top, 1e-9) / wanted

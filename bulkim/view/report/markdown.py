@@ -6,10 +6,9 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from statistics import fmean
 
-from bulkim.text import counted
-from bulkim.view.account import duration, reconciliation
+from bulkim.text import counted, duration, milliseconds, span
+from bulkim.view.account import reconciliation
 from bulkim.view.report import charts
-from bulkim.view.report.drawing import milliseconds, span
 from bulkim.view.report.figures import BAD, Figures
 from bulkim.view.report.page import moment, percent, verdict
 

@@ -14,10 +14,11 @@ from markupsafe import Markup, escape
 
 from bulkim.codes import KINDS, LOST
 from bulkim.model import Status
+from bulkim.text import WITH_ZONE, duration, local, milliseconds, span
 from bulkim.version import __version__
-from bulkim.view.account import duration, reconciliation
+from bulkim.view.account import reconciliation
 from bulkim.view.live import GLYPHS
-from bulkim.view.report import charts, drawing
+from bulkim.view.report import charts
 from bulkim.view.report.figures import Figures
 
 FILTERS_MAX = 12  # buttons above the table
@@ -31,7 +32,7 @@ def _environment() -> Environment:
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     environment.filters |= {
-        "n": lambda value: f"{value:,}", "ms": drawing.milliseconds, "span": drawing.span, "duration": duration,
+        "n": lambda value: f"{value:,}", "ms": milliseconds, "span": span, "duration": duration,
         "moment": moment, "ticked": ticked,
     }  # fmt: skip
     return environment
@@ -103,5 +104,5 @@ def percent(part: float, whole: float) -> str:
 
 
 def moment(at: float | None) -> str:
-    """A Unix time in the reader's words, with the zone."""
-    return datetime.fromtimestamp(at).astimezone().strftime("%Y-%m-%d %H:%M:%S %Z") if at else "-"
+    """Local time, with its zone."""
+    return local(at, WITH_ZONE) if at else "-"

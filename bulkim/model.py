@@ -91,6 +91,31 @@ class Source:
     outcome: Sequence[str] = ()
     code: Sequence[str] = ()
 
+    @property
+    def is_file(self) -> bool:
+        """Rows are read from a file or from standard input."""
+        return self.kind in {"csv", "text", "jsonl"}
+
+    @property
+    def is_stdin(self) -> bool:
+        """Rows come from standard input, which can be read once only."""
+        return self.is_file and self.path is None
+
+    @property
+    def is_given(self) -> bool:
+        """The job itself has the rows or says which file has them: neither the vendor nor the journal is asked."""
+        return self.is_file or self.kind == "items"
+
+    @property
+    def is_listing(self) -> bool:
+        """The vendor lists them: nobody knows them before the run begins."""
+        return self.kind == "listing"
+
+    @property
+    def is_earlier_run(self) -> bool:
+        """The journal has them."""
+        return self.kind == "run"
+
 
 @dataclass(frozen=True, slots=True)
 class Rate:

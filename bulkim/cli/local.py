@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
@@ -94,19 +95,25 @@ def sandbox(settings: Settings, *, host: str, port: int, faults: Path | None, an
 
 
 def read_faults(path: Path) -> Sequence[Mapping[str, Any]]:
-    """A file of fault rules. Raises InputError."""
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import MarkedYAMLError, YAMLError
-
+    """A file of fault rules, YAML or JSON; an empty one has none. Raises InputError."""
+    from bulkim import yamltree
     from bulkim.sandbox.fault_rules import FaultRuleError, parse_rules
 
+    file = str(path)
     try:
-        rules: list[Any] = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8")) or []
+        raw = path.read_bytes()
+    except OSError as error:
+        raise InputError([Problem(file, None, None, error.strerror or "cannot be read")]) from error
+    if not raw.strip():
+        return []
+    root, problems = yamltree.parse(yamltree.decode(raw, file), file)
+    if problems:
+        raise InputError(problems)
+    rules: list[Any] = root.plain()
+    try:
         parse_rules(rules)
-    except MarkedYAMLError as error:
-        mark = error.problem_mark
-        line, column = (mark.line + 1, mark.column + 1) if mark else (None, None)
-        raise InputError([Problem(str(path), line, column, str(error.problem))]) from error
-    except (YAMLError, UnicodeDecodeError, OSError, FaultRuleError, ValueError, TypeError) as error:
-        raise InputError([Problem(str(path), None, None, str(error))]) from error
+    except FaultRuleError as error:
+        number = re.match(r"rule (\d+)", str(error))
+        mark = root.mark_of((int(number[1]) - 1,)) if number else root.mark
+        raise InputError([mark.problem(str(error))]) from error
     return rules

@@ -38,7 +38,7 @@ class Intake:
         """
         secret = bool(self.operation.secrets)
         again = record.parent is not None and not secret  # the journal holds all that is needed
-        if self.job.source.kind == "none" or (self.job.source.kind == "listing" and not again):
+        if self.job.source.kind == "none" or (self.job.source.is_listing and not again):
             return None
         if record.planned_at is not None and not secret and self._gone():
             return None
@@ -76,16 +76,14 @@ class Intake:
         return EarlierRun(self.journal, Source(kind="run", run=record.parent, **record.selection))
 
     def _reader(self) -> SourceReader:
-        if self.job.source.kind == "run":
+        if self.job.source.is_earlier_run:
             return EarlierRun(self.journal, self.job.source)
         return open_source(self.job.source, secret_fields=self.operation.secrets)
 
     def _gone(self) -> bool:
         """Standard input cannot be read twice, and a file may be gone; the journal holds what is needed."""
         source = self.job.source
-        if source.kind not in {"csv", "text", "jsonl"}:
-            return False
-        return source.path is None or not source.path.exists()
+        return source.is_stdin or (source.path is not None and not source.path.exists())
 
     def _digest(self, reader: SourceReader) -> str:
         """Changes when the input or what the job makes of it does."""

@@ -51,7 +51,7 @@ def surveyed(job: Job, *, journal: Path) -> Surveyed:
     vendor = provider(job.provider)
     operation = vendor.operation(job.operation)
     assert operation is not None, "the job file's loader checks this"
-    if job.source.kind == "listing":
+    if job.source.is_listing:
         return Surveyed(job, vendor, operation, None, f"the {job.source.listing} that the vendor lists")
     if job.source.kind == "none":
         return Surveyed(job, vendor, operation, None, "none: the vendor chooses")
@@ -64,7 +64,7 @@ def surveyed(job: Job, *, journal: Path) -> Surveyed:
 
 @contextmanager
 def _reader(job: Job, operation: Operation, journal: Path) -> Iterator[SourceReader]:
-    if job.source.kind != "run":
+    if not job.source.is_earlier_run:
         yield source.open_source(job.source, secret_fields=operation.secrets)
         return
     from bulkim.journal.sqlite import reader as read

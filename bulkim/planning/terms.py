@@ -113,7 +113,7 @@ class Comparison:
 def _source_place(job: Job) -> str | None:
     """As the job file says it: a fresh checkout of the same job has the same source."""
     source = job.source
-    if source.kind not in {"csv", "text", "jsonl"}:
+    if not source.is_file:
         return None
     if source.path is None:
         return STDIN
@@ -217,7 +217,7 @@ def fixed(job: Job, terms: Terms) -> Job:
     moments: dict[str, Any] = {name: moment for name, moment in terms.moments.items() if name in _AGES}
     if moments:
         source = replace(source, where=replace(source.where, **moments))
-    if terms.feeds is not None and source.kind == "run":
+    if terms.feeds is not None and source.is_earlier_run:
         source = replace(source, run=terms.feeds)
     return replace(job, source=source)
 

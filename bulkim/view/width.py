@@ -1,8 +1,9 @@
-"""How much room words take on a terminal, where a Chinese character takes two columns and an accent none."""
+"""How much room words take on a terminal, where a Chinese character takes two columns and an accent none.
+
+rich knows the widths, emoji made of several characters included. It is loaded for text that is not ASCII only.
+"""
 
 from __future__ import annotations
-
-import unicodedata
 
 ELLIPSIS = "…"
 
@@ -11,26 +12,20 @@ def columns(text: str) -> int:
     """How many terminal columns a text takes."""
     if text.isascii():
         return len(text)
-    return sum(_columns(char) for char in text)
+    from rich.cells import cell_len
 
-
-def _columns(char: str) -> int:
-    if unicodedata.category(char) in {"Mn", "Me", "Cf"}:
-        return 0
-    return 2 if unicodedata.east_asian_width(char) in "WF" else 1
+    return cell_len(text)
 
 
 def cut(text: str, width: int) -> str:
     """The text, or as much of it as fits into so many columns with an ellipsis at its end."""
     if columns(text) <= width:
         return text
-    left, kept = width - 1, ""
-    for char in text:
-        left -= _columns(char)
-        if left < 0:
-            break
-        kept += char
-    return kept + ELLIPSIS if width > 0 else ""
+    if width <= 0:
+        return ""
+    from rich.cells import set_cell_size
+
+    return set_cell_size(text, width - 1).rstrip() + ELLIPSIS
 
 
 def fitted(text: str, width: int) -> str:

@@ -45,7 +45,7 @@ def hold_to(pledge: Pledge, job: Job, count: int, *, said: str) -> None:
 
 def _to_count(job: Job) -> str:
     """How one finds out whom a job hits. What only the vendor knows cannot be planned."""
-    if job.source.kind == "listing":
+    if job.source.is_listing:
         return (
             f"`bulkim run JOB --set operation=list-{job.source.listing}` lists those whom the job would take"
         )

@@ -23,9 +23,8 @@ def seed(url: str, job: Job) -> int:
     """
     vendor = provider(job.provider)
     operation = vendor.operation(job.operation)
-    unreadable = job.source.kind not in {"csv", "text", "jsonl", "items"}
-    from_stdin = job.source.kind in {"csv", "text", "jsonl"} and job.source.path is None
-    if operation is None or operation.effect is Effect.CREATE or unreadable or from_stdin:
+    readable = job.source.is_given and not job.source.is_stdin
+    if operation is None or operation.effect is Effect.CREATE or not readable:
         return 0
     reader = source.open_source(job.source, secret_fields=operation.secrets)
     rows = planning.prepare(job, vendor, operation, reader)

@@ -102,7 +102,14 @@ def test_the_sandbox_serves_with_faults(shell):
 
 @pytest.mark.parametrize(
     ("text", "place"),
-    [("- match: [", "f.yaml:1:"), ("- {do: nonsense}", "f.yaml: "), ("just text", "f.yaml: ")],
+    [
+        ("- match: [", "f.yaml:1:"),
+        ("- {do: nonsense}", "f.yaml:1:3: rule 1: `do`: expected exactly one of"),
+        ("- do: drop_after\n- match: {}\n", "f.yaml:2:3: rule 2: `do` is missing"),
+        ("- do: drop_after\n  do: hang\n", "f.yaml:2:3:"),
+        ("- &a {do: hang}\n- *a\n", "f.yaml:1:3:"),
+        ("just text", "f.yaml:1:1: faults: expected a list"),
+    ],
 )
 def test_faults_that_are_none(shell, text, place):
     said = shell("sandbox", "--port", "0", "--faults", shell.write("f.yaml", text))

@@ -27,7 +27,7 @@ OWNERS: dict[str, tuple[tuple[str, ...], str]] = {
     "sqlite3": (("journal", "quota", "work.runner"), "the journal and the quota ledger have one writer each"),
     "pydantic": (("jobfile",), "only a job file is validated by shapes"),
     "pydantic_core": (("jobfile",), "only a job file is validated by shapes"),
-    "ruamel": (("yamltree", "jobfile", "cli.local"), "YAML is read for job files and for the sandbox's fault rules"),
+    "ruamel": (("yamltree",), "YAML is read in one way, and every value knows its place"),
     "platformdirs": (("jobfile.connection", "quota.ledger", "work.runner", "work.digest_key"), "connections.yaml, the ledger and the digests' key have one home each"),
     "click": (("cli",), "everything the command line does can be done from Python"),
     "datasette": (("cli.browse",), "an extra, which nothing else may need"),

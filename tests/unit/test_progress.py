@@ -166,7 +166,8 @@ def test_a_vendors_code_commands_no_terminal():
 
 @pytest.mark.parametrize(
     ("given", "width", "shown"),
-    [("abc", 3, "abc"), ("abcd", 3, "ab…"), ("王五王五", 5, "王五…"), ("王五王五", 6, "王五…"), ("e\u0301tude", 5, "e\u0301tude"), ("x", 0, "")],
+    [("abc", 3, "abc"), ("abcd", 3, "ab…"), ("王五王五", 5, "王五…"), ("王五王五", 6, "王五…"), ("e\u0301tude", 5, "e\u0301tude"), ("x", 0, ""),
+     ("👨\u200d👩\u200d👧 family", 4, "👨\u200d👩\u200d👧…"), ("🇩🇪🇫🇷", 3, "🇩🇪…"), ("👨\u200d👩\u200d👧🇩🇪", 4, "👨\u200d👩\u200d👧🇩🇪")],
 )  # fmt: skip
 def test_cut(given, width, shown):
     assert cut(given, width) == shown

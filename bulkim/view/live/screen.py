@@ -68,7 +68,7 @@ def observer(style: str) -> Observe:
 
 def _listing(preview: Any) -> bool:
     """Whether this is the reading of a listing, before the run's own work."""
-    return preview.job.source.listing is not None and preview.record.planned_at is None
+    return preview.job.source.is_listing and preview.record.planned_at is None
 
 
 def _title(preview: Any) -> str:

@@ -214,7 +214,7 @@ def _load(
         given, env=os.environ, overrides=pairs, sandbox_url=sandbox_url, providers=PROVIDERS
     )
     redact.hide([loaded.connection.auth.secret])
-    return replace(loaded, path=loaded.path.resolve()) if loaded.path else loaded
+    return loaded
 
 
 def _job(job: AnyJob) -> Job:

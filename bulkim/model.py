@@ -80,6 +80,7 @@ class Source:
 
     kind: Literal["csv", "text", "jsonl", "items", "listing", "run", "none"]
     path: Path | None = None  # None with kind csv, text, jsonl: standard input
+    written: str | None = field(default=None, compare=False)  # the path as the job file has it
     columns: Mapping[str, str] = field(default_factory=dict)  # field -> column
     encoding: str | None = None
     delimiter: str | None = None

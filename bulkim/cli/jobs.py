@@ -47,7 +47,7 @@ def load(job: Path, changes: Sequence[tuple[str, str]], *, sandbox_url: str | No
         job, env=os.environ, overrides=changes, sandbox_url=sandbox_url, providers=PROVIDERS
     )
     redact.hide([loaded.connection.auth.secret])
-    return replace(loaded, path=job.resolve())  # a retry may be typed in another folder
+    return loaded
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from enum import Enum
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from pydantic import ValidationError
 
 from bulkim.catalogue.shapes import Operation, Provider
 from bulkim.errors import InputError, Problem
-from bulkim.jobfile import checks, connection, given
+from bulkim.jobfile import checks, connection, given, place
 from bulkim.jobfile.complaints import complaints, dotted
 from bulkim.jobfile.mask import masked
 from bulkim.jobfile.schema import SOURCE_KINDS, JobShape
@@ -21,7 +22,7 @@ from bulkim.jobfile.values import when
 from bulkim.model import Guard, Job, Notify, Rate, Source, Where
 from bulkim.window import Window
 from bulkim.window import parse as parse_window
-from bulkim.yamltree import BYTES_MAX, Mark, Node, decode, describe, parse
+from bulkim.yamltree import Mark, Node, describe, parse
 
 
 def load(
@@ -40,10 +41,12 @@ def load(
     `overrides` are ``--set`` pairs: a dotted path and a value in YAML. With `sandbox_url` the connection is replaced by
     the sandbox's, and no environment variable is needed. `now` (Unix seconds) is what ages like ``7d`` count from.
     """
-    path, text = (job, _read(job)) if isinstance(job, Path) else (Path(given.NAME), given.as_text(job))
-    reading = _Reading(
-        path, text, providers, rehearsal=sandbox_url is not None, named=not isinstance(job, Path)
-    )
+    if isinstance(job, Path):
+        path, text = Path(place.label(job)), place.text_of(job)
+        origin = Origin.STREAM if place.is_stream(job) else Origin.FILE
+    else:
+        path, text, origin = Path(given.NAME), given.as_text(job), Origin.MAPPING
+    reading = _Reading(path, text, providers, rehearsal=sandbox_url is not None, origin=origin)
     reading.override(pair for pair in overrides if not pair[0].startswith("connection."))
     reading.resolve_connection(env, [pair for pair in overrides if pair[0].startswith("connection.")])
     reading.judge()
@@ -52,16 +55,12 @@ def load(
     return reading.job(sandbox_url, time.time() if now is None else now, overrides)
 
 
-def _read(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            return decode(file.read(BYTES_MAX + 1), str(path))
-    except FileNotFoundError:
-        hint = "`bulkim init` writes one to start from"
-        raise InputError([Problem(str(path), None, None, "no such file", hint)]) from None
-    except OSError as error:
-        message = f"cannot be read: {error.strerror or type(error).__name__}"
-        raise InputError([Problem(str(path), None, None, message)]) from None
+class Origin(Enum):
+    """What a job was read from."""
+
+    FILE = "file"
+    STREAM = "stream"  # a pipe: its name is not the job's, and it is not there any more tomorrow
+    MAPPING = "mapping"  # a program's: places in it are keys
 
 
 def _in_order(problems: Iterable[Problem], first: str) -> list[Problem]:
@@ -82,12 +81,13 @@ class _Reading:
     """One file on its way to a job; problems are collected, not raised."""
 
     def __init__(
-        self, path: Path, text: str, providers: Mapping[str, Provider], *, rehearsal: bool, named: bool
+        self, path: Path, text: str, providers: Mapping[str, Provider], *, rehearsal: bool, origin: Origin
     ) -> None:
         self.path, self.text, self.providers, self.rehearsal = path, text, providers, rehearsal
-        self.named = named  # a mapping: places are keys, and there is no file
+        self.origin = origin
+        self.folder = path.parent if origin is Origin.FILE else Path()  # where relative places start
         self.root, self.problems = parse(text, str(path))
-        if named:
+        if origin is Origin.MAPPING:
             given.mark_by_keys(self.root)
         if not isinstance(self.root.value, dict):
             message = f"a job is a mapping, this is {describe(self.root)}"
@@ -140,7 +140,7 @@ class _Reading:
             if id(section) in self.excused or not section.value:
                 return
             try:
-                entry, problems = connection.look_up(section, self.path)
+                entry, problems = connection.look_up(section, self.folder / self.path.name)
             except InputError as error:
                 self.problems += error.problems
                 self.excused.add(id(section))
@@ -182,10 +182,18 @@ class _Reading:
         operation = checks.find_operation(self.root, self.provider, self.providers)
         self.operation = operation if isinstance(operation, Operation) else None
         self.problems += [each for each in (provider, operation) if isinstance(each, Problem)]
-        if self.named and not self.root.child("name"):
-            self.problems.append(self.root.mark.problem("needs the key 'name': a file would have one"))
+        if self.origin is not Origin.FILE and not self.root.child("name"):
+            self.problems.append(self._nameless())
         if self.provider is not None and self.operation is not None:
             self.problems += self._checked(self.provider, self.operation, broken)
+
+    def _nameless(self) -> Problem:
+        if self.origin is Origin.MAPPING:
+            return self.root.mark.problem("needs the key 'name': a file would have one")
+        message = (
+            "needs the key 'name': a job from a pipe has no file name, and its runs are found again by it"
+        )
+        return self.root.mark.problem(message, "write name: NAME into it, or add --set name=NAME")
 
     def _checked(
         self, provider: Provider, operation: Operation, broken: set[str | int | None]
@@ -196,7 +204,7 @@ class _Reading:
         by_section = {
             "connection": self._checked_connection(provider, operation),
             "params": checks.check_params(root, operation),
-            "source": checks.check_source(root, operation, provider),
+            "source": chain(checks.check_source(root, operation, provider), self._one_stdin()),
             "rate": checks.check_pools(root, provider),
             "batch": checks.check_batch(root, operation, open_registration=opened),
             "guard": checks.check_guard(root, operation),
@@ -204,6 +212,16 @@ class _Reading:
             "notify": checks.check_notify(root),
         }
         return chain.from_iterable(found for name, found in by_section.items() if name not in broken)
+
+    def _one_stdin(self) -> Iterator[Problem]:
+        source = self.root.child("source")
+        if self.path.name != place.label(place.STDIN) or source is None or not isinstance(source.value, dict):
+            return
+        for kind in ("csv", "text", "jsonl"):
+            node = source.child(kind)
+            if node is not None and node.value == "-":
+                message = f"source.{kind}: standard input is the job file already"
+                yield node.mark.problem(message, "give the job as a file or as <(...), or name a file here")
 
     def _checked_connection(self, provider: Provider, operation: Operation) -> Iterator[Problem]:
         section = self.root.child("connection")
@@ -237,7 +255,7 @@ class _Reading:
             guard=Guard(tuple(guard["protect"]), guard["max_items"], guard["max_failures"], guard["canary"]),
             window=_window(data["window"]),
             notify=Notify(data["notify"]["url"]) if data["notify"] else None,
-            path=None if self.named else self.path,
+            path=place.absolute(self.path) if self.origin is Origin.FILE else None,
             text=masked(self.text, str(self.path), self.root, self.operation, overrides),
         )
 
@@ -263,7 +281,8 @@ class _Reading:
             return Source("run", run=data["run"], outcome=tuple(data["outcome"]), code=tuple(data["code"]))
         return Source(
             kind,  # type: ignore[arg-type]
-            path=None if data[kind] == "-" else self.path.parent / os.path.expanduser(data[kind]),  # noqa: PTH111 - never raises
+            path=None if data[kind] == "-" else self.folder / os.path.expanduser(data[kind]),  # noqa: PTH111 - never raises
+            written=data[kind],
             columns=data.get("columns", {}),
             encoding=data.get("encoding"),
             delimiter=data.get("delimiter"),

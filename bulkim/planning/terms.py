@@ -117,9 +117,7 @@ def _source_place(job: Job) -> str | None:
         return None
     if source.path is None:
         return STDIN
-    if job.path is not None and source.path.is_relative_to(job.path.parent):
-        return source.path.relative_to(job.path.parent).as_posix()
-    return absolute(source.path)
+    return os.path.normpath(source.written) if source.written else absolute(source.path)
 
 
 def _where(job: Job) -> dict[str, Any]:

@@ -258,10 +258,13 @@ def test_a_name_that_meant_a_run_is_fixed():
 
 
 def test_a_fresh_checkout_has_the_same_source():
-    elsewhere = replace(
-        BASE, path=Path("/srv/two/job.yaml"), source=Source("csv", path=Path("/srv/two/users.csv"))
-    )
-    assert compare(terms_of(BASE), terms_of(elsewhere)).allowed
+    def checked_out(folder: str, written: str) -> Any:
+        source = Source("csv", path=Path(folder, "jobs", written), written=written)
+        return replace(BASE, path=Path(folder, "jobs", "job.yaml"), source=source)
+
+    first = terms_of(checked_out("/srv/one", "../lists/users.csv"))
+    assert compare(first, terms_of(checked_out("/srv/two", "../lists/users.csv"))).allowed
+    assert not compare(first, terms_of(checked_out("/srv/two", "../lists/others.csv"))).allowed
 
 
 # ------------------------------------------------------------------------------------------ ways back

@@ -1,0 +1,61 @@
+"""Where a job comes from: a file, whose place is what was typed, or a pipe, which has none."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import sys
+from pathlib import Path
+
+from bulkim.errors import InputError, Problem
+from bulkim.yamltree import BYTES_MAX, decode
+
+STDIN = Path("-")
+_DEVICES = (f"{os.sep}dev{os.sep}", f"{os.sep}proc{os.sep}")
+
+
+def is_stream(path: Path) -> bool:
+    """Whether the job is read from a pipe: ``-``, ``<(...)``, a FIFO. It can be read once, and its place means nothing."""
+    if path == STDIN or str(path.absolute()).startswith(_DEVICES):
+        return True
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
+def absolute(path: Path) -> Path:
+    """The place as it was typed, made absolute. Links are not resolved: a name that leads elsewhere tomorrow stays the job's name."""
+    plain = Path(os.path.abspath(path))  # noqa: PTH100 - Path.resolve follows links
+    try:
+        return plain if plain.samefile(path) else path.absolute()  # `link/../job.yaml` is not `job.yaml`
+    except OSError:
+        return path.absolute() if path.exists() else plain
+
+
+def text_of(path: Path) -> str:
+    """The job file's text. Raises InputError."""
+    try:
+        return decode(_bytes_of(path), label(path))
+    except FileNotFoundError:
+        hint = "`bulkim init` writes one to start from"
+        raise InputError([Problem(label(path), None, None, "no such file", hint)]) from None
+    except OSError as error:
+        message = f"cannot be read: {error.strerror or type(error).__name__}"
+        raise InputError([Problem(label(path), None, None, message)]) from None
+
+
+def label(path: Path) -> str:
+    """The file in messages."""
+    return "<stdin>" if path == STDIN else str(path)
+
+
+def _bytes_of(path: Path) -> bytes:
+    if path == STDIN:
+        if sys.stdin is None:
+            raise OSError(errno.EBADF, "standard input is closed")
+        return sys.stdin.buffer.read(BYTES_MAX + 1)
+    with path.open("rb") as file:
+        return file.read(BYTES_MAX + 1)

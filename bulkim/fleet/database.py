@@ -1,0 +1,161 @@
+"""The fleet's database: where it is, and how it is reached. Every other module gets its connections here."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from bulkim import redact
+from bulkim.errors import JournalError, UsageError
+
+VARIABLE = "BULKIM_FLEET"
+CONNECT_S = 5  # to wait for a connection
+LOCAL = ("", "localhost", "127.0.0.1", "::1")
+SERVER_MIN = 150000
+
+
+def address(env: Mapping[str, str] = os.environ) -> str:
+    """The database that the environment names, as libpq writes it. Raises UsageError when it names none."""
+    text = env.get(VARIABLE, "").strip()
+    if not text:
+        raise UsageError(
+            f"no fleet is named: {VARIABLE} is not set.",
+            hint=f"export {VARIABLE}=postgresql://bulkim@db.example/bulkim; the password goes into PGPASSFILE",
+        )
+    psycopg = library()
+    try:
+        parts = psycopg.conninfo.conninfo_to_dict(text)
+    except psycopg.Error as error:
+        raise UsageError(
+            f"{VARIABLE} is no address of a PostgreSQL database: {' '.join(str(error).split())}",
+            hint="it looks like postgresql://bulkim@db.example/bulkim",
+        ) from None
+    redact.hide([str(parts.get("password", ""))])
+    hosts = str(parts.get("host") or env.get("PGHOST", "")).split(",")
+    near = all(host in LOCAL or host.startswith("/") for host in hosts)
+    if not near and "sslmode" not in parts and "PGSSLMODE" not in env:
+        parts["sslmode"] = (
+            "verify-full"  # what is written holds usernames, and what is read makes workers send
+        )
+    return str(psycopg.conninfo.make_conninfo(**parts))
+
+
+def library() -> Any:
+    """psycopg. Raises UsageError without the extra."""
+    try:
+        import psycopg
+        import psycopg.conninfo
+    except ImportError:
+        raise UsageError(
+            "this needs a driver for PostgreSQL, which is not installed.", hint="pip install 'bulkim[fleet]'"
+        ) from None
+    return psycopg
+
+
+@contextmanager
+def connected(dsn: str, *, autocommit: bool = True) -> Iterator[Any]:
+    """A connection for a command. Raises JournalError when the database cannot be reached, or refuses."""
+    psycopg = library()
+    try:
+        with psycopg.connect(
+            dsn, autocommit=autocommit, connect_timeout=CONNECT_S, options=_options(), **KEPT
+        ) as connection:
+            yield connection
+    except psycopg.Error as error:
+        raise unusable(error) from error
+
+
+class AwayError(Exception):
+    """The database did not answer in time, or could not be reached. What was asked may have been done."""
+
+
+class Line:
+    """One connection that is made again when it is needed. For one task at a time."""
+
+    def __init__(self, dsn: str) -> None:
+        self._dsn = dsn
+        self._psycopg = library()
+        self._connection: Any = None
+
+    async def rows(self, statement: str, values: Any = (), *, within_s: float) -> list[tuple[Any, ...]]:
+        """Ask once. Raises AwayError; psycopg.Error for what the database refuses."""
+        asking = asyncio.ensure_future(self._ask(statement, values))
+        try:
+            await asyncio.wait({asking}, timeout=within_s)
+        finally:
+            if not asking.done():
+                self.hang_up()
+                asking.add_done_callback(_heard)
+                asking.cancel() if self._connection is None else None
+        if not asking.done():
+            self._connection = None
+            raise AwayError(f"no answer within {within_s:g} s")
+        try:
+            return asking.result()
+        except (self._psycopg.OperationalError, self._psycopg.InterfaceError) as error:
+            self.hang_up()
+            self._connection = None
+            if getattr(error, "sqlstate", None) in _FULL:
+                raise
+            raise AwayError(" ".join(str(error).split()) or type(error).__name__) from error
+
+    async def _ask(self, statement: str, values: Any) -> list[tuple[Any, ...]]:
+        if self._connection is None or self._connection.closed:
+            self._connection = await self._psycopg.AsyncConnection.connect(
+                self._dsn,
+                autocommit=True,
+                connect_timeout=CONNECT_S,
+                options=_options(),
+                prepare_threshold=3,
+                **KEPT,
+            )
+        cursor = await self._connection.execute(statement, values)
+        return list(await cursor.fetchall()) if cursor.description else []
+
+    def hang_up(self) -> None:
+        """End the connection at once: what waits for it hears of it. Its descriptor stays with libpq, which closes it."""
+        if self._connection is not None and not self._connection.closed:
+            with suppress(OSError), socket.socket(fileno=os.dup(self._connection.pgconn.socket)) as one:
+                one.shutdown(socket.SHUT_RDWR)
+
+    async def close(self) -> None:
+        """Say goodbye."""
+        if self._connection is not None:
+            await self._connection.close()
+
+
+_FULL = {"53100", "25006"}  # disk full, read-only: it answers, and will not write
+
+
+def _heard(asking: asyncio.Future[Any]) -> None:
+    if not asking.cancelled():
+        asking.exception()  # nobody waits for it any more
+
+
+# A database that is cut off must be noticed within seconds: what has no answer is said again on another connection.
+KEPT: Mapping[str, int] = {
+    "keepalives_idle": 3,
+    "keepalives_interval": 1,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 5000,
+}
+
+
+def _options() -> str:
+    return "-c search_path=bulkim -c synchronous_commit=on -c statement_timeout=60s -c client_encoding=UTF8"
+
+
+def unusable(error: Exception) -> JournalError:
+    """What went wrong with the database, in words."""
+    words = " ".join(str(error).split()) or type(error).__name__
+    state = getattr(error, "sqlstate", None)
+    if state in {"3F000", "42P01", "42883"}:
+        return JournalError(
+            "this database has no fleet, or an older one.", hint="`bulkim fleet init` makes it ready"
+        )
+    hint = "check BULKIM_FLEET, the network and PGPASSFILE; `bulkim fleet doctor` says more"
+    return JournalError(f"the fleet's database cannot be used: {words}", hint=hint)

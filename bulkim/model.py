@@ -198,7 +198,12 @@ class Item(NamedTuple):
     line: int | None = None
     attempts: int = 0  # sendings so far, probes not counted
     doubt_since: float | None = None  # start of our first sending that never got a trustworthy answer
-    removed: bool = False  # no longer in the input: it may be asked about, but not sent again
+    position: int | None = 0  # its row in the input as last read; None: it is no longer there
+
+    @property
+    def removed(self) -> bool:
+        """No longer in the input: it may be asked about, but not sent again."""
+        return self.position is None
 
     def __repr__(self) -> str:
         """Without the fields: they may hold secrets."""

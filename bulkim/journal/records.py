@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
+
+from bulkim.model import Final
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +23,10 @@ class NewRun:
     parent: str | None = None
     selection: Mapping[str, Any] | None = None
     item_limit: int | None = None
+    settings: Mapping[str, Any] | None = None  # as `run.settings` has them
+    vendor_text: str | None = None  # a provider of one's own, as it was declared
+    terms: Mapping[str, Any] | None = None  # as `run.terms` has them
+    rehearsal: bool = False
 
 
 class Entry(NamedTuple):  # a tuple is made five times as fast as a frozen dataclass, and there are millions
@@ -36,19 +42,6 @@ class Entry(NamedTuple):  # a tuple is made five times as fast as a frozen datac
     skip_reason: str | None = None
 
 
-class Pending(NamedTuple):
-    """An item that has no outcome yet, without its secrets."""
-
-    ordinal: int
-    position: int | None
-    key: str
-    username: str
-    line: int | None
-    fields: Mapping[str, Any]
-    attempts: int
-    doubt_since: float | None
-
-
 @dataclass(frozen=True, slots=True)
 class Closing:
     """How an attempt ended."""
@@ -61,9 +54,32 @@ class Closing:
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class PoolRate:
     """How many calls a second a pool lets a session send."""
 
     pool: str
     limit_per_s: float  # what the job allows itself
     allowed_per_s: float  # what refusals left of that; 0: resting after one
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One listed user."""
+
+    entry: Entry
+    data: Any = None  # what the listing says of it
+
+
+@dataclass(frozen=True, slots=True)
+class ListedPage:
+    """A page of a listing, to be taken in.
+
+    `ended`: being listed is the result (list-users), and a user listed again adds to its data. Otherwise new users
+    become pending items, and one listed again is left as it is.
+    """
+
+    rows: Sequence[Listed]
+    ended: bool
+    cursor: str | None = None  # where the listing goes on
+    done: bool = False  # this was the last page
+    finals: Sequence[Final] = ()  # items that end with it, though they were not learned from it

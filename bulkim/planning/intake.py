@@ -13,7 +13,6 @@ from typing import Any
 from bulkim.catalogue.shapes import Operation, Provider
 from bulkim.journal.records import Entry
 from bulkim.journal.sqlite import reader as read
-from bulkim.journal.sqlite.intake import read_input
 from bulkim.journal.sqlite.reader import RunRecord
 from bulkim.journal.sqlite.writer import Journal
 from bulkim.model import Job, Row, Source
@@ -50,7 +49,7 @@ class Intake:
             if record.parent is not None and secret:
                 entries = self._chosen(record, entries)
             entries = islice(entries, record.item_limit)
-            read_input(self.journal, record.id, entries, name=reader.name, digest=digest, now=time.time())
+            self.journal.read_input(record.id, entries, name=reader.name, digest=digest, now=time.time())
         return reader if secret else None
 
     def entries(self, rows: Sequence[Row]) -> list[Entry]:

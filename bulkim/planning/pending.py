@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
 from bulkim.errors import InputError, Problem
-from bulkim.journal.records import Pending
 from bulkim.model import Item
 
 Rows = Iterator[tuple[int, str | None, Mapping[str, Any]]]
@@ -20,7 +19,7 @@ class Supply:
 
     def __init__(
         self,
-        page: Callable[[int], list[Pending]],
+        page: Callable[[int], Sequence[Item]],
         *,
         params: Mapping[str, Any],
         secrets: Secrets | None,
@@ -36,10 +35,10 @@ class Supply:
         """The next items, at most `count`; empty when there are no more."""
         return tuple(islice(self._items, count))
 
-    def _stream(self, page: Callable[[int], list[Pending]]) -> Iterator[Item]:
+    def _stream(self, page: Callable[[int], Sequence[Item]]) -> Iterator[Item]:
         return self.complete(_paged(page))
 
-    def complete(self, pending: Iterable[Pending]) -> Iterator[Item]:
+    def complete(self, pending: Iterable[Item]) -> Iterator[Item]:
         """The pending items, in order of their positions, with params and secrets filled in.
 
         Raises InputError when the input is not the one that was read before.
@@ -52,10 +51,10 @@ class Supply:
                 fields.update(self._find(rows, each))
             yield Item(
                 each.ordinal, each.key, each.username, fields, each.line, each.attempts, each.doubt_since,
-                removed=each.position is None,
+                each.position,
             )  # fmt: skip
 
-    def _find(self, rows: Rows, wanted: Pending) -> Mapping[str, Any]:
+    def _find(self, rows: Rows, wanted: Item) -> Mapping[str, Any]:
         for position, key, secrets in rows:
             if position == wanted.position and key == wanted.key:
                 return secrets
@@ -65,7 +64,7 @@ class Supply:
         raise InputError([Problem(self._name, wanted.line, None, message)], hint="run the same command again")
 
 
-def _paged(page: Callable[[int], list[Pending]]) -> Iterator[Pending]:
+def _paged(page: Callable[[int], Sequence[Item]]) -> Iterator[Item]:
     after = 0
     while rows := page(after):
         yield from rows

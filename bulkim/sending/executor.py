@@ -21,9 +21,8 @@ import anyio.abc
 from bulkim.catalogue.shapes import Operation, Probe, Provider
 from bulkim.codec import decode, encode
 from bulkim.errors import BulkimError
-from bulkim.journal.records import Closing, Pending
-from bulkim.journal.sqlite.turns import Turns
-from bulkim.journal.sqlite.writer import Journal
+from bulkim.journal.port import Executing
+from bulkim.journal.records import Closing
 from bulkim.log.events import log
 from bulkim.model import (
     Again,
@@ -46,6 +45,7 @@ from bulkim.planning.pending import Supply
 from bulkim.sending import guard
 from bulkim.sending.channel import Wire
 from bulkim.sending.retry import Policy, decide, reopened
+from bulkim.sending.supervise import safe
 from bulkim.sending.telemetry import IN_FLIGHT_MIN, Ending, Telemetry
 
 IN_FLIGHT_MAX = 256
@@ -61,9 +61,7 @@ class Executor:
         provider: Provider,
         operation: Operation,
         *,
-        journal: Journal,
-        run_id: int,
-        session_id: int,
+        journal: Executing,
         supply: Supply,
         wire: Wire,
     ) -> None:
@@ -75,10 +73,9 @@ class Executor:
         )
         self.batch_max = batch_size(operation, job)
         self.policy = Policy(retries=job.retries)
-        self._journal, self._run_id, self._session_id = journal, run_id, session_id
-        self._turns = Turns(journal, self._fail)
+        self._journal = journal
         self._supply, self._wire, self._pacer, self._clock = supply, wire, wire.pacer, wire.clock
-        counts = journal.counts(run_id)
+        counts = journal.counts()
         self.telemetry = Telemetry(
             counts,
             restored=sum(counts.values()) - counts[Status.PENDING],
@@ -111,7 +108,7 @@ class Executor:
                     while self.telemetry.in_flight:
                         await self._change(math.inf)
         finally:
-            self._turns.commit()
+            await safe(self._journal)
         if self._error:
             raise self._error
         if self._signal is not None:
@@ -130,10 +127,10 @@ class Executor:
 
     def _reopen(self) -> None:
         """What an earlier session left in doubt comes first."""
-        items = list(self._supply.complete(sorted(self._journal.doubtful(self._run_id), key=_place)))
+        items = list(self._supply.complete(sorted(self._journal.doubtful(), key=_place)))
         decision = reopened(self.operation, items)
         if decision.final:
-            self._journal.finish(self._run_id, decision.final, now=self._clock())
+            self._journal.finish(decision.final, now=self._clock())
             self._count(decision.final)
         for again in decision.again:
             self._put(again)
@@ -230,8 +227,8 @@ class Executor:
         now = self._clock()
         single = self.single and batch.mode is Mode.SEND
         call = encode(self.provider, operation, self.job.connection, batch.items, single=single)
-        turn = self._turns.join()
-        attempt_id = self._journal.begin(self._run_id, self._session_id, batch, now=now)
+        attempt_id = self._journal.begin(batch, now=now)
+        durable = self._journal.durable()
         if batch.mode is Mode.SEND:
             self.telemetry.retries += any(item.attempts for item in batch.items)
             batch = batch.of(
@@ -242,7 +239,7 @@ class Executor:
         marks = self._pacer.sent(operation.pools)
 
         async def attempt() -> None:
-            await turn.durable()
+            await durable
             reply = await self._wire.send(call, credentials, marks)
             self._answered(attempt_id, batch, operation, reply, credentials, began_at=now)
 
@@ -282,8 +279,7 @@ class Executor:
         closing = closing_of(answer, now)
         self._wire.told(closing.kind, credentials)
         left = left_pending(batch, decision)
-        self._turns.join()
-        self._journal.settle(self._run_id, attempt_id, closing, finals=decision.final, touched=left)
+        self._journal.settle(attempt_id, closing, finals=decision.final, touched=left)
         log.debug("attempt.settled", attempt=attempt_id, mode=str(batch.mode), items=len(batch), kind=closing.kind,
                   http_status=closing.http_status, code=closing.code, latency_ms=round(reply.latency_s * 1000, 1))  # fmt: skip
         self.telemetry.throttled += closing.kind == Kind.THROTTLED
@@ -356,5 +352,5 @@ def _ending(final: Final) -> tuple[Status, str | None]:
     return final.status, final.code
 
 
-def _place(pending: Pending) -> int:
-    return pending.position or 0
+def _place(item: Item) -> int:
+    return item.position or 0

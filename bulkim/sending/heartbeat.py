@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from bulkim.journal.records import Pace
-from bulkim.journal.sqlite.writer import Journal
+from bulkim.journal.port import Writer
+from bulkim.journal.records import PoolRate
 from bulkim.quota.pacer import Pool
 from bulkim.sending.supervise import SIGN_S
 from bulkim.sending.telemetry import Telemetry
@@ -17,12 +17,10 @@ NOTICEABLE = 0.02  # of the limit
 class Vitals:
     """One session's signs. Called about once a second; writes when a pool's rate changed, or every few seconds."""
 
-    def __init__(
-        self, journal: Journal, session_id: int, pools: Iterable[Pool], telemetry: Telemetry
-    ) -> None:
-        self._journal, self._session_id = journal, session_id
+    def __init__(self, journal: Writer, pools: Iterable[Pool], telemetry: Telemetry) -> None:
+        self._journal = journal
         self._pools, self._telemetry = tuple(pools), telemetry
-        self._told: dict[str, Pace] = {}
+        self._told: dict[str, PoolRate] = {}
         self._seen_at: float | None = None
 
     def sign(self, *, now: float, loop_now: float) -> None:
@@ -32,20 +30,20 @@ class Vitals:
         self._telemetry.allowed_per_s = min([self._telemetry.limit_per_s, *held])
         changed = {name: pace for name, pace in paces.items() if _noticeable(self._told, pace)}
         if changed or self._seen_at is None or now - self._seen_at >= SEEN_S:
-            self._journal.heartbeat(self._session_id, now=now, paces=list(changed.values()))
+            self._journal.beat(list(changed.values()), now=now)
             self._told |= changed
             self._seen_at = now
 
 
-def _pace(pool: Pool, loop_now: float) -> Pace:
+def _pace(pool: Pool, loop_now: float) -> PoolRate:
     if pool.rest_until - loop_now > SIGN_S / 2:
         allowed = 0.0
     else:
         allowed = pool.rate_per_s if pool.slowed else pool.limit_per_s
-    return Pace(pool.name, pool.limit_per_s, round(allowed, 2))
+    return PoolRate(pool.name, pool.limit_per_s, round(allowed, 2))
 
 
-def _noticeable(told: Mapping[str, Pace], pace: Pace) -> bool:
+def _noticeable(told: Mapping[str, PoolRate], pace: PoolRate) -> bool:
     """Whether it differs from what was told last; being back at the limit, or resting, always does."""
     last = told.get(pace.pool)
     if last is None or pace.allowed_per_s == last.allowed_per_s:

@@ -12,8 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from bulkim.catalogue.shapes import Operation
-from bulkim.journal.records import Entry
-from bulkim.journal.sqlite.listed import Listed, cursor
+from bulkim.journal.records import Entry, Listed, ListedPage
 from bulkim.model import PageRequest, Row, Where
 from bulkim.sending.serial import Caller
 
@@ -26,14 +25,14 @@ async def list_items(caller: Caller, operation: Operation, plan: Plan, *, where:
 
     `ended`: being listed is an item's result. Otherwise those whom `where` admits become pending items.
     """
-    request = PageRequest(operation.batch_max, cursor(caller.journal, caller.run_id))
+    request = PageRequest(operation.batch_max, caller.journal.cursor())
     while True:
         attempt_id, closing, page = await caller.page(operation, request)
         admitted = [(name, data) for name, data in page.rows if admits(where, name, data)]
         entries = plan([Row(place, None, {"username": name}) for place, (name, _) in enumerate(admitted, 1)])
         rows = [Listed(entry, data) for entry, (_, data) in zip(entries, admitted, strict=True)]
         done = page.next is None or not page.rows
-        caller.take_in(attempt_id, closing, rows, ended=ended, cursor=page.next, done=done)
+        caller.take_in(attempt_id, closing, ListedPage(rows, ended, page.next, done))
         if done:
             return
         request = replace(request, at=page.next)

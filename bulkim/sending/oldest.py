@@ -12,8 +12,7 @@ from dataclasses import dataclass
 
 from bulkim.catalogue.shapes import Operation
 from bulkim.codec import encode, pages
-from bulkim.journal.records import Closing, Entry
-from bulkim.journal.sqlite.listed import Listed, drop_unsent, forget_doubt
+from bulkim.journal.records import Closing, Entry, Listed, ListedPage
 from bulkim.model import Batch, Final, Item, Kind, Page, PageRequest, Status
 from bulkim.sending import doubt as settle
 from bulkim.sending.serial import Caller
@@ -33,7 +32,7 @@ async def delete_oldest(caller: Caller, purge: Purge, *, count: int) -> None:
     await _settle_doubt(caller, purge)
     at: str | None = None
     tries = 0
-    while (left := count - caller.journal.counts(caller.run_id)[Status.SUCCEEDED]) > 0:
+    while (left := count - caller.journal.counts()[Status.SUCCEEDED]) > 0:
         size = min(purge.delete.batch_max, left)
         expected = await _expect(caller, purge, size)
         if not expected:
@@ -60,17 +59,18 @@ async def delete_oldest(caller: Caller, purge: Purge, *, count: int) -> None:
                 caller.close(attempt_id, closing)
                 tries += 1
                 await caller.follow(purge.delete, page.outcome, tries, credentials, refreshed=tries > 1)
-    drop_unsent(caller.journal, caller.run_id)
+    caller.journal.drop_unsent()
 
 
 async def _expect(caller: Caller, purge: Purge, size: int) -> tuple[Item, ...]:
     """The users whom a deletion of `size` would hit, written down as pending."""
-    drop_unsent(caller.journal, caller.run_id)
+    caller.journal.drop_unsent()
     attempt_id, closing, page = await caller.page(purge.users, PageRequest(size))
-    caller.take_in(attempt_id, closing, [_listed(caller, name) for name, _ in page.rows[:size]], ended=False)
+    rows = [_listed(caller, name) for name, _ in page.rows[:size]]
+    caller.take_in(attempt_id, closing, ListedPage(rows, ended=False))
     return tuple(
         Item(each.ordinal, each.key, each.username, {"username": each.username}, attempts=each.attempts)
-        for each in caller.journal.expected(caller.run_id)
+        for each in caller.journal.expected()
     )
 
 
@@ -84,18 +84,18 @@ def _deleted(caller: Caller, attempt_id: int, closing: Closing, page: Page, sent
     finals = [Final(item, Status.SUCCEEDED) for item in sent if item.key in names]
     foreseen = {item.key for item in sent}
     others = [_listed(caller, name) for key, name in names.items() if key not in foreseen]
-    caller.take_in(attempt_id, closing, others, ended=True, finals=finals)
+    caller.take_in(attempt_id, closing, ListedPage(others, ended=True, finals=finals))
 
 
 async def _settle_doubt(caller: Caller, purge: Purge) -> None:
     """Ask about every user whom an unanswered deletion may have hit."""
-    for each in caller.journal.doubtful(caller.run_id):
+    for each in caller.journal.doubtful():
         fields = {"username": each.username}
         item = Item(each.ordinal, each.key, each.username, fields, None, each.attempts, each.doubt_since)
         said = await caller.ask(purge.ask, item)
         if said.kind is Kind.ABSENT:
             gone = settle.after_doubt(purge.delete, item, said)
             final = Final(item, Status.SUCCEEDED, gone.code, gone.reason)
-            caller.journal.finish(caller.run_id, [final], now=caller.wire.clock())
+            caller.journal.finish([final], now=caller.wire.clock())
         else:
-            forget_doubt(caller.journal, caller.run_id, [item.ordinal])
+            caller.journal.forget_doubt([item.ordinal])

@@ -10,9 +10,8 @@ import anyio
 
 from bulkim.catalogue.shapes import Operation, Provider
 from bulkim.codec import decode, encode, pages
-from bulkim.journal.records import Closing
-from bulkim.journal.sqlite.listed import Listed, add_page
-from bulkim.journal.sqlite.writer import Journal
+from bulkim.journal.port import Listing
+from bulkim.journal.records import Closing, ListedPage
 from bulkim.log.events import log
 from bulkim.model import (
     Batch,
@@ -32,6 +31,7 @@ from bulkim.model import (
 )
 from bulkim.sending.channel import Wire
 from bulkim.sending.retry import Policy, step
+from bulkim.sending.supervise import safe
 from bulkim.sending.telemetry import Ending, Telemetry
 
 
@@ -49,9 +49,7 @@ class Caller:
 
     job: Job
     provider: Provider
-    journal: Journal
-    run_id: int
-    session_id: int
+    journal: Listing
     wire: Wire
     telemetry: Telemetry
     sending: anyio.CancelScope = field(default_factory=anyio.CancelScope, init=False)
@@ -96,15 +94,13 @@ class Caller:
         self.telemetry.waiting_for = "quota"
         await self.wire.pacer.acquire(operation.pools)
         now = self.wire.clock()
-        if batch is None:
-            attempt_id = self.journal.begin_page(self.run_id, self.session_id, now=now)
-        else:
-            attempt_id = self.journal.begin(self.run_id, self.session_id, batch, now=now)
+        attempt_id = self.journal.begin(batch, now=now) if batch else self.journal.begin_page(now=now)
         self.telemetry.requests += 1
         self.telemetry.in_flight += 1
         self.telemetry.waiting_for = "answers"
         marks = self.wire.pacer.sent(operation.pools)
         with anyio.CancelScope(shield=True) as self.sending:  # a first signal waits for the answer
+            await self.journal.durable()
             reply = await self.wire.send(call, credentials, marks)
         if self.sending.cancelled_caught:
             await anyio.sleep_forever()  # a second one does not; the outer scope ends this here
@@ -137,18 +133,12 @@ class Caller:
         self, attempt_id: int, closing: Closing, *, finals: Sequence[Final] = (), touched: Sequence[Item] = ()
     ) -> None:
         """The attempt ends, and with it these items."""
-        self.journal.settle(self.run_id, attempt_id, closing, finals=finals, touched=touched)
+        self.journal.settle(attempt_id, closing, finals=finals, touched=touched)
         self._note(attempt_id, closing)
 
-    def take_in(
-        self, attempt_id: int, closing: Closing, rows: Sequence[Listed], *, ended: bool,
-        cursor: str | None = None, done: bool = False, finals: Sequence[Final] = (),
-    ) -> None:  # fmt: skip
-        """The attempt ends, and its rows become items (see `journal.listed.add_page`)."""
-        add_page(
-            self.journal, self.run_id, attempt_id, closing, rows,
-            ended=ended, cursor=cursor, done=done, finals=finals,
-        )  # fmt: skip
+    def take_in(self, attempt_id: int, closing: Closing, page: ListedPage) -> None:
+        """The attempt ends, and its rows become items."""
+        self.journal.take_in(attempt_id, closing, page)
         self._note(attempt_id, closing)
 
     def closing(self, outcome: Outcome, http_status: int | None) -> Closing:
@@ -157,7 +147,7 @@ class Caller:
 
     def _note(self, attempt_id: int, closing: Closing) -> None:
         self.telemetry.throttled += closing.kind == Kind.THROTTLED
-        self.telemetry.counts.update(self.journal.counts(self.run_id))
+        self.telemetry.counts.update(self.journal.counts())
         log.debug(
             "attempt.settled", attempt=attempt_id, kind=closing.kind, http_status=closing.http_status,
             code=closing.code,
@@ -182,6 +172,8 @@ class Sequential:
                 await self._work(self._caller)
         except Stopped as stopped:
             return Ending("stopped", stopped.stop)
+        finally:
+            await safe(self._caller.journal)
         if self._signal is not None:
             return Ending("interrupted", signal=self._signal)
         return Ending("finished")

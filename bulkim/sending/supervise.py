@@ -15,6 +15,7 @@ import anyio
 
 from bulkim import window
 from bulkim.errors import BulkimError
+from bulkim.journal.port import Writer
 from bulkim.log.events import log
 from bulkim.model import Stop
 from bulkim.sending import guard
@@ -23,6 +24,7 @@ from bulkim.window import Window
 
 SIGN_S = 1.0  # between two signs of life
 LOOK_S = 1.0  # between two looks at the clock
+LEAVE_S = 10.0  # for the journal, before a session leaves
 TIME_UP = 0  # no signal has this number
 STOP_IN_TIME = Stop(
     75, "max_duration", "the time given by --max-duration is over", "run the same command again: it continues"
@@ -37,6 +39,12 @@ class Worker(Observed, Protocol):
 
     def interrupt(self, signal: int) -> None:
         """First: drain. Second: leave."""
+
+
+async def safe(journal: Writer) -> None:
+    """Before a session leaves: what it wrote is durable, if that is to be had soon. Raises GuardError: it never will be."""
+    with anyio.move_on_after(LEAVE_S, shield=True):
+        await journal.durable()
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from bulkim import vendors, window
 from bulkim.auth.credentials import credential
 from bulkim.catalogue.shapes import Effect, Operation, Provider
 from bulkim.errors import BulkimError, RefusedError, UsageError
+from bulkim.journal.port import RunJournal
 from bulkim.journal.records import Entry, NewRun
 from bulkim.journal.sqlite import reader as read
 from bulkim.journal.sqlite.reader import RunRecord
@@ -93,8 +94,8 @@ Confirm = Callable[[Preview], None]
 Observe = Callable[[Observed, Preview], AbstractAsyncContextManager[None]]
 
 
-Begin = Callable[[Wire, int], Worker]
-"""Makes a session's worker: (wire, session id) -> worker."""
+Begin = Callable[[Wire, RunJournal], Worker]
+"""Makes a session's worker: (wire, the session's hand in the journal) -> worker."""
 
 
 def run(
@@ -188,10 +189,11 @@ class _Session:
         self, record: RunRecord, *, resumed: bool, confirm: Confirm | None, observe: Observe | None
     ) -> Finished:
         session_id = self.journal.begin_session(record.id, now=time.time())
+        session = self.journal.session(record.id, session_id)
         with self._ending_if_it_fails(record, session_id, resumed=resumed):
             self.journal.recover(record.id, now=time.time())
             reader = self.intake.read(record)
-            preview, ending = self._look_ahead(record, session_id, resumed=resumed, observe=observe)
+            preview, ending = self._look_ahead(record, session, resumed=resumed, observe=observe)
             if ending.state == "finished":
                 guard.check_size(self.job.guard, preview.to_send)
                 if confirm and self.operation.destroys and preview.to_send:
@@ -199,7 +201,7 @@ class _Session:
         log.info("run.started", run=record.run, resumed=resumed, to_send=preview.to_send)
         if ending.state == "finished":
             with self._ending_if_it_fails(record, session_id, resumed=True):
-                ending = self._work(preview, session_id, observe, self._sending(preview, reader))
+                ending = self._work(preview, session, observe, self._sending(preview, reader))
         return self._account(record, session_id, ending, resumed=resumed)
 
     @contextmanager
@@ -219,7 +221,7 @@ class _Session:
     # ------------------------------------------------------------------------------------- looking ahead
 
     def _look_ahead(
-        self, record: RunRecord, session_id: int, *, resumed: bool, observe: Observe | None
+        self, record: RunRecord, session: RunJournal, *, resumed: bool, observe: Observe | None
     ) -> tuple[Preview, Ending]:
         """What would be sent. Where only the vendor knows, it is asked: a listing is read to its end first."""
         listing = self.job.source.listing
@@ -235,7 +237,7 @@ class _Session:
             work = self._sequential(count)
         ending = Ending("finished")
         if work:
-            ending = self._work(self._preview(record, resumed=resumed), session_id, observe, work)
+            ending = self._work(self._preview(record, resumed=resumed), session, observe, work)
         return self._preview(record, resumed=resumed, expected=counted[0] if counted else None), ending
 
     def _preview(self, record: RunRecord, *, resumed: bool, expected: int | None = None) -> Preview:
@@ -249,7 +251,7 @@ class _Session:
     def _sending(self, preview: Preview, reader: SourceReader | None) -> Begin:
         """How this run's operation is done."""
         if self.operation.paging is None:
-            return lambda wire, session_id: self._executor(preview, reader, wire, session_id)
+            return lambda wire, session: self._executor(preview, reader, wire, session)
         if self.operation.effect is Effect.DELETE:
             purge = Purge(self.operation, self._operation("list-users"), self._operation("get-user"))
             count = preview.to_send + preview.counts[Status.SUCCEEDED]
@@ -257,30 +259,25 @@ class _Session:
         return self._sequential(lambda caller: self._list(caller, self.operation.name, ended=True))
 
     def _executor(
-        self, preview: Preview, reader: SourceReader | None, wire: Wire, session_id: int
+        self, preview: Preview, reader: SourceReader | None, wire: Wire, session: RunJournal
     ) -> Executor:
-        run_id = preview.record.id
         supply = Supply(
-            lambda after: self.journal.pending(run_id, after=after),
+            lambda after: session.pending(after=after),
             params=self.job.params,
             secrets=(lambda after: self.intake.secrets(reader, after)) if reader else None,
             name=preview.record.input_name or self.job.name,
         )
-        return Executor(
-            self.job, self.provider, self.operation, journal=self.journal, run_id=run_id, session_id=session_id,
-            supply=supply, wire=wire,
-        )  # fmt: skip
+        return Executor(self.job, self.provider, self.operation, journal=session, supply=supply, wire=wire)
 
     def _sequential(self, work: Callable[[Caller], Awaitable[None]]) -> Begin:
-        def begin(wire: Wire, session_id: int) -> Sequential:
-            record = self.journal.session_run(session_id)
-            counts = self.journal.counts(record)
+        def begin(wire: Wire, session: RunJournal) -> Sequential:
+            counts = session.counts()
             telemetry = Telemetry(
                 counts,
                 restored=sum(counts.values()) - counts[Status.PENDING],
                 limit_per_s=min(pool.limit_per_s for pool in wire.pacer.pools.values()),
             )
-            caller = Caller(self.job, self.provider, self.journal, record, session_id, wire, telemetry)
+            caller = Caller(self.job, self.provider, session, wire, telemetry)
             return Sequential(caller, work)
 
         return begin
@@ -298,16 +295,16 @@ class _Session:
         assert operation is not None, f"{self.provider.name} has no {name}"
         return operation
 
-    def _work(self, preview: Preview, session_id: int, observe: Observe | None, begin: Begin) -> Ending:
+    def _work(self, preview: Preview, session: RunJournal, observe: Observe | None, begin: Begin) -> Ending:
         if stop := self.allowed.stop():  # reading the input, or somebody's answer, took longer
             return Ending("stopped", stop)
         try:
-            return anyio.run(self._async_work, preview, session_id, observe, begin, backend="asyncio")
+            return anyio.run(self._async_work, preview, session, observe, begin, backend="asyncio")
         except RefusedError as error:
             return Ending("stopped", Stop(6, "unauthorized", error.message, error.hint or ""))
 
     async def _async_work(
-        self, preview: Preview, session_id: int, observe: Observe | None, begin: Begin
+        self, preview: Preview, session: RunJournal, observe: Observe | None, begin: Begin
     ) -> Ending:
         connection = self.job.connection
         limits_per_s = limits(self.job, self.provider, self.operation)
@@ -317,9 +314,9 @@ class _Session:
         with shared_quota(connection) as ledger:
             async with Transport(connection.base_url, timeout_s=self.job.timeout_s) as transport:
                 pacer = Pacer(limits_per_s, ledger)
-                worker = begin(Wire(transport, pacer, credential(connection)), session_id)
+                worker = begin(Wire(transport, pacer, credential(connection)), session)
                 async with observe(worker, preview) if observe else nullcontext():
-                    vitals = Vitals(self.journal, session_id, pacer.pools.values(), worker.telemetry)
+                    vitals = Vitals(session, pacer.pools.values(), worker.telemetry)
                     return await supervised(
                         worker,
                         lambda: vitals.sign(now=time.time(), loop_now=anyio.current_time()),

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bulkim.journal.records import Closing, Entry, NewRun
-from bulkim.journal.sqlite.intake import read_input
 from bulkim.journal.sqlite.writer import Journal
 from bulkim.model import Batch, Final, Item, Status
 
@@ -51,17 +50,17 @@ def run(report: Report, folder: Path, *, tiny: bool) -> None:
 def _journal(path: Path, count: int) -> float:
     with Journal.open(path) as journal:
         run = journal.create_run(NewRun("bench", "easemob", "register", "nowhere", {}), now=1.0)
-        session = journal.begin_session(run, now=1.0)
+        session = journal.session(run, journal.begin_session(run, now=1.0))
         names = [f"user_{n:08d}" for n in range(count)]
         entries = (Entry(n, n + 1, name, name) for n, name in enumerate(names, 1))
-        read_input(journal, run, entries, name="users.csv", digest="", now=1.0)
+        journal.read_input(run, entries, name="users.csv", digest="", now=1.0)
         items = [Item(n, name, name, {}, n + 1, attempts=1) for n, name in enumerate(names, 1)]
         batches = [Batch(tuple(items[start : start + BATCH])) for start in range(0, count, BATCH)]
         ended = [tuple(Final(item, Status.SUCCEEDED) for item in batch.items) for batch in batches]
         began = time.process_time()
         for batch, finals in zip(batches, ended, strict=True):
-            attempt = journal.begin(run, session, batch, now=2.0)
-            journal.settle(run, attempt, Closing(3.0, "succeeded", 200), finals=finals, touched=())
+            attempt = session.begin(batch, now=2.0)
+            session.settle(attempt, Closing(3.0, "succeeded", 200), finals=finals, touched=())
         spent = time.process_time() - began
         journal.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     return spent

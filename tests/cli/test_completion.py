@@ -18,7 +18,6 @@ from click.testing import CliRunner
 from bulkim.cli import COMMANDS, cli
 from bulkim.journal.records import Entry, NewRun
 from bulkim.journal.sqlite import completion as glance
-from bulkim.journal.sqlite.intake import read_input
 from bulkim.journal.sqlite.tally import count_ended
 from bulkim.journal.sqlite.writer import Journal
 
@@ -52,7 +51,7 @@ def record(path, name: str, users: list[str]) -> str:
         new = NewRun(name, "easemob", "mute", "https://a1 org#app", {})
         run = journal.create_run(new, now=time.time())
         entries = [Entry(at, at + 1, user.lower(), user) for at, user in enumerate(users, 1)]
-        read_input(journal, run, entries, name="x.csv", digest=None, now=time.time())
+        journal.read_input(run, entries, name="x.csv", digest=None, now=time.time())
         return journal.run_name(run)
 
 
@@ -61,7 +60,7 @@ def journal(shell):
     path = shell.folder / "bulkim.db"
     older = record(path, "purge", ["Alice", "alan", "bob"])
     newer = record(path, "campaign", ["carol"])
-    with closing(Journal.open(path)) as opened, opened.transaction() as tx:
+    with closing(Journal.open(path)) as opened, opened._database.transaction() as tx:
         run_id = tx.execute("SELECT id FROM run WHERE run = ?", (older,)).fetchone()[0]
         tx.execute("UPDATE item SET outcome = 'failed', code = 'reach_limit' WHERE username = 'bob'")
         count_ended(tx, run_id, [("failed", "reach_limit", "bob", "slow\ndown")])

@@ -201,6 +201,7 @@ def _journal_parts() -> Iterator[tuple[str, Callable[[], str]]]:
 
 def _comment(sql: str, name: str, column: str) -> str:
     found = re.search(rf"^ +{column} .*?-- (.*)$", sql, re.MULTILINE)
+    found = found or re.search(rf"\b{column} /\* (.*?) \*/", sql)  # one that a migration added
     return found[1] if found else COLUMNS.get(f"{name}.{column}", COLUMNS.get(column, ""))
 
 

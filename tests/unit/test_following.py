@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bulkim.journal.records import Entry, NewRun, Pace
+from bulkim.journal.records import Entry, NewRun, PoolRate
 from bulkim.journal.sqlite import reader as read
-from bulkim.journal.sqlite.intake import read_input
 from bulkim.journal.sqlite.reader import Allowance
 from bulkim.journal.sqlite.writer import Journal
 from bulkim.model import Batch, Item
@@ -19,12 +18,12 @@ JOB = "provider: easemob\noperation: mute\nrate: {limit: 80}\n"
 
 @pytest.fixture
 def going(tmp_path):
-    """(journal, run id, session id) of a run with a call on its way."""
+    """(journal, run id, session) of a run with a call on its way."""
     with Journal.open(tmp_path / "j.db") as journal:
         run = journal.create_run(NewRun("n", "easemob", "mute", "t", {}, job_text=JOB), now=1.0)
-        session = journal.begin_session(run, now=1.0)
-        read_input(journal, run, iter([Entry(1, 1, "u", "u")]), name="f", digest="d", now=1.0)
-        journal.begin(run, session, Batch((Item(1, "u", "u"),)), now=2.0)
+        session = journal.session(run, journal.begin_session(run, now=1.0))
+        journal.read_input(run, iter([Entry(1, 1, "u", "u")]), name="f", digest="d", now=1.0)
+        session.begin(Batch((Item(1, "u", "u"),)), now=2.0)
         yield journal, run, session
 
 
@@ -41,9 +40,9 @@ def test_without_a_word_in_the_journal_the_job_says_the_limit(going):
 
 def test_refusals_are_what_holds_the_speed(going):
     journal, run, session = going
-    journal.heartbeat(session, now=2.0, paces=[Pace("mutes-set", 60.0, 60.0), Pace("mutes-get", 40.0, 40.0)])
+    session.beat([PoolRate("mutes-set", 60.0, 60.0), PoolRate("mutes-get", 40.0, 40.0)], now=2.0)
     assert looked(journal, run).waiting_for == "answers"
-    journal.heartbeat(session, now=3.0, paces=[Pace("mutes-set", 60.0, 25.0)])
+    session.beat([PoolRate("mutes-set", 60.0, 25.0)], now=3.0)
     seen = looked(journal, run)
     assert (seen.limit_per_s, seen.allowed_per_s, seen.waiting_for) == (60.0, 25.0, "vendor")
 
@@ -55,8 +54,8 @@ def test_levels_are_averages_along_the_axis():
     )
     timeline.count([])
     found = [
-        Allowance(1, 100.1, Pace("a", 100.0, 100.0)), Allowance(1, 104.5, Pace("a", 100.0, 50.0)),
-        Allowance(1, 107.0, Pace("b", 10.0, 1.0)), Allowance(2, 500.2, Pace("a", 90.0, 90.0)),
+        Allowance(1, 100.1, PoolRate("a", 100.0, 100.0)), Allowance(1, 104.5, PoolRate("a", 100.0, 50.0)),
+        Allowance(1, 107.0, PoolRate("b", 10.0, 1.0)), Allowance(2, 500.2, PoolRate("a", 90.0, 90.0)),
     ]  # fmt: skip
     pause_s = timeline.breaks[0].end_s
     first, half, low, second = levels(timeline, found, ("a",))

@@ -11,7 +11,6 @@ import pytest
 
 from bulkim.journal.records import Closing, Entry, NewRun
 from bulkim.journal.sqlite import reader as read
-from bulkim.journal.sqlite.intake import read_input
 from bulkim.journal.sqlite.writer import Journal
 from bulkim.model import Batch, Final, Item, Status
 from bulkim.vendors import provider
@@ -128,14 +127,15 @@ def fill(journal):
         Entry(3, 4, None, "a/b", None, {"note": "-1"}, "invalid", "username 'a/b' has a /"),
         Entry(4, 5, "bob", "bob", None, {"extra": "-x"}),
     ]
-    read_input(journal, run_id, entries, name="users.csv", digest="d", now=1.0)
+    journal.read_input(run_id, entries, name="users.csv", digest="d", now=1.0)
     items = [Item(1, "alice", "Alice", attempts=1), Item(2, "-abc", "-abc", attempts=2)]
-    attempt = journal.begin(run_id, session, Batch(tuple(items)), now=2.0)
+    hand = journal.session(run_id, session)
+    attempt = hand.begin(Batch(tuple(items)), now=2.0)
     finals = [
         Final(items[0], Status.SUCCEEDED, data={"online": True}),
         Final(items[1], Status.FAILED, "illegal_argument", "-bad <value> & \x01"),
     ]
-    journal.settle(run_id, attempt, Closing(3.0, "succeeded", 200), finals=finals, touched=[])
+    hand.settle(attempt, Closing(3.0, "succeeded", 200), finals=finals, touched=[])
     journal.end_session(run_id, session, "interrupted", now=4.0)
     return read.get(journal, run_id)
 
@@ -217,8 +217,7 @@ def test_junit(journal):
 
 def test_no_row_is_lost_where_the_sample_ends(journal):
     run_id = journal.create_run(NewRun("many", "easemob", "delete", "http://h org#app", {}), now=1.0)
-    read_input(
-        journal,
+    journal.read_input(
         run_id,
         [Entry(n, n, f"u{n}", f"u{n}") for n in range(1, 1203)],
         name="x",

@@ -72,7 +72,7 @@ def test_every_item_goes_exactly_one_way(  # noqa: PLR0917 - hypothesis gives th
     if mode is Mode.PROBE and not isinstance(operation.doubt, Probe):
         mode = Mode.SEND
     since = NOW - 5 if doubt or mode is Mode.PROBE else None
-    items = [item(n, doubt_since=since, removed=removed) for n, _ in enumerate(outcomes, 1)]
+    items = [item(n, doubt_since=since, position=None if removed else n) for n, _ in enumerate(outcomes, 1)]
     decision = decided(
         operation, items, outcomes, mode=mode, tries=tries, probes=probes, depth=depth, refreshed=refreshed
     )
@@ -139,7 +139,7 @@ def test_patience_ends(operation):
 @pytest.mark.parametrize("operation", OPERATIONS)
 @pytest.mark.parametrize("removed", [False, True])
 def test_what_a_dead_process_left_in_doubt_is_settled_first(operation, removed):
-    items = [item(n, doubt_since=NOW - 9, removed=removed) for n in range(1, 4)]
+    items = [item(n, doubt_since=NOW - 9, position=None if removed else n) for n in range(1, 4)]
     decision = reopened(operation, items)
     assert set(places(decision, items).values()) == {1}
     if isinstance(operation.doubt, Probe):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from bulkim.journal.records import Pace
+from bulkim.journal.records import PoolRate
 from bulkim.sending.heartbeat import Vitals
 from bulkim.sending.telemetry import Telemetry
 
@@ -24,10 +24,10 @@ class Journal:
     """Remembers what it was told."""
 
     def __init__(self) -> None:
-        self.told: list[tuple[float, list[Pace]]] = []
+        self.told: list[tuple[float, list[PoolRate]]] = []
 
-    def heartbeat(self, _session: int, *, now: float, paces: list[Pace]) -> None:
-        self.told.append((now, paces))
+    def beat(self, rates: list[PoolRate], *, now: float) -> None:
+        self.told.append((now, rates))
 
 
 @pytest.fixture
@@ -47,14 +47,14 @@ def telemetry():
 
 @pytest.fixture
 def sign(journal, pool, telemetry):
-    vitals = Vitals(journal, 1, [pool], telemetry)
+    vitals = Vitals(journal, [pool], telemetry)
     return lambda now, loop_now=10.0: vitals.sign(now=now, loop_now=loop_now)
 
 
 def test_the_limit_is_told_at_once_and_life_every_few_seconds(journal, sign):
     for second in range(11):
         sign(1000.0 + second)
-    assert journal.told == [(1000.0, [Pace("users", 100.0, 100.0)]), (1005.0, []), (1010.0, [])]
+    assert journal.told == [(1000.0, [PoolRate("users", 100.0, 100.0)]), (1005.0, []), (1010.0, [])]
 
 
 def test_what_refusals_leave_is_told_when_it_changes_noticeably(journal, pool, sign, telemetry):

@@ -7,26 +7,23 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 
 from bulkim.journal.records import Entry
+from bulkim.journal.sqlite.database import Database
 from bulkim.journal.sqlite.tally import count_ended, to_json
-from bulkim.journal.sqlite.writer import Journal
 
 CHUNK = 2_000  # rows a transaction
 
 
 def read_input(
-    journal: Journal, run_id: int, entries: Iterable[Entry], *, name: str, digest: str | None, now: float
+    database: Database, run_id: int, entries: Iterable[Entry], *, name: str, digest: str | None, now: float
 ) -> None:
-    """Bring the run's items in step with an input: new identities are added, known ones keep what they have.
-
-    Pending items that are no longer there end as skipped (`removed`). Interrupted anywhere, it is done again.
-    """
-    fresh = _forget_positions(journal, run_id)
+    """As `writer.Journal.read_input`."""
+    fresh = _forget_positions(database, run_id)
     source = iter(entries)
     while chunk := list(islice(source, CHUNK)):
-        with journal.transaction() as tx:
+        with database.transaction() as tx:
             added = chunk if fresh else _merge(tx, run_id, chunk)
             insert_entries(tx, run_id, added, now=now)
-    with journal.transaction() as tx:
+    with database.transaction() as tx:
         _drop_removed(tx, run_id, now=now)
         tx.execute(
             "UPDATE run SET planned_at = ?, input_name = ?, input_digest = ? WHERE id = ?",
@@ -34,9 +31,9 @@ def read_input(
         )
 
 
-def _forget_positions(journal: Journal, run_id: int) -> bool:
+def _forget_positions(database: Database, run_id: int) -> bool:
     """Make ready for reading (again). True when the run has no items yet."""
-    with journal.transaction() as tx:
+    with database.transaction() as tx:
         tx.execute("UPDATE run SET planned_at = NULL WHERE id = ?", (run_id,))
         if not tx.execute("SELECT 1 FROM item WHERE run_id = ? LIMIT 1", (run_id,)).fetchone():
             return True

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bulkim.errors import JournalError, UsageError
+from bulkim.errors import UsageError
 from bulkim.journal import lease
-from bulkim.journal.records import Pace
+from bulkim.journal.records import PoolRate
 from bulkim.journal.sqlite.writer import Journal
 from bulkim.text import utc
 
@@ -44,6 +44,10 @@ class RunRecord:
     throttled: int
     stop_code: str | None
     stop_reason: str | None
+    settings: Mapping[str, Any] | None  # None: a bulkim that did not keep them
+    vendor_text: str | None  # a provider of one's own, as it was declared
+    terms: Mapping[str, Any] | None
+    rehearsal: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,15 +98,11 @@ _RUN_COLUMNS = (
     " input_digest, item_limit, planned_at, created_at, finished_at, items, requests, retries, throttled, stop_code,"
     " stop_reason"
 )
+_LATER_COLUMNS = ("settings", "vendor_text", "terms", "rehearsal")  # an older journal may lack them
 
 
 def open_existing(path: Path) -> Journal:
     """Open a journal that must be there, to read it only. Raises JournalError."""
-    if not path.exists():
-        raise JournalError(
-            f"there is no journal at {path}.",
-            hint="run a job first, or name the journal with --journal PATH (or BULKIM_JOURNAL)",
-        )
     return Journal.open_to_read(path)
 
 
@@ -168,8 +168,10 @@ def invalid(journal: Journal, run_id: int) -> int:
 
 
 def _runs(journal: Journal, condition: str, values: Sequence[Any]) -> list[RunRecord]:
+    there = {name for (name,) in journal.connection.execute("SELECT name FROM pragma_table_info('run')")}
+    later = ", ".join(name if name in there else "NULL" for name in _LATER_COLUMNS)
     rows = journal.connection.execute(
-        f"SELECT {_RUN_COLUMNS} FROM run WHERE {condition}", tuple(values)
+        f"SELECT {_RUN_COLUMNS}, {later} FROM run WHERE {condition}", tuple(values)
     ).fetchall()
     return [_record(journal, row) for row in rows]
 
@@ -177,7 +179,9 @@ def _runs(journal: Journal, condition: str, values: Sequence[Any]) -> list[RunRe
 def _record(journal: Journal, row: Sequence[Any]) -> RunRecord:
     values = dict(zip(RunRecord.__slots__, row, strict=True))
     values["params"] = json.loads(values["params"])
-    values["selection"] = json.loads(values["selection"]) if values["selection"] else None
+    for name in ("selection", "settings", "terms"):
+        values[name] = json.loads(values[name]) if values[name] else None
+    values["rehearsal"] = bool(values["rehearsal"])
     if values["state"] == "running" and holder(journal, values["id"]) is None:
         values["state"] = "interrupted"
     return RunRecord(**values)
@@ -233,7 +237,7 @@ class Allowance:
 
     session_id: int
     at: float
-    pace: Pace
+    pace: PoolRate
 
 
 def allowances(journal: Journal, run_id: int) -> list[Allowance]:
@@ -245,10 +249,10 @@ def allowances(journal: Journal, run_id: int) -> list[Allowance]:
         " WHERE session_id IN (SELECT id FROM session WHERE run_id = ?) ORDER BY at",
         (run_id,),
     )
-    return [Allowance(session_id, at, Pace(*pace)) for session_id, at, *pace in rows]
+    return [Allowance(session_id, at, PoolRate(*pace)) for session_id, at, *pace in rows]
 
 
-def paces(journal: Journal, run_id: int) -> list[Pace]:
+def paces(journal: Journal, run_id: int) -> list[PoolRate]:
     """What the run's newest session is allowed now, of each pool; nothing in an older bulkim's journal."""
     if not _has_paces(journal):
         return []
@@ -257,7 +261,7 @@ def paces(journal: Journal, run_id: int) -> list[Pace]:
         " WHERE session_id = (SELECT max(id) FROM session WHERE run_id = ?) GROUP BY pool",
         (run_id,),
     )
-    return [Pace(*pace) for *pace, _ in rows]
+    return [PoolRate(*pace) for *pace, _ in rows]
 
 
 def _has_paces(journal: Journal) -> bool:

@@ -152,6 +152,15 @@ FROM pace JOIN session ON session.id = pace.session_id JOIN run ON run.id = sess
 """
 
 
+# A column that is added later stands behind the last one's type: its comment must be inside its own words.
+SETTINGS = """
+ALTER TABLE run ADD COLUMN settings /* JSON: how fast it might be, and the connection without its secrets */ TEXT;
+ALTER TABLE run ADD COLUMN vendor_text /* a provider of one's own, as it was declared; NULL: a built-in one */ TEXT;
+ALTER TABLE run ADD COLUMN terms /* JSON: what it was agreed to do, with the version of these terms */ TEXT;
+ALTER TABLE run ADD COLUMN rehearsal /* 1: in the sandbox; NULL: at the vendor */ INTEGER;
+"""
+
+
 @migrations()
 def m001_first(db: Database) -> None:
     """Tables and views of the first release."""
@@ -164,6 +173,13 @@ def m001_first(db: Database) -> None:
 def m002_pace(db: Database) -> None:
     """What the vendor's refusals left of a session's limit, over time."""
     for statement in _statements(PACE):
+        db.execute(statement)
+
+
+@migrations()
+def m003_settings(db: Database) -> None:
+    """What a run was allowed and agreed to do, so that nobody has to read it out of the job's text."""
+    for statement in _statements(SETTINGS):
         db.execute(statement)
 
 

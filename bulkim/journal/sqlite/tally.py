@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from bulkim.journal.records import Closing
-from bulkim.model import Final
+from bulkim.journal.sqlite.database import Database
+from bulkim.model import Final, Status
 
 
 def count_ended(
@@ -77,6 +78,18 @@ def close_attempt(tx: sqlite3.Connection, attempt_id: int, closing: Closing) -> 
             "UPDATE run SET throttled = throttled + 1 WHERE id = (SELECT run_id FROM attempt WHERE id = ?)",
             (attempt_id,),
         )
+
+
+def counts(database: Database, run_id: int) -> dict[Status, int]:
+    """Items by status; they add up to the run's items."""
+    found = dict.fromkeys(Status, 0)
+    for outcome, items in database.rows(
+        "SELECT outcome, sum(items) FROM tally WHERE run_id = ? GROUP BY outcome", (run_id,)
+    ):
+        found[Status(outcome)] = items
+    total = database.row("SELECT items FROM run WHERE id = ?", (run_id,))[0]
+    found[Status.PENDING] = total - sum(found.values())
+    return found
 
 
 def to_json(value: Any) -> str | None:

@@ -9,48 +9,63 @@ answered in it is in doubt, and is settled like anything that was on its way.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Generator
+from typing import Any
 
-from bulkim.errors import BulkimError
-from bulkim.journal.sqlite.writer import Journal
+from bulkim.errors import GuardError
+from bulkim.journal.sqlite.database import Database
 
 
 class Turn:
-    """One turn's transaction."""
+    """One turn's transaction, as something to await: done when it is on disk. Raises GuardError when it never will be."""
 
     __slots__ = ("_error", "_open")
 
     def __init__(self) -> None:
         self._open = True
-        self._error: BulkimError | None = None
+        self._error: GuardError | None = None
 
-    async def durable(self) -> None:
-        """Wait until what was written is on disk. Raises GuardError when it will never be."""
+    def __await__(self) -> Generator[Any, None, None]:
         while self._open:
-            await asyncio.sleep(0)
+            yield from asyncio.sleep(0).__await__()
         if self._error:
             raise self._error
 
-    def close(self, error: BulkimError | None) -> None:
+    def close(self, error: GuardError | None) -> None:
         """It is on disk, or failed."""
         self._open, self._error = False, error
 
 
 class Turns:
-    """The transactions of a session, one after another."""
+    """A journal's transactions, one after another. After one that failed there are no more."""
 
-    def __init__(self, journal: Journal, failed: Callable[[BulkimError], None]) -> None:
-        """`failed` is told of a commit that did not succeed."""
-        self._journal, self._failed = journal, failed
+    def __init__(self, database: Database) -> None:
+        self._database = database
         self._turn: Turn | None = None
+        self._last = Turn()
+        self._last.close(None)
+        self._lost: GuardError | None = None
 
-    def join(self) -> Turn:
-        """This turn's transaction: what is written from now to its end belongs to it. Raises GuardError."""
-        if self._turn is None:
-            self._journal.begin_transaction()
-            self._turn = Turn()
-            asyncio.get_running_loop().call_soon(self.commit)
-        return self._turn
+    def join(self) -> None:
+        """What is written from now to the turn's end belongs to its transaction. Raises GuardError.
+
+        Where no loop runs there are no turns: every write is its own transaction.
+        """
+        if self._turn is not None:
+            return
+        if self._lost:
+            raise self._lost
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            return
+        self._database.begin_transaction()
+        self._turn = self._last = Turn()
+        loop.call_soon(self.commit)
+
+    def durable(self) -> Turn:
+        """What was written until now."""
+        return self._last
 
     def commit(self) -> None:
         """End the turn's transaction, if one is open."""
@@ -58,9 +73,9 @@ class Turns:
         if turn is None:
             return
         try:
-            self._journal.commit()
-        except BulkimError as error:
+            self._database.commit()
+        except GuardError as error:
+            self._lost = error
             turn.close(error)
-            self._failed(error)
         else:
             turn.close(None)

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from bulkim.journal.records import Pace
+from bulkim.journal.records import PoolRate
 from bulkim.journal.sqlite import reader as read
 from bulkim.journal.sqlite.reader import RunRecord
 from bulkim.journal.sqlite.writer import Journal
@@ -60,7 +60,7 @@ class Readings:
         return "answers" if self.in_flight else "back-off"
 
 
-def _allowed(paces: Sequence[Pace], limits: Allowed) -> tuple[float, float | None]:
+def _allowed(paces: Sequence[PoolRate], limits: Allowed) -> tuple[float, float | None]:
     """(limit, what refusals left of it), after the journal; after the job's text where that says nothing."""
     return tightest(paces, limits.pools) if paces else (limits.own or 0.0, None)
 

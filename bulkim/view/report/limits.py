@@ -9,7 +9,7 @@ from itertools import takewhile
 from statistics import fmean
 
 from bulkim.jobfile.settings import kept_settings
-from bulkim.journal.records import Pace
+from bulkim.journal.records import PoolRate
 from bulkim.journal.sqlite.reader import Allowance, RunRecord
 from bulkim.vendors import PROVIDERS
 from bulkim.view.report.timeline import Timeline
@@ -62,7 +62,7 @@ def allowed(record: RunRecord) -> Allowed:
     return Allowed(own[pool], provider.pool(pool).limit_per_s, pool, settings.concurrency, pools)
 
 
-def tightest(paces: Collection[Pace], pools: Collection[str]) -> tuple[float, float]:
+def tightest(paces: Collection[PoolRate], pools: Collection[str]) -> tuple[float, float]:
     """(limit, what is left of it) in calls a second for calls that draw on all of these pools."""
     drawn = [each for each in paces if each.pool in pools] or paces
     return min(each.limit_per_s for each in drawn), min(each.allowed_per_s for each in drawn)
@@ -93,7 +93,7 @@ def _steps(timeline: Timeline, found: Iterable[Allowance], pools: Collection[str
     for each in found:
         by_session.setdefault(each.session_id, []).append(each)
     for session in timeline.sessions:
-        paces: dict[str, Pace] = {}
+        paces: dict[str, PoolRate] = {}
         changes: dict[float, tuple[float, float]] = {}
         for each in by_session.get(session.id, ()):
             paces[each.pace.pool] = each.pace

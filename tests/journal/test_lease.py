@@ -57,7 +57,7 @@ def journal(tmp_path):
 
 def hold(journal, run_id, **holder):
     journal.begin_session(run_id, now=NOW)
-    with journal.transaction() as tx:
+    with journal._database.transaction() as tx:
         for name, value in holder.items():
             tx.execute(f"UPDATE session SET {name} = ?", (value,))
 

@@ -1,0 +1,184 @@
+"""One journal file, opened: one connection of one owner, its transactions, and SQLite's errors as ours.
+
+Every write is one `BEGIN IMMEDIATE` transaction with ``synchronous=FULL``: when `transaction` is left, what was written
+in it survives a crash of the machine; where it is a part of a turn's (see `turns`), when that ends.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Self
+
+from sqlite_utils import Database as Utils
+
+from bulkim.errors import GuardError, JournalError
+from bulkim.journal.sqlite.schema import APPLICATION_ID, known, migrations
+
+
+class Database:
+    """An open journal file. Not thread-safe: one owner."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self.path = path
+        self.connection = connection
+
+    # ------------------------------------------------------------------------------------- opening
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Open or create. Raises JournalError for a file that is not a journal, is newer, locked or read-only."""
+        try:
+            if not path.exists():
+                os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+            opened = cls(path, sqlite3.connect(path, isolation_level=None, timeout=10))
+            opened._prepare()
+        except (sqlite3.Error, OSError) as error:
+            raise _unusable(path, error) from error
+        return opened
+
+    @classmethod
+    def open_to_read(cls, path: Path) -> Self:
+        """Open a file that must be there, and never write it: an older bulkim's stays as it is. Raises JournalError."""
+        if not path.exists():
+            raise JournalError(
+                f"there is no journal at {path}.",
+                hint="run a job first, or name the journal with --journal PATH (or BULKIM_JOURNAL)",
+            )
+        try:
+            opened = cls(path, sqlite3.connect(_reading(path), uri=True, isolation_level=None, timeout=10))
+            opened.connection.execute("PRAGMA query_only = ON")
+            if not migrations.applied(opened._recognise()):
+                raise JournalError(
+                    f"the journal {path} is empty.",
+                    hint="run a job first, or name another file with --journal PATH",
+                )
+        except (sqlite3.Error, OSError) as error:
+            raise _unusable(path, error) from error
+        return opened
+
+    @classmethod
+    def in_memory(cls) -> Self:
+        """A journal that nobody else sees, and that ends with this."""
+        opened = cls(Path(":memory:"), sqlite3.connect(":memory:", isolation_level=None))
+        opened._prepare()
+        return opened
+
+    def _prepare(self) -> None:
+        db = self._recognise()
+        self.connection.execute("PRAGMA journal_mode = WAL")
+        self.connection.execute("PRAGMA synchronous = FULL")
+        if migrations.pending(db):
+            with self.transaction():
+                migrations.apply(db)
+
+    def _recognise(self) -> Utils:
+        """Raises JournalError for another program's file, and for a newer bulkim's."""
+        execute = self.connection.execute
+        owner = execute("PRAGMA application_id").fetchone()[0]
+        if owner != APPLICATION_ID and execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone():
+            raise JournalError(
+                f"{self.path} is an SQLite database of another program, not a journal of bulkim.",
+                hint="name another file with --journal PATH",
+            )
+        db = Utils(self.connection, execute_plugins=False)
+        newer = {each.name for each in migrations.applied(db)} - known()
+        if newer:
+            raise JournalError(
+                f"{self.path} was written by a newer bulkim (it has {', '.join(sorted(newer))}).",
+                hint="upgrade bulkim, or name another file with --journal PATH",
+            )
+        return db
+
+    def close(self) -> None:
+        """Close the file; everything was already durable."""
+        self.connection.close()
+
+    # ------------------------------------------------------------------------------------- reading
+
+    def rows(self, query: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> Iterator[Any]:
+        """What a query finds, streaming. Raises JournalError when the file cannot be read."""
+        try:
+            yield from self.connection.execute(query, values)
+        except sqlite3.Error as error:
+            raise _unreadable(self.path, error) from error
+
+    def row(self, query: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> Any:
+        """The first row that a query finds, or None. Raises JournalError when the file cannot be read."""
+        try:
+            return self.connection.execute(query, values).fetchone()
+        except sqlite3.Error as error:
+            raise _unreadable(self.path, error) from error
+
+    # ------------------------------------------------------------------------------------- writing
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """One durable transaction, or a part of one that is open.
+
+        A full disk ends the run (GuardError: resumable), nothing is half-written.
+        """
+        joined = self.connection.in_transaction
+        try:
+            if not joined:
+                self.connection.execute("BEGIN IMMEDIATE")
+            yield self.connection
+            if not joined:
+                self.connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            self._roll_back()
+            raise self._unwritten(error) from error
+        except BaseException:
+            self._roll_back()
+            raise
+
+    def begin_transaction(self) -> None:
+        """Every `transaction` from here to `commit` is a part of one. Raises GuardError."""
+        try:
+            self.connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.Error as error:
+            raise self._unwritten(error) from error
+
+    def commit(self) -> None:
+        """Make durable what was written since `begin_transaction`. Raises GuardError: then nothing of it is there."""
+        try:
+            self.connection.execute("COMMIT")  # fails, too, when a part has failed and took the rest with it
+        except sqlite3.Error as error:
+            self._roll_back()
+            raise self._unwritten(error) from error
+
+    def _unwritten(self, error: sqlite3.Error) -> GuardError:
+        return GuardError(
+            f"the journal {self.path} cannot be written: {error}",
+            hint="make room (or free the lock) and run the same command again: it continues where it stopped",
+        )
+
+    def _roll_back(self) -> None:
+        if self.connection.in_transaction:
+            self.connection.execute("ROLLBACK")
+
+
+def _reading(path: Path) -> str:
+    """How SQLite is asked for a file that may be on a medium, or in a folder, that cannot be written."""
+    writable = os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
+    # Where nobody can write it, SQLite need not lock.
+    still = not writable and not Path(f"{path}-wal").exists()
+    mode = "rw" if writable else "ro&immutable=1" if still else "ro"
+    return f"{path.absolute().as_uri()}?mode={mode}"
+
+
+def _unusable(path: Path, error: Exception) -> JournalError:
+    return JournalError(
+        f"the journal {path} cannot be opened: {error}",
+        hint="check the path and its permissions, or name another file with --journal PATH",
+    )
+
+
+def _unreadable(path: Path, error: Exception) -> JournalError:
+    return JournalError(
+        f"the journal {path} cannot be read: {error}",
+        hint="check the file, or name another with --journal PATH",
+    )

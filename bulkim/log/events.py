@@ -76,7 +76,7 @@ EVENTS: tuple[Event, ...] = (
 logging.getLogger(LOGGER).addHandler(logging.NullHandler())  # else warnings would go to stderr all the same
 
 log: structlog.stdlib.BoundLogger = (
-    structlog.wrap_logger(  # its own processors: whatever the importer configured stays his
+    structlog.wrap_logger(  # its own processors: whatever the importer configured stays
         logging.getLogger(LOGGER),
         processors=[structlog.stdlib.filter_by_level, structlog.stdlib.render_to_log_kwargs],
         wrapper_class=structlog.stdlib.BoundLogger,

@@ -96,7 +96,7 @@ class Ledger:
         """Take `count` places in each pool; `rates` is pool -> (limit, calls a second that keep it).
 
         While others draw on a pool too, its rate is `shared` times that, and no place lies in the past. Who is alone
-        may make up for the last `slack_s`: his own bucket and window keep the limit. `now` is monotonic.
+        may make up for the last `slack_s`: their own bucket and window keep the limit. `now` is monotonic.
         """
         with self._transaction():
             others = any(self._others(pool) for pool in rates)

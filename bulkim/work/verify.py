@@ -244,7 +244,7 @@ class _Reader:
         return answer, credentials
 
     def _question(self, done: Done) -> Item:
-        """The user as the asking operation wants him; a map's names are what is asked about."""
+        """The user as the asking operation wants them; a map's names are what is asked about."""
         fields: dict[str, Any] = {"username": done.username}
         about = self.declared.holds or self.declared.lacks
         if about and (own := field_value(self._sent(done), about)):

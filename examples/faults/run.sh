@@ -3,7 +3,7 @@
 . "$(dirname "$0")/../lib.sh"
 sandbox --faults faults.yaml
 
-say "240 users. One of them is refused; the 59 who shared his request are not."
+say "240 users. One of them is refused; the 59 who shared the request are not."
 try_code 1 bulkim run register.yaml
 try bulkim show last user_077
 try bulkim explain easemob illegal_argument

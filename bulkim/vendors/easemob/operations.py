@@ -90,7 +90,7 @@ REGISTER = Operation(
     doubt=Probe("get-user", created="created", already="duplicate_unique_property_exists"),
     verify=ReadBack("get-user"),
     inverse="delete",
-    help="Creates users. One who is there already stays as he is.",
+    help="Creates users. A user who already exists is left unchanged.",
     source=f"{PAGES}account_register_authorized_batch.html",
     read_on=READ_ON,
 )

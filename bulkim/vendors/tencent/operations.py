@@ -94,7 +94,7 @@ REGISTER = Operation(
             "password", secret=True, optional=True, sent=False, help="not used: users sign in with a UserSig"
         ),
         Field(
-            "nickname", wire="Nick", optional=True, help="overwrites the nickname of one who is there already"
+            "nickname", wire="Nick", optional=True, help="overwrites the nickname of a user who already exists"
         ),
     ),
     body=Rows(root="AccountList"),
@@ -105,7 +105,7 @@ REGISTER = Operation(
     verify=ReadBack("get-user"),
     inverse="delete",
     blind="somebody may have been there before: the vendor answers the same",
-    help="Imports accounts. One who is there already counts as imported, and gets the nickname that is given.",
+    help="Imports accounts. A user who already exists counts as imported, and gets the nickname that is given.",
     source=f"{PAGES}34954",
     read_on=READ_ON,
 )
@@ -166,7 +166,7 @@ DISCONNECT = Operation(
     pools=("kick",),
     # Newer pages call the field State, older ones Status.
     doubt=Probe("online-status", equals={"Status|State": "Offline"}),
-    help="Voids a user's present UserSigs, which signs him out; a new one lets him in again.",
+    help="Voids a user's present UserSigs, which signs them out; a new one lets them in again.",
     source=f"{PAGES}34957",
     read_on=READ_ON,
 )

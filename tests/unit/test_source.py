@@ -11,6 +11,8 @@ import threading
 import pytest
 
 from bulkim.errors import InputError
+from bulkim.jobfile import schema
+from bulkim.jobfile.schema import SOURCE_KINDS
 from bulkim.model import Row, Source
 from bulkim.source import BadRow, open_source
 
@@ -158,6 +160,21 @@ def test_a_file_that_changes_is_noticed(tmp_path):
     path.write_text("username\na\nb\n")
     with pytest.raises(InputError, match="was changed while it was in use"):
         list(reader.rows())
+
+
+@pytest.mark.parametrize("kind", SOURCE_KINDS)
+def test_a_source_knows_what_it_is(kind):
+    """Rehearsals, plans and resumed runs ask the source; a kind that has an encoding is a file."""
+    shape = next(
+        each
+        for each in vars(schema).values()
+        if each.__class__ is type(schema.Shape) and kind in each.model_fields
+    )
+    source = Source(kind)
+    assert source.is_file is ("encoding" in shape.model_fields)
+    assert source.is_stdin is source.is_file, "a file without a path is standard input"
+    assert [source.is_file, kind == "items", source.is_listing, source.is_earlier_run].count(True) == 1
+    assert source.is_given is (source.is_file or kind == "items")
 
 
 @pytest.mark.parametrize("kind", ["listing", "run", "none"])

@@ -94,7 +94,10 @@ REGISTER = Operation(
             "password", secret=True, optional=True, sent=False, help="not used: users sign in with a UserSig"
         ),
         Field(
-            "nickname", wire="Nick", optional=True, help="overwrites the nickname of a user who already exists"
+            "nickname",
+            wire="Nick",
+            optional=True,
+            help="overwrites the nickname of a user who already exists",
         ),
     ),
     body=Rows(root="AccountList"),

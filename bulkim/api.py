@@ -40,7 +40,7 @@ from bulkim.text import counted
 from bulkim.vendors import PROVIDERS
 from bulkim.work import rehearsal, runner
 from bulkim.work.checks import check_same_app
-from bulkim.work.confirm import Pledge, hold_to, pledge, unconfirmed
+from bulkim.work.confirm import Pledge, agreed, pledge, unconfirmed
 from bulkim.work.runner import Finished, Preview
 
 __all__ = [
@@ -252,7 +252,7 @@ def _asking(confirm: Confirm | None) -> runner.Confirm:
             hint = f'pass confirm="{job.connection.app_name}:COUNT", COUNT being how many you expect, or a function'
             raise unconfirmed(job, count, hint=hint)
         if isinstance(confirm, str):
-            hold_to(_pledge(confirm), job, count, said="confirm")
+            agreed(_pledge(confirm), None, job, sent=0, left=count, said="confirm")
         elif not confirm(preview):
             raise ConfirmationError(
                 f"{counted(count, 'item')} at {job.connection.app_name}: not confirmed. Nothing was sent."

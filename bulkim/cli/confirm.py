@@ -12,7 +12,7 @@ import click
 from bulkim.errors import ConfirmationError
 from bulkim.model import Job
 from bulkim.text import counted
-from bulkim.work.confirm import PRODUCTION, Pledge, hold_to, pledge, unconfirmed
+from bulkim.work.confirm import PRODUCTION, Pledge, agreed, pledge, unconfirmed
 
 if TYPE_CHECKING:
     from bulkim.catalogue.shapes import Operation
@@ -50,7 +50,7 @@ class Confirmation:
         """Raises ConfirmationError; then nothing is sent."""
         job, count = preview.job, preview.to_send
         if self.pledge is not None:
-            hold_to(self.pledge, job, count, said="--confirm")
+            agreed(self.pledge, None, job, sent=0, left=count, said="--confirm")
             return
         production = job.connection.environment == PRODUCTION
         if self.yes and not production:

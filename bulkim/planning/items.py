@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -14,6 +13,7 @@ from bulkim.catalogue.shapes import Field, Operation, Provider
 from bulkim.catalogue.values import Check, Invalid, checker, quoted
 from bulkim.errors import InputError, Problem
 from bulkim.model import Job, Row
+from bulkim.planning.guarding import protector
 from bulkim.planning.seen import Seen
 from bulkim.redact import looks_secret
 from bulkim.source import BadRow, SourceReader
@@ -110,9 +110,7 @@ class _Rules:
             self._only_key if len(self._keys) == 1 else self._joined_key
         )
         self._label = provider.label
-        flags = re.IGNORECASE if provider.fold == "lower" else 0
-        self._protect = tuple((text, re.compile(text, flags).fullmatch) for text in job.guard.protect)
-        self.protects: Callable[[str], str | None] | None = self._protecting if self._protect else None
+        self.protects = protector(job.guard, provider)
         self._public = _public_names(operation, reader)
         self.extra: Callable[[Mapping[str, Any]], Mapping[str, str]] | None = None
         if self._public is None:
@@ -148,12 +146,6 @@ class _Rules:
         same = "user" if len(self._keys) == 1 else " and ".join(self._keys)
         where = f"same {same} as {'item' if line is None else 'line'} {first}"
         return where + ("" if self._folded(username) == username else f" ({self._label} ignores case)")
-
-    def _protecting(self, username: str) -> str | None:
-        for text, matches in self._protect:
-            if matches(username):
-                return f"protected by {quoted(text)}"
-        return None
 
     def _column_extra(self, values: Mapping[str, Any]) -> Mapping[str, str]:
         """The other columns of a table that are not empty."""

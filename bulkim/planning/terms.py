@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from operator import attrgetter
 from pathlib import Path
@@ -19,7 +19,7 @@ from bulkim.model import Job
 from bulkim.planning.rules import RULES, Means, Scope, rule_of_term
 
 VERSION = 1
-PRODUCTION = "production"
+PRODUCTION = "production"  # an environment in which only --confirm lets anything be destroyed
 STDIN = "-"
 _AGES = ("created_before", "created_after")
 _SHOWN_MAX = 120  # characters of a value in a message
@@ -43,10 +43,15 @@ _SCOPES = {
 
 @dataclass(frozen=True, slots=True)
 class Pledge:
-    """``APP:COUNT``: what somebody agreed to. COUNT bounds the whole run."""
+    """``APP:COUNT``: what somebody agreed to."""
 
     app: str
-    count: int
+    count: int  # how many items may be sent, at most
+    beyond: int = 0  # what had been sent already when it was agreed to, and is not counted
+
+    def covers(self, total: int) -> bool:
+        """Whether a run that sends `total` items in all stays within it."""
+        return total - self.beyond <= self.count
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +196,7 @@ def as_json(terms: Terms) -> str:
     pledge = terms.confirmed
     document = {
         "version": terms.version, "terms": terms.values, "moments": terms.moments, "feeds": terms.feeds,
-        "confirmed": {"app": pledge.app, "count": pledge.count} if pledge else None,
+        "confirmed": asdict(pledge) if pledge else None,
     }  # fmt: skip
     return json.dumps(document, ensure_ascii=False, sort_keys=True)
 
@@ -204,7 +209,7 @@ def from_json(text: str) -> Terms:
         document.get("terms", {}),
         document.get("moments", {}),
         document.get("feeds"),
-        Pledge(pledge["app"], pledge["count"]) if pledge else None,
+        Pledge(pledge["app"], pledge["count"], pledge.get("beyond", 0)) if pledge else None,
         document.get("version", VERSION),
     )
 

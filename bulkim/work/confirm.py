@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from bulkim.errors import ConfirmationError
 from bulkim.model import Job
+from bulkim.planning.terms import PRODUCTION, Pledge
 from bulkim.text import counted
 
-PRODUCTION = "production"
-
-
-@dataclass(frozen=True, slots=True)
-class Pledge:
-    """``APP:COUNT``: what somebody expects to be destroyed."""
-
-    app: str
-    count: int
+__all__ = ["PRODUCTION", "Pledge", "agreed", "pledge", "unconfirmed"]
 
 
 def pledge(text: str) -> Pledge:
@@ -28,19 +19,40 @@ def pledge(text: str) -> Pledge:
     return Pledge(app.strip(), int(digits))
 
 
-def hold_to(pledge: Pledge, job: Job, count: int, *, said: str) -> None:
-    """Compare a pledge, given as `said`, with what would be sent. Raises ConfirmationError."""
-    if pledge.app != job.connection.app_name:
+def agreed(
+    given: Pledge | None, written: Pledge | None, job: Job, *, sent: int, left: int, said: str
+) -> Pledge | None:
+    """The pledge that covers what is left of a run: given now (as `said`), or written into the run before.
+
+    A pledge that was written down bounds the whole run. A new one names what is left, or the whole run. None where there is
+    neither. Raises ConfirmationError.
+    """
+    if given is not None and given.app != job.connection.app_name:
         raise ConfirmationError(
-            f"{said} names the app {pledge.app!r}, but this job goes to {job.connection.app_name!r}."
+            f"{said} names the app {given.app!r}, but this job goes to {job.connection.app_name!r}."
             " Nothing was sent.",
             hint="check that it is the right job and the right connection",
         )
-    if pledge.count != count:
-        raise ConfirmationError(
-            f"{said} says {pledge.count:,}, but {counted(count, 'item')} would be sent. Nothing was sent.",
-            hint=f"find out where the difference comes from: {_to_count(job)}",
-        )
+    total = sent + left
+    if written is not None and (given is None or (given.app, given.count) == (written.app, written.count)):
+        if written.covers(total):
+            return written
+        raise _wrong(written, job, sent=sent, left=left, said=said)
+    if given is None:
+        return None
+    if given.count == left:
+        return Pledge(given.app, given.count, sent)
+    if given.count == total:
+        return given
+    raise _wrong(given, job, sent=sent, left=left, said=said)
+
+
+def _wrong(pledge: Pledge, job: Job, *, sent: int, left: int, said: str) -> ConfirmationError:
+    already = f" ({sent:,} were sent before, {sent + left:,} in all)" if sent else ""
+    return ConfirmationError(
+        f"{said} says {pledge.count:,}, but {counted(left, 'item')} would be sent{already}. Nothing was sent.",
+        hint=f"find out where the difference comes from: {_to_count(job)}",
+    )
 
 
 def _to_count(job: Job) -> str:

@@ -152,16 +152,33 @@ def metadata(journal: Journal) -> dict[str, Any]:
         for name, (title, words, sql) in QUERIES.items()
         if name != "limit_over_time" or "limits" in there
     }
+    name = journal.path.stem
+    begin = _questions(name, queries)
     return {
         "title": "bulkim's journal",
-        "description": "Every run, item and call. Begin with runs_summary, or with one of the queries.",
+        "description_html": begin,
         "databases": {
-            journal.path.stem: {
+            name: {
+                "description_html": begin,
                 "tables": {name: words for name, words in tables.items() if name in there},
                 "queries": queries,
             }
         },
     }
+
+
+def _questions(name: str, queries: Mapping[str, Mapping[str, str]]) -> str:
+    """The queries, above everything else: tables are for those who know what they look for."""
+    from html import escape
+    from urllib.parse import quote
+
+    base = f"/{quote(name)}"
+    rows = [
+        f'<li><a href="{base}/{query}"><b>{escape(about["title"])}</b></a>: {escape(about["description"])}</li>'
+        for query, about in queries.items()
+    ]
+    summary = f'<li><a href="{base}/runs_summary"><b>All runs</b></a>: one row a run.</li>'
+    return f"<p>Every run, item and call. Begin here:</p><ul>{summary}{''.join(rows)}</ul>"
 
 
 def described(script: str) -> dict[str, dict[str, Any]]:

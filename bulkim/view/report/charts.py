@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from markupsafe import Markup, escape
 
-from bulkim.text import milliseconds, span
+from bulkim.text import counted, milliseconds, span
 from bulkim.view.report.drawing import HALF, TOP, WIDTH, Plot, ticks, time_ticks
 from bulkim.view.report.figures import Cell, Figures
 from bulkim.view.report.limits import Level
@@ -41,14 +41,14 @@ def _time_axis(plot: Plot, timeline: Timeline, *, shaded: bool = True) -> None:
 # ------------------------------------------------------------------------------------------- speed
 
 
-def speed(figures: Figures) -> Markup:
+def speed(figures: Figures, width: int = WIDTH) -> Markup:
     """Calls a second over time, against what was allowed; refusals and pauses."""
     timeline, allowed = figures.timeline, figures.allowed
     fastest = max((each.calls_per_s for each in timeline.bins), default=0.0)
     near = [each for each in (allowed.own, allowed.documented) if each and each <= max(fastest * 4, 1)]
     near += [max((each.limit_per_s for each in figures.levels), default=0.0)]
     top = max([fastest, 1.0, *near]) * 1.08
-    plot = Plot("Calls per second", timeline.length_s, top)
+    plot = Plot("Calls per second", timeline.length_s, top, width=width)
     plot.grid(ticks(top), "calls/s")
     for start, end in _pauses(timeline):
         plot.box(
@@ -69,12 +69,31 @@ def speed(figures: Figures) -> Markup:
     elif allowed.own and allowed.own in near:
         plot.level(allowed.own, "limit")
     _time_axis(plot, timeline)
-    limit = f", allowed {allowed.own:g}" if allowed.own else ""
     lowest = figures.lowest
     left = f", of which refusals left {lowest:.1f} at the lowest" if lowest is not None else ""
-    return plot.svg(
-        f"at most {fastest:.1f} a second{limit}{left}; {sum(each.refused for each in refused):,} refused"
-    )
+    return plot.svg(f"{busiest(figures)}{left}; {sum(each.refused for each in refused):,} refused")
+
+
+def busiest(figures: Figures) -> str:
+    """``busiest second: 100 of 100 calls``."""
+    most, own = figures.timeline.busiest, figures.allowed.own
+    return f"busiest second: {most:,} of {own:g} calls" if own else f"busiest second: {counted(most, 'call')}"
+
+
+def map_legend(figures: Figures) -> Markup:
+    """What is in the map of the items."""
+    counts, one = figures.counts, figures.cells[0].first == figures.cells[0].last
+    names = [
+        name
+        for name in ("succeeded", "unchanged", "skipped", "pending")
+        if counts[name] or name == "succeeded"
+    ]
+    entries = [(f"b-{name}", name) for name in names]
+    if figures.bad_total:
+        entries.append(("b-failed", "failed" if one else "failed; the larger, the more of the cell"))
+    if counts["unknown"]:
+        entries.append(("b-unknown", "unknown"))
+    return legend(*entries)
 
 
 def _allowed(plot: Plot, levels: Sequence[Level]) -> None:
@@ -176,7 +195,7 @@ def latency_histogram(figures: Figures) -> Markup:
         share = f"{100 * calls / figures.latencies.count:.1f} %"
         if calls:
             plot.box(plot.x(place + 0.06), plot.x(place + 0.94), plot.y(calls), plot.floor, "hist",
-                     f"{milliseconds(low)} to {milliseconds(high)}: {calls:,} calls ({share})")  # fmt: skip
+                     f"{milliseconds(low)} to {milliseconds(high)}: {counted(calls, 'call')} ({share})")  # fmt: skip
         if place % every == 0:
             plot.below([(place, milliseconds(low))])
     for place, (quantile, name) in enumerate(reversed(QUANTILES)):
@@ -186,21 +205,21 @@ def latency_histogram(figures: Figures) -> Markup:
             float(len(bars)),
         )
         plot.upright(middle, name, row=place)
-    return plot.svg(f"{figures.latencies.count:,} calls")
+    return plot.svg(counted(figures.latencies.count, "call"))
 
 
 # --------------------------------------------------------------------------------------------- map
 
 
-def item_map(figures: Figures) -> Markup:
+def item_map(figures: Figures, width: int = WIDTH) -> Markup:
     """Whole calls of items in the input's order. How red, and how large the red, is the share that failed."""
     cells = figures.cells
     if not cells:
         return Markup("")
-    across = min(60, len(cells))
-    size = min((WIDTH - 2) / across, 34.0)
+    across = min(60 if width == WIDTH else 36, len(cells))
+    size = min((width - 2) / across, 34.0)
     rows = -(-len(cells) // across)
-    plot = Plot("Map of the items", 1, 1, height=int(rows * size + 2))
+    plot = Plot("Map of the items", 1, 1, height=int(rows * size + 2), width=width)
     for place, cell in enumerate(cells):
         x, y = 1 + place % across * size, 1 + place // across * size
         plot.box(x, x + size - 2, y, y + size - 2, _ground(cell), _hint(cell))
@@ -209,7 +228,8 @@ def item_map(figures: Figures) -> Markup:
             side = (size - 2) * max(0.34, worst**0.5)
             left, up = x + (size - 2 - side) / 2, y + (size - 2 - side) / 2
             plot.box(left, left + side, up, up + side, f"f-{css} off")
-    return plot.svg(f"{len(cells)} cells of up to {cells[0].last - cells[0].first + 1:,} items")
+    each = counted(cells[0].last - cells[0].first + 1, "item")
+    return plot.svg(f"{counted(len(cells), 'cell')} of up to {each}")
 
 
 def _ground(cell: Cell) -> str:
@@ -229,15 +249,15 @@ def _hint(cell: Cell) -> str:
 # ---------------------------------------------------------------------------------------- sessions
 
 
-def sessions(figures: Figures) -> Markup:
+def sessions(figures: Figures, width: int = WIDTH) -> Markup:
     """Each process that worked on the run, how it ended, and the time in between."""
     timeline = figures.timeline
-    plot = Plot("Sessions", timeline.length_s, 1, height=70)
+    plot = Plot("Sessions", timeline.length_s, 1, height=70, width=width)
     for number_, each in enumerate(timeline.sessions, 1):
         start, end = plot.x(each.offset_s), plot.x(each.offset_s + each.lasted_s)
         words = WORDS.get(each.ended, each.ended)
         plot.box(start, max(end, start + 2), 8, 34, f"s-{each.ended}",
-                 f"session {number_}: {words} after {span(each.lasted_s)}, {each.calls:,} calls")  # fmt: skip
+                 f"session {number_}: {words} after {span(each.lasted_s)}, {counted(each.calls, 'call')}")  # fmt: skip
         if end - start > 90:
             plot.label(start + 8, 26, f"{ENDINGS[each.ended]} {words}, {span(each.lasted_s)}", css="t on")
         elif end - start > 16:
@@ -247,7 +267,13 @@ def sessions(figures: Figures) -> Markup:
             middle = plot.x((pause.start_s + pause.end_s) / 2)
             plot.label(middle, 26, span(pause.real_s), anchor="middle")
     _time_axis(plot, timeline, shaded=False)
-    return plot.svg(f"{len(timeline.sessions)} processes worked on this run")
+    return plot.svg(worked(figures))
+
+
+def worked(figures: Figures) -> str:
+    """How many processes there were."""
+    number = len(figures.timeline.sessions)
+    return "one process worked on this run" if number == 1 else f"{number} processes worked on this run"
 
 
 # -------------------------------------------------------------------------------------------- words

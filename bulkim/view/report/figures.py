@@ -15,7 +15,7 @@ from bulkim.vendors import PROVIDERS
 from bulkim.view.meanings import meaning
 from bulkim.view.report.anonymise import Redactor
 from bulkim.view.report.latency import Latencies
-from bulkim.view.report.limits import Allowed, Level, allowed, levels
+from bulkim.view.report.limits import Allowed, Level, allowed, kept, levels
 from bulkim.view.report.timeline import Bin, Session, Timeline
 
 BAD = ("failed", "unknown")
@@ -128,10 +128,11 @@ def figures(journal: Journal, record: RunRecord, *, redact: bool = False) -> Fig
     calls = journal.connection.execute(
         "SELECT session_id, began_at, ended_at, kind FROM attempt WHERE run_id = ? ORDER BY began_at", (record.id,)
     )  # fmt: skip
-    latencies = timeline.count(calls)
     batch = _largest(journal, record.id)
     limits = allowed(record)
-    known = levels(timeline, read.allowances(journal, record.id), limits.pools)
+    allowances = list(read.allowances(journal, record.id))
+    latencies = timeline.count(calls, kept(timeline, allowances, limits))
+    known = levels(timeline, allowances, limits.pools)
     if known:  # better than what the job's text lets one guess
         limits = replace(limits, own=known[-1].limit_per_s)
     return Figures(

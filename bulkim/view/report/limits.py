@@ -68,6 +68,15 @@ def tightest(paces: Collection[PoolRate], pools: Collection[str]) -> tuple[float
     return min(each.limit_per_s for each in drawn), min(each.allowed_per_s for each in drawn)
 
 
+def kept(timeline: Timeline, found: Iterable[Allowance], limits: Allowed) -> dict[int, float]:
+    """The most that each session allowed itself, in calls a second; a session of which nobody knows is left out."""
+    most = dict.fromkeys((each.id for each in timeline.sessions), limits.own or 0.0)
+    for each in found:
+        if each.pace.pool == limits.pool:
+            most[each.session_id] = max(most.get(each.session_id, 0.0), each.pace.limit_per_s)
+    return {session: limit for session, limit in most.items() if limit}
+
+
 def levels(timeline: Timeline, found: Iterable[Allowance], pools: Collection[str]) -> list[Level]:
     """What was allowed along a timeline, averaged over its bins; nothing where the journal says nothing."""
     steps = deque(_steps(timeline, found, pools))

@@ -14,7 +14,7 @@ from markupsafe import Markup, escape
 
 from bulkim.codes import KINDS, LOST
 from bulkim.model import Status
-from bulkim.text import WITH_ZONE, duration, local, milliseconds, span
+from bulkim.text import WITH_ZONE, counted, duration, local, milliseconds, span
 from bulkim.version import __version__
 from bulkim.view.account import reconciliation
 from bulkim.view.live import GLYPHS
@@ -33,7 +33,7 @@ def _environment() -> Environment:
     )  # fmt: skip
     environment.filters |= {
         "n": lambda value: f"{value:,}", "ms": milliseconds, "span": span, "duration": duration,
-        "moment": moment, "ticked": ticked,
+        "moment": moment, "ticked": ticked, "counted": counted,
     }  # fmt: skip
     return environment
 
@@ -80,9 +80,9 @@ def verdict(figures: Figures) -> tuple[str, str, str]:
         why = f": {figures.record.stop_code}" if figures.record.stop_code else ""
         return "stopped", "■", f"{state}{why}; the same command continues it"
     if counts["unknown"]:
-        return "warned", "?", "finished; of some items nobody knows what became of them"
+        return "warned", "?", f"finished; {counted(counts['unknown'], 'item')} with an unknown outcome"
     if counts["failed"]:
-        return "warned", "!", "finished, with failures"
+        return "warned", "!", f"finished; {counted(counts['failed'], 'item')} failed"
     return "fine", "✓", "finished"
 
 

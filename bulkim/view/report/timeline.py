@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bulkim.view.report.latency import Latencies
 
 BINS_MAX = 150
-LONG_S = 10.0
-WIDTHS_S = (0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400)
+WIDTHS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400)
 PAUSE_SHARE, PAUSES_SHARE = 0.04, 0.25  # of the working time: the longest drawn pause, and all of them
 
 
@@ -52,7 +53,8 @@ class Bin:
 
     @property
     def calls_per_s(self) -> float:
-        return self.calls / self.width_s if self.width_s else 0.0
+        """A limit is about whole seconds: what was sent in half of one is no more in a second."""
+        return self.calls / max(self.width_s, 1.0)
 
 
 @dataclass(slots=True)
@@ -64,6 +66,7 @@ class Timeline:
     length_s: float
     width_s: float  # of a bin
     bins: list[Bin] = field(default_factory=list)
+    busiest: int = 0  # calls in the second that held most
 
     @classmethod
     def of(cls, sessions: Sequence[Session]) -> Timeline:
@@ -81,28 +84,40 @@ class Timeline:
             at += each.lasted_s
         return cls(list(sessions), breaks, max(at, 0.001), _bin_width(working))
 
-    def count(self, calls: Iterable[tuple[int, float, float | None, str | None]]) -> Latencies:
-        """Count calls (session, began, ended, kind) into bins; returns all latencies."""
+    def count(
+        self, calls: Iterable[tuple[int, float, float | None, str | None]], limits: Mapping[int, float] = {}
+    ) -> Latencies:
+        """Count calls (session, began, ended, kind) into bins; returns all latencies. `limits`: a session's calls a second.
+
+        A call is journaled as begun some milliseconds before its bytes leave. What a second holds above the limit, which was
+        kept when they left, belongs to the second after it.
+        """
         everything = Latencies()
         by_id = {each.id: each for each in self.sessions}
-        bins: dict[tuple[int, int], Bin] = {}
+        seconds: dict[int, Counter[int]] = {each.id: Counter() for each in self.sessions}
+        bins = {  # what is empty is drawn too
+            (session.id, place): self._bin(session, place)
+            for session in self.sessions
+            for place in range(int(session.lasted_s / self.width_s) + 1)
+        }
         for session_id, began, ended, kind in calls:
             session = by_id.get(session_id)
             if session is None:
                 continue
             session.calls += 1
-            place = int(max(0.0, began - session.started_at) / self.width_s)
-            here = bins.get((session_id, place))
-            if here is None:
-                here = bins[session_id, place] = self._bin(session, place)
-            here.calls += 1
+            at_s = max(0.0, min(began - session.started_at, session.lasted_s))
+            seconds[session_id][int(at_s)] += 1
+            here = bins[session_id, int(at_s / self.width_s)]
             here.refused += kind == "throttled"
             if ended is not None and kind != "lost":
                 here.latencies.add((ended - began) * 1000)
                 everything.add((ended - began) * 1000)
-        for session in self.sessions:  # what is empty is drawn too
-            for place in range(int(session.lasted_s / self.width_s) + 1):
-                bins.setdefault((session.id, place), self._bin(session, place))
+        for session in self.sessions:
+            for second, number in _spread(
+                seconds[session.id], int(session.lasted_s), limits.get(session.id)
+            ).items():
+                self.busiest = max(self.busiest, number)
+                bins[session.id, int(second / self.width_s)].calls += number
         self.bins = sorted(bins.values(), key=lambda each: each.start_s)
         return everything
 
@@ -132,8 +147,17 @@ class Timeline:
         return Bin(session.offset_s + start, width)
 
 
+def _spread(begun: Counter[int], last: int, limit_per_s: float | None) -> Counter[int]:
+    """Calls by second, none of them above the limit but the last, which has no second after it."""
+    if limit_per_s is None:
+        return begun
+    room, found, late = max(1, math.ceil(limit_per_s)), Counter[int](), 0
+    for second in range(min(begun, default=0), last + 1):
+        late += begun[second]
+        found[second] = late if second == last else min(late, room)
+        late -= found[second]
+    return found
+
+
 def _bin_width(working_s: float) -> float:
-    least = 1.0 if working_s >= LONG_S else 0.0  # a limit is about whole seconds
-    return next(
-        (width for width in WIDTHS_S if width >= least and working_s / width <= BINS_MAX), WIDTHS_S[-1]
-    )
+    return next((width for width in WIDTHS_S if working_s / width <= BINS_MAX), WIDTHS_S[-1])

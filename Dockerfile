@@ -6,12 +6,12 @@
 FROM python:3.13-slim AS build
 COPY pyproject.toml constraints.txt README.md LICENSE /src/
 COPY bulkim /src/bulkim
-RUN python -m venv /opt/bulkim && /opt/bulkim/bin/pip install --no-cache-dir --constraint /src/constraints.txt /src
+RUN python -m venv /usr/local/bulkim && /usr/local/bulkim/bin/pip install --no-cache-dir --constraint /src/constraints.txt /src
 
 FROM python:3.13-slim
-COPY --from=build /opt/bulkim /opt/bulkim
+COPY --from=build /usr/local/bulkim /usr/local/bulkim
 RUN mkdir -m 1777 /work /journal
-ENV PATH=/opt/bulkim/bin:$PATH \
+ENV PATH=/usr/local/bulkim/bin:$PATH \
     HOME=/journal \
     XDG_STATE_HOME=/journal/state \
     BULKIM_JOURNAL=/journal/bulkim.db \

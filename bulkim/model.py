@@ -368,16 +368,20 @@ class Stop:
 
 
 @dataclass(frozen=True, slots=True)
+class Rest:
+    """A pool is to rest: its vendor is over the limit."""
+
+    seconds: float | None = None  # None: the vendor did not say how long
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
     """What follows from an answer. Every item of the batch is in exactly one of `final`, `again`, or left pending."""
 
     final: tuple[Final, ...] = ()
     again: tuple[Again, ...] = ()
-    doubtful: tuple[
-        Item, ...
-    ] = ()  # items that may have been done: the journal notes it before anything follows
-    cool_down_s: float | None = (
-        None  # the pool rests: the vendor is over its limit (0: it did not say how long)
-    )
-    renew_credentials: bool = False
+    # Items that may have been done: the journal notes it before anything follows.
+    doubtful: tuple[Item, ...] = ()
+    cool_down: Rest | None = None
+    renew: bool = False  # the credentials were refused
     stop: Stop | None = None

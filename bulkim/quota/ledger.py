@@ -12,11 +12,12 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from bulkim.log.events import log
 from bulkim.model import Connection
 
 SILENT_S = 10.0  # a holder that has taken no place for this long is not counted as one
@@ -178,6 +179,22 @@ def owner_of(connection: Connection) -> str:
     host = connection.base_url.partition("://")[2]
     local = host.startswith(("127.", "localhost", "[::1]"))
     return f"{connection.provider} {connection.target}" + (f" at {host}" if local else "")
+
+
+@contextmanager
+def shared_quota(connection: Connection) -> Iterator[Ledger | None]:
+    """The host's ledger; None where it cannot be used: then this process keeps the limit alone."""
+    try:
+        ledger = Ledger(ledger_path(), owner_of(connection))
+    except (OSError, sqlite3.Error) as error:
+        log.warning("quota.not_shared", reason=str(error))
+        yield None
+        return
+    try:
+        yield ledger
+    finally:
+        with suppress(sqlite3.Error):
+            ledger.close()
 
 
 def holders(path: Path, *, now: float) -> list[Holder]:

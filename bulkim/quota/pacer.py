@@ -192,8 +192,10 @@ class Pool:
         while (wait_s := self.rest_until - _now()) > 0:
             await anyio.sleep(wait_s)
 
-    def refused(self, wait_s: float | None) -> None:
-        """The vendor said that the limit was passed: rest, then go on slower. Calls refused together count once.
+    def refused(self, wait_s: float | None) -> float:
+        """The vendor said that the limit was passed: rest, then go on slower. Returns how many seconds it rests.
+
+        `wait_s` is how long the vendor asked for; None: it did not say. Calls refused together count once.
 
         For a second after a cut the vendor still counts what was sent before it: a refusal then only means more rest.
         """
@@ -208,6 +210,7 @@ class Pool:
             self._refused_at = now
         rest_s = min(REST_S_MAX, REST_S * 2**self._streak) if wait_s is None else wait_s
         self.rest_until = max(self.rest_until, now + rest_s)
+        return self.rest_until - now
 
     def _recover(self) -> None:
         now = _now()
@@ -295,13 +298,17 @@ class Pacer:
         for pool, mark in marks:
             pool.window.answered(mark, _now(), strict=pool.slowed)
 
-    def refused(self, names: Sequence[str], wait_s: float | None) -> None:
-        """The vendor refused a call for its quota: slow the operation's own pool, for every worker and process."""
+    def refused(self, names: Sequence[str], wait_s: float | None) -> float:
+        """The vendor refused a call for its quota: slow the operation's own pool, for every worker and process.
+
+        Returns how many seconds it rests.
+        """
         pool = self.pools[names[0]]
-        pool.refused(wait_s)
+        rest_s = pool.refused(wait_s)
         if self._ledger:
             with suppress(sqlite3.Error):
                 self._ledger.refused(names[:1], pool.rest_until)
+        return rest_s
 
 
 def _now() -> float:

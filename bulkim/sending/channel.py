@@ -1,37 +1,138 @@
-"""One app's way to its vendor: credentials, quota, transport. What is sent goes through here, whoever sends it."""
+"""One app's way to its vendor: credentials, quota, transport. What is sent goes through here, whoever sends it.
+
+A call needs a `Permit`: credentials, and a place in each pool that it draws on. Whoever has one writes down what it is
+about to do, and sends. What follows from an answer for the channel itself (a pool rests, credentials are renewed, the
+run stops) is obeyed here and nowhere else.
+"""
 
 from __future__ import annotations
 
+import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Generic, Protocol, TypeVar
 
 import anyio
 
-from bulkim.auth.credentials import Credential
+from bulkim.auth.credentials import Credential, credential
+from bulkim.catalogue.shapes import Operation
 from bulkim.errors import RefusedError
-from bulkim.model import Call, Credentials, Fault, Kind, Reply, Stop
+from bulkim.log.events import log
+from bulkim.model import Call, Credentials, Fault, Job, Kind, Outcome, Reply, Rest, Stop
+from bulkim.quota.ledger import shared_quota
 from bulkim.quota.pacer import Mark, Pacer, Pool
+from bulkim.sending.retry import Policy, step
 from bulkim.transport import Transport
 
 _DEALT_WITH = frozenset(map(str, (Kind.SUCCEEDED, Kind.ALREADY, Kind.ABSENT, Kind.REJECTED, Kind.POISONED)))
 
+T = TypeVar("T")
+
+
+class Stopped(Exception):  # noqa: N818 - it is a conclusion, not an error
+    """The vendor's answer ends the run."""
+
+    def __init__(self, stop: Stop, outcome: Outcome) -> None:
+        super().__init__(stop.reason)
+        self.stop = stop
+        self.outcome = outcome  # the answer
+
 
 @dataclass(slots=True)
-class Wire:
-    """The parts that every call of a session shares."""
+class Permit:
+    """Leave to send one call of an operation, now."""
+
+    operation: Operation
+    credentials: Credentials
+    marks: Sequence[tuple[Pool, Mark]]  # its place in each of the operation's pools
+
+
+@dataclass(frozen=True, slots=True)
+class Heard(Generic[T]):
+    """What one try of a call brought."""
+
+    outcome: Outcome
+    permit: Permit  # that it was sent with
+    said: T | None = None  # the answer; None: the outcome is none, so it is tried again
+
+
+class Orders(Protocol):
+    """What an answer demands of the channel: a `Decision`, or a `Step`."""
+
+    @property
+    def cool_down(self) -> Rest | None:
+        """The pool rests."""
+
+    @property
+    def renew(self) -> bool:
+        """The credentials were refused."""
+
+    @property
+    def stop(self) -> Stop | None:
+        """Nothing more is sent."""
+
+
+@dataclass(slots=True)
+class Channel:
+    """The parts that every call of a session shares. For any number of tasks: permits are given to one at a time."""
 
     transport: Transport
     pacer: Pacer
     credential: Credential
+    policy: Policy
     clock: Callable[[], float] = time.time
     _fetch_after: float = field(default=0.0, init=False)
+    _turn: anyio.Lock = field(default_factory=lambda: anyio.Lock(fast_acquire=True), init=False)
 
-    async def credentials(self) -> Credentials:
-        """Valid credentials, fetched if need be. Called by one task only, so never fetched twice at once.
+    async def permit(self, operation: Operation, *, waiting: Callable[[str], None] | None = None) -> Permit:
+        """Wait for credentials, then for a place in the operation's pools. `waiting` is told what for.
 
-        Raises RefusedError when the vendor gives none, GuardError when it cannot be reached.
+        Raises RefusedError when the vendor gives no credentials, GuardError when it cannot be reached.
         """
+        async with self._turn:
+            if waiting:
+                waiting("credentials")
+            credentials = await self._credentials()
+            if waiting:
+                waiting("vendor" if self.pacer.pools[operation.pools[0]].slowed else "quota")
+            await self.pacer.acquire(operation.pools)
+            return Permit(operation, credentials, self.pacer.sent(operation.pools))
+
+    async def send(self, call: Call, permit: Permit) -> Reply | Fault:
+        """Send a call, once."""
+        self.pacer.leaving(permit.marks)
+        reply = await self.transport.send(call, permit.credentials)
+        self.pacer.answered(permit.marks)
+        return reply
+
+    async def until_answered(self, attempt: Callable[[], Awaitable[Heard[T]]]) -> T:
+        """Try a harmless call until it has an answer. `attempt` sends it once (and writes down what must be). Raises Stopped."""
+        tries = Tries(self)
+        while True:
+            heard = await attempt()
+            self.told(str(heard.outcome.kind), heard.permit)
+            if heard.said is not None:
+                return heard.said
+            await tries.unanswered(heard.outcome, heard.permit)
+
+    def told(self, kind: str, permit: Permit) -> None:
+        """What a call with this permit ended as: credentials with which the vendor did something are good."""
+        if kind in _DEALT_WITH:
+            self.credential.accepted(permit.credentials)
+
+    def obey(self, orders: Orders, permit: Permit) -> Stop | None:
+        """Let the pool rest, renew the credentials; returns why nothing more is to be sent, if so."""
+        if orders.cool_down is not None:
+            pools = permit.operation.pools
+            rest_s = self.pacer.refused(pools, orders.cool_down.seconds)
+            log.info("pool.refused", pool=pools[0], rest_s=round(rest_s, 3))
+        refused = self._renew(permit.credentials) if orders.renew else None
+        return refused or orders.stop
+
+    async def _credentials(self) -> Credentials:
+        """Valid credentials, fetched if need be."""
         while True:
             now = self.clock()
             call, current = self.credential.needs(now), self.credential.current(now)
@@ -42,12 +143,7 @@ class Wire:
             wait_s = self.credential.accept(await self.transport.send(call), self.clock())
             self._fetch_after = self.clock() + (wait_s or 0.0)
 
-    def told(self, kind: str, credentials: Credentials) -> None:
-        """What a call that was sent with `credentials` ended as."""
-        if kind in _DEALT_WITH:
-            self.credential.accepted(credentials)
-
-    def renew(self, credentials: Credentials) -> Stop | None:
+    def _renew(self, credentials: Credentials) -> Stop | None:
         """The vendor refused `credentials`; a Stop when there are no better ones."""
         try:
             self.credential.refused(credentials, self.clock())
@@ -55,11 +151,37 @@ class Wire:
             return Stop(error.exit_code, "unauthorized", error.message, error.hint or "")
         return None
 
-    async def send(
-        self, call: Call, credentials: Credentials, marks: Sequence[tuple[Pool, Mark]]
-    ) -> Reply | Fault:
-        """Send a call that has its place in the quota (`marks`, from `Pacer.sent`)."""
-        self.pacer.leaving(marks)
-        reply = await self.transport.send(call, credentials)
-        self.pacer.answered(marks)
-        return reply
+
+@asynccontextmanager
+async def opened(job: Job, limits_per_s: Mapping[str, float]) -> AsyncIterator[Channel]:
+    """The way to a job's app; `limits_per_s` are the pools that it may draw on."""
+    connection = job.connection
+    with shared_quota(connection) as ledger:
+        async with Transport(connection.base_url, timeout_s=job.timeout_s) as transport:
+            pacer = Pacer(limits_per_s, ledger)
+            yield Channel(transport, pacer, credential(connection), Policy(job.retries))
+
+
+@dataclass(slots=True)
+class Tries:
+    """The tries of one call that carries no items, or whose items are settled by somebody else."""
+
+    channel: Channel
+    count: int = 0  # that cost an attempt
+    refreshed: bool = False  # credentials were renewed for it
+
+    async def unanswered(self, outcome: Outcome, permit: Permit) -> None:
+        """Obey an outcome that is no answer, and wait until it may be tried again. Raises Stopped when it may not."""
+        channel = self.channel
+        then = step(
+            outcome,
+            tries=self.count + 1,
+            refreshed=self.refreshed,
+            policy=channel.policy,
+            jitter=random.random(),
+        )
+        if stop := channel.obey(then, permit):
+            raise Stopped(stop, outcome)
+        self.count += not then.free
+        self.refreshed = self.refreshed or then.renew
+        await anyio.sleep(then.delay_s)

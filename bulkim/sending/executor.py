@@ -1,19 +1,16 @@
 """Sends a run's batches: one dispatcher, as many calls in flight as the rate needs. Obeys Decisions, has no opinions.
 
-The dispatcher alone takes work (due retries first, then fresh items) and alone takes quota; a call is written to the
-journal after its place in the quota is there, and durable before its bytes leave. Its answer is decided and journaled
-without an `await` in between, so that cancellation never falls inside a settlement.
+The dispatcher alone takes work and permits; a call is written to the journal after its place in the quota is there, and
+durable before its bytes leave. Its answer is decided and journaled without an `await` in between, so that cancellation
+never falls inside a settlement.
 """
 
 from __future__ import annotations
 
-import heapq
 import math
 import random
-from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import replace
-from itertools import count, groupby
+from itertools import groupby
 
 import anyio
 import anyio.abc
@@ -24,27 +21,13 @@ from bulkim.errors import BulkimError
 from bulkim.journal.port import Executing
 from bulkim.journal.records import Closing
 from bulkim.log.events import log
-from bulkim.model import (
-    Again,
-    Answer,
-    Batch,
-    Credentials,
-    Decision,
-    Fault,
-    Final,
-    Item,
-    Job,
-    Kind,
-    Mode,
-    Reply,
-    Status,
-    Stop,
-)
+from bulkim.model import Answer, Batch, Decision, Fault, Final, Item, Job, Kind, Mode, Reply, Status, Stop
 from bulkim.planning import batch_size
 from bulkim.planning.pending import Supply
 from bulkim.sending import guard
-from bulkim.sending.channel import Wire
-from bulkim.sending.retry import Policy, decide, reopened
+from bulkim.sending.backlog import Backlog
+from bulkim.sending.channel import Channel, Permit
+from bulkim.sending.retry import decide, reopened
 from bulkim.sending.supervise import safe
 from bulkim.sending.telemetry import IN_FLIGHT_MIN, Ending, Telemetry
 
@@ -56,41 +39,24 @@ class Executor:
     """One session of one run."""
 
     def __init__(
-        self,
-        job: Job,
-        provider: Provider,
-        operation: Operation,
-        *,
-        journal: Executing,
-        supply: Supply,
-        wire: Wire,
-    ) -> None:
+        self, job: Job, provider: Provider, operation: Operation, *,
+        journal: Executing, supply: Supply, channel: Channel,
+    ) -> None:  # fmt: skip
+        batch_max = batch_size(operation, job)
+        self.single = batch_max == 1
         self.job, self.provider = job, provider
-        self.single = batch_size(operation, job) == 1
         self.operation = operation.single if self.single and operation.single else operation
-        self.probe = (
-            provider.operation(operation.doubt.operation) if isinstance(operation.doubt, Probe) else None
-        )
-        self.batch_max = batch_size(operation, job)
-        self.policy = Policy(retries=job.retries)
-        self._journal = journal
-        self._supply, self._wire, self._pacer, self._clock = supply, wire, wire.pacer, wire.clock
-        counts = journal.counts()
-        self.telemetry = Telemetry(
-            counts,
-            restored=sum(counts.values()) - counts[Status.PENDING],
-            limit_per_s=wire.pacer.pools[self.operation.pools[0]].limit_per_s,
-        )
-        self._heap: list[tuple[float, int, Batch]] = []
-        self._order = count()
-        self._loose: defaultdict[int, list[Item]] = defaultdict(list)  # tries -> items for new calls
-        self._families = count(1)
-        self._poisoned: Counter[int] = Counter()
-        self._canary_left = job.guard.canary
+        doubt = operation.doubt
+        self.probe = provider.operation(doubt.operation) if isinstance(doubt, Probe) else None
+        probe_max = self.probe.batch_max if self.probe else 1
+        self.backlog = Backlog(supply, batch_max=batch_max, probe_max=probe_max, canary=job.guard.canary)
+        self._journal, self._supply = journal, supply
+        self._channel, self._clock = channel, channel.clock
+        limit_per_s = channel.pacer.pools[self.operation.pools[0]].limit_per_s
+        self.telemetry = Telemetry.of(journal.counts(), limit_per_s=limit_per_s)
         self._streak: tuple[str | None, int] = (None, 0)  # failures in a row with one code
         self._changed = anyio.Event()
-        self._dispatching = anyio.CancelScope()
-        self._everything = anyio.CancelScope()
+        self._dispatching, self._everything = anyio.CancelScope(), anyio.CancelScope()
         self._stop: Stop | None = None
         self._signal: int | None = None
         self._error: BulkimError | None = None
@@ -133,12 +99,12 @@ class Executor:
             self._journal.finish(decision.final, now=self._clock())
             self._count(decision.final)
         for again in decision.again:
-            self._put(again)
+            self.backlog.put(again, anyio.current_time())
 
     async def _dispatch(self, tasks: anyio.abc.TaskGroup) -> None:
         """Until there is nothing left to send. An error of ours waits until what is in flight has been answered."""
         try:
-            await self._pacer.start()
+            await self._channel.pacer.start()
             while await self._dispatched(tasks):
                 pass
         except BulkimError as error:
@@ -146,54 +112,31 @@ class Executor:
 
     async def _dispatched(self, tasks: anyio.abc.TaskGroup) -> bool:
         """Send one batch or wait for a change; False when nothing is left."""
-        batch = self._next()
+        in_flight = self.telemetry.in_flight
+        batch = self.backlog.next(anyio.current_time(), idle=not in_flight)
         if batch is None:
-            if not self._heap and not self.telemetry.in_flight:
+            due_at = self.backlog.due_at
+            if not in_flight and due_at == math.inf:
                 return self._judge_canary()
-            self.telemetry.waiting_for = "answers" if self.telemetry.in_flight else "back-off"
-            await self._change(self._heap[0][0] if self._heap else math.inf)
+            self._waiting("answers" if in_flight else "back-off")
+            await self._change(due_at)
             return True
         await self._slot()
-        self.telemetry.waiting_for = "credentials"
-        credentials = await self._wire.credentials()
-        operation = self._operation_of(batch)
-        self.telemetry.waiting_for = "vendor" if self._pacer.pools[operation.pools[0]].slowed else "quota"
-        await self._pacer.acquire(operation.pools)
-        self._begin(tasks, batch, operation, credentials)
+        permit = await self._channel.permit(self._operation_of(batch), waiting=self._waiting)
+        self._begin(tasks, batch, permit)
         return True
-
-    def _next(self) -> Batch | None:
-        """Due retries first, then what a probe gave back, then fresh items."""
-        if self._heap and self._heap[0][0] <= anyio.current_time():
-            return heapq.heappop(self._heap)[2]
-        if full := self._regrouped(self.batch_max):
-            return full
-        size = self.batch_max if self._canary_left is None else min(self.batch_max, self._canary_left)
-        if items := self._supply.take(size) if size else ():
-            if self._canary_left is not None:
-                self._canary_left -= len(items)
-            return Batch(items)
-        return None if self._heap or self.telemetry.in_flight else self._regrouped(1)
-
-    def _regrouped(self, least: int) -> Batch | None:
-        for tries, items in self._loose.items():
-            if len(items) >= least:
-                taken, self._loose[tries] = items[: self.batch_max], items[self.batch_max :]
-                return Batch(tuple(taken), tries=tries)
-        return None
 
     def _judge_canary(self) -> bool:
         """The first items have ended: go on (True) or stop."""
-        if self._canary_left != 0:
+        if not self.backlog.release():
             return False
-        self._canary_left = None
         self._stop = guard.canary(self.job.guard, self.telemetry.counts)
         return self._stop is None
 
     async def _slot(self) -> None:
         """Wait until one more call may be in flight."""
         while self.telemetry.in_flight >= self._in_flight_max():
-            self.telemetry.waiting_for = "answers"
+            self._waiting("answers")
             await self._change(math.inf)
 
     def _in_flight_max(self) -> int:
@@ -205,6 +148,9 @@ class Executor:
             cap = min(IN_FLIGHT_MAX, max(IN_FLIGHT_MIN, math.ceil(needed) + IN_FLIGHT_MIN))
         self.telemetry.in_flight_max = cap
         return cap
+
+    def _waiting(self, what_for: str) -> None:
+        self.telemetry.waiting_for = what_for
 
     async def _change(self, until: float) -> None:
         """Wait for an answer, a retry put back, or the loop's time `until`."""
@@ -220,13 +166,11 @@ class Executor:
 
     # ------------------------------------------------------------------------------------- one call
 
-    def _begin(
-        self, tasks: anyio.abc.TaskGroup, batch: Batch, operation: Operation, credentials: Credentials
-    ) -> None:
+    def _begin(self, tasks: anyio.abc.TaskGroup, batch: Batch, permit: Permit) -> None:
         """Write ahead, then send when that is durable. No `await` here: what is journaled is sent, what is not is not."""
         now = self._clock()
         single = self.single and batch.mode is Mode.SEND
-        call = encode(self.provider, operation, self.job.connection, batch.items, single=single)
+        call = encode(self.provider, permit.operation, self.job.connection, batch.items, single=single)
         attempt_id = self._journal.begin(batch, now=now)
         durable = self._journal.durable()
         if batch.mode is Mode.SEND:
@@ -236,12 +180,11 @@ class Executor:
             )
         self.telemetry.requests += 1
         self.telemetry.in_flight += 1
-        marks = self._pacer.sent(operation.pools)
 
         async def attempt() -> None:
             await durable
-            reply = await self._wire.send(call, credentials, marks)
-            self._answered(attempt_id, batch, operation, reply, credentials, began_at=now)
+            reply = await self._channel.send(call, permit)
+            self._answered(attempt_id, batch, permit, reply, began_at=now)
 
         tasks.start_soon(self._guarded, attempt)
 
@@ -257,47 +200,33 @@ class Executor:
         self._everything.cancel()
 
     def _answered(
-        self,
-        attempt_id: int,
-        batch: Batch,
-        operation: Operation,
-        reply: Reply | Fault,
-        credentials: Credentials,
-        *,
-        began_at: float,
+        self, attempt_id: int, batch: Batch, permit: Permit, reply: Reply | Fault, *, began_at: float
     ) -> None:
         """Decode, decide, journal, obey: without an `await`."""
-        answer = decode(self.provider, operation, batch.items, reply)
+        answer = decode(self.provider, permit.operation, batch.items, reply)
         if Kind.POISONED in [outcome.kind for outcome in answer.outcomes]:
-            batch = replace(batch, family=batch.family or next(self._families))
-            self._poisoned[batch.family] += 1
+            batch = self.backlog.poisoned(batch)
         now = self._clock()
         decision = decide(
-            self.operation, batch, answer, policy=self.policy, began_at=began_at, now=now,
-            poisoned=self._poisoned[batch.family], jitter=random.random(),
+            self.operation, batch, answer, policy=self._channel.policy, began_at=began_at, now=now,
+            poisoned=self.backlog.refusals(batch), jitter=random.random(),
         )  # fmt: skip
         closing = closing_of(answer, now)
-        self._wire.told(closing.kind, credentials)
+        self._channel.told(closing.kind, permit)
         left = left_pending(batch, decision)
         self._journal.settle(attempt_id, closing, finals=decision.final, touched=left)
         log.debug("attempt.settled", attempt=attempt_id, mode=str(batch.mode), items=len(batch), kind=closing.kind,
                   http_status=closing.http_status, code=closing.code, latency_ms=round(reply.latency_s * 1000, 1))  # fmt: skip
         self.telemetry.throttled += closing.kind == Kind.THROTTLED
-        self._obey(decision, operation, credentials, reply.latency_s)
+        self._obey(decision, permit, reply.latency_s)
 
-    def _obey(
-        self, decision: Decision, operation: Operation, credentials: Credentials, latency_s: float
-    ) -> None:
+    def _obey(self, decision: Decision, permit: Permit, latency_s: float) -> None:
         self.telemetry.in_flight -= 1
         self.telemetry.answered_in(latency_s)
         self._count(decision.final)
-        if decision.cool_down_s is not None:
-            self._pacer.refused(operation.pools, decision.cool_down_s or None)
-            log.info("pool.refused", pool=operation.pools[0], rest_s=decision.cool_down_s or 1.0)
         for again in decision.again:
-            self._put(again)
-        refused = self._wire.renew(credentials) if decision.renew_credentials else None
-        stop = refused or decision.stop or guard.breaker(self.job.guard, self.telemetry.counts)
+            self.backlog.put(again, anyio.current_time())
+        stop = self._channel.obey(decision, permit) or guard.breaker(self.job.guard, self.telemetry.counts)
         stop = stop or guard.streak(self.job.guard, *self._streak)
         if stop and not self._stop:
             self._stop = stop
@@ -305,18 +234,6 @@ class Executor:
             log.warning("run.stopping", code=stop.code, reason=stop.reason)
             self._dispatching.cancel()
         self._changed.set()
-
-    def _put(self, again: Again) -> None:
-        """Back to the heap, cut to what its next call can carry."""
-        batch = again.batch
-        if again.regroup:
-            self._loose[batch.tries] += batch.items
-            return
-        size = self._operation_of(batch).batch_max if batch.mode is Mode.PROBE else self.batch_max
-        due = anyio.current_time() + again.delay_s
-        for start in range(0, len(batch), size):
-            part = batch.of(batch.items[start : start + size])
-            heapq.heappush(self._heap, (due, next(self._order), part))
 
     def _count(self, finals: Iterable[Final]) -> None:
         for (status, code), alike in groupby(finals, key=_ending):

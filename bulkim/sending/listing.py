@@ -14,36 +14,36 @@ from typing import Any
 from bulkim.catalogue.shapes import Operation
 from bulkim.journal.records import Entry, Listed, ListedPage
 from bulkim.model import PageRequest, Row, Where
-from bulkim.sending.serial import Caller
+from bulkim.sending.serial import Serial
 
 Plan = Callable[[Sequence[Row]], Sequence[Entry]]
 """A page's rows -> one entry a row, by the rules of what will be done to them."""
 
 
-async def list_items(caller: Caller, operation: Operation, plan: Plan, *, where: Where, ended: bool) -> None:
+async def list_items(serial: Serial, operation: Operation, plan: Plan, *, where: Where, ended: bool) -> None:
     """Read a listing from where it stands to its end. Raises Stopped.
 
     `ended`: being listed is an item's result. Otherwise those whom `where` admits become pending items.
     """
-    request = PageRequest(operation.batch_max, caller.journal.cursor())
+    request = PageRequest(operation.batch_max, serial.journal.cursor())
     while True:
-        attempt_id, closing, page = await caller.page(operation, request)
+        attempt_id, closing, page = await serial.page(operation, request)
         admitted = [(name, data) for name, data in page.rows if admits(where, name, data)]
         entries = plan([Row(place, None, {"username": name}) for place, (name, _) in enumerate(admitted, 1)])
         rows = [Listed(entry, data) for entry, (_, data) in zip(entries, admitted, strict=True)]
         done = page.next is None or not page.rows
-        caller.take_in(attempt_id, closing, ListedPage(rows, ended, page.next, done))
+        serial.take_in(attempt_id, closing, ListedPage(rows, ended, page.next, done))
         if done:
             return
         request = replace(request, at=page.next)
 
 
-async def count_users(caller: Caller, operation: Operation) -> int:
+async def count_users(serial: Serial, operation: Operation) -> int:
     """How many users a listing has; nothing of it is kept. Raises Stopped."""
     request, total = PageRequest(operation.batch_max), 0
     while True:
-        attempt_id, closing, page = await caller.page(operation, request)
-        caller.close(attempt_id, closing)
+        attempt_id, closing, page = await serial.page(operation, request)
+        serial.close(attempt_id, closing)
         total += len(page.rows)
         if page.next is None or not page.rows:
             return total

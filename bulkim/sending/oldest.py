@@ -15,7 +15,8 @@ from bulkim.codec import encode, pages
 from bulkim.journal.records import Closing, Entry, Listed, ListedPage
 from bulkim.model import Batch, Final, Item, Kind, Page, PageRequest, Status
 from bulkim.sending import doubt as settle
-from bulkim.sending.serial import Caller
+from bulkim.sending.channel import Tries
+from bulkim.sending.serial import Serial
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,75 +28,75 @@ class Purge:
     ask: Operation  # get-user
 
 
-async def delete_oldest(caller: Caller, purge: Purge, *, count: int) -> None:
+async def delete_oldest(serial: Serial, purge: Purge, *, count: int) -> None:
     """Delete the oldest users until the run has deleted `count` in all, or there are none left. Raises Stopped."""
-    await _settle_doubt(caller, purge)
+    await _settle_doubt(serial, purge)
     at: str | None = None
-    tries = 0
-    while (left := count - caller.journal.counts()[Status.SUCCEEDED]) > 0:
+    tries = Tries(serial.channel)
+    while (left := count - serial.journal.counts()[Status.SUCCEEDED]) > 0:
         size = min(purge.delete.batch_max, left)
-        expected = await _expect(caller, purge, size)
+        expected = await _expect(serial, purge, size)
         if not expected:
             break
         request = PageRequest(size, at)
-        call = encode(caller.provider, purge.delete, caller.job.connection, (), page=request)
-        began_at = caller.wire.clock()
-        attempt_id, reply, credentials = await caller.send(purge.delete, call, Batch(expected))
-        page = pages(caller.provider, purge.delete, request, reply)
-        closing = caller.closing(page.outcome, page.http_status)
+        call = encode(serial.provider, purge.delete, serial.job.connection, (), page=request)
+        began_at = serial.channel.clock()
+        attempt_id, reply, permit = await serial.send(purge.delete, call, Batch(expected))
+        page = pages(serial.provider, purge.delete, request, reply)
+        closing = serial.closing(page.outcome, page.http_status)
+        serial.channel.told(closing.kind, permit)
         sent = [item._replace(attempts=item.attempts + 1) for item in expected]
         match page.outcome.kind:
             case Kind.SUCCEEDED:
-                _deleted(caller, attempt_id, closing, page, sent)
-                at, tries = page.next, 0
+                _deleted(serial, attempt_id, closing, page, sent)
+                at, tries = page.next, Tries(serial.channel)
                 if not page.rows:
                     break
             case Kind.UNKNOWN:
                 doubtful = [item._replace(doubt_since=began_at) for item in sent]
-                caller.close(attempt_id, closing, touched=doubtful)
-                await _settle_doubt(caller, purge)
+                serial.close(attempt_id, closing, touched=doubtful)
+                await _settle_doubt(serial, purge)
                 at = None
             case _:
-                caller.close(attempt_id, closing)
-                tries += 1
-                await caller.follow(purge.delete, page.outcome, tries, credentials, refreshed=tries > 1)
-    caller.journal.drop_unsent()
+                serial.close(attempt_id, closing)
+                await tries.unanswered(page.outcome, permit)
+    serial.journal.drop_unsent()
 
 
-async def _expect(caller: Caller, purge: Purge, size: int) -> tuple[Item, ...]:
+async def _expect(serial: Serial, purge: Purge, size: int) -> tuple[Item, ...]:
     """The users whom a deletion of `size` would hit, written down as pending."""
-    caller.journal.drop_unsent()
-    attempt_id, closing, page = await caller.page(purge.users, PageRequest(size))
-    rows = [_listed(caller, name) for name, _ in page.rows[:size]]
-    caller.take_in(attempt_id, closing, ListedPage(rows, ended=False))
+    serial.journal.drop_unsent()
+    attempt_id, closing, page = await serial.page(purge.users, PageRequest(size))
+    rows = [_listed(serial, name) for name, _ in page.rows[:size]]
+    serial.take_in(attempt_id, closing, ListedPage(rows, ended=False))
     return tuple(
         Item(each.ordinal, each.key, each.username, {"username": each.username}, attempts=each.attempts)
-        for each in caller.journal.expected()
+        for each in serial.journal.expected()
     )
 
 
-def _listed(caller: Caller, username: str) -> Listed:
-    return Listed(Entry(0, None, caller.provider.folded(username), username))
+def _listed(serial: Serial, username: str) -> Listed:
+    return Listed(Entry(0, None, serial.provider.folded(username), username))
 
 
-def _deleted(caller: Caller, attempt_id: int, closing: Closing, page: Page, sent: Sequence[Item]) -> None:
+def _deleted(serial: Serial, attempt_id: int, closing: Closing, page: Page, sent: Sequence[Item]) -> None:
     """Those whom the answer names are deleted; some of them may have been nobody's expectation."""
-    names = {caller.provider.folded(name): name for name, _ in page.rows}
+    names = {serial.provider.folded(name): name for name, _ in page.rows}
     finals = [Final(item, Status.SUCCEEDED) for item in sent if item.key in names]
     foreseen = {item.key for item in sent}
-    others = [_listed(caller, name) for key, name in names.items() if key not in foreseen]
-    caller.take_in(attempt_id, closing, ListedPage(others, ended=True, finals=finals))
+    others = [_listed(serial, name) for key, name in names.items() if key not in foreseen]
+    serial.take_in(attempt_id, closing, ListedPage(others, ended=True, finals=finals))
 
 
-async def _settle_doubt(caller: Caller, purge: Purge) -> None:
+async def _settle_doubt(serial: Serial, purge: Purge) -> None:
     """Ask about every user whom an unanswered deletion may have hit."""
-    for each in caller.journal.doubtful():
+    for each in serial.journal.doubtful():
         fields = {"username": each.username}
         item = Item(each.ordinal, each.key, each.username, fields, None, each.attempts, each.doubt_since)
-        said = await caller.ask(purge.ask, item)
+        said = await serial.ask(purge.ask, item)
         if said.kind is Kind.ABSENT:
             gone = settle.after_doubt(purge.delete, item, said)
             final = Final(item, Status.SUCCEEDED, gone.code, gone.reason)
-            caller.journal.finish([final], now=caller.wire.clock())
+            serial.journal.finish([final], now=serial.channel.clock())
         else:
-            caller.journal.forget_doubt([item.ordinal])
+            serial.journal.forget_doubt([item.ordinal])

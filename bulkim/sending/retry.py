@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import assert_never
 
 from bulkim.catalogue.shapes import Never, Operation, Probe, Repeat
-from bulkim.model import Again, Answer, Batch, Decision, Final, Item, Kind, Mode, Outcome, Status, Stop
+from bulkim.model import Again, Answer, Batch, Decision, Final, Item, Kind, Mode, Outcome, Rest, Status, Stop
 from bulkim.sending import doubt as settle
 
 PEELS = 3  # culprits named one after another, before a call is taken apart into singles
@@ -78,7 +78,7 @@ class _Judgement:
     final: list[Final] = field(default_factory=list)
     again: list[Again] = field(default_factory=list)
     doubtful: list[Item] = field(default_factory=list)
-    cool_down_s: float | None = None
+    cool_down: Rest | None = None
     renew: bool = False
     stop: Stop | None = None
 
@@ -87,7 +87,7 @@ class _Judgement:
             tuple(self.final),
             tuple(self.again),
             tuple(self.doubtful),
-            self.cool_down_s,
+            self.cool_down,
             self.renew,
             self.stop,
         )
@@ -178,13 +178,11 @@ class _Judgement:
         """Nothing was done, and not because of these items."""
         outcome = members[0][1]
         if kind is Kind.THROTTLED:  # the pool rests, so the batch has no delay of its own
-            self.cool_down_s = max(outcome.retry_after_s or 0.0, self.cool_down_s or 0.0)
+            self.cool_down = _longer(self.cool_down, _rest(outcome))
             self._again(members, free=True)
         elif kind is Kind.UNAUTHORIZED and not self.batch.refreshed:
             self.renew = True
-            self.cool_down_s = (
-                outcome.retry_after_s
-            )  # some vendors lock out for a while whoever signed wrongly
+            self.cool_down = _longer(self.cool_down, _lock_out(outcome))
             self._again(members, free=True, refreshed=True)
         else:
             self.stop = _refusal(kind, outcome)
@@ -222,6 +220,20 @@ class _Judgement:
     def _delay_s(self, members: Sequence[Member], tries: int) -> float:
         asked_s = max((outcome.retry_after_s or 0.0 for _, outcome in members), default=0.0)
         return max(asked_s, self.policy.delay_s(tries, self.jitter))
+
+
+def _rest(outcome: Outcome) -> Rest:
+    """After a refusal for the quota. A vendor that says "after 0 s" has not said when."""
+    return Rest(outcome.retry_after_s or None)
+
+
+def _lock_out(outcome: Outcome) -> Rest | None:
+    """Some vendors lock out for a while whoever signed wrongly."""
+    return Rest(outcome.retry_after_s) if outcome.retry_after_s else None
+
+
+def _longer(one: Rest | None, other: Rest | None) -> Rest | None:
+    return max(filter(None, (one, other)), key=lambda rest: rest.seconds or 0.0, default=None)
 
 
 def _taken_back(batch: Batch, items: Sequence[Item]) -> Batch:
@@ -280,22 +292,20 @@ def reopened(operation: Operation, items: Sequence[Item]) -> Decision:
 class Step:
     """What follows from the answer to a call that carries no items (a page of a listing)."""
 
-    done: bool = False
+    free: bool = False  # the try costs no attempt
     delay_s: float = 0.0
-    cool_down_s: float | None = None
+    cool_down: Rest | None = None
     renew: bool = False
     stop: Stop | None = None
 
 
 def step(outcome: Outcome, *, tries: int, refreshed: bool, policy: Policy, jitter: float) -> Step:
-    """Like `decide`, for one outcome of a harmless call; `tries` counts this one."""
+    """Like `decide`, for an outcome that is no answer to such a call; `tries` counts this one."""
     match outcome.kind:
-        case Kind.SUCCEEDED:
-            return Step(done=True)
         case Kind.THROTTLED:
-            return Step(cool_down_s=outcome.retry_after_s or 0.0)
+            return Step(free=True, cool_down=_rest(outcome))
         case Kind.UNAUTHORIZED if not refreshed:
-            return Step(renew=True, cool_down_s=outcome.retry_after_s)
+            return Step(free=True, renew=True, cool_down=_lock_out(outcome))
         case Kind.TRANSIENT | Kind.UNKNOWN if tries <= policy.retries:
             return Step(delay_s=max(outcome.retry_after_s or 0.0, policy.delay_s(tries, jitter)))
         case Kind.TRANSIENT | Kind.UNKNOWN:

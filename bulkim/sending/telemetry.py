@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, Self
 
 from bulkim.model import Status, Stop
 
@@ -28,6 +28,11 @@ class Telemetry:
     waiting_for: str = "start"  # quota, answers, back-off, vendor, credentials
     codes: Counter[str] = field(default_factory=Counter)
     stopping: str | None = None
+
+    @classmethod
+    def of(cls, counts: dict[Status, int], *, limit_per_s: float) -> Self:
+        """Of a session that begins; `counts` are the run's items by status."""
+        return cls(counts, sum(counts.values()) - counts[Status.PENDING], limit_per_s)
 
     @property
     def items(self) -> int:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import math
-import sqlite3
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext, suppress
@@ -18,7 +17,6 @@ from typing import Any
 import anyio
 
 from bulkim import vendors, window
-from bulkim.auth.credentials import credential
 from bulkim.catalogue.shapes import Effect, Operation, Provider
 from bulkim.errors import BulkimError, RefusedError, UsageError
 from bulkim.journal.port import RunJournal
@@ -27,22 +25,19 @@ from bulkim.journal.sqlite import reader as read
 from bulkim.journal.sqlite.reader import RunRecord
 from bulkim.journal.sqlite.writer import Journal
 from bulkim.log.events import log
-from bulkim.model import Connection, Job, Row, Status, Stop
+from bulkim.model import Job, Row, Status, Stop
 from bulkim.planning import limits
 from bulkim.planning.intake import Intake
 from bulkim.planning.pending import Supply
-from bulkim.quota.ledger import Ledger, ledger_path, owner_of
-from bulkim.quota.pacer import Pacer
-from bulkim.sending.channel import Wire
+from bulkim.sending.channel import Channel, opened
 from bulkim.sending.executor import Executor
 from bulkim.sending.heartbeat import Vitals
 from bulkim.sending.listing import count_users, list_items
 from bulkim.sending.oldest import Purge, delete_oldest
-from bulkim.sending.serial import Caller, Sequential
+from bulkim.sending.serial import Serial
 from bulkim.sending.supervise import Allowed, Worker, supervised
 from bulkim.sending.telemetry import Ending, Observed, Telemetry
 from bulkim.source import SourceReader
-from bulkim.transport import Transport
 from bulkim.work import checks as guard
 
 RETRIED = ("failed", "unknown")
@@ -94,8 +89,8 @@ Confirm = Callable[[Preview], None]
 Observe = Callable[[Observed, Preview], AbstractAsyncContextManager[None]]
 
 
-Begin = Callable[[Wire, RunJournal], Worker]
-"""Makes a session's worker: (wire, the session's hand in the journal) -> worker."""
+Begin = Callable[[Channel, RunJournal], Worker]
+"""Makes a session's worker: (channel, the session's hand in the journal) -> worker."""
 
 
 def run(
@@ -228,11 +223,11 @@ class _Session:
         work: Begin | None = None
         counted: list[int] = []
         if listing and not self.operation.paging and read.get(self.journal, record.id).planned_at is None:
-            work = self._sequential(lambda caller: self._list(caller, f"list-{listing}", ended=False))
+            work = self._sequential(lambda serial: self._list(serial, f"list-{listing}", ended=False))
         elif self.operation.effect is Effect.DELETE and self.operation.paging and self.job.params.get("all"):
 
-            async def count(caller: Caller) -> None:
-                counted.append(await count_users(caller, self._operation("list-users")))
+            async def count(serial: Serial) -> None:
+                counted.append(await count_users(serial, self._operation("list-users")))
 
             work = self._sequential(count)
         ending = Ending("finished")
@@ -251,15 +246,15 @@ class _Session:
     def _sending(self, preview: Preview, reader: SourceReader | None) -> Begin:
         """How this run's operation is done."""
         if self.operation.paging is None:
-            return lambda wire, session: self._executor(preview, reader, wire, session)
+            return lambda channel, session: self._executor(preview, reader, channel, session)
         if self.operation.effect is Effect.DELETE:
             purge = Purge(self.operation, self._operation("list-users"), self._operation("get-user"))
             count = preview.to_send + preview.counts[Status.SUCCEEDED]
-            return self._sequential(lambda caller: delete_oldest(caller, purge, count=count))
-        return self._sequential(lambda caller: self._list(caller, self.operation.name, ended=True))
+            return self._sequential(lambda serial: delete_oldest(serial, purge, count=count))
+        return self._sequential(lambda serial: self._list(serial, self.operation.name, ended=True))
 
     def _executor(
-        self, preview: Preview, reader: SourceReader | None, wire: Wire, session: RunJournal
+        self, preview: Preview, reader: SourceReader | None, channel: Channel, session: RunJournal
     ) -> Executor:
         supply = Supply(
             lambda after: session.pending(after=after),
@@ -267,24 +262,21 @@ class _Session:
             secrets=(lambda after: self.intake.secrets(reader, after)) if reader else None,
             name=preview.record.input_name or self.job.name,
         )
-        return Executor(self.job, self.provider, self.operation, journal=session, supply=supply, wire=wire)
+        return Executor(
+            self.job, self.provider, self.operation, journal=session, supply=supply, channel=channel
+        )
 
-    def _sequential(self, work: Callable[[Caller], Awaitable[None]]) -> Begin:
-        def begin(wire: Wire, session: RunJournal) -> Sequential:
-            counts = session.counts()
-            telemetry = Telemetry(
-                counts,
-                restored=sum(counts.values()) - counts[Status.PENDING],
-                limit_per_s=min(pool.limit_per_s for pool in wire.pacer.pools.values()),
-            )
-            caller = Caller(self.job, self.provider, session, wire, telemetry)
-            return Sequential(caller, work)
+    def _sequential(self, work: Callable[[Serial], Awaitable[None]]) -> Begin:
+        def begin(channel: Channel, session: RunJournal) -> Serial:
+            limit_per_s = min(pool.limit_per_s for pool in channel.pacer.pools.values())
+            telemetry = Telemetry.of(session.counts(), limit_per_s=limit_per_s)
+            return Serial(self.job, self.provider, session, channel, telemetry, work)
 
         return begin
 
-    async def _list(self, caller: Caller, name: str, *, ended: bool) -> None:
+    async def _list(self, serial: Serial, name: str, *, ended: bool) -> None:
         plan = self._listed if ended else self.intake.entries
-        await list_items(caller, self._operation(name), plan, where=self.job.source.where, ended=ended)
+        await list_items(serial, self._operation(name), plan, where=self.job.source.where, ended=ended)
 
     def _listed(self, rows: Sequence[Row]) -> list[Entry]:
         names = [str(row.values["username"]) for row in rows]
@@ -306,22 +298,19 @@ class _Session:
     async def _async_work(
         self, preview: Preview, session: RunJournal, observe: Observe | None, begin: Begin
     ) -> Ending:
-        connection = self.job.connection
         limits_per_s = limits(self.job, self.provider, self.operation)
         for helper in self._helpers():
             for pool in helper.pools:
                 limits_per_s.setdefault(pool, self.provider.pool(pool).limit_per_s * self.job.rate.share)
-        with shared_quota(connection) as ledger:
-            async with Transport(connection.base_url, timeout_s=self.job.timeout_s) as transport:
-                pacer = Pacer(limits_per_s, ledger)
-                worker = begin(Wire(transport, pacer, credential(connection)), session)
-                async with observe(worker, preview) if observe else nullcontext():
-                    vitals = Vitals(session, pacer.pools.values(), worker.telemetry)
-                    return await supervised(
-                        worker,
-                        lambda: vitals.sign(now=time.time(), loop_now=anyio.current_time()),
-                        self.allowed,
-                    )
+        async with opened(self.job, limits_per_s) as channel:
+            worker = begin(channel, session)
+            async with observe(worker, preview) if observe else nullcontext():
+                vitals = Vitals(session, channel.pacer.pools.values(), worker.telemetry)
+                return await supervised(
+                    worker,
+                    lambda: vitals.sign(now=time.time(), loop_now=anyio.current_time()),
+                    self.allowed,
+                )
 
     def _helpers(self) -> list[Operation]:
         """Other operations that this run may call."""
@@ -337,22 +326,6 @@ class _Session:
         log.info("run.ended", run=record.run, state=ending.state, counts=summary["counts"])
         code = exit_code(ending, read.invalid(self.journal, record.id), summary["counts"])
         return Finished(summary, ending, code)
-
-
-@contextmanager
-def shared_quota(connection: Connection) -> Iterator[Ledger | None]:
-    """The host's ledger; None where it cannot be used: then this process keeps the limit alone."""
-    try:
-        ledger = Ledger(ledger_path(), owner_of(connection))
-    except (OSError, sqlite3.Error) as error:
-        log.warning("quota.not_shared", reason=str(error))
-        yield None
-        return
-    try:
-        yield ledger
-    finally:
-        with suppress(sqlite3.Error):
-            ledger.close()
 
 
 def exit_code(ending: Ending, invalid: int, counts: Mapping[str, int]) -> int:

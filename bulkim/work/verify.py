@@ -17,7 +17,6 @@ from typing import Any
 
 import anyio
 
-from bulkim.auth.credentials import credential
 from bulkim.catalogue.shapes import Effect, Operation, Provider, ReadBack
 from bulkim.codec import decode, encode
 from bulkim.codec.encoding import field_value, wire_fields
@@ -27,14 +26,10 @@ from bulkim.journal.sqlite import reader as read
 from bulkim.journal.sqlite.reader import Done, RunRecord
 from bulkim.journal.sqlite.writer import Journal
 from bulkim.log.events import log
-from bulkim.model import Answer, Credentials, Item, Job, Kind, Outcome
+from bulkim.model import Answer, Item, Job, Kind, Outcome, Stop
 from bulkim.planning import limits
-from bulkim.quota.pacer import Pacer
-from bulkim.sending.channel import Wire
+from bulkim.sending.channel import Channel, Heard, Permit, Stopped, opened
 from bulkim.sending.doubt import COUNTDOWN_ERROR_S, equals
-from bulkim.sending.retry import Policy, Step, step
-from bulkim.transport import Transport
-from bulkim.work.runner import shared_quota
 
 IN_FLIGHT = 32
 TELLING = {Kind.SUCCEEDED, Kind.ALREADY, Kind.ABSENT, Kind.REJECTED}  # answers about the user
@@ -145,7 +140,6 @@ class _Reader:
     asking: Operation
     result: Verified
     failure: BulkimError | None = None
-    _turn: anyio.Lock = field(default_factory=anyio.Lock)
 
     async def run(self, source: Iterator[Done]) -> None:
         job = self.job
@@ -155,55 +149,52 @@ class _Reader:
                 allowed[name] = (
                     job.rate.pools.get(name, self.provider.pool(name).limit_per_s) * job.rate.share
                 )
-        with shared_quota(job.connection) as ledger:
-            async with Transport(job.connection.base_url, timeout_s=job.timeout_s) as transport:
-                wire = Wire(transport, Pacer(allowed, ledger), credential(job.connection))
-                await self._share_out(wire, source)
+        async with opened(job, allowed) as channel:
+            await self._share_out(channel, source)
 
-    async def _share_out(self, wire: Wire, source: Iterator[Done]) -> None:
+    async def _share_out(self, channel: Channel, source: Iterator[Done]) -> None:
         try:
-            await wire.pacer.start()
+            await channel.pacer.start()
             async with anyio.create_task_group() as tasks:
                 for _ in range(min(IN_FLIGHT, self.job.concurrency or IN_FLIGHT)):
-                    tasks.start_soon(self._work, wire, source, tasks.cancel_scope)
+                    tasks.start_soon(self._work, channel, source, tasks.cancel_scope)
         except BulkimError as error:
             self.failure = error
 
-    async def _work(self, wire: Wire, source: Iterator[Done], scope: anyio.CancelScope) -> None:
+    async def _work(self, channel: Channel, source: Iterator[Done], scope: anyio.CancelScope) -> None:
         try:
             while batch := list(islice(source, self.asking.batch_max)):
-                await self._ask(wire, batch)
+                await self._ask(channel, batch)
         except BulkimError as error:  # raised here it would come out wrapped in a group
             self.failure = self.failure or error
             scope.cancel()
 
-    async def _ask(self, wire: Wire, batch: Sequence[Done]) -> None:
+    async def _ask(self, channel: Channel, batch: Sequence[Done]) -> None:
         """Ask until every user of the batch has an answer. Raises what ends it all."""
-        left, tries, refreshed = list(batch), 0, False
-        while True:
-            tries += 1
-            answer, credentials = await self._send(wire, left)
-            waiting = list(self._unanswered(left, answer, wire.clock()))
-            if not waiting:
-                return
-            left, outcome = [each for each, _ in waiting], waiting[0][1]
-            if outcome.kind is Kind.POISONED:
-                for each in left:
-                    await self._ask(wire, [each])
-                return
-            then = step(
-                outcome,
-                tries=tries,
-                refreshed=refreshed,
-                policy=Policy(self.job.retries),
-                jitter=random.random(),
-            )
-            if not await self._follow(wire, credentials, outcome, then):
-                for each, said in waiting:
-                    self._finding(each, Verdict.UNKNOWN, said.reason or "no answer")
-                return
-            refreshed = refreshed or then.renew
-            tries -= outcome.kind in {Kind.THROTTLED, Kind.UNAUTHORIZED}
+        left, said = list(batch), list[Outcome]()
+
+        async def attempt() -> Heard[bool]:
+            nonlocal left, said
+            answer, permit = await self._send(channel, left)
+            waiting = list(self._unanswered(left, answer, channel.clock()))
+            left, said = [each for each, _ in waiting], [outcome for _, outcome in waiting]
+            first = said[0] if said else answer.outcomes[0]
+            over = not left or first.kind is Kind.POISONED
+            return Heard(first, permit, True if over else None)
+
+        try:
+            await channel.until_answered(attempt)
+        except Stopped as stopped:
+            if (stopped.outcome.kind, stopped.outcome.code) != (Kind.UNKNOWN, "bad_response"):
+                raise _unaskable(stopped.stop) from None
+            alone = True
+        else:
+            alone = len(batch) == 1
+        for each, outcome in zip(left, said, strict=True):
+            if alone:
+                self._finding(each, Verdict.UNKNOWN, outcome.reason or "no answer")
+            else:
+                await self._ask(channel, [each])
 
     def _unanswered(
         self, batch: Sequence[Done], answer: Answer, now: float
@@ -215,33 +206,17 @@ class _Reader:
             else:
                 yield each, outcome
 
-    async def _follow(self, wire: Wire, credentials: Credentials, outcome: Outcome, then: Step) -> bool:
-        """Wait before asking again; False when there is no sense in that. Raises what ends it all."""
-        stop = (wire.renew(credentials) if then.renew else None) or then.stop
-        if stop and outcome.kind is Kind.UNKNOWN and outcome.code == "bad_response":
-            return False
-        if stop:
-            kind = RefusedError if stop.exit_code == RefusedError.exit_code else GuardError
-            raise kind(f"the vendor cannot be asked: {stop.code}: {stop.reason}", hint=stop.hint)
-        if then.cool_down_s is not None:
-            wire.pacer.refused(self.asking.pools, then.cool_down_s or None)
-        await anyio.sleep(then.delay_s)
-        return True
-
-    async def _send(self, wire: Wire, batch: Sequence[Done]) -> tuple[Answer, Credentials]:
+    async def _send(self, channel: Channel, batch: Sequence[Done]) -> tuple[Answer, Permit]:
         items = tuple(self._question(each) for each in batch)
-        async with self._turn:  # credentials are fetched, and places taken, by one at a time
-            credentials = await wire.credentials()
-            await wire.pacer.acquire(self.asking.pools)
-            marks = wire.pacer.sent(self.asking.pools)
+        permit = await channel.permit(self.asking)
         call = encode(self.provider, self.asking, self.job.connection, items)
         self.result.requests += 1
-        reply = await wire.send(call, credentials, marks)
+        reply = await channel.send(call, permit)
         answer = decode(self.provider, self.asking, items, reply)
         log.debug(
             "verify.asked", items=len(items), kind=answer.outcomes[0].kind, http_status=answer.http_status
         )
-        return answer, credentials
+        return answer, permit
 
     def _question(self, done: Done) -> Item:
         """The user as the asking operation wants them; a map's names are what is asked about."""
@@ -265,6 +240,11 @@ class _Reader:
         self.result.counts[verdict] += 1
         if verdict is not Verdict.HOLDS:
             self.result.exceptions.append(Finding(done.ordinal, done.username, done.outcome, verdict, found))
+
+
+def _unaskable(stop: Stop) -> BulkimError:
+    kind = RefusedError if stop.exit_code == RefusedError.exit_code else GuardError
+    return kind(f"the vendor cannot be asked: {stop.code}: {stop.reason}", hint=stop.hint)
 
 
 # ----------------------------------------------------------------------------------------- judging

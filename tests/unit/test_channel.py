@@ -1,0 +1,186 @@
+"""A call until it is answered: what a refusal costs, what the channel obeys, when it gives up. On a virtual clock."""
+
+from __future__ import annotations
+
+import asyncio
+
+import anyio
+import pytest
+from support.virtual import run
+
+from bulkim.catalogue.shapes import Operation
+from bulkim.errors import RefusedError
+from bulkim.model import Call, Credentials, Decision, Fault, Kind, Outcome, Reply, Rest, Stop
+from bulkim.quota.pacer import Pacer
+from bulkim.sending.channel import Channel, Heard, Stopped
+from bulkim.sending.retry import Policy, Step
+from bulkim.vendors import PROVIDERS
+
+ASK: Operation = PROVIDERS["easemob"].operation("get-user")
+POOL = ASK.pools[0]
+CALL = Call("GET", "/users/anna", "/users/{username}")
+DONE = Outcome(Kind.SUCCEEDED)
+
+
+class Credential:
+    """Numbered credentials; every fetch takes a moment."""
+
+    def __init__(self, *, renewals: int = 99) -> None:
+        self.number, self.wanted, self.renewals = 1, False, renewals
+        self.good: list[Credentials] = []
+
+    def needs(self, now):
+        return Call("POST", "/token", "/token") if self.wanted else None
+
+    def current(self, now):
+        return None if self.wanted else Credentials((("authorization", str(self.number)),))
+
+    def accept(self, answer, now):
+        self.number, self.wanted = self.number + 1, False
+
+    def accepted(self, credentials):
+        self.good.append(credentials)
+
+    def refused(self, credentials, now):
+        if self.renewals == 0:
+            raise RefusedError("these are the only ones")
+        self.renewals, self.wanted = self.renewals - 1, True
+
+
+class Transport:
+    """Notes what is sent, and answers after a while."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[float, str, Credentials]] = []
+
+    async def send(self, call: Call, credentials: Credentials = Credentials()) -> Reply | Fault:  # noqa: B008
+        self.sent.append((asyncio.get_running_loop().time(), call.path, credentials))
+        await anyio.sleep(0.05)
+        return Reply(200, b"{}")
+
+
+def answered(*outcomes: Outcome, retries: int = 3, credential: Credential | None = None):
+    """Ask until answered, where the vendor says `outcomes` one after another; (transport, credential, error)."""
+    transport, credential = Transport(), credential or Credential()
+    left = list(outcomes)
+
+    async def main() -> Stopped | None:
+        channel = Channel(
+            transport, Pacer({POOL: 100.0}), credential, Policy(retries), asyncio.get_running_loop().time
+        )
+
+        async def attempt() -> Heard[str]:
+            permit = await channel.permit(ASK)
+            await channel.send(CALL, permit)
+            outcome = left.pop(0)
+            return Heard(outcome, permit, "there" if outcome is DONE else None)
+
+        try:
+            assert await channel.until_answered(attempt) == "there"
+        except Stopped as stopped:
+            return stopped
+        return None
+
+    stopped = run(main)
+    assert not left, "it stopped asking too early"
+    return transport, credential, stopped
+
+
+def test_an_answer_is_asked_for_once():
+    transport, credential, stopped = answered(DONE)
+    assert stopped is None
+    assert [path for _, path, _ in transport.sent] == ["/users/anna"]
+    assert len(credential.good) == 1
+
+
+def test_a_refusal_for_the_quota_costs_no_attempt():
+    _, _, stopped = answered(*[Outcome(Kind.THROTTLED)] * 20, DONE, retries=0)
+    assert stopped is None
+
+
+@pytest.mark.parametrize("asked_s", [None, 0.0, 3.0])
+def test_a_refused_pool_rests_as_long_as_the_vendor_asks_or_a_moment(asked_s):
+    transport, _, _ = answered(Outcome(Kind.THROTTLED, retry_after_s=asked_s), DONE)
+    (first, *_), (second, *_) = transport.sent
+    pause_s = second - first - 0.05
+    assert pause_s >= (asked_s or 0.1)
+    assert pause_s < (asked_s or 0.1) + 0.5
+
+
+def test_refused_credentials_are_renewed_once_and_that_costs_no_attempt():
+    refused = Outcome(Kind.UNAUTHORIZED, "401", "expired")
+    transport, credential, stopped = answered(refused, DONE, retries=0)
+    assert stopped is None
+    assert [path for _, path, _ in transport.sent] == ["/users/anna", "/token", "/users/anna"]
+    assert credential.good == [Credentials((("authorization", "2"),))]
+    _, _, stopped = answered(refused, refused)
+    assert stopped.stop.exit_code == 6
+
+
+def test_credentials_that_cannot_be_renewed_stop_it():
+    _, _, stopped = answered(Outcome(Kind.UNAUTHORIZED), credential=Credential(renewals=0))
+    assert (stopped.stop.exit_code, stopped.stop.code) == (6, "unauthorized")
+
+
+def test_silence_is_asked_again_so_many_times_and_then_given_up():
+    silence = Outcome(Kind.UNKNOWN, "timeout", "no answer in time")
+    assert answered(*[silence] * 3, DONE, retries=3)[2] is None
+    _, _, stopped = answered(*[silence] * 4, retries=3)
+    assert (stopped.stop.exit_code, stopped.outcome) == (4, silence)
+
+
+def test_what_no_call_can_change_stops_it_at_once():
+    _, _, stopped = answered(Outcome(Kind.FATAL, "app_closed", "the app is closed"))
+    assert (stopped.stop.exit_code, stopped.stop.code) == (6, "app_closed")
+
+
+@pytest.mark.parametrize("orders", [Decision, Step])
+def test_the_channel_obeys_whoever_orders(orders):
+    stop = Stop(6, "fatal", "why", "hint")
+
+    async def main() -> None:
+        credential = Credential()
+        channel = Channel(Transport(), Pacer({POOL: 100.0}), credential, Policy())
+        permit = await channel.permit(ASK)
+        now, pool = asyncio.get_running_loop().time(), channel.pacer.pools[POOL]
+        assert channel.obey(orders(), permit) is None
+        assert (pool.slowed, credential.wanted) == (False, False)
+        assert channel.obey(orders(cool_down=Rest(2.0), renew=True), permit) is None
+        assert pool.rest_until == pytest.approx(now + 2.0, abs=0.01)
+        assert (pool.slowed, credential.wanted) == (True, True)
+        assert channel.obey(orders(stop=stop), permit) is stop
+
+    run(main)
+
+
+def test_many_tasks_fetch_credentials_once_and_keep_the_limit():
+    async def main() -> None:
+        transport, credential = Transport(), Credential()
+        credential.wanted = True
+        channel = Channel(transport, Pacer({POOL: 50.0}), credential, Policy())
+        await channel.pacer.start()
+
+        async def one() -> None:
+            await channel.send(CALL, await channel.permit(ASK))
+
+        async with anyio.create_task_group() as tasks:
+            for _ in range(100):
+                tasks.start_soon(one)
+        moments = sorted(moment for moment, path, _ in transport.sent if path == CALL.path)
+        assert [path for _, path, _ in transport.sent].count("/token") == 1
+        assert len(moments) == 100
+        assert all(later - earlier >= 1.0 for earlier, later in zip(moments, moments[50:], strict=False))
+
+    run(main)
+
+
+def test_waiting_is_told_what_for():
+    async def main() -> list[str]:
+        told: list[str] = []
+        channel = Channel(Transport(), Pacer({POOL: 100.0}), Credential(), Policy())
+        permit = await channel.permit(ASK, waiting=told.append)
+        channel.obey(Step(cool_down=Rest()), permit)
+        await channel.permit(ASK, waiting=told.append)
+        return told
+
+    assert run(main) == ["credentials", "quota", "credentials", "vendor"]

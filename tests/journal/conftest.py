@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import pytest
+from fleet.planted import OneByOne
 
 from .backends import BACKENDS
 
+EVERY = {**BACKENDS, "postgresql": OneByOne}
 
-@pytest.fixture(params=BACKENDS)
+
+@pytest.fixture(params=EVERY)
 def backend(request, tmp_path):
     """One run, held by a session, in each of the back ends."""
-    opened = BACKENDS[request.param](tmp_path)
+    opened = EVERY[request.param](tmp_path)
     yield opened
     opened.close()

@@ -1,0 +1,391 @@
+"""A run's journal in PostgreSQL: what `bulkim.journal.port.Executing` asks for, with one round trip for all runs of a worker.
+
+What was written while the last flight was on its way goes with the next one, whoever wrote it: one statement, one
+transaction, one wait for the disk. A flight is sent again until it is answered; the number of a run's turn tells
+the database whether it has been written already, and its epoch whether it may be.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import deque
+from collections.abc import Awaitable, Generator, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any, Protocol
+
+from bulkim.errors import GuardError
+from bulkim.fleet.database import AwayError, Line, library
+from bulkim.fleet.lease import HistoryError, Lease, LostError
+from bulkim.journal.port import PAGE
+from bulkim.journal.records import Closing, PoolRate
+from bulkim.model import Batch, Final, Item, Mode, Status
+
+LINGER_S = 0.006  # before a flight leaves: others come along
+ANSWER_S = 5.0  # for a flight, before it is sent again on another connection
+AGAIN_S = 0.2
+UNWRITABLE_S = 60.0  # a database that is full or read-only: the run ends
+DONE, DONE_BEFORE, FENCED_OFF = 1, 2, 0  # what the database says of a turn; -1: it has gone back in time
+
+
+@dataclass(slots=True, eq=False)
+class Turn:
+    """What a run writes at once, as something to await: done when it survives a crash. Raises GuardError when it never will."""
+
+    n: int
+    begun: list[Any] = field(default_factory=list)
+    closed: list[Any] = field(default_factory=list)
+    stretches: list[Any] = field(default_factory=list)
+    touched: list[Any] = field(default_factory=list)
+    rates: list[Any] = field(default_factory=list)
+    tally: dict[tuple[str, str], list[Any]] = field(default_factory=dict)
+    more: dict[str, Any] = field(default_factory=dict)  # of listings
+    finals: int = 0
+    again: int = 0
+    throttled: int = 0
+    lowest: int = 0
+    seen_at: float | None = None
+    _waiters: list[asyncio.Future[None]] = field(default_factory=list)
+    _done: bool = False
+    _error: GuardError | None = None
+
+    def __await__(self) -> Generator[Any, None, None]:
+        if not self._done:
+            waiter = asyncio.get_running_loop().create_future()
+            self._waiters.append(waiter)
+            yield from waiter
+        if self._error:
+            raise self._error
+
+    def close(self, error: GuardError | None = None) -> None:
+        """It is on disk, or never will be."""
+        self._done, self._error = True, error
+        for waiter in self._waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+        self._waiters.clear()
+
+    def frame(self, journal: Hand) -> dict[str, Any]:
+        """As `bulkim.turns` reads it."""
+        return {
+            "r": journal.run_id, "e": journal.lease.epoch, "n": self.n, "l": self.lowest, "s": journal.session_id,
+            "b": self.begun, "a": self.again, "c": self.closed, "q": self.throttled, "f": self.stretches, "z": self.finals,
+            "t": self.touched, "y": [[*key, *rest] for key, rest in self.tally.items()], "v": self.seen_at, "p": self.rates,
+            **self.more,
+        }  # fmt: skip
+
+
+class Carrier(Protocol):
+    """Whoever sees to it that turns are written."""
+
+    def dirty(self, journal: Hand) -> None:
+        """It has something to write."""
+
+
+class Hand:
+    """What a session writes: `bulkim.journal.port.Writer`, turn by turn."""
+
+    def __init__(self, carrier: Carrier, lease: Lease, session_id: int, last_attempt: int) -> None:
+        self.lease, self.run_id, self.session_id = lease, lease.run_id, session_id
+        self._carrier, self._attempt = carrier, last_attempt
+        self._open: dict[int, None] = {}
+        self._turn = self._last = Turn(0)
+        self._last.close()
+        self._n = 0
+        self._error: GuardError | None = None
+        self._counts = dict.fromkeys(Status, 0)
+
+    def begin(self, batch: Batch, *, now: float) -> int:
+        turn = self._join()
+        self._attempt += 1
+        self._open[self._attempt] = None
+        ordinals = json.dumps([item.ordinal for item in batch.items], separators=(",", ":"))
+        turn.begun.append((self._attempt, str(batch.mode), len(batch.items), ordinals, now))
+        turn.again += batch.mode is Mode.SEND and any(item.attempts for item in batch.items)
+        return self._attempt
+
+    def settle(
+        self, attempt: int, closing: Closing, *, finals: Sequence[Final], touched: Sequence[Item]
+    ) -> None:
+        self._settled(attempt, closing, finals=finals, touched=touched)
+
+    def _settled(
+        self, attempt: int, closing: Closing, *, finals: Sequence[Final], touched: Sequence[Item]
+    ) -> Turn:
+        turn = self._join()
+        self._open.pop(attempt, None)
+        turn.closed.append(
+            (attempt, closing.ended_at, closing.http_status, closing.kind, closing.code, closing.reason)
+        )
+        turn.throttled += closing.kind == "throttled"
+        turn.touched += [(item.ordinal, item.attempts, item.doubt_since) for item in touched]
+        self._finish(turn, finals, closing.http_status, closing.ended_at)
+        return turn
+
+    def finish(self, finals: Sequence[Final], *, now: float) -> None:
+        self._finish(self._join(), finals, None, now)
+
+    def beat(self, rates: Sequence[PoolRate], *, now: float) -> None:
+        turn = self._join()
+        turn.seen_at = now
+        turn.rates += [(each.pool, each.limit_per_s, each.allowed_per_s) for each in rates]
+
+    def durable(self) -> Awaitable[None]:
+        return self._last
+
+    def _join(self) -> Turn:
+        if self._error:
+            raise self._error
+        if self._turn.n != self._n or self._n == 0:
+            self._n += 1
+            self._turn = self._last = Turn(self._n)
+            self._carrier.dirty(self)
+        return self._turn
+
+    def _finish(self, turn: Turn, finals: Sequence[Final], http_status: int | None, now: float) -> None:
+        for ended, group in groupby(finals, key=_ending):
+            outcome, code, reason, data, attempts, doubt_since = ended
+            alike = list(group)
+            first = last = alike[0].item.ordinal
+            for each in alike[1:]:
+                if each.item.ordinal != last + 1:
+                    turn.stretches.append(
+                        (first, last, outcome, code, reason, attempts, http_status, now, data, doubt_since)
+                    )
+                    first = each.item.ordinal
+                last = each.item.ordinal
+            turn.stretches.append(
+                (first, last, outcome, code, reason, attempts, http_status, now, data, doubt_since)
+            )
+            turn.tally.setdefault((outcome, code or ""), [0, alike[0].item.username, reason])[0] += len(alike)
+            turn.finals += len(alike)
+            self._counts[Status(outcome)] += len(alike)
+            self._counts[Status.PENDING] -= len(alike)
+
+    def depart(self) -> Turn | None:
+        """The turn so far leaves; what is written from now on belongs to the next one."""
+        turn = self._turn
+        if turn.n != self._n or self._error:
+            return None
+        self._turn = Turn(0)
+        turn.lowest = next(
+            iter(self._open), self._attempt + 1
+        )  # no attempt below is open, once this turn is written
+        return turn
+
+    def fail(self, error: GuardError) -> None:
+        """Nothing is written any more."""
+        self._error = self._error or error
+        self._last.close(self._error)
+
+    def counts(self) -> dict[Status, int]:
+        return dict(self._counts)
+
+
+class RunJournal(Hand):
+    """One session's hand in its run's journal: `bulkim.journal.port.Executing`. Pages of items are read ahead."""
+
+    def __init__(self, store: Store, lease: Lease, session_id: int, last_attempt: int) -> None:
+        super().__init__(store, lease, session_id, last_attempt)
+        self._store = store
+        self._pages: deque[list[Item]] = deque()
+        self._doubtful: list[Item] = []
+        self._read_to = 0  # ordinal
+        self._all_read = False
+        self._fetching: asyncio.Task[None] | None = None
+
+    async def read(self) -> None:
+        """What a session begins with. Raises AwayError."""
+        found = await self._store.read(
+            "SELECT t.outcome, t.items FROM (SELECT outcome, sum(items)::bigint AS items FROM bulkim.tally WHERE run_id = %s GROUP BY 1) AS t"
+            " UNION ALL SELECT NULL, items FROM bulkim.run WHERE id = %s", (self.run_id, self.run_id),
+        )  # fmt: skip
+        self._counts = dict.fromkeys(Status, 0) | {
+            Status(outcome): items for outcome, items in found if outcome
+        }
+        self._counts[Status.PENDING] = found[-1][1] - sum(self._counts.values())
+        self._doubtful = [
+            item_of(row) for row in await self._store.read(f"{ITEMS} AND doubt_since IS NOT NULL ORDER BY ordinal", (self.run_id,))
+        ]  # fmt: skip
+        await self._fetch()
+        await self._fetch()
+
+    async def _fetch(self) -> None:
+        if self._all_read:
+            return
+        rows = await self._store.read(
+            f"{ITEMS} AND ordinal > %s AND doubt_since IS NULL ORDER BY ordinal LIMIT %s",
+            (self.run_id, self._read_to, PAGE),
+        )
+        self._took(rows)
+
+    def _took(self, rows: Sequence[tuple[Any, ...]]) -> None:
+        self._all_read = len(rows) < PAGE
+        if rows:
+            self._read_to = rows[-1][0]
+            self._pages.append([item_of(row) for row in rows])
+
+    def pending(self, *, after: int = 0, limit: int = PAGE) -> Sequence[Item]:  # noqa: ARG002 - pages are read ahead, in order
+        if (
+            not self._pages and not self._all_read
+        ):  # faster than was read ahead: rare, and worth a moment of everybody's
+            self._took(self._store.read_now(
+                f"{ITEMS} AND ordinal > %s AND doubt_since IS NULL ORDER BY ordinal LIMIT %s", (self.run_id, self._read_to, PAGE)
+            ))  # fmt: skip
+        page = self._pages.popleft() if self._pages else []
+        if not self._all_read and (self._fetching is None or self._fetching.done()):
+            self._fetching = asyncio.ensure_future(self._ahead())
+        return page
+
+    async def _ahead(self) -> None:
+        try:
+            await self._fetch()
+        except AwayError:
+            return  # it is read when it is needed
+
+    def doubtful(self) -> Sequence[Item]:
+        return self._doubtful
+
+
+ITEMS = (
+    "SELECT ordinal, key, username, fields, line, attempts, doubt_since, position FROM bulkim.item"
+    " WHERE run_id = %s AND outcome IS NULL"
+)
+
+
+def item_of(row: Sequence[Any]) -> Item:
+    ordinal, key, username, fields, line, attempts, doubt_since, position = row
+    return Item(
+        ordinal, key, username, json.loads(fields) if fields else {}, line, attempts, doubt_since, position
+    )
+
+
+def _ending(final: Final) -> tuple[Any, ...]:
+    data = None if final.data is None else json.dumps(final.data, ensure_ascii=False, separators=(",", ":"))
+    return (str(final.status), final.code, final.reason, data, final.item.attempts, final.item.doubt_since)
+
+
+class Store:
+    """What all runs of a worker write, flight by flight. One task runs `flush`."""
+
+    def __init__(self, dsn: str, *, linger_s: float = LINGER_S) -> None:
+        self._dsn = dsn
+        self._line, self._reading = Line(dsn), Line(dsn)
+        self._lock = asyncio.Lock()
+        self._linger_s = linger_s
+        self._dirty: dict[int, Hand] = {}
+        self._wake = asyncio.Event()
+        self.away = False
+
+    def dirty(self, journal: Hand) -> None:
+        """It has something to write."""
+        self._dirty[journal.run_id] = journal
+        self._wake.set()
+
+    async def read(self, statement: str, values: Any, *, within_s: float = 30.0) -> list[tuple[Any, ...]]:
+        """Look something up, beside the flights. Raises AwayError."""
+        async with self._lock:
+            return await self._reading.rows(statement, values, within_s=within_s)
+
+    def read_now(self, statement: str, values: Any) -> list[tuple[Any, ...]]:
+        """The same, while the loop stands still. Raises GuardError."""
+        psycopg = library()
+        try:
+            with psycopg.connect(self._dsn, connect_timeout=2, autocommit=True) as connection:
+                return list(connection.execute(statement, values).fetchall())
+        except psycopg.Error as error:
+            raise GuardError(
+                f"the fleet's database cannot be read: {' '.join(str(error).split())}"
+            ) from error
+
+    async def flush(self) -> None:
+        """For ever: write what there is to write."""
+        while True:
+            await self._wake.wait()
+            await asyncio.sleep(self._linger_s)
+            self._wake.clear()
+            journals = sorted(
+                self._dirty.values(), key=lambda each: each.run_id
+            )  # one order of locks for everybody
+            self._dirty.clear()
+            flight = [(journal, turn) for journal in journals if (turn := journal.depart()) is not None]
+            if flight:
+                await self._deliver(flight)
+
+    async def _deliver(self, flight: Sequence[tuple[Hand, Turn]]) -> None:
+        """Until it is answered. A turn that the database refuses ends its own run; the others go again without it."""
+        psycopg = library()
+        refused_since: float | None = None
+        while True:
+            frames = json.dumps(
+                [turn.frame(journal) for journal, turn in flight], ensure_ascii=False, separators=(",", ":")
+            )
+            try:
+                found = await self._line.rows("SELECT bulkim.turns(%s::json)", (frames,), within_s=ANSWER_S)
+            except AwayError:
+                self.away = True
+                flight = [pair for pair in flight if not _forsaken(*pair)]
+                if not flight:
+                    return
+                await asyncio.sleep(AGAIN_S)
+                continue
+            except psycopg.Error as error:
+                now = asyncio.get_running_loop().time()
+                refused_since = refused_since or now
+                if (
+                    getattr(error, "sqlstate", None) in {"53100", "25006", "40P01"}
+                    and now - refused_since < UNWRITABLE_S
+                ):
+                    await asyncio.sleep(AGAIN_S)
+                    continue
+                if len(flight) > 1:
+                    for pair in flight:
+                        await self._deliver([pair])
+                    return
+                journal, turn = flight[0]
+                words = unwritten(error)
+                journal.fail(words)
+                turn.close(words)
+                return
+            self.away = False
+            for (journal, turn), answer in zip(flight, found[0][0], strict=True):
+                answered(journal, turn, answer)
+            return
+
+    async def close(self) -> None:
+        """Say goodbye."""
+        await self._line.close()
+        await self._reading.close()
+
+
+def _forsaken(journal: Hand, turn: Turn) -> bool:
+    """Whether its run is lost: then nobody waits for it to be written."""
+    if journal.lease.lost:
+        answered(journal, turn, FENCED_OFF)
+    return journal.lease.lost
+
+
+def unwritten(error: Exception) -> GuardError:
+    """What the database refuses."""
+    words = str(error).strip().partition("\n")[0]
+    return GuardError(
+        f"the journal cannot be written: {words}",
+        hint="make room (or the database writable), then `bulkim fleet resume RUN`",
+    )
+
+
+def answered(journal: Hand, turn: Turn, answer: int) -> None:
+    """The database has said something of a turn."""
+    error: GuardError | None = None
+    if answer == FENCED_OFF:
+        journal.lease.lose()
+        error = LostError("another worker has taken this run.")
+    elif answer not in {DONE, DONE_BEFORE}:
+        error = HistoryError(
+            "the database went back in time: it has lost what it had acknowledged.",
+            hint="look into it, then `bulkim fleet pull RUN` and `bulkim verify RUN` before `bulkim fleet resume RUN`",
+        )
+    if error:
+        journal.fail(error)
+    turn.close(error)

@@ -1,0 +1,185 @@
+"""The journal of operations whose calls follow from each other: one write at a time, and it waits.
+
+Such a session has a thread and a loop of its own, so nobody else waits with it.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Awaitable, Sequence
+from typing import Any
+
+from bulkim.errors import GuardError
+from bulkim.fleet.database import KEPT, library
+from bulkim.fleet.journal import AGAIN_S, ITEMS, Hand, Turn, answered, item_of, unwritten
+from bulkim.fleet.lease import Lease, LostError
+from bulkim.journal.records import Closing, ListedPage
+from bulkim.journal.sqlite.tally import to_json
+from bulkim.model import Final, Item, Status
+
+
+class _Nobody:
+    """Who would take turns along: here they are written when they are wanted."""
+
+    def dirty(self, _journal: Hand) -> None: ...
+
+
+class ListingJournal(Hand):
+    """`bulkim.journal.port.RunJournal`, whole; its turns travel alone."""
+
+    def __init__(self, dsn: str, lease: Lease, session_id: int, last_attempt: int) -> None:
+        super().__init__(_Nobody(), lease, session_id, last_attempt)
+        self._dsn = dsn
+        self._connection: Any = None
+        found = self._ask(
+            "SELECT outcome, sum(items)::bigint FROM bulkim.tally WHERE run_id = %s GROUP BY outcome",
+            (self.run_id,),
+        )
+        self._counts |= {Status(outcome): items for outcome, items in found}
+        ((items,),) = self._ask("SELECT items FROM bulkim.run WHERE id = %s", (self.run_id,))
+        self._counts[Status.PENDING] = items - sum(self._counts.values())
+
+    # ------------------------------------------------------------------------------------- writing
+
+    def begin_page(self, *, now: float) -> int:
+        turn = self._join()
+        self._attempt += 1
+        self._open[self._attempt] = None
+        turn.begun.append((self._attempt, "page", 0, "[]", now))
+        return self._attempt
+
+    def durable(self) -> Awaitable[None]:
+        self._write()
+        return super().durable()
+
+    def take_in(self, attempt: int, closing: Closing, page: ListedPage) -> None:
+        self._write()
+        keys = [row.entry.key for row in page.rows if row.entry.key is not None]
+        known = {
+            key: (ordinal, data)
+            for key, ordinal, data in self._ask(
+                "SELECT key, ordinal, data FROM bulkim.item WHERE run_id = %s AND key = ANY(%s)",
+                (self.run_id, keys),
+            )
+        }
+        ((last,),) = self._ask(
+            "SELECT coalesce(max(ordinal), 0) FROM bulkim.item WHERE run_id = %s", (self.run_id,)
+        )
+        turn = self._settled(attempt, closing, finals=page.finals, touched=())
+        fresh, merged, seen = [], [], set(known)
+        for entry, data in ((row.entry, row.data) for row in page.rows):
+            if entry.key is not None and entry.key in seen:
+                if page.ended and entry.key in known:
+                    ordinal, before = known[entry.key]
+                    both = (
+                        {**(json.loads(before) if before else {}), **data} if isinstance(data, dict) else data
+                    )
+                    merged.append((ordinal, to_json(both)))
+                continue
+            seen.add(entry.key or "")
+            last += 1
+            ended = (
+                ("skipped", entry.skip_code, entry.skip_reason)
+                if entry.skip_code
+                else ("succeeded" if page.ended else None, None, None)
+            )
+            sent = page.ended and not entry.skip_code
+            fresh.append((
+                last, entry.key, entry.username, entry.line, to_json(entry.fields), to_json(entry.extra), *ended, int(sent),
+                closing.http_status if sent else None, closing.ended_at if ended[0] else None, to_json(data) if sent else None,
+            ))  # fmt: skip
+            self._counts[Status(ended[0] or "pending")] += 1
+            if ended[0]:
+                turn.tally.setdefault((ended[0], ended[1] or ""), [0, entry.username, ended[2]])[0] += 1
+        turn.more = {"i": fresh, "m": merged, "k": (page.cursor, closing.ended_at if page.done else None)}
+        self._write()
+
+    def settle(
+        self, attempt: int, closing: Closing, *, finals: Sequence[Final], touched: Sequence[Item]
+    ) -> None:
+        super().settle(attempt, closing, finals=finals, touched=touched)
+        self._write()  # nobody else comes along
+
+    def finish(self, finals: Sequence[Final], *, now: float) -> None:
+        super().finish(finals, now=now)
+        self._write()
+
+    def drop_unsent(self) -> None:
+        self._write()
+        self._join().more = {"u": True}
+        self._write()
+        ((left,),) = self._ask(
+            "SELECT count(*) FROM bulkim.item WHERE run_id = %s AND outcome IS NULL", (self.run_id,)
+        )
+        self._counts[Status.PENDING] = left
+
+    def forget_doubt(self, ordinals: Sequence[int]) -> None:
+        self._write()
+        self._join().more = {"o": list(ordinals)}
+        self._write()
+
+    # --------------------------------------------------------------------------------- what is left
+
+    def pending(self, *, after: int = 0, limit: int = 2000) -> Sequence[Item]:
+        return self._items(
+            " AND position > %s AND doubt_since IS NULL ORDER BY ordinal LIMIT %s", after, limit
+        )
+
+    def doubtful(self) -> Sequence[Item]:
+        return self._items(" AND doubt_since IS NOT NULL ORDER BY ordinal")
+
+    def expected(self) -> Sequence[Item]:
+        return self._items(" AND doubt_since IS NULL ORDER BY ordinal")
+
+    def cursor(self) -> str | None:
+        self._write()
+        found: str | None = self._ask("SELECT cursor FROM bulkim.run WHERE id = %s", (self.run_id,))[0][0]
+        return found
+
+    def _items(self, condition: str, *values: Any) -> Sequence[Item]:
+        self._write()
+        return [item_of(row) for row in self._ask(ITEMS + condition, (self.run_id, *values))]
+
+    # ---------------------------------------------------------------------------------- the database
+
+    def _write(self) -> None:
+        """What is not written yet, until that is answered. What goes wrong is told to whoever awaits it."""
+        turn: Turn | None = self.depart()
+        if turn is None:
+            return
+        frame = json.dumps([turn.frame(self)], ensure_ascii=False, separators=(",", ":"))
+        try:
+            ((answers,),) = self._ask("SELECT bulkim.turns(%s::json)", (frame,))
+        except GuardError as error:
+            self.fail(error)
+            turn.close(error)
+            return
+        answered(self, turn, answers[0])
+
+    def _ask(self, statement: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+        """Until it is answered. Raises LostError, GuardError for what the database refuses."""
+        psycopg = library()
+        while not self.lease.lost:
+            try:
+                if self._connection is None or self._connection.closed:
+                    self._connection = psycopg.connect(
+                        self._dsn,
+                        autocommit=True,
+                        connect_timeout=5,
+                        options="-c statement_timeout=10s",
+                        **KEPT,
+                    )
+                return list(self._connection.execute(statement, values).fetchall())
+            except psycopg.OperationalError:
+                if self._connection is not None:
+                    self._connection.close()
+                time.sleep(AGAIN_S)
+            except psycopg.Error as error:
+                raise unwritten(error) from error
+        raise LostError("another worker has taken this run.")
+
+    def close(self) -> None:
+        """Hang up."""
+        if self._connection is not None:
+            self._connection.close()

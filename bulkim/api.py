@@ -206,12 +206,16 @@ def _journal(given: str | os.PathLike[str] | None) -> Path:
 
 
 def _load(
-    job: str | os.PathLike[str] | Mapping[str, Any], changes: Mapping[str, Any], sandbox_url: str | None
+    job: str | os.PathLike[str] | Mapping[str, Any], changes: Mapping[str, Any], sandbox: str | None
 ) -> Job:
     given = job if isinstance(job, Mapping) else Path(job)
     pairs = [(key, json.dumps(value)) for key, value in changes.items()]
     loaded = jobfile.load(
-        given, env=os.environ, overrides=pairs, sandbox_url=sandbox_url, providers=PROVIDERS
+        given,
+        env=os.environ,
+        overrides=pairs,
+        providers=PROVIDERS,
+        sandbox=rehearsal.published(sandbox),
     )
     redact.hide([loaded.connection.auth.secret])
     return loaded
@@ -237,7 +241,12 @@ def _place(job: AnyJob, *, sandbox: bool) -> Iterator[Job]:
 
     with Embedded() as embedded:
         loaded = (
-            replace(job, connection=jobfile.sandbox_connection(job.provider, embedded.base_url))
+            replace(
+                job,
+                connection=jobfile.build_connection(
+                    PROVIDERS[job.provider], embedded.connection(job.provider)
+                ),
+            )
             if isinstance(job, Job)
             else _load(job, {}, embedded.base_url)
         )

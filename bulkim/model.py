@@ -22,43 +22,26 @@ from bulkim.window import Window
 class Auth:
     """Credentials as the job file gives them, `${VAR}` expanded. `repr` never shows a secret."""
 
-    kind: Literal["token", "client", "app_certificate", "user_sig", "none"]
-    identity: str = ""  # client_id, app_id or identifier
-    secret: str = field(default="", repr=False)  # token, client_secret, app_certificate or secret_key
+    kind: str  # one of the provider's forms, by the key of its secret (``client_secret``), or ``none``
+    identity: str = ""  # beside the secret: a client id, an administrator's name
+    secret: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """One app at one vendor."""
+    """One app at one vendor; `root`, `app_name` and `target` follow from `app` by the catalogue's form (`App.connect`)."""
 
     provider: str
-    base_url: str  # without a trailing slash, e.g. https://a1.easemob.com
+    base_url: str  # without a trailing slash
     auth: Auth
-    org: str | None = None
-    app: str | None = None
-    app_id: str | None = None
-    sdk_app_id: int | None = None
+    app: Mapping[str, str] = field(default_factory=dict)  # what names the app: key of the connection -> value
+    root: str = ""  # the path before an operation's own, percent-encoded
+    app_name: str = ""  # what an operator types in ``--confirm APP:COUNT``
+    target: str = (
+        ""  # the app as the vendor counts quotas: the identity of a quota pool's owner, without the host
+    )
     environment: str | None = None  # "production" demands --confirm for what destroys
-    allow_http: bool = False  # plain http:// to other than loopback
-
-    @property
-    def root(self) -> str:
-        """The path before an operation's own, e.g. ``/1122161011178276/testapp`` (Tencent: empty)."""
-        if self.sdk_app_id is not None:
-            return ""
-        return f"/{self.org}/{self.app}" if self.org else f"/app-id/{self.app_id}"
-
-    @property
-    def app_name(self) -> str:
-        """What an operator types in ``--confirm APP:COUNT``."""
-        return self.app or self.app_id or str(self.sdk_app_id)
-
-    @property
-    def target(self) -> str:
-        """The app as the vendor counts quotas: the identity of a quota pool's owner, without the host."""
-        if self.sdk_app_id is not None:
-            return str(self.sdk_app_id)
-        return f"{self.org}#{self.app}" if self.org else str(self.app_id)
+    allow_http: bool = False  # plain http:// to other than loopback is wanted
 
 
 @dataclass(frozen=True, slots=True)

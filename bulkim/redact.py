@@ -11,14 +11,14 @@ MASK = "***"
 HIDDEN_CHARS_MIN = 4  # a shorter secret would mask half of every text
 
 # The one list of words that a secret's name has in it. A bare "signature" is not among them: it is a line about a person.
-_WORDS = r"(?:password|passwd|pwd|secret|token|certificate|authorization|user_?sig|credentials?)"
+_WORDS = r"(?:password|passwd|pwd|secret|token|certificate|authorization|api[_-]?key|user_?sig|credentials?)"
 _ANYWHERE = re.compile(_WORDS, re.IGNORECASE)
 _NAME = re.compile(rf"(?:.*[_-])?(?:new)?{_WORDS}(?:_key)?", re.IGNORECASE)
 _PATTERNS = (
     (re.compile(r"(?i)\b(bearer\s+|basic\s+(?=[\w+/=]{12}))[^\s\"',}\]]+"), rf"\1{MASK}"),
     (re.compile(rf"(?i)\b([\w-]*{_WORDS}(?:_key)?=)[^&\s\"')]{{4,}}"), rf"\1{MASK}"),
     (re.compile(rf"(?i)([\"'][\w-]*{_WORDS}(?:_key)?[\"']\s*:\s*)([\"']).*?\2"), rf"\1\2{MASK}\2"),
-    (re.compile(r"\b007eJx[\w+/=-]{20,}"), MASK),  # an Agora token, wherever it stands
+    (re.compile(r"\b007eJx[\w+/=-]{20,}"), MASK),  # an AccessToken2, wherever it stands
 )
 _ASSIGNED = re.compile(
     rf"""(\w*{_WORDS}(?:_key)?["']?\s*[:=]\s*)(?!["']?\$\{{)["']?[^\s"',}}]+""", re.IGNORECASE

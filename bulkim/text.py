@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 
 def counted(number: int, noun: str) -> str:
     """``1 item``, ``8,120 items``."""
@@ -84,3 +86,15 @@ def labelled(name: str, value: str, width: int, indent: int = 0) -> list[tuple[s
     wrapped = textwrap.wrap(value, width - size, break_on_hyphens=False, break_long_words=False) or [""]
     first = f"{'':{indent}}{name:<{LABEL}}  "
     return [(first if not number else " " * size, part) for number, part in enumerate(wrapped)]
+
+
+# ------------------------------------------------------------------------------------------- words
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """A hint that names the known word which `word` was probably meant to be."""
+    from difflib import get_close_matches
+
+    by_lower = {each.lower(): each for each in known}
+    match = get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
+    return f"did you mean '{by_lower[match[0]]}'?" if match else None

@@ -291,6 +291,11 @@ def describe(value: Any) -> str:
     return "a mapping" if isinstance(value, dict) else "a list"
 
 
+def dotted(path: Iterable[Key]) -> str:
+    """A path as it is typed with --set: ``rate.limit``."""
+    return ".".join(str(part) for part in path)
+
+
 def shown(text: str, length: int = 60) -> str:
     """Text for a message: control characters escaped, cut to a length."""
     text = "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)

@@ -1,4 +1,4 @@
-"""What proves who we are: signatures, and credentials with their lifetimes.
+"""What proves who we are: credentials and their lifetimes, by the catalogue's forms.
 
 Nothing here does I/O or looks at a clock: `now` (Unix seconds) and randomness are handed in. A `Credential` is a small
 state machine; whoever drives it must see to it that one fetch at a time is under way::
@@ -6,32 +6,32 @@ state machine; whoever drives it must see to it that one fetch at a time is unde
     if (call := credential.needs(now)) is not None:
         wait_s = credential.accept(await send(call), now)
     credentials = credential.current(now)
-
-Sources: Easemob "使用 App Token 鉴权"; Agora "AccessToken2" (DynamicKey) and "Secure authentication with tokens";
-Tencent "Generating UserSig" (TLSSigAPIv2).
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
 import json
 import random
-import re
-import struct
-import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, assert_never
 
+from bulkim.auth.signatures import DAY_S, SIGNERS, Signing
+from bulkim.catalogue.addressing import (
+    ApiKey,
+    Bearer,
+    NoAuth,
+    OAuth2Client,
+    Signed,
+    auth_keys,
+    filled,
+    keys_in,
+)
+from bulkim.catalogue.shapes import Provider
 from bulkim.errors import GuardError, RefusedError
-from bulkim.model import Auth, Call, Connection, Credentials, Fault, Reply
-from bulkim.redact import Echoes
+from bulkim.model import Call, Connection, Credentials, Fault, Reply
+from bulkim.redact import MASK, Echoes
 
-DAY_S = 86_400
-AGORA_EXPIRE_S = DAY_S  # the longest life that Agora grants
-USERSIG_EXPIRE_S = DAY_S  # Tencent allows more; a signature that leaks from a URL should not
 MARGIN_S = 300.0  # renewed this long before it expires, or after nine tenths of its life
 FRESH_S = 60.0  # a token that is refused younger than this, and was never accepted, was never good
 REFUSALS_MAX = 10  # in FRESH_S, of credentials that had been accepted before
@@ -43,56 +43,6 @@ YEAR_S = 366 * DAY_S
 SIGNED_HINT = (
     "compare the ids and the key in `connection.auth` with the vendor's console, and check this host's clock"
 )
-FETCHED_HINT = "check that `client_id` and `client_secret` belong to this org and app"
-
-_HEX_32 = re.compile(r"[0-9a-fA-F]{32}")
-
-# --------------------------------------------------------------------------------------- signatures
-
-
-def access_token2_app(app_id: str, certificate: str, *, issued_at: int, expire_s: int, salt: int) -> str:
-    """Agora's app token "007…" for Chat: service 5, privilege 2 (app), no user.
-
-    `expire_s` is a duration, one day at most; `salt` is 1..99999999. Raises RefusedError for ids that Agora's own
-    libraries answer with an empty token.
-    """
-    for name, value in (("app_id", app_id), ("app_certificate", certificate)):
-        if not _HEX_32.fullmatch(value):
-            raise RefusedError(
-                f"{name} is not 32 hexadecimal digits",
-                hint="copy it from the Agora console, under the project's name",
-            )
-    expire_s = min(expire_s, AGORA_EXPIRE_S)
-    key = _hmac(struct.pack("<I", issued_at), certificate.encode())
-    key = _hmac(struct.pack("<I", salt), key)
-    chat = struct.pack("<HHHI", 5, 1, 2, expire_s) + _packed(b"")
-    info = _packed(app_id.encode()) + struct.pack("<IIIH", issued_at, expire_s, salt, 1) + chat
-    return "007" + base64.b64encode(zlib.compress(_packed(_hmac(key, info)) + info)).decode()
-
-
-def usersig(sdk_app_id: int, identifier: str, secret_key: str, *, issued_at: int, expire_s: int) -> str:
-    """Tencent's UserSig (TLSSigAPIv2) without a user buffer. It ends up in a URL: treat URLs as secrets."""
-    signed = f"TLS.identifier:{identifier}\nTLS.sdkappid:{sdk_app_id}\nTLS.time:{issued_at}\nTLS.expire:{expire_s}\n"
-    claims = {
-        "TLS.ver": "2.0",
-        "TLS.identifier": identifier,
-        "TLS.sdkappid": sdk_app_id,
-        "TLS.expire": expire_s,
-        "TLS.time": issued_at,
-        "TLS.sig": base64.b64encode(_hmac(secret_key.encode(), signed.encode())).decode(),
-    }
-    packed = base64.b64encode(zlib.compress(json.dumps(claims).encode())).decode()
-    return packed.translate(str.maketrans("+/=", "*-_"))
-
-
-def _hmac(key: bytes, message: bytes) -> bytes:
-    return hmac.new(key, message, hashlib.sha256).digest()
-
-
-def _packed(value: bytes) -> bytes:
-    return struct.pack("<H", len(value)) + value
-
-
 # -------------------------------------------------------------------------------------- credentials
 
 
@@ -121,62 +71,91 @@ class Credential(Protocol):
         """
 
 
-def credential(connection: Connection, *, draw: Callable[[int], int] = random.getrandbits) -> Credential:
+def credential(
+    connection: Connection, provider: Provider, *, draw: Callable[[int], int] = random.getrandbits
+) -> Credential:
     """The credential that a connection's `auth` describes. `draw` gives that many random bits."""
-    auth = connection.auth
-    match auth.kind:
-        case "none":
-            return Fixed(Credentials())
-        case "token":
-            return Fixed(_bearer(auth.secret))
-        case "client":
-            return Fetched(connection)
-        case "app_certificate":
-            return Signed(lambda now: _agora_token(auth, now, draw), _bearer, AGORA_EXPIRE_S)
-        case "user_sig":
-            return Signed(
-                lambda now: _tencent_usersig(connection, now),
-                lambda signature: _tencent_query(connection, signature, draw),
-                USERSIG_EXPIRE_S,
-            )
+    form = provider.auth_form(connection.auth.kind)
+    match form:
+        case NoAuth():
+            hint = "enable it in the vendor's console, or give `connection.auth` credentials"
+            return Fixed(Credentials(), "the app takes nothing without credentials", hint)
+        case Bearer() | ApiKey():
+            reason = f"the vendor refused the {_words(form.secret)} of `connection.auth`"
+            return Fixed(_ready(form, connection.auth.secret), reason, _renewing(provider))
+        case OAuth2Client():
+            return Fetched(connection, form, provider.app(connection.app).root)
+        case Signed():
+            return _signed(connection, form, draw)
         case never:
             assert_never(never)
+
+
+def shown(connection: Connection, provider: Provider) -> Credentials:
+    """What a request would carry, for people: all that is secret, or differs from call to call, as ``***``."""
+    form = provider.auth_form(connection.auth.kind)
+    match form:
+        case NoAuth():
+            return Credentials()
+        case Bearer() | ApiKey():
+            return _ready(form, MASK)
+        case OAuth2Client():
+            return _bearer(MASK)
+        case Signed():
+            return _dressed(connection, form, MASK, MASK)
+        case never:
+            assert_never(never)
+
+
+def _words(key: str) -> str:
+    return key.replace("_", " ").replace("api key", "API key")
+
+
+def _renewing(provider: Provider) -> str:
+    """The way out for those whose token cannot be renewed."""
+    better = [each for each in provider.auth if isinstance(each, OAuth2Client | Signed)]
+    keys = " and ".join(f"`{key}`" for form in better[:1] for key in auth_keys(form))
+    return "get a new one" + (f", or let bulkim fetch or sign it: give {keys}" if keys else "")
+
+
+def _ready(form: Bearer | ApiKey, secret: str) -> Credentials:
+    if isinstance(form, Bearer):
+        return _bearer(secret)
+    if form.header:
+        return Credentials(headers=((form.header.lower(), secret),))
+    return Credentials(query=((form.query, secret),))
 
 
 def _bearer(token: str) -> Credentials:
     return Credentials(headers=(("authorization", f"Bearer {token}"),))
 
 
-def _agora_token(auth: Auth, now: float, draw: Callable[[int], int]) -> str:
-    salt = 1 + draw(32) % 99_999_999
-    return access_token2_app(
-        auth.identity, auth.secret, issued_at=int(now), expire_s=AGORA_EXPIRE_S, salt=salt
+def _signed(connection: Connection, form: Signed, draw: Callable[[int], int]) -> Signature:
+    signer, auth = SIGNERS[form.by], connection.auth
+    templates = (*form.headers.values(), *form.query.values())
+    # 32 bits for each request, where the form asks for them
+    fresh = any("random" in keys_in(each) for each in templates)
+    return Signature(
+        lambda now: signer.sign(
+            Signing(auth.identity, auth.secret, connection.app, int(now), signer.life_s, draw)
+        ),
+        lambda signature: _dressed(connection, form, signature, str(draw(32)) if fresh else ""),
+        signer.life_s,
     )
 
 
-def _tencent_usersig(connection: Connection, now: float) -> str:
-    auth = connection.auth
-    return usersig(
-        _sdk_app_id(connection), auth.identity, auth.secret, issued_at=int(now), expire_s=USERSIG_EXPIRE_S
-    )
+def _dressed(connection: Connection, form: Signed, signature: str, number: str) -> Credentials:
+    values = {
+        **connection.app,
+        form.identity: connection.auth.identity,
+        "signature": signature,
+        "random": number,
+    }
+    return Credentials(headers=_pairs(form.headers, values), query=_pairs(form.query, values))
 
 
-def _tencent_query(connection: Connection, signature: str, draw: Callable[[int], int]) -> Credentials:
-    return Credentials(
-        query=(
-            ("sdkappid", str(_sdk_app_id(connection))),
-            ("identifier", connection.auth.identity),
-            ("usersig", signature),
-            ("random", str(draw(32))),  # a new one for each request
-            ("contenttype", "json"),
-        )
-    )
-
-
-def _sdk_app_id(connection: Connection) -> int:
-    if connection.sdk_app_id is None:
-        raise RefusedError("a UserSig needs the app's sdk_app_id", hint="add `sdk_app_id` to the connection")
-    return connection.sdk_app_id
+def _pairs(templates: Mapping[str, str], values: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    return tuple((name, filled(template, values)) for name, template in templates.items())
 
 
 @dataclass(slots=True)
@@ -184,6 +163,8 @@ class Fixed:
     """A ready token, or no credentials at all: nothing can be renewed."""
 
     credentials: Credentials
+    reason: str  # what a refusal means
+    hint: str
 
     def needs(self, now: float) -> Call | None:  # noqa: ARG002 - all credentials have one shape
         """Nothing."""
@@ -202,15 +183,7 @@ class Fixed:
 
     def refused(self, credentials: Credentials, now: float) -> None:  # noqa: ARG002
         """Ends the run."""
-        if credentials.headers:
-            raise RefusedError(
-                "the vendor refused the token of `connection.auth`",
-                hint="get a new one, or let bulkim fetch it: give `client_id` and `client_secret`",
-            )
-        raise RefusedError(
-            "the app does not take registrations without credentials",
-            hint="enable open registration in the vendor's console, or give `connection.auth` credentials",
-        )
+        raise RefusedError(self.reason, hint=self.hint)
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,7 +225,7 @@ class _Patience:
 
 
 @dataclass(slots=True)
-class Signed:
+class Signature:
     """Signed here, again and again: by `sign` from the time, made into credentials by `dress`."""
 
     sign: Callable[[float], str] = field(repr=False)
@@ -296,13 +269,19 @@ class Signed:
 
 @dataclass(slots=True)
 class Fetched:
-    """Easemob's app token, fetched with client credentials at ``POST /{org}/{app}/token``."""
+    """An app token, fetched with client credentials at a path below the app's root."""
 
     connection: Connection
+    form: OAuth2Client
+    root: str  # the template of the connection's root
     _proof: _Proof | None = None
-    _patience: _Patience = field(default_factory=lambda: _Patience(FETCHED_HINT))
+    _patience: _Patience = field(init=False)
     _refused_fetches: int = 0
     _lost_fetches: int = 0
+
+    def __post_init__(self) -> None:
+        keys = " and ".join(f"`{key}`" for key in auth_keys(self.form))
+        self._patience = _Patience(f"check that {keys} belong to this app")
 
     def needs(self, now: float) -> Call | None:
         """The token call, when there is no token or it is about to expire."""
@@ -310,11 +289,10 @@ class Fetched:
             return None
         auth = self.connection.auth
         wish = {"grant_type": "client_credentials", "client_id": auth.identity, "client_secret": auth.secret}
-        root = "/{org}/{app}" if self.connection.org else "/app-id/{app_id}"
         return Call(
             method="POST",
-            path=f"{self.connection.root}/token",
-            template=f"{root}/token",
+            path=f"{self.connection.root}{self.form.path}",
+            template=f"{self.root}{self.form.path}",
             body=json.dumps(wish, separators=(",", ":")).encode(),
             content_type="application/json",
         )
@@ -353,11 +331,12 @@ class Fetched:
         self._refused_fetches += 1
         if self._refused_fetches < FETCHES_MAX:
             return FETCH_WAITS_S[0]
+        keys = (*auth_keys(self.form), *self.connection.app)
         reason = str(body.get("error_description") or body.get("error") or "no reason given")
         auth = self.connection.auth
         raise RefusedError(
             f"the vendor gives no token: {Echoes([auth.secret], [auth.identity]).masked(reason)}",
-            hint="compare `client_id`, `client_secret`, `org` and `app` with the vendor's console",
+            hint=f"compare {', '.join(f'`{key}`' for key in keys[:-1])} and `{keys[-1]}` with the vendor's console",
         )
 
     def _lost(self, answer: Reply | Fault) -> float:
@@ -381,7 +360,7 @@ def _json_object(answer: Reply | Fault) -> dict[str, object]:
 
 
 def _plausible_life_s(expires_in: object) -> float:
-    """`expires_in` in seconds. One of Easemob's clusters gives milliseconds, 0 means for ever.
+    """`expires_in` in seconds. Some servers give milliseconds; 0 means for ever.
 
     It is no promise either way: a token that is refused earlier is renewed then.
     """

@@ -5,11 +5,12 @@ There are no callables in a declaration. A new operation is one `Operation`; if 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal
 
+from bulkim.catalogue.addressing import App, AuthForm, kind_of
 from bulkim.model import Kind
 
 
@@ -116,12 +117,13 @@ class SplitLists:
 
 @dataclass(frozen=True, slots=True)
 class PerItem:
-    """One object an item with a code each (0: succeeded)."""
+    """One object an item with a code each."""
 
     items: str
     key: str
     code: str
     reason: str
+    ok: tuple[str, ...]  # codes that mean success
     state: str | None = None  # beside a code of success, the value of this field is looked up as a code
 
 
@@ -307,13 +309,26 @@ class Provider:
     errors: tuple[ErrorRule, ...]
     pools: tuple[Pool, ...]
     envelope: Envelope
-    auth: tuple[str, ...]  # kinds of `model.Auth` it accepts
-    headers: tuple[tuple[str, str], ...] = ()
-    hosts: tuple[str, ...] = ()
+    apps: tuple[App, ...]  # the forms in which a connection may name an app
+    auth: tuple[AuthForm, ...]  # the credentials that it takes
 
     def operation(self, name: str) -> Operation | None:
         """The operation of that name, or None."""
         return next((each for each in self.operations if each.name == name), None)
+
+    def app(self, keys: Collection[str]) -> App:
+        """The form of these keys. Raises ValueError."""
+        for each in self.apps:
+            if len(each.keys) == len(keys) and all(key in keys for key in each.keys):
+                return each
+        raise ValueError(f"{self.name} names no app by {', '.join(keys) or 'nothing'}")
+
+    def auth_form(self, kind: str) -> AuthForm:
+        """The credentials' form, by `model.Auth.kind`. Raises ValueError."""
+        for each in self.auth:
+            if kind_of(each) == kind:
+                return each
+        raise ValueError(f"{self.name} takes no {kind}")
 
     def pool(self, name: str) -> Pool:
         """The pool of that name. Raises KeyError."""

@@ -38,13 +38,14 @@ class DurationType(click.ParamType[float]):
         return float(found[1]) * {"s": 1, "m": 60, "h": 3600}[found[2]]
 
 
-def load(job: Path, changes: Sequence[tuple[str, str]], *, sandbox_url: str | None = None) -> Job:
-    """The job, with `--set` changes and, for a rehearsal, the sandbox in place of its connection."""
+def load(job: Path, changes: Sequence[tuple[str, str]], *, sandbox: str | None = None) -> Job:
+    """The job, with `--set` changes and, for a rehearsal, the sandbox at this URL in place of its connection."""
     from bulkim import jobfile, redact
     from bulkim.vendors import PROVIDERS
+    from bulkim.work.rehearsal import published
 
     loaded = jobfile.load(
-        job, env=os.environ, overrides=changes, sandbox_url=sandbox_url, providers=PROVIDERS
+        job, env=os.environ, overrides=changes, providers=PROVIDERS, sandbox=published(sandbox)
     )
     redact.hide([loaded.connection.auth.secret])
     return loaded
@@ -97,7 +98,7 @@ def check(settings: Settings, *, job: Path, changes: list[tuple[str, str]], sand
     """
     from bulkim.cli.preview import checked
 
-    return checked(settings, lambda: load(job, changes, sandbox_url=_NOWHERE if sandbox else None))
+    return checked(settings, lambda: load(job, changes, sandbox=_NOWHERE if sandbox else None))
 
 
 @click.command(cls=Command, examples=["bulkim plan job.yaml", "bulkim plan job.yaml --set rate.limit=50"])
@@ -109,7 +110,7 @@ def plan(settings: Settings, *, job: Path, changes: list[tuple[str, str]], sandb
     """Show what a run would send: items, requests, quota, the least time, the first request. Sends nothing."""
     from bulkim.cli.preview import planned
 
-    loaded = load(job, changes, sandbox_url=_NOWHERE if sandbox else None)
+    loaded = load(job, changes, sandbox=_NOWHERE if sandbox else None)
     return planned(settings, at_any_hour(loaded, settings) if sandbox else loaded)
 
 
@@ -163,7 +164,7 @@ def run(settings: Settings, *, job: Path, new: bool, limit: int | None, **option
 
     settings.start_log()
     with rehearsal(options["sandbox"], settings) as url:
-        loaded = load(job, options["changes"], sandbox_url=url)
+        loaded = load(job, options["changes"], sandbox=url)
         loaded = rehearse(url, loaded, settings)
         with Watch(settings, loaded, changes=options["changes"], rehearsal=options["sandbox"]) as watch:
             finished = runner.run(
@@ -201,7 +202,7 @@ def retry(
         problem = Problem(str(path), None, None, f"the job file of run {record.run} is not there any more")
         raise InputError([problem], hint="name it with --job FILE")
     with rehearsal(options["sandbox"], settings) as url:
-        loaded = load(path, options["changes"], sandbox_url=url)
+        loaded = load(path, options["changes"], sandbox=url)
         if url is None:
             check_same_app(loaded, run=record.run, target=record.target)
         loaded = rehearse(url, loaded, settings)

@@ -183,7 +183,7 @@ def _field_document(each: Field) -> dict[str, Any]:
     cls=Command,
     examples=["bulkim explain easemob duplicate_unique_property_exists", "bulkim explain tencent 70107"],
 )
-@click.argument("provider", shell_complete=candidates.providers, help="easemob, agora or tencent.")
+@click.argument("provider", shell_complete=candidates.providers, help="The vendor, such as easemob.")
 @click.argument(
     "code",
     shell_complete=candidates.error_codes,

@@ -233,11 +233,11 @@ def _per_item_row(
     data = row if operation.effect is Effect.READ else None
     if code is None:
         return bad_response(f"the user's row has no {result.code}")
-    if code not in provider.envelope.ok:
+    if code not in result.ok:
         return replace(_failed_row(provider, operation, code, reason), data=data)
     state = text(row.get(result.state)) if result.state else None
     rule, _ = lookup(provider, operation, code=state) if state else (None, None)
-    return Outcome(rule.kind, state, reason, data) if rule else _success(provider, data)
+    return Outcome(rule.kind, state, reason, data) if rule else Outcome(Kind.SUCCEEDED, code, data=data)
 
 
 def _failed_row(provider: Provider, operation: Operation, code: str | None, reason: str | None) -> Outcome:

@@ -36,7 +36,6 @@ def encode(
     instead of items. Raises ValueError for what no valid plan contains.
     """
     form = operation.single if single and operation.single else operation
-    template = _root(connection) + form.path
     if form.paging is not None:
         if items:
             raise ValueError(f"{provider.name} {form.name} takes no items")
@@ -48,8 +47,8 @@ def encode(
     body, content_type = _body(form, items, single=single)
     return Call(
         method=form.method,
-        path=_path(template, connection, items),
-        template=template,
+        path=connection.root + _path(form.path, items),
+        template=provider.app(connection.app).root + form.path,
         query=query,
         body=body,
         content_type=content_type,
@@ -82,25 +81,16 @@ def field_value(item: Item, name: str) -> Any:
     return item.username if name == "username" else item.fields.get(name)
 
 
-def _root(connection: Connection) -> str:
-    """The template of `Connection.root`."""
-    if connection.sdk_app_id is not None:
-        return ""
-    return "/{org}/{app}" if connection.org else "/app-id/{app_id}"
-
-
-def _path(template: str, connection: Connection, items: Sequence[Item]) -> str:
-    of_connection = {"org": connection.org, "app": connection.app, "app_id": connection.app_id}
-
+def _path(path: str, items: Sequence[Item]) -> str:
     def segment(match: re.Match[str]) -> str:
         name = match[1]
-        value = of_connection[name] if name in of_connection else field_value(items[0], name)
+        value = field_value(items[0], name)
         text = "" if value is None else str(value)
         if text in {"", ".", ".."}:
-            raise ValueError(f"{name} is {text!r}: it would change the meaning of the path {template}")
+            raise ValueError(f"{name} is {text!r}: it would change the meaning of the path {path}")
         return quote(text, safe="")
 
-    return _PLACEHOLDER.sub(segment, template)
+    return _PLACEHOLDER.sub(segment, path)
 
 
 def _page_query(paging: Paging, page: PageRequest) -> tuple[tuple[str, str], ...]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from bulkim.jobfile.connection import sandbox_connection
+from bulkim.jobfile.connection import build as build_connection
 from bulkim.jobfile.kept import Kept, kept_connection, kept_section
 from bulkim.jobfile.load import load
 from bulkim.jobfile.published import json_schema
 
-__all__ = ["Kept", "json_schema", "kept_connection", "kept_section", "load", "sandbox_connection"]
+__all__ = ["Kept", "build_connection", "json_schema", "kept_connection", "kept_section", "load"]

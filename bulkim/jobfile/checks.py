@@ -12,8 +12,8 @@ from bulkim import window
 from bulkim.catalogue.shapes import Field, Operation, Provider
 from bulkim.catalogue.values import Invalid, checker
 from bulkim.errors import Problem
-from bulkim.jobfile.complaints import nearest
 from bulkim.jobfile.values import is_plain_and_remote
+from bulkim.text import nearest
 from bulkim.yamltree import Node, describe, shown
 
 _EMPTY: Mapping[str, Any] = {}

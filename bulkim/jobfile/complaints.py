@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from difflib import get_close_matches
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Annotated, Any, get_args, get_origin
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Tag, ValidationError
 from pydantic_core import ErrorDetails
 
 from bulkim.errors import Problem
-from bulkim.jobfile import schema
-from bulkim.jobfile.schema import AUTH_KEYS, SOURCE_KINDS
-from bulkim.yamltree import Node, Path, describe, shown
+from bulkim.jobfile.schema import SOURCE_KINDS
+from bulkim.text import nearest
+from bulkim.yamltree import Node, Path, describe, dotted, shown
 
 _EXPECTED = {  # pydantic's error types -> what was wanted
     "string_type": "text",
@@ -35,42 +34,18 @@ _BOUNDS = {
     "too_short": "must not be empty",
     "string_too_long": "must be at most {max_length} characters long",
 }
-_SHAPES: Mapping[str, type[BaseModel]] = {  # the last part of pydantic's place -> what has keys there
-    "<mapping>": schema.ConnectionShape,
-    "<token>": schema.TokenAuth,
-    "<client>": schema.ClientAuth,
-    "<app_certificate>": schema.CertificateAuth,
-    "<user_sig>": schema.UserSigAuth,
-    "<csv>": schema.CsvSource,
-    "<text>": schema.TextSource,
-    "<jsonl>": schema.JsonlSource,
-    "<items>": schema.ItemsSource,
-    "<listing>": schema.ListingSource,
-    "<run>": schema.RunSource,
-    "where": schema.WhereShape,
-    "rate": schema.RateShape,
-    "guard": schema.GuardShape,
-    "<window>": schema.WindowShape,
-}
 
 
-def nearest(word: str, known: Iterable[str]) -> str | None:
-    """A hint that names the known word which `word` was probably meant to be."""
-    by_lower = {each.lower(): each for each in known}
-    match = get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
-    return f"did you mean '{by_lower[match[0]]}'?" if match else None
+def complaints(
+    error: ValidationError, root: Node, shape: type[BaseModel], auth_words: Sequence[str]
+) -> Iterator[tuple[Path, Problem]]:
+    """Every error of validating `root` against `shape` as a problem, with the path it is about.
 
-
-def dotted(path: Sequence[Any]) -> str:
-    """A path as it is typed with --set: ``rate.limit``."""
-    return ".".join(str(part) for part in path)
-
-
-def complaints(error: ValidationError, root: Node) -> Iterator[tuple[Path, Problem]]:
-    """Every error of validating `root` as a problem, with the path it is about."""
+    `auth_words` are the keys of all forms of credentials.
+    """
     for detail in error.errors(include_url=False, include_input=False):
         path = _path(detail["loc"], root)
-        yield path, _problem(detail, path, root)
+        yield path, _problem(detail, path, root, shape, auth_words)
 
 
 def _path(loc: Iterable[int | str], root: Node) -> Path:
@@ -84,12 +59,46 @@ def _path(loc: Iterable[int | str], root: Node) -> Path:
     return path
 
 
-def _problem(detail: ErrorDetails, path: Path, root: Node) -> Problem:
+def _problem(
+    detail: ErrorDetails, path: Path, root: Node, shape: type[BaseModel], auth_words: Sequence[str]
+) -> Problem:
     if detail["type"] == "extra_forbidden":
-        return _unknown_key(detail, path, root)
+        return _unknown_key(path, root, keys_at(shape, detail["loc"][:-1]))
     node = root.at(path)
-    message, hint = _words(detail, path, node.value if node is not None else None)
+    value = node.value if node is not None else None
+    if detail["type"] == "form":
+        message, hint = _no_form(detail["msg"], value, dotted(path), auth_words)
+    else:
+        message, hint = _words(detail, path, value)
     return root.mark_of(path).problem(message, hint)
+
+
+def keys_at(shape: type[BaseModel], loc: Iterable[int | str]) -> Sequence[str]:
+    """The keys that may stand at pydantic's place: of the shape that the place leads to."""
+    found: Any = shape
+    for part in loc:
+        if isinstance(part, int):
+            continue
+        if _is_shape(found) and part in found.model_fields:
+            found = found.model_fields[part].annotation
+        else:
+            found = next((each for tag, each in _members(found) if tag == part), found)
+    return tuple(next((each for _, each in _members(found) if _is_shape(each)), shape).model_fields)
+
+
+def _members(annotation: Any, tag: str | None = None) -> Iterator[tuple[str | None, Any]]:
+    """What an annotation may be, each with the tag by which pydantic's places name it."""
+    if get_origin(annotation) is Annotated:
+        kind, *about = get_args(annotation)
+        yield from _members(kind, next((each.tag for each in about if isinstance(each, Tag)), tag))
+        return
+    yield tag, annotation
+    for each in get_args(annotation):
+        yield from _members(each, tag)
+
+
+def _is_shape(value: Any) -> bool:
+    return isinstance(value, type) and issubclass(value, BaseModel)
 
 
 def _words(detail: ErrorDetails, path: Path, value: Any) -> tuple[str, str | None]:
@@ -102,8 +111,6 @@ def _words(detail: ErrorDetails, path: Path, value: Any) -> tuple[str, str | Non
         message, hint = _wrong_type(_EXPECTED[kind], value, name)
     elif kind == "literal_error":
         message, hint = _wrong_choice(str(context["expected"]).replace("'", ""), value, name)
-    elif kind == "form":
-        message, hint = _no_form(detail["msg"], value, name)
     elif kind == "value_error":
         message = f"{name} {context['error']}"
     elif kind in _BOUNDS:
@@ -129,25 +136,21 @@ def _wrong_type(expected: str, value: Any, name: str) -> tuple[str, str | None]:
     return f"{name}: expected {expected}, got {describe(value)}", hint
 
 
-def _no_form(message: str, value: Any, name: str) -> tuple[str, str | None]:
+def _no_form(message: str, value: Any, name: str, auth_words: Sequence[str]) -> tuple[str, str | None]:
     """None of the forms that may stand there."""
     if isinstance(value, dict):
-        words = (
-            SOURCE_KINDS if name == "source" else [key for pair in AUTH_KEYS.values() for key in pair if key]
-        )
-        hints = (nearest(key, words) for key in value)
+        hints = (nearest(key, SOURCE_KINDS if name == "source" else auth_words) for key in value)
         return f"{name}: {message}", next((hint for hint in hints if hint), None)
     if name == "source" and isinstance(value, str):
         return f"{name}: {message}, got text", "for a CSV file write {csv: FILE}"
     return f"{name}: {message}; this is {describe(value)}", None
 
 
-def _unknown_key(detail: ErrorDetails, path: Path, root: Node) -> Problem:
+def _unknown_key(path: Path, root: Node, known: Sequence[str]) -> Problem:
     mark, key = root.key_mark_of(path), str(path[-1])
     inside = f" under {dotted(path[:-1])}" if path[:-1] else ""
     if path[:-1] == ("source",) and key in SOURCE_KINDS:
         return mark.problem(f"source takes one of {', '.join(SOURCE_KINDS)}, not two", "remove one of them")
-    parent = str(detail["loc"][-2]) if len(detail["loc"]) > 1 else ""
-    known = _SHAPES.get(parent, schema.JobShape).model_fields
-    hint = nearest(key, known) or f"known: {', '.join(known)}"
-    return mark.problem(f"unknown key '{shown(key)}'{inside}", hint)
+    return mark.problem(
+        f"unknown key '{shown(key)}'{inside}", nearest(key, known) or f"known: {', '.join(known)}"
+    )

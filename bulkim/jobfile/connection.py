@@ -1,50 +1,25 @@
-"""The `connection` section: named ones from connections.yaml, `${VAR}` from the environment, and the sandbox's."""
+"""The `connection` section: named ones from connections.yaml, `${VAR}` from the environment, what its vendor wants."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import platformdirs
 
+from bulkim.catalogue.addressing import App, AuthForm, NoAuth, app_keys, auth_keys, kind_of, written
 from bulkim.catalogue.shapes import Provider
 from bulkim.errors import InputError, Problem
-from bulkim.jobfile.complaints import nearest
-from bulkim.jobfile.schema import AUTH_KEYS, ConnectionShape
 from bulkim.jobfile.values import is_plain_and_remote
 from bulkim.model import Auth, Connection
+from bulkim.text import nearest
 from bulkim.yamltree import Mark, Node, decode, parse, shown
 
 FILE_NAME = "connections.yaml"
-APP_KEYS: Mapping[str, tuple[tuple[str, ...], ...]] = {  # provider -> what names an app there, in either form
-    "easemob": (("org", "app"),),
-    "agora": (("org", "app"), ("app_id",)),
-    "tencent": (("sdk_app_id",),),
-}
-_SANDBOX: Mapping[str, Mapping[str, Any]] = {  # the embedded sandbox's own apps
-    "easemob": {"org": "sandbox", "app": "demo", "auth": {"token": "sandbox-token"}},
-    "agora": {
-        "org": "sandbox",
-        "app": "agora",
-        "auth": {
-            "app_id": "970CA35de60c44645bbae8a215061b33",
-            "app_certificate": "5CFd2fd1755d40ecb72977518be15d3b",
-        },
-    },
-    "tencent": {
-        "sdk_app_id": 1400000000,
-        "auth": {"identifier": "administrator", "secret_key": "sandbox-secret-key"},
-    },
-}
 _VARIABLE = re.compile(r"\$(\$)?\{([^{}]*)(\})?")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-
-
-def sandbox(provider: str, url: str) -> dict[str, Any]:
-    """The connection of a rehearsal, as a job file would write it."""
-    return {**_SANDBOX.get(provider, {}), "base_url": url, "environment": "sandbox"}
 
 
 # --------------------------------------------------------------------------------- connections.yaml
@@ -135,28 +110,36 @@ def _expanded(text: str, env: Mapping[str, str]) -> tuple[str, list[tuple[str, s
 # ------------------------------------------------------------------------------------------- checks
 
 
-def check(section: Node, data: Mapping[str, Any], provider: Provider, operation: str) -> Iterator[Problem]:
-    """What a well-formed connection lacks or has too much for its vendor."""
-    yield from _check_app(section, data, provider)
+def check(
+    section: Node, data: Mapping[str, Any], provider: Provider, operation: str, known: Collection[str]
+) -> Iterator[Problem]:
+    """What a well-formed connection lacks or has too much for its vendor. `known` are all vendors' keys of apps."""
+    yield from _check_app(section, data, provider, known)
     yield from _check_auth(section, data["auth"], provider, operation)
     if is_plain_and_remote(data["base_url"]) and not data.get("allow_http"):
         message = "connection.base_url: plain http would send credentials in clear to another machine"
         yield section.mark_of(("base_url",)).problem(message, "write https, or allow_http: true")
 
 
-def _check_app(section: Node, data: Mapping[str, Any], provider: Provider) -> Iterator[Problem]:
-    forms = APP_KEYS.get(provider.name, ())
-    mine = dict.fromkeys(key for form in forms for key in form)
-    for key in ("org", "app", "app_id", "sdk_app_id"):
-        if mine and data.get(key) is not None and key not in mine:
+def _check_app(
+    section: Node, data: Mapping[str, Any], provider: Provider, known: Collection[str]
+) -> Iterator[Problem]:
+    mine = tuple(app_keys(provider.apps))
+    for key in known:
+        if data.get(key) is not None and key not in mine:
             message = f"connection.{key} is not for {provider.name}"
             yield section.key_mark_of((key,)).problem(message, f"it has {', '.join(mine)}")
-    complete = [form for form in forms if all(data.get(key) is not None for key in form)]
-    words = " or ".join(" and ".join(form) for form in forms)
-    if forms and not complete:
+    complete = _complete(data, provider)
+    words = " or ".join(" and ".join(form.keys) for form in provider.apps)
+    if not complete:
         yield section.mark.problem(f"a connection to {provider.name} needs {words}")
     elif len(complete) > 1:
         yield section.mark.problem(f"a connection to {provider.name} needs {words}, not both")
+
+
+def _complete(data: Mapping[str, Any], provider: Provider) -> list[App]:
+    """The forms of which every key is there."""
+    return [form for form in provider.apps if all(data.get(key) is not None for key in form.keys)]
 
 
 def _check_auth(
@@ -164,57 +147,40 @@ def _check_auth(
 ) -> Iterator[Problem]:
     if isinstance(data, str) and data != "none":
         return  # a variable that is not set
-    kind, mark = auth_kind(data), section.mark_of(("auth",))
-    if kind not in provider.auth:
-        forms = ", ".join(_written(each) for each in provider.auth)
-        yield mark.problem(
-            f"connection.auth: {provider.name} does not take {_written(kind)}", f"it takes {forms}"
-        )
-    elif kind == "none" and operation != "register":
-        yield mark.problem(f"connection.auth: none is for register only, not for {operation}")
+    form, mark = auth_form(data, provider), section.mark_of(("auth",))
+    if form is None:
+        given = "none" if isinstance(data, str) else f"{{{', '.join(data)}}}"
+        forms = ", ".join(written(each) for each in provider.auth)
+        yield mark.problem(f"connection.auth: {provider.name} does not take {given}", f"it takes {forms}")
+    elif isinstance(form, NoAuth) and operation not in form.operations:
+        only = " and ".join(form.operations)
+        yield mark.problem(f"connection.auth: none is for {only} only, not for {operation}")
 
 
-def auth_kind(data: Mapping[str, Any] | str) -> str:
-    """Which of `model.Auth.kind` a well-formed `auth` is."""
-    if isinstance(data, str):
-        return "none"
-    return next(kind for kind, (_, secret) in AUTH_KEYS.items() if secret in data)
-
-
-def _written(kind: str) -> str:
-    """An auth kind as a job file writes it."""
-    return "none" if kind == "none" else f"{{{', '.join(key for key in AUTH_KEYS[kind] if key)}}}"
+def auth_form(data: Mapping[str, Any] | str, provider: Provider) -> AuthForm | None:
+    """The provider's form of a well-formed `auth`; None where it has no such form."""
+    given = set() if isinstance(data, str) else set(data)
+    return next((each for each in provider.auth if set(auth_keys(each)) == given), None)
 
 
 # ----------------------------------------------------------------------------------------- building
 
 
-def build(provider: str, data: Mapping[str, Any]) -> Connection:
-    """The connection that a valid section describes. `data` is the dump of a `ConnectionShape`."""
-    kind = auth_kind(data["auth"])
-    identity, secret = AUTH_KEYS.get(kind, ("", ""))
-    auth: Mapping[str, str] = data["auth"] if kind != "none" else {}
-    return Connection(
-        provider=provider,
-        base_url=data["base_url"],
-        auth=Auth(kind, auth.get(identity, ""), auth.get(secret, "")),  # type: ignore[arg-type]
-        org=data["org"],
-        app=data["app"],
-        app_id=data["app_id"],
-        sdk_app_id=data["sdk_app_id"],
-        environment=data["environment"],
-        allow_http=data["allow_http"],
-    )
+def build(provider: Provider, data: Mapping[str, Any]) -> Connection:
+    """The connection that a valid section describes: plain values of the section's shape."""
+    form = auth_form(data["auth"], provider)
+    assert form is not None, "`check` has seen it"
+    given: Mapping[str, str] = data["auth"] if form.secret else {}
+    auth = Auth(kind_of(form), given.get(form.identity, ""), given.get(form.secret, ""))
+    app = _complete(data, provider)[0]
+    values = {key: str(data[key]) for key in app.keys}
+    others = {"environment": data.get("environment"), "allow_http": bool(data.get("allow_http"))}
+    return app.connect(provider.name, data["base_url"], values, auth, **others)
 
 
-def sandbox_connection(provider: str, url: str) -> Connection:
-    """A provider's app in the sandbox at `url`."""
-    return build(provider, ConnectionShape.model_validate(sandbox(provider, url)).model_dump())
-
-
-def secrets_of(section: Node) -> Iterator[Node]:
+def secrets_of(section: Node, provider: Provider) -> Iterator[Node]:
     """What a connection's `auth` holds that is not an identity."""
-    public = [identity for identity, _ in AUTH_KEYS.values()]
+    public = [each.identity for each in provider.auth]
     auth = section.child("auth")
     for path, node in auth.scalars() if auth is not None else ():
         if path and path[-1] not in public:

@@ -8,8 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bulkim.errors import InputError, Problem
-from bulkim.jobfile.complaints import dotted
-from bulkim.yamltree import Mark, Node, Path
+from bulkim.yamltree import Mark, Node, Path, dotted
 
 NAME = "job"  # what problems and the journal call it
 

@@ -8,19 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bulkim.catalogue.addressing import usual
+from bulkim.catalogue.shapes import Provider
 from bulkim.errors import InputError
 from bulkim.jobfile.connection import look_up
-from bulkim.jobfile.schema import AUTH_KEYS
 from bulkim.jobfile.values import base_url
 from bulkim.yamltree import Node, parse
 
 _REFERENCE = re.compile(r"(?:\$\{[A-Za-z_][A-Za-z0-9_]*\})+")
-_USUAL: Mapping[str, Mapping[str, str]] = {  # where nothing usable was kept: variables to be set
-    "easemob": {"client_id": "${EASEMOB_CLIENT_ID}", "client_secret": "${EASEMOB_CLIENT_SECRET}"},
-    "agora": {"app_id": "${AGORA_APP_ID}", "app_certificate": "${AGORA_APP_CERTIFICATE}"},
-    "tencent": {"identifier": "${TENCENT_IDENTIFIER}", "secret_key": "${TENCENT_SECRET_KEY}"},
-}
-_SECRETS = {secret for _, secret in AUTH_KEYS.values()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +39,17 @@ class Kept:
         """What stands beside the app and its credentials."""
         return {key: self.section[key] for key in ("environment", "allow_http") if key in self.section}
 
-    def auth(self, provider: str) -> Mapping[str, str] | str:
+    def auth(self, provider: Provider) -> Mapping[str, str] | str:
         """Credentials as a job file writes them, each secret a reference to the environment."""
         written = self.section.get("auth")
         if written == "none":
             return "none"
-        if not isinstance(written, Mapping) or not _SECRETS.intersection(written):
-            return _USUAL[provider]
+        secrets = {each.secret for each in provider.auth if each.secret}
+        if not isinstance(written, Mapping) or not secrets.intersection(written):
+            return usual(provider.name, provider.auth)
         return {
             key: f"${{BULKIM_{key.upper()}}}"
-            if key in _SECRETS and not _REFERENCE.fullmatch(str(value))
+            if key in secrets and not _REFERENCE.fullmatch(str(value))
             else str(value)
             for key, value in written.items()
         }

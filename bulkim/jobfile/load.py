@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import Enum
 from itertools import chain
 from pathlib import Path
@@ -12,17 +12,22 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from bulkim.catalogue.addressing import app_keys
 from bulkim.catalogue.shapes import Operation, Provider
 from bulkim.errors import InputError, Problem
 from bulkim.jobfile import checks, connection, given, place
-from bulkim.jobfile.complaints import complaints, dotted
+from bulkim.jobfile.catalogued import auth_words, job_shape
+from bulkim.jobfile.complaints import complaints
 from bulkim.jobfile.mask import masked
-from bulkim.jobfile.schema import SOURCE_KINDS, JobShape
+from bulkim.jobfile.schema import SOURCE_KINDS
 from bulkim.jobfile.values import when
 from bulkim.model import Guard, Job, Notify, Rate, Source, Where
 from bulkim.window import Window
 from bulkim.window import parse as parse_window
-from bulkim.yamltree import Mark, Node, describe, parse
+from bulkim.yamltree import Mark, Node, describe, dotted, parse
+
+# The emulator's app at a provider, as a job file's `connection` would write it. Raises KeyError: it has none there.
+Sandbox = Callable[[str], Mapping[str, Any]]
 
 
 def load(
@@ -31,28 +36,28 @@ def load(
     env: Mapping[str, str],
     providers: Mapping[str, Provider],
     overrides: Sequence[tuple[str, str]] = (),
-    sandbox_url: str | None = None,
+    sandbox: Sandbox | None = None,
     now: float | None = None,
 ) -> Job:
     """The job in a YAML or JSON file, or in a mapping of the same keys. Raises InputError with every problem that it has.
 
     A mapping needs a `name`, by which its unfinished run is found again; its paths are relative to the current folder.
 
-    `overrides` are ``--set`` pairs: a dotted path and a value in YAML. With `sandbox_url` the connection is replaced by
-    the sandbox's, and no environment variable is needed. `now` (Unix seconds) is what ages like ``7d`` count from.
+    `overrides` are ``--set`` pairs: a dotted path and a value in YAML. With `sandbox` the connection is replaced by
+    what it answers for the provider, and no environment variable is needed. `now` (Unix seconds) is what ages like ``7d`` count from.
     """
     if isinstance(job, Path):
         path, text = Path(place.label(job)), place.text_of(job)
         origin = Origin.STREAM if place.is_stream(job) else Origin.FILE
     else:
         path, text, origin = Path(given.NAME), given.as_text(job), Origin.MAPPING
-    reading = _Reading(path, text, providers, rehearsal=sandbox_url is not None, origin=origin)
+    reading = _Reading(path, text, providers, sandbox=sandbox, origin=origin)
     reading.override(pair for pair in overrides if not pair[0].startswith("connection."))
     reading.resolve_connection(env, [pair for pair in overrides if pair[0].startswith("connection.")])
     reading.judge()
     if reading.problems:
         raise InputError(_in_order(reading.problems, str(path)))
-    return reading.job(sandbox_url, time.time() if now is None else now, overrides)
+    return reading.job(time.time() if now is None else now, overrides)
 
 
 class Origin(Enum):
@@ -81,9 +86,16 @@ class _Reading:
     """One file on its way to a job; problems are collected, not raised."""
 
     def __init__(
-        self, path: Path, text: str, providers: Mapping[str, Provider], *, rehearsal: bool, origin: Origin
+        self,
+        path: Path,
+        text: str,
+        providers: Mapping[str, Provider],
+        *,
+        sandbox: Sandbox | None,
+        origin: Origin,
     ) -> None:
-        self.path, self.text, self.providers, self.rehearsal = path, text, providers, rehearsal
+        self.path, self.text, self.providers, self.sandbox = path, text, providers, sandbox
+        self.shape = job_shape(providers)
         self.origin = origin
         self.folder = path.parent if origin is Origin.FILE else Path()  # where relative places start
         self.root, self.problems = parse(text, str(path))
@@ -91,9 +103,7 @@ class _Reading:
             given.mark_by_keys(self.root)
         if not isinstance(self.root.value, dict):
             message = f"a job is a mapping, this is {describe(self.root)}"
-            raise InputError(
-                [*self.problems, self.root.mark.problem(message, "begin with `provider: easemob`")]
-            )
+            raise InputError([*self.problems, self.root.mark.problem(message, "begin with `provider:`")])
         # ids of nodes whose value is not known: nothing more is said about them
         self.excused: set[int] = set()
         self.provider: Provider | None = None
@@ -153,7 +163,7 @@ class _Reading:
             self._expand(section, env)
 
     def _expand(self, section: Node, env: Mapping[str, str]) -> None:
-        if self.rehearsal:
+        if self.sandbox is not None:
             self.excused |= {id(node) for _, node in section.scalars() if connection.has_variable(node)}
             return
         for node, problem in connection.expand(section, env):
@@ -169,9 +179,9 @@ class _Reading:
             (each.file, each.line, each.column) for each in self.problems
         }  # one problem a place is enough
         try:
-            JobShape.model_validate(self.root.plain())
+            self.shape.model_validate(self.root.plain())
         except ValidationError as error:
-            for path, problem in complaints(error, self.root):
+            for path, problem in complaints(error, self.root, self.shape, auth_words(self.providers)):
                 if id(self.root.at(path)) in self.excused:
                     continue
                 broken.add(path[0] if path else None)
@@ -182,6 +192,13 @@ class _Reading:
         operation = checks.find_operation(self.root, self.provider, self.providers)
         self.operation = operation if isinstance(operation, Operation) else None
         self.problems += [each for each in (provider, operation) if isinstance(each, Problem)]
+        if self.sandbox is not None and self.provider is not None:
+            try:
+                self.sandbox(self.provider.name)
+            except KeyError:
+                message = f"provider: the sandbox has no {self.provider.name}"
+                mark = self.root.mark_of(("provider",))
+                self.problems.append(mark.problem(message, "leave --sandbox out, at a test app of its own"))
         if self.origin is not Origin.FILE and not self.root.child("name"):
             self.problems.append(self._nameless())
         if self.provider is not None and self.operation is not None:
@@ -226,19 +243,20 @@ class _Reading:
     def _checked_connection(self, provider: Provider, operation: Operation) -> Iterator[Problem]:
         section = self.root.child("connection")
         if section is not None and isinstance(section.value, dict):
-            yield from connection.check(section, section.plain(), provider, operation.name)
+            known = dict.fromkeys(key for one in self.providers.values() for key in app_keys(one.apps))
+            yield from connection.check(section, section.plain(), provider, operation.name, known)
 
     # ---- building
 
-    def job(self, sandbox_url: str | None, now: float, overrides: Sequence[tuple[str, str]]) -> Job:
+    def job(self, now: float, overrides: Sequence[tuple[str, str]]) -> Job:
         """The job of a file without problems."""
         assert self.provider is not None
         assert self.operation is not None
         plain = self.root.plain()
-        if sandbox_url is not None:
-            plain["connection"] = connection.sandbox(self.provider.name, sandbox_url)
-        data = JobShape.model_validate(plain).model_dump()
-        target = connection.build(self.provider.name, data["connection"])
+        if self.sandbox is not None:
+            plain["connection"] = self.sandbox(self.provider.name)
+        data = self.shape.model_validate(plain).model_dump()
+        target = connection.build(self.provider, data["connection"])
         rate, guard = data["rate"], data["guard"]
         return Job(
             name=data["name"] or self.path.stem,
@@ -256,7 +274,9 @@ class _Reading:
             window=_window(data["window"]),
             notify=Notify(data["notify"]["url"]) if data["notify"] else None,
             path=place.absolute(self.path) if self.origin is Origin.FILE else None,
-            text=masked(self.text, str(self.path), self.root, self.operation, overrides),
+            text=masked(
+                self.text, str(self.path), self.root, self.provider, self.operation, overrides=overrides
+            ),
         )
 
     def _source(self, data: Mapping[str, Any] | None, now: float) -> Source:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from bulkim.catalogue.shapes import Operation
+from bulkim.catalogue.shapes import Operation, Provider
 from bulkim.jobfile.connection import secrets_of
 from bulkim.redact import MASK, looks_secret, without_assigned
 from bulkim.yamltree import Node
@@ -16,15 +16,21 @@ _REPEATED_MIN = 6  # characters: a shorter secret is not looked for elsewhere, i
 
 
 def masked(
-    text: str, file: str, root: Node, operation: Operation, overrides: Sequence[tuple[str, str]]
+    text: str,
+    file: str,
+    root: Node,
+    provider: Provider,
+    operation: Operation,
+    *,
+    overrides: Sequence[tuple[str, str]],
 ) -> str:
     """The file's text with every literal secret as ``***``, and the ``--set`` options below as comments.
 
     `root` is its tree, into which other files and options may have been put. References to the environment stay.
     """
-    secrets = [*_of_connection(root), *_of_items(root, operation)]
+    secrets = [*_of_connection(root, provider), *_of_items(root, operation)]
     text = _without(text, [node.span for node in secrets if node.span is not None and node.mark.file == file])
-    for node in _of_connection(root):
+    for node in _of_connection(root, provider):
         if len(str(node.value)) >= _REPEATED_MIN:
             text = text.replace(str(node.value), MASK)
     again = {value for node in secrets if len(value := str(node.value)) >= _REPEATED_MIN}
@@ -47,9 +53,9 @@ def _without(text: str, spans: Iterable[tuple[int, int]]) -> str:
     return "".join([*pieces, text[at:]])
 
 
-def _of_connection(root: Node) -> Iterator[Node]:
+def _of_connection(root: Node, provider: Provider) -> Iterator[Node]:
     section = root.child("connection")
-    yield from secrets_of(section) if section is not None else ()
+    yield from secrets_of(section, provider) if section is not None else ()
     hook = root.at(("notify", "url"))  # whoever knows a webhook's address may post there
     if hook is not None:
         yield hook

@@ -6,9 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bulkim.catalogue.shapes import Field, Operation, Provider
+from bulkim.jobfile.catalogued import job_shape
 from bulkim.jobfile.checks import param_fields
-from bulkim.jobfile.connection import APP_KEYS
-from bulkim.jobfile.schema import JobShape
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _TYPES: Mapping[str, Mapping[str, Any]] = {
@@ -23,7 +22,7 @@ _TYPES: Mapping[str, Mapping[str, Any]] = {
 
 def json_schema(providers: Mapping[str, Provider]) -> dict[str, Any]:
     """The schema of a job file that may use these providers."""
-    schema: dict[str, Any] = _tidied(JobShape.model_json_schema(mode="validation"))
+    schema: dict[str, Any] = _tidied(job_shape(providers).model_json_schema(mode="validation"))
     operations = dict.fromkeys(each.name for one in providers.values() for each in one.operations)
     schema["properties"]["provider"]["enum"] = list(providers)
     schema["properties"]["operation"]["enum"] = list(operations)
@@ -53,8 +52,8 @@ def _tidied(node: Any) -> Any:
 def _rules(provider: Provider) -> Iterator[dict[str, Any]]:
     """What holds once the provider is chosen, and once the operation is."""
     offered = {"operation": {"enum": [each.name for each in provider.operations]}}
-    forms = [{"required": list(form)} for form in APP_KEYS.get(provider.name, ())]
-    connection = {"connection": {"if": {"type": "object"}, "then": {"oneOf": forms}}} if forms else {}
+    forms = [{"required": list(form.keys)} for form in provider.apps]
+    connection = {"connection": {"if": {"type": "object"}, "then": {"oneOf": forms}}}
     yield _when({"provider": provider.name}, {"properties": offered | connection})
     for each in provider.operations:
         chosen = {"provider": provider.name, "operation": each.name}

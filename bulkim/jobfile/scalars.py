@@ -31,7 +31,7 @@ Segment = Annotated[
     _matches(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", "may hold letters, digits, _ - and . only"),
 ]
 Address = Annotated[Text, AfterValidator(values.base_url)]
-SdkAppId = Annotated[
+Number = Annotated[
     int,
     Field(gt=0, le=10**15),
     BeforeValidator(values.digits),

@@ -1,18 +1,17 @@
-"""The shape of a job file: what may stand where, in pydantic models whose descriptions an editor shows.
+"""The shape of a job file but for its connection: what may stand where, in pydantic models whose descriptions an editor shows.
 
 Only what can be judged without the catalogue or the environment is judged here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag
 
 from bulkim.jobfile import values
 from bulkim.jobfile.scalars import (
-    Address,
     CallsPerSecond,
     Delimiter,
     Encoding,
@@ -21,20 +20,12 @@ from bulkim.jobfile.scalars import (
     Line,
     Moment,
     Pattern,
-    SdkAppId,
     Seconds,
-    Segment,
     Shape,
     Text,
     Webhook,
 )
 
-AUTH_KEYS: Mapping[str, tuple[str, str]] = {  # kind -> the keys of its identity and its secret
-    "token": ("", "token"),
-    "client": ("client_id", "client_secret"),
-    "app_certificate": ("app_id", "app_certificate"),
-    "user_sig": ("identifier", "secret_key"),
-}
 SOURCE_KINDS = ("csv", "text", "jsonl", "items", "listing", "run")
 
 
@@ -44,104 +35,6 @@ def _keys(value: Any) -> Iterable[str]:
         return type(value).model_fields
     return value if isinstance(value, dict) else ()
 
-
-# --------------------------------------------------------------------------------------- connection
-
-
-class TokenAuth(Shape):
-    """A ready app token (Easemob, Agora)."""
-
-    token: Line = Field(description="A ready app token.", examples=["${EASEMOB_TOKEN}"])
-
-
-class ClientAuth(Shape):
-    """Client credentials (Easemob): bulkim fetches a token and renews it."""
-
-    client_id: Line = Field(description="The app's client id.", examples=["${EASEMOB_CLIENT_ID}"])
-    client_secret: Line = Field(description="The app's client secret.", examples=["${EASEMOB_CLIENT_SECRET}"])
-
-
-class CertificateAuth(Shape):
-    """An app certificate (Agora): bulkim signs app tokens and renews them."""
-
-    app_id: Line = Field(description="The project's App ID.", examples=["${AGORA_APP_ID}"])
-    app_certificate: Line = Field(
-        description="The project's certificate.", examples=["${AGORA_APP_CERTIFICATE}"]
-    )
-
-
-class UserSigAuth(Shape):
-    """An administrator's secret key (Tencent): bulkim signs UserSigs and renews them."""
-
-    identifier: Line = Field(description="An app administrator's UserID.", examples=["administrator"])
-    secret_key: Line = Field(description="The SDKAppID's secret key.", examples=["${TENCENT_SECRET_KEY}"])
-
-
-def _auth_form(value: Any) -> str | None:
-    if value == "none":
-        return "<none>"
-    keys = set(_keys(value))
-    return next((f"<{kind}>" for kind, names in AUTH_KEYS.items() if keys.intersection(names)), None)
-
-
-AuthShape = Annotated[
-    Annotated[TokenAuth, Tag("<token>")]
-    | Annotated[ClientAuth, Tag("<client>")]
-    | Annotated[CertificateAuth, Tag("<app_certificate>")]
-    | Annotated[UserSigAuth, Tag("<user_sig>")]
-    | Annotated[Literal["none"], Tag("<none>")],
-    Discriminator(
-        _auth_form,
-        custom_error_type="form",
-        custom_error_message="expected a token, client_id and client_secret, app_id and app_certificate, "
-        "identifier and secret_key, or none",
-    ),
-]
-
-
-class ConnectionShape(Shape):
-    """One app at one vendor. `${VAR}` is replaced from the environment here, and nowhere else in the file."""
-
-    base_url: Address = Field(
-        description="The vendor's REST host, without a path. https, or http to this machine.",
-        examples=["https://a1.easemob.com"],
-    )
-    org: Segment | None = Field(
-        default=None,
-        description="Easemob and Agora: the organisation, the App Key's part before #. Quote it: it is text.",
-        examples=["1122161011178276"],
-    )
-    app: Segment | None = Field(
-        default=None,
-        description="Easemob and Agora: the app, the App Key's part after #.",
-        examples=["testapp"],
-    )
-    app_id: Segment | None = Field(default=None, description="Agora: the App ID, instead of org and app.")
-    sdk_app_id: SdkAppId | None = Field(
-        default=None, description="Tencent: the SDKAppID.", examples=[1400000000]
-    )
-    auth: AuthShape = Field(
-        description="How bulkim proves who it is. Keep secrets out of the file: write ${VAR}."
-    )
-    environment: Line | None = Field(
-        default=None,
-        description="A label. At `production`, destroying needs --confirm APP:COUNT.",
-        examples=["production", "staging"],
-    )
-    allow_http: bool = Field(
-        default=False,
-        description="Allow plain http:// to other machines: the token then travels in clear.",
-    )
-
-
-def _connection_form(value: Any) -> str:
-    return "<name>" if isinstance(value, str) else "<mapping>"
-
-
-ConnectionRef = Annotated[
-    Annotated[Text, Tag("<name>")] | Annotated[ConnectionShape, Tag("<mapping>")],
-    Discriminator(_connection_form),
-]
 
 # ------------------------------------------------------------------------------------------- source
 
@@ -258,6 +151,8 @@ SourceShape = Annotated[
 
 # ---------------------------------------------------------------------------------------------- job
 
+CONNECTION = "The app to work on, or the name of an entry in connections.yaml beside this file or in your configuration folder."
+
 
 class RateShape(Shape):
     """How much of the vendor's quota the job may use."""
@@ -353,10 +248,7 @@ class JobShape(Shape):
     )
     provider: Text = Field(description="The vendor.")
     operation: Text = Field(description="What to do with each item; `bulkim operations` explains them.")
-    connection: ConnectionRef = Field(
-        description="The app to work on, or the name of an entry in connections.yaml beside this file or in "
-        "your configuration folder."
-    )
+    connection: Any = Field(description=CONNECTION)  # its shape is the catalogue's: `catalogued.job_shape`
     source: SourceShape | None = Field(default=None, description="Where the items come from.")
     params: dict[str, Any] = Field(
         default_factory=dict,

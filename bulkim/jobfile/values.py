@@ -26,15 +26,15 @@ def base_url(value: str) -> str:
         if ":" in host:
             host = f"[{ipaddress.IPv6Address(host)}]"
     except ValueError:
-        raise ValueError("is not an address like https://a1.easemob.com") from None
+        raise ValueError("is not an address like https://api.example.com") from None
     if parts.scheme not in {"https", "http"} or not host or not value.isascii() or not value.isprintable():
-        raise ValueError("is not an address like https://a1.easemob.com")
+        raise ValueError("is not an address like https://api.example.com")
     if "@" in parts.netloc:
         raise ValueError("must not hold a user or password: credentials stand under auth")
     if parts.path not in {"", "/"} or "?" in value or "#" in value:
-        raise ValueError("must end after the host: org, app and the rest have keys of their own")
+        raise ValueError("must end after the host: what names the app has keys of its own")
     if not host.startswith("[") and not _HOST.fullmatch(host):
-        raise ValueError("is not an address like https://a1.easemob.com")
+        raise ValueError("is not an address like https://api.example.com")
     return f"{parts.scheme}://{host}" + (f":{port}" if port is not None else "")
 
 

@@ -11,9 +11,10 @@ from typing import Any
 from urllib.parse import urlencode
 
 from bulkim import planning, source, window
+from bulkim.auth.credentials import shown
 from bulkim.catalogue.shapes import Operation, Provider
 from bulkim.codec import encode
-from bulkim.model import Call, Item, Job, PageRequest
+from bulkim.model import Call, Credentials, Item, Job, PageRequest
 from bulkim.planning import Estimate, Planned
 from bulkim.redact import MASK
 from bulkim.source import SourceReader
@@ -123,11 +124,12 @@ def first_call(found: Surveyed) -> dict[str, Any] | None:
     elif found.survey is None or not found.survey.head:
         return None
     batch = _masked_items(found, found.survey.head) if found.survey else ()
+    proof = shown(job.connection, found.provider)
     call = encode(found.provider, operation, job.connection, batch, single=size == 1, page=page)
     return {
         "method": call.method,
-        "url": _url(job, call),
-        "headers": _headers(found, call),
+        "url": _url(job, call, proof),
+        "headers": _headers(call, proof),
         "body": call.body.decode("utf-8", "replace"),
     }
 
@@ -143,20 +145,13 @@ def _masked_items(found: Surveyed, head: Sequence[Planned]) -> tuple[Item, ...]:
     )  # fmt: skip
 
 
-def _url(job: Job, call: Call) -> str:
-    query = list(call.query)
-    if job.connection.sdk_app_id is not None:
-        query = [
-            ("sdkappid", str(job.connection.sdk_app_id)), ("identifier", job.connection.auth.identity),
-            ("usersig", MASK), ("random", MASK), ("contenttype", "json"), *query,
-        ]  # fmt: skip
+def _url(job: Job, call: Call, proof: Credentials) -> str:
+    query = (*proof.query, *call.query)
     return f"{job.connection.base_url}{call.path}" + (f"?{urlencode(query, safe='*')}" if query else "")
 
 
-def _headers(found: Surveyed, call: Call) -> dict[str, str]:
+def _headers(call: Call, proof: Credentials) -> dict[str, str]:
     headers = {"Accept": "application/json"}
     if call.content_type:
         headers["Content-Type"] = call.content_type
-    if found.job.connection.auth.kind in {"token", "client", "app_certificate"}:
-        headers["Authorization"] = f"Bearer {MASK}"
-    return headers
+    return headers | {name.title(): value for name, value in proof.headers}

@@ -8,14 +8,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bulkim.sandbox.config import DEFAULT_APPS, App, SandboxConfig
+from bulkim.sandbox.config import DEFAULT_APPS, App, SandboxConfig, connection
 from bulkim.sandbox.server import Embedded, PortTakenError, serve
 
 if TYPE_CHECKING:
     from bulkim.sandbox.app import SandboxApp
     from bulkim.sandbox.state import Clock
 
-__all__ = ["DEFAULT_APPS", "App", "Embedded", "PortTakenError", "SandboxConfig", "create_app", "serve"]
+__all__ = [
+    "DEFAULT_APPS",
+    "App",
+    "Embedded",
+    "PortTakenError",
+    "SandboxConfig",
+    "connection",
+    "create_app",
+    "serve",
+]
 
 
 def create_app(config: SandboxConfig | None = None, clock: Clock | None = None) -> SandboxApp:

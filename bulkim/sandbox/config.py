@@ -60,6 +60,24 @@ DEFAULT_APPS: tuple[App, ...] = (
 )
 
 
+def connection(provider: str, url: str) -> dict[str, Any]:
+    """The published app of a vendor in the sandbox at `url`, as a job file's `connection` writes it. Raises KeyError."""
+    app = next((each for each in DEFAULT_APPS if each.provider == provider), None)
+    if app is None:
+        raise KeyError(provider)
+    place = {"base_url": url, "environment": "sandbox"}
+    if app.sdk_app_id is not None:
+        auth = {"identifier": app.admin, "secret_key": app.secret_key}
+        return {**place, "sdk_app_id": app.sdk_app_id, "auth": auth}
+    signed = {"app_id": app.app_id, "app_certificate": app.app_certificate}
+    return {
+        **place,
+        "org": app.org,
+        "app": app.app,
+        "auth": signed if app.app_id else {"token": app.tokens[0]},
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class SandboxConfig:
     """How the sandbox starts; limits, quirks, faults and latency can be changed while it runs."""

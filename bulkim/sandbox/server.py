@@ -11,7 +11,7 @@ import threading
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from bulkim.sandbox.config import SandboxConfig
+from bulkim.sandbox.config import SandboxConfig, connection
 
 if TYPE_CHECKING:
     import uvicorn
@@ -57,6 +57,10 @@ class Embedded:
     @property
     def control(self) -> str:
         return f"{self.base_url}/_sandbox"
+
+    def connection(self, provider: str) -> dict[str, Any]:
+        """A vendor's published app here, as a job file's `connection` writes it. Raises KeyError."""
+        return connection(provider, self.base_url)
 
     def start(self) -> Self:
         if self._thread is not None:

@@ -17,7 +17,7 @@ from typing import Generic, Protocol, TypeVar
 import anyio
 
 from bulkim.auth.credentials import Credential, credential
-from bulkim.catalogue.shapes import Operation
+from bulkim.catalogue.shapes import Operation, Provider
 from bulkim.errors import RefusedError
 from bulkim.log.events import log
 from bulkim.model import Call, Credentials, Fault, Job, Kind, Outcome, Reply, Rest, Stop
@@ -153,13 +153,13 @@ class Channel:
 
 
 @asynccontextmanager
-async def opened(job: Job, limits_per_s: Mapping[str, float]) -> AsyncIterator[Channel]:
+async def opened(job: Job, provider: Provider, limits_per_s: Mapping[str, float]) -> AsyncIterator[Channel]:
     """The way to a job's app; `limits_per_s` are the pools that it may draw on."""
     connection = job.connection
     with shared_quota(connection) as ledger:
         async with Transport(connection.base_url, timeout_s=job.timeout_s) as transport:
             pacer = Pacer(limits_per_s, ledger)
-            yield Channel(transport, pacer, credential(connection), Policy(job.retries))
+            yield Channel(transport, pacer, credential(connection, provider), Policy(job.retries))
 
 
 @dataclass(slots=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from bulkim.catalogue.addressing import App, Bearer, Signed
 from bulkim.catalogue.shapes import Operation, Pool
 from bulkim.vendors.easemob import EASEMOB
 
@@ -63,6 +64,22 @@ _LIMITS = {
 }
 POOLS = (*_LIMITS.values(), _STATUS_OF_ONE)
 
+BY_APP_ID = App(
+    keys=("app_id",),
+    root="/app-id/{app_id}",
+    name="{app_id}",
+    target="{app_id}",
+    about={"app_id": "the App ID, instead of org and app."},
+)
+CERTIFICATE = Signed(
+    by="agora-access-token2",
+    identity="app_id",
+    secret="app_certificate",  # noqa: S106 - a key's name
+    headers={"authorization": "Bearer {signature}"},
+    help="An app certificate: bulkim signs app tokens and renews them.",
+    about={"app_id": "The project's App ID.", "app_certificate": "The project's certificate."},
+)
+
 AGORA = replace(
     EASEMOB,
     name="agora",
@@ -70,6 +87,6 @@ AGORA = replace(
     operations=OPERATIONS,
     errors=tuple(replace(each, page=STATUS_CODES_PAGE) for each in EASEMOB.errors),
     pools=POOLS,
-    auth=("token", "app_certificate"),
-    hosts=("https://a41.chat.agora.io", "https://a61.chat.agora.io", "https://a71.chat.agora.io"),
+    apps=(*EASEMOB.apps, BY_APP_ID),
+    auth=(Bearer(), CERTIFICATE),
 )

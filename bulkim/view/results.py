@@ -3,8 +3,8 @@
 A CSV of these is meant to be opened in a spreadsheet *and* to be the source of another job. A cell that begins with
 ``= + - @``, a tab or a carriage return would be run by a spreadsheet, so it gets an apostrophe in front, with two
 exceptions: numbers stay numbers, and a username made of letters, digits and ``_ . - @ + = #`` stays as it is, because it
-is somebody's identity and such a text calls no function. What is left to escape among usernames is illegal at Easemob
-and Agora; for a Tencent id of that kind take JSON lines, which are never escaped.
+is somebody's identity and such a text calls no function. What is left to escape among usernames is illegal at most
+vendors; for an id of that kind take JSON lines, which are never escaped.
 """
 
 from __future__ import annotations

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
+from typing import Any
 from urllib.request import ProxyHandler, Request, build_opener
 
 from bulkim import planning, source
@@ -14,6 +15,15 @@ from bulkim.vendors import provider
 
 USERS_MAX = 100_000  # more would make a rehearsal slow to start
 CHUNK = 5_000
+
+
+def published(url: str | None) -> Callable[[str], Mapping[str, Any]] | None:
+    """The connections that a sandbox at `url` publishes, by provider; None without one."""
+    if url is None:
+        return None
+    from bulkim.sandbox import connection
+
+    return lambda provider: connection(provider, url)
 
 
 def seed(url: str, job: Job) -> int:
@@ -29,8 +39,7 @@ def seed(url: str, job: Job) -> int:
     reader = source.open_source(job.source, secret_fields=operation.secrets)
     rows = planning.prepare(job, vendor, operation, reader)
     names = _distinct(vendor.folded(each.username) for each in rows if each.skip is None)
-    connection = job.connection
-    app = str(connection.sdk_app_id) if connection.sdk_app_id else f"{connection.org}/{connection.app}"
+    app = "/".join(job.connection.app.values())  # as the sandbox's control calls name it
     seeded = 0
     while chunk := list(islice(names, min(CHUNK, USERS_MAX - seeded))):
         _post(f"{url}/_sandbox/users", {"app": app, "users": chunk})

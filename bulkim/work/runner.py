@@ -302,7 +302,7 @@ class _Session:
         for helper in self._helpers():
             for pool in helper.pools:
                 limits_per_s.setdefault(pool, self.provider.pool(pool).limit_per_s * self.job.rate.share)
-        async with opened(self.job, limits_per_s) as channel:
+        async with opened(self.job, self.provider, limits_per_s) as channel:
             worker = begin(channel, session)
             async with observe(worker, preview) if observe else nullcontext():
                 vitals = Vitals(session, channel.pacer.pools.values(), worker.telemetry)

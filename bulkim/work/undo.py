@@ -45,7 +45,7 @@ def undo(journal: Journal, record: RunRecord, provider: Provider, *, accept: boo
         )
     lines = [
         *_heading(record, provider, operation, inverse, changed),
-        *_body(journal, record, operation, inverse),
+        *_body(journal, record, provider, operation, inverse),
     ]
     return "\n".join(lines) + "\n"
 
@@ -78,11 +78,13 @@ def _heading(
         yield f"# Mind: the run is {record.state}; what it changes from now on will be undone as well."
 
 
-def _body(journal: Journal, record: RunRecord, operation: Operation, inverse: Operation) -> Iterator[str]:
+def _body(
+    journal: Journal, record: RunRecord, provider: Provider, operation: Operation, inverse: Operation
+) -> Iterator[str]:
     yield f"name: {_yaml(f'undo-{record.name}')}"
     yield f"provider: {record.provider}"
     yield f"operation: {inverse.name}"
-    yield from _connection(record)
+    yield from _connection(record, provider)
     yield f"source: {{run: {_yaml(record.run)}, outcome: [{Status.SUCCEEDED}]}}"
     yield from _params(journal, record, operation, inverse)
     yield from _limits(record, operation, inverse)
@@ -147,29 +149,30 @@ def _to_fill_in(
 # --------------------------------------------------------------------------------------- connection
 
 
-def _connection(record: RunRecord) -> Iterator[str]:
+def _connection(record: RunRecord, provider: Provider) -> Iterator[str]:
     """The run's app, always; what else the job file said of it, secrets left out."""
     base_url, _, app = record.target.partition(" ")
     told = jobfile.kept_connection(record.job_text or "", Path(record.job_path or "job.yaml"))
-    ours = _app(record.provider, app)
+    ours = _app(provider, app)
     if told.name is not None and told.leads_to({"base_url": base_url, **ours}):
         yield f"connection: {_yaml(told.name)}  # as in {_plain(record.job_path or '')}: keep this file beside it"
         return
     yield "connection:"
     yield f"  base_url: {_yaml(base_url)}"
     yield from (f"  {key}: {_yaml(value)}" for key, value in ours.items())
-    auth = told.auth(record.provider)
+    auth = told.auth(provider)
     if auth == "none":  # open registration; whatever undoes it needs credentials
-        auth = jobfile.Kept().auth(record.provider)
+        auth = jobfile.Kept().auth(provider)
     yield f"  auth: {_yaml(auth)}"
     yield from (f"  {key}: {_yaml(value)}" for key, value in told.others.items())
 
 
-def _app(provider: str, target: str) -> dict[str, Any]:
-    if provider == "tencent":
-        return {"sdk_app_id": int(target)}
-    org, sharp, app = target.partition("#")
-    return {"org": org, "app": app} if sharp else {"app_id": target}
+def _app(provider: Provider, target: str) -> dict[str, Any]:
+    """What names the run's app in a connection, by the first form that its target fits."""
+    for form in provider.apps:
+        if values := form.read(target):
+            return {key: int(value) if key in form.numbers else value for key, value in values.items()}
+    raise ImpossibleError(f"no connection to {provider.label} leads to {target!r}.")
 
 
 def _yaml(value: Any) -> str:

@@ -149,7 +149,7 @@ class _Reader:
                 allowed[name] = (
                     job.rate.pools.get(name, self.provider.pool(name).limit_per_s) * job.rate.share
                 )
-        async with opened(job, allowed) as channel:
+        async with opened(job, self.provider, allowed) as channel:
             await self._share_out(channel, source)
 
     async def _share_out(self, channel: Channel, source: Iterator[Done]) -> None:

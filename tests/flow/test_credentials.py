@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from support.jobs import CERTIFICATE, CLIENT, USER_SIG, job, rows
 from support.server import APPS, NO_LIMITS, serving
 
-from bulkim.auth import credentials as auth
+from bulkim.auth.signatures import SIGNERS
 from bulkim.model import Auth, Rate
 from bulkim.sandbox import App
 from bulkim.vendors import PROVIDERS
@@ -108,7 +110,7 @@ def test_new_tokens_that_are_refused_too_stop_the_run(server, tmp_path):
 
 
 def test_a_wrong_secret_is_tried_twice(server, tmp_path):
-    done = ask(server, tmp_path, 5, Auth("client", "sandbox-client", "wrong"))
+    done = ask(server, tmp_path, 5, Auth("client_secret", "sandbox-client", "wrong"))
     assert done.exit_code == 6
     assert server.stats()["operations"] == {"token": 2}
 
@@ -168,38 +170,34 @@ def test_a_007_token_opens_both_addresses(server, tmp_path, where):
     assert server.stats(APPS["agora"])["token_fetches"] == 0
 
 
-def signatures(monkeypatch, name):
-    """The different signatures that are made from now on."""
+def signatures(monkeypatch, name, **changes):
+    """The different signatures that an algorithm makes from now on; `changes` are the algorithm's."""
     made = set()
-    sign = getattr(auth, name)
+    signer = SIGNERS[name]
 
-    def signed(*args, **words):
-        text = sign(*args, **words)
+    def signed(signing):
+        text = signer.sign(signing)
         made.add(text)
         return text
 
-    monkeypatch.setattr(auth, name, signed)
+    monkeypatch.setitem(SIGNERS, name, replace(signer, sign=signed, **changes))
     return made
 
 
-LIVES = {
-    "agora": ("AGORA_EXPIRE_S", "access_token2_app", CERTIFICATE),
-    "tencent": ("USERSIG_EXPIRE_S", "usersig", USER_SIG),
-}
+LIVES = {"agora": ("agora-access-token2", CERTIFICATE), "tencent": ("tencent-usersig", USER_SIG)}
 
 
 @pytest.mark.parametrize("vendor", LIVES)
 def test_a_run_longer_than_a_signatures_life_signs_anew(server, tmp_path, monkeypatch, vendor):
-    life, sign, auth_of_it = LIVES[vendor]
-    monkeypatch.setattr(auth, life, 2)
-    made = signatures(monkeypatch, sign)
+    name, auth_of_it = LIVES[vendor]
+    made = signatures(monkeypatch, name, life_s=2)
     done = ask(server, tmp_path, 100, auth_of_it, provider=vendor, rate=Rate(limit=40), batch=1)
     assert done.summary["counts"]["succeeded"] == 100
     assert len(made) >= 2
 
 
 def test_a_wrong_certificate_stops_the_run_after_two_tries(server, tmp_path, monkeypatch):
-    made = signatures(monkeypatch, "access_token2_app")
+    made = signatures(monkeypatch, "agora-access-token2")
     done = ask(server, tmp_path, 60, Auth("app_certificate", APP_ID, "0" * 32), provider="agora")
     assert done.exit_code == 6
     assert len(made) <= 2
@@ -209,7 +207,7 @@ def test_a_wrong_certificate_stops_the_run_after_two_tries(server, tmp_path, mon
 
 def test_a_wrong_secret_key_stops_the_run_at_once(server, tmp_path):
     """70009: it is another app's key, and signing again would not change that."""
-    wrong = Auth("user_sig", "administrator", "wrong")
+    wrong = Auth("secret_key", "administrator", "wrong")
     done = ask(server, tmp_path, 60, wrong, provider="tencent", batch=1)
     assert (done.exit_code, done.summary["counts"]["pending"]) == (6, 60)
     assert done.summary["codes"] == {}
@@ -217,7 +215,7 @@ def test_a_wrong_secret_key_stops_the_run_at_once(server, tmp_path):
 
 
 def test_a_wrong_identifier_stops_the_run_at_once(server, tmp_path):
-    wrong = Auth("user_sig", "somebody", "sandbox-secret-key")
+    wrong = Auth("secret_key", "somebody", "sandbox-secret-key")
     done = ask(server, tmp_path, 60, wrong, provider="tencent", batch=1)
     assert done.exit_code == 6
     assert server.stats(APPS["tencent"])["operations"]["get-user"] <= 8
@@ -232,7 +230,7 @@ def usersig_fault(code, times):
 
 
 def test_an_expired_usersig_is_signed_anew(server, tmp_path, monkeypatch):
-    made = signatures(monkeypatch, "usersig")
+    made = signatures(monkeypatch, "tencent-usersig")
     server.latency(0.05)  # so that all three are under way
     server.faults(usersig_fault(70001, 3))
     done = ask(server, tmp_path, 40, USER_SIG, provider="tencent", batch=1)

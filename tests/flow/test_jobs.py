@@ -13,6 +13,7 @@ from bulkim.errors import GuardError
 from bulkim.jobfile import load
 from bulkim.vendors import PROVIDERS
 from bulkim.work import runner
+from bulkim.work.rehearsal import published
 
 JOBS = Path(__file__).parents[2] / "jobs"
 NOW_MS = int(time.time() * 1000)
@@ -26,7 +27,7 @@ def server():
 
 
 def go(server, tmp_path, name, **changes):
-    ready = load(JOBS / f"{name}.yaml", env={}, providers=PROVIDERS, sandbox_url=server.base_url)
+    ready = load(JOBS / f"{name}.yaml", env={}, providers=PROVIDERS, sandbox=published(server.base_url))
     return runner.run(ready, journal=tmp_path / "j.db", **changes)
 
 

@@ -17,7 +17,7 @@ from bulkim.model import Auth, Source
 from bulkim.work import runner
 
 TOKEN = Auth("token", secret="YourAppToken")
-ADMIN = Auth("user_sig", "admin", "a key")
+ADMIN = Auth("secret_key", "admin", "a key")
 PAGES = {"easemob": EASEMOB, "agora": AGORA, "tencent": TENCENT}
 
 

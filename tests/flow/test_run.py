@@ -114,7 +114,7 @@ def test_case_duplicates_and_protected_are_skipped_and_add_up(server, tmp_path):
 
 def test_client_credentials_are_fetched_once_and_again_when_refused(server, tmp_path):
     server.seed(40)
-    auth = Auth("client", "sandbox-client", "sandbox-secret")
+    auth = Auth("client_secret", "sandbox-client", "sandbox-secret")
     server.faults(
         {
             "match": {"operation": "delete"},
@@ -131,7 +131,7 @@ def test_client_credentials_are_fetched_once_and_again_when_refused(server, tmp_
 
 
 def test_wrong_credentials_stop_the_run_after_two_tries(server, tmp_path):
-    auth = Auth("client", "sandbox-client", "wrong")
+    auth = Auth("client_secret", "sandbox-client", "wrong")
     done = runner.run(job("delete", server.base_url, ["u1"], auth=auth), journal=tmp_path / "j.db")
     assert done.exit_code == 6
     assert done.summary["state"] == "stopped"

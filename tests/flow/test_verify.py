@@ -405,4 +405,4 @@ def test_undo_of_a_rehearsal_never_leads_to_the_real_app(tmp_path, monkeypatch):
 def test_a_job_text_that_says_nothing_gets_the_usual_variables(tmp_path, text):
     kept = jobfile.kept_connection(text, tmp_path / "job.yaml")
     assert kept.name is None
-    assert kept.auth("tencent")["secret_key"] == "${TENCENT_SECRET_KEY}"
+    assert kept.auth(PROVIDERS["tencent"])["secret_key"] == "${TENCENT_SECRET_KEY}"

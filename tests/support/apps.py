@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from bulkim.jobfile.connection import sandbox
+from bulkim.sandbox import connection as sandbox
 from bulkim.sandbox.config import DEFAULT_APPS
 
 KEYS = {app.provider: app.key for app in DEFAULT_APPS}

@@ -8,21 +8,28 @@ from pathlib import Path
 from typing import Any
 
 from bulkim.model import Auth, Connection, Guard, Job, Rate, Source
+from bulkim.vendors import PROVIDERS
 
 TOKEN = Auth("token", secret="sandbox-token")
-CLIENT = Auth("client", "sandbox-client", "sandbox-secret")
+CLIENT = Auth("client_secret", "sandbox-client", "sandbox-secret")
 CERTIFICATE = Auth("app_certificate", "970CA35de60c44645bbae8a215061b33", "5CFd2fd1755d40ecb72977518be15d3b")
-USER_SIG = Auth("user_sig", "administrator", "sandbox-secret-key")
+USER_SIG = Auth("secret_key", "administrator", "sandbox-secret-key")
 FAST = Rate(limit=1000)
+
+
+def at(provider: str, url: str, auth: Auth, **app: Any) -> Connection:
+    """The connection to the app that these keys name."""
+    named = {key: str(value) for key, value in app.items() if value is not None}
+    return PROVIDERS[provider].app(named).connect(provider, url, named, auth)
 
 
 def connection(provider: str, url: str, **changes: Any) -> Connection:
     """The sandbox's app at a vendor."""
     if provider == "tencent":
-        return Connection("tencent", url, **{"auth": USER_SIG, "sdk_app_id": 1400000000} | changes)
+        return at("tencent", url, **{"auth": USER_SIG, "sdk_app_id": 1400000000} | changes)
     app = "demo" if provider == "easemob" else "agora"
     auth = TOKEN if provider == "easemob" else CERTIFICATE
-    return Connection(provider, url, **{"auth": auth, "org": "sandbox", "app": app} | changes)
+    return at(provider, url, **{"auth": auth, "org": "sandbox", "app": app} | changes)
 
 
 def job(

@@ -10,10 +10,13 @@ import pytest
 import TLSSigAPIv2
 from hypothesis import given
 from hypothesis import strategies as st
+from support.jobs import at
 
-from bulkim.auth.credentials import DAY_S, access_token2_app, credential, usersig
+from bulkim.auth.credentials import credential as credential_at
+from bulkim.auth.signatures import DAY_S, access_token2_app, usersig
 from bulkim.errors import GuardError, RefusedError
 from bulkim.model import Auth, Connection, Credentials, Fault, Reply
+from bulkim.vendors import provider
 
 APP_ID = "970CA35de60c44645bbae8a215061b33"
 CERTIFICATE = "5CFd2fd1755d40ecb72977518be15d3b"
@@ -22,7 +25,13 @@ VECTOR = (
     "007eJxTYNDNaz3snC8huEfHWdz6s98qltq4zqy9fl99Uh0FDvy6F6DAYGlu4OxobJqSamaQbGJiZmKalJSYapFoZGhqYGaYZGzs/kWAIYKJgYGRAYRZ"
     "gZgJzGdgAACt8hhr"
 )
-BASE = {"base_url": "https://h.example"}
+URL = "https://h.example"
+
+
+def credential(connection, **options):
+    return credential_at(connection, provider(connection.provider), **options)
+
+
 NOW = 1_795_255_200.0
 
 
@@ -87,7 +96,7 @@ def headers(credentials):
 
 
 def test_a_ready_token():
-    token = credential(Connection("easemob", **BASE, auth=Auth("token", secret="t"), org="o", app="a"))
+    token = credential(at("easemob", URL, Auth("token", secret="t"), org="o", app="a"))
     assert token.needs(NOW) is None
     assert headers(token.current(NOW)) == {"authorization": "Bearer t"}
     with pytest.raises(RefusedError, match="refused the token"):
@@ -95,14 +104,14 @@ def test_a_ready_token():
 
 
 def test_open_registration_sends_nothing():
-    nobody = credential(Connection("easemob", **BASE, auth=Auth("none"), org="o", app="a"))
+    nobody = credential(at("easemob", URL, Auth("none"), org="o", app="a"))
     assert nobody.current(NOW) == Credentials()
     with pytest.raises(RefusedError, match="without credentials"):
         nobody.refused(nobody.current(NOW), NOW)
 
 
 def client():
-    return credential(Connection("easemob", **BASE, auth=Auth("client", "id", "s3cret"), org="o", app="a"))
+    return credential(at("easemob", URL, Auth("client_secret", "id", "s3cret"), org="o", app="a"))
 
 
 def granted(token="YWMt1", expires_in=3600):
@@ -243,9 +252,7 @@ def test_a_lost_fetch_is_forgotten_after_a_good_one():
 
 
 def test_agora_signs_anew_before_a_day_is_over():
-    connection = Connection(
-        "agora", **BASE, auth=Auth("app_certificate", APP_ID, CERTIFICATE), org="o", app="a"
-    )
+    connection = at("agora", URL, Auth("app_certificate", APP_ID, CERTIFICATE), org="o", app="a")
     signed = credential(connection, draw=lambda bits: 7)
     first = signed.current(NOW)
     assert headers(first)["authorization"].startswith("Bearer 007")
@@ -255,8 +262,8 @@ def test_agora_signs_anew_before_a_day_is_over():
 
 
 def tencent(draw=lambda bits: 99):
-    auth = Auth("user_sig", "admin", "key")
-    return credential(Connection("tencent", **BASE, auth=auth, sdk_app_id=1400000000), draw=draw)
+    auth = Auth("secret_key", "admin", "key")
+    return credential(at("tencent", URL, auth, sdk_app_id=1400000000), draw=draw)
 
 
 def test_tencent_signs_into_the_query_and_draws_a_number_a_request():
@@ -292,6 +299,6 @@ def test_a_signature_of_the_same_second_is_another_one():
 
 
 def test_tencent_needs_its_app():
-    auth = Auth("user_sig", "admin", "key")
+    auth = Auth("secret_key", "admin", "key")
     with pytest.raises(RefusedError, match="sdk_app_id"):
-        credential(Connection("tencent", **BASE, auth=auth)).current(NOW)
+        credential(Connection("tencent", URL, auth)).current(NOW)

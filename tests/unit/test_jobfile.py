@@ -76,7 +76,7 @@ guard: {protect: ["admin.*"], max_items: 10, max_failures: 2%, canary: 3}
     assert job.name == "purge"
     assert job.connection.base_url == "https://a1.easemob.com"
     assert (job.connection.auth.kind, job.connection.auth.identity, job.connection.auth.secret) == (
-        "client", "id", "s3cret"
+        "client_secret", "id", "s3cret"
     )  # fmt: skip
     assert job.connection.environment == "production"
     assert job.source.path == tmp_path / "lists/users.csv"
@@ -367,7 +367,7 @@ def test_set_overrides_and_makes_sections(job_file):
         ("connection.app", "prod"),
     ]
     job = loaded(job_file(WHOLE), overrides=changes)
-    assert (job.rate.limit, job.guard.protect, job.name, job.connection.app) == (
+    assert (job.rate.limit, job.guard.protect, job.name, job.connection.app_name) == (
         50,
         ("a", "b"),
         "other",
@@ -436,3 +436,16 @@ def test_references_to_the_environment_stay_in_the_text(job_file):
 def test_masked_text_of_a_windows_file(job_file):
     job = loaded(job_file(b"\xef\xbb\xbf" + WHOLE.replace("\n", "\r\n").encode()))
     assert 'auth: {token: "***"}\r\n' in job.text
+
+
+@pytest.mark.parametrize(
+    ("section", "expected"),
+    [
+        ("notify: {ur: https://h/x}", "unknown key 'ur' under notify (did you mean 'url'?)"),
+        ("notify: {url: https://h/x, when: 1}", "unknown key 'when' under notify (known: url, allow_http)"),
+        ("window: {hours: '01:00-02:00', tz: UTC}", "unknown key 'tz' under window (known: hours, zone)"),
+        ("rate: {colour: 1}", "unknown key 'colour' under rate (known: limit, share, pools)"),
+    ],
+)
+def test_an_unknown_key_offers_the_keys_of_its_own_section(job_file, section, expected):
+    assert expected in [each.partition(": ")[2] for each in complaints(job_file(f"{WHOLE}{section}\n"))]

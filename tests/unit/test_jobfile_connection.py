@@ -7,6 +7,7 @@ import pytest
 from bulkim.errors import InputError
 from bulkim.jobfile import load
 from bulkim.vendors import PROVIDERS
+from bulkim.work.rehearsal import published
 
 EASEMOB = '{base_url: https://a1.easemob.com, org: "1122", app: a, auth: {token: t}}'
 
@@ -104,14 +105,14 @@ def test_variables_are_filled_in_nowhere_else(tmp_path):
 def test_a_name_is_looked_up_beside_the_job_then_in_the_configuration_folder(connect, config, tmp_path):
     (config / "connections.yaml").write_text(f"both: {EASEMOB}\nfar: {EASEMOB.replace('app: a', 'app: far')}")
     (tmp_path / "connections.yaml").write_text(f"both: {EASEMOB.replace('app: a', 'app: near')}")
-    assert connect("both").app == "near"
-    assert connect("far").app == "far"
-    assert connect('"${WHICH}"', env={"WHICH": "far"}).app == "far"
+    assert connect("both").app_name == "near"
+    assert connect("far").app_name == "far"
+    assert connect('"${WHICH}"', env={"WHICH": "far"}).app_name == "far"
 
 
 def test_other_entries_need_not_be_in_order(connect, tmp_path):
     (tmp_path / "connections.yaml").write_text(f'mine: {EASEMOB}\nother: {{auth: "${{NOT_SET}}"}}')
-    assert connect("mine").app == "a"
+    assert connect("mine").app_name == "a"
 
 
 def test_an_unknown_name_lists_those_that_are_known(complaints, config, tmp_path):
@@ -164,8 +165,8 @@ def test_problems_in_a_connection_file_are_reported_there(complaints, tmp_path, 
 
 def test_set_reaches_into_a_named_connection(connect, tmp_path):
     (tmp_path / "connections.yaml").write_text(f"mine: {EASEMOB}")
-    assert connect("mine", overrides=[("connection.app", "other")]).app == "other"
-    assert connect("none-such", overrides=[("connection", "mine")]).app == "a"
+    assert connect("mine", overrides=[("connection.app", "other")]).app_name == "other"
+    assert connect("none-such", overrides=[("connection", "mine")]).app_name == "a"
 
 
 # ---------------------------------------------------------------------------------------- vendors
@@ -175,7 +176,12 @@ def test_set_reaches_into_a_named_connection(connect, tmp_path):
     ("provider", "connection", "target", "kind"),
     [
         ("easemob", EASEMOB, "1122#a", "token"),
-        ("easemob", EASEMOB.replace("{token: t}", "{client_id: i, client_secret: s}"), "1122#a", "client"),
+        (
+            "easemob",
+            EASEMOB.replace("{token: t}", "{client_id: i, client_secret: s}"),
+            "1122#a",
+            "client_secret",
+        ),
         (
             "agora",
             "{base_url: https://a41.chat.agora.io, org: '4', app: b, auth: {app_id: i, app_certificate: c}}",
@@ -187,13 +193,13 @@ def test_set_reaches_into_a_named_connection(connect, tmp_path):
             "tencent",
             "{base_url: https://console.tim.qq.com, sdk_app_id: 1400000000, auth: {identifier: admin, secret_key: k}}",
             "1400000000",
-            "user_sig",
+            "secret_key",
         ),
         (
             "tencent",
             "{base_url: https://console.tim.qq.com, sdk_app_id: '1400000000', auth: {identifier: a, secret_key: k}}",
             "1400000000",
-            "user_sig",
+            "secret_key",
         ),
     ],
 )
@@ -333,7 +339,8 @@ def test_addresses_that_are_refused(complaints, written):
 
 
 def test_plain_http_to_another_machine_must_be_allowed(connect):
-    assert connect(EASEMOB.replace("https:", "http:").replace("org", "allow_http: true, org")).allow_http
+    allowed = EASEMOB.replace("https:", "http:").replace("org", "allow_http: true, org")
+    assert connect(allowed).base_url == "http://a1.easemob.com"
 
 
 # ---------------------------------------------------------------------------------------- sandbox
@@ -346,7 +353,7 @@ def test_a_rehearsal_needs_no_environment(connect, provider):
         "agora": '{base_url: "${U}", app_id: "${A}", auth: {app_id: "${A}", app_certificate: "${C}"}}',
         "tencent": '{base_url: "${U}", sdk_app_id: "${S}", auth: {identifier: a, secret_key: "${K}"}}',
     }
-    found = connect(text[provider], provider=provider, sandbox_url="http://127.0.0.1:8900")
+    found = connect(text[provider], provider=provider, sandbox=published("http://127.0.0.1:8900"))
     assert (found.base_url, found.environment) == ("http://127.0.0.1:8900", "sandbox")
     assert (
         found.target
@@ -357,6 +364,6 @@ def test_a_rehearsal_needs_no_environment(connect, provider):
 
 def test_a_rehearsal_still_finds_mistakes(complaints):
     found = complaints(
-        '{base_url: "${U}", ogr: x, app: a, auth: {token: t}}', sandbox_url="http://127.0.0.1:1"
+        '{base_url: "${U}", ogr: x, app: a, auth: {token: t}}', sandbox=published("http://127.0.0.1:1")
     )
     assert found == ["job.yaml:4:32: unknown key 'ogr' under connection (did you mean 'org'?)"]

@@ -12,6 +12,7 @@ from bulkim.model import Where
 from bulkim.planning import estimate, prepare, survey
 from bulkim.source import open_source
 from bulkim.vendors import PROVIDERS
+from bulkim.work.rehearsal import published
 from bulkim.yamltree import parse
 
 JOBS = Path(__file__).parents[2] / "jobs"
@@ -53,7 +54,7 @@ def test_job(path):
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_a_rehearsal_needs_no_account(path):
-    job = load(path, env={}, providers=PROVIDERS, sandbox_url="http://127.0.0.1:8900")
+    job = load(path, env={}, providers=PROVIDERS, sandbox=published("http://127.0.0.1:8900"))
     assert job.connection.base_url == "http://127.0.0.1:8900"
 
 

@@ -8,7 +8,9 @@ import stat
 import time
 from itertools import pairwise
 
-from bulkim.model import Auth, Connection
+from support.jobs import at
+
+from bulkim.model import Auth
 from bulkim.quota.ledger import Ledger, holders, owner_of
 
 RATES = {"users": (100.0, 98.5)}
@@ -107,7 +109,7 @@ def test_holders_are_living_processes(tmp_path):
 
 def test_a_vendors_app_is_one_owner_and_every_sandbox_its_own():
     def connection(url):
-        return Connection("easemob", url, Auth("none"), org="o", app="a")
+        return at("easemob", url, Auth("none"), org="o", app="a")
 
     assert owner_of(connection("https://a1.easemob.com")) == owner_of(connection("https://a61.easemob.com"))
     assert owner_of(connection("http://127.0.0.1:1")) != owner_of(connection("http://127.0.0.1:2"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tracemalloc
 
 import pytest
+from support.jobs import at
 
 from bulkim.errors import InputError
 from bulkim.model import Auth, Connection, Guard, Job, Rate, Source
@@ -12,7 +13,7 @@ from bulkim.planning import batch_size, batches, estimate, limits, prepare, surv
 from bulkim.source import open_source
 from bulkim.vendors import PROVIDERS
 
-CONNECTION = Connection("easemob", "https://h", Auth("token", secret="t"), org="1", app="a")
+CONNECTION = at("easemob", "https://h", Auth("token", secret="t"), org="1", app="a")
 
 
 @pytest.fixture

@@ -11,11 +11,11 @@ import click
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.jobs import job
+from support.jobs import at, job
 
 from bulkim import jobfile
 from bulkim.cli import cli
-from bulkim.model import Auth, Connection, Guard, Notify, Rate, Source, Where
+from bulkim.model import Auth, Guard, Notify, Rate, Source, Where
 from bulkim.planning import rules
 from bulkim.planning.rules import Means
 from bulkim.planning.terms import (
@@ -166,7 +166,7 @@ def test_what_decides_whom_and_what_is_refused(term, now):
 
 
 def test_another_app_is_refused_however_it_is_named():
-    elsewhere = Connection("easemob", URL, BASE.connection.auth, org="sandbox", app="other")
+    elsewhere = at("easemob", URL, BASE.connection.auth, org="sandbox", app="other")
     found = compare(terms_of(BASE), terms_of(replace(BASE, connection=elsewhere)))
     assert [each.term for each in found.refused] == ["app"]
 

@@ -7,16 +7,17 @@ from urllib.parse import quote, unquote, urlsplit
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.jobs import at
 
 from bulkim.codec import encode
-from bulkim.model import Auth, Connection, Item
+from bulkim.model import Auth, Item
 from bulkim.transport import fills
 from bulkim.vendors import PROVIDERS
 
 CONNECTIONS = {
-    "easemob": Connection("easemob", "https://h", Auth("token", secret="x"), org="o", app="a"),
-    "agora": Connection("agora", "https://h", Auth("token", secret="x"), app_id="0" * 32),
-    "tencent": Connection("tencent", "https://h", Auth("user_sig", "i", "x"), sdk_app_id=14),
+    "easemob": at("easemob", "https://h", Auth("token", secret="x"), org="o", app="a"),
+    "agora": at("agora", "https://h", Auth("token", secret="x"), app_id="0" * 32),
+    "tencent": at("tencent", "https://h", Auth("secret_key", "i", "x"), sdk_app_id=14),
 }
 IN_PATH = [
     pytest.param(vendor, operation, id=f"{vendor.name}-{operation.name}")

@@ -23,7 +23,7 @@ from urllib.parse import parse_qsl
 import pytest
 
 from bulkim.codec import decode, encode, pages
-from bulkim.model import Auth, Connection, Item, PageRequest, Reply
+from bulkim.model import Auth, Item, PageRequest, Reply
 from bulkim.vendors import PROVIDERS, provider
 
 HERE = Path(__file__).parent
@@ -38,7 +38,10 @@ def client_side(path, case):
     """Provider, operation, connection, items and page request of a case."""
     vendor = provider(path.parent.parent.name)
     operation = vendor.operation(case["operation"])
-    connection = Connection(vendor.name, auth=Auth("none"), **case["connection"])
+    place = dict(case["connection"])
+    url = place.pop("base_url")
+    app = {key: str(value) for key, value in place.items()}
+    connection = vendor.app(app).connect(vendor.name, url, app, Auth("none"))
     items = [
         Item(
             ordinal,

@@ -19,7 +19,7 @@ import httpx
 import pytest
 from support.server import Server
 
-from bulkim.auth.credentials import access_token2_app, usersig
+from bulkim.auth.signatures import access_token2_app, usersig
 from bulkim.codec import decode, pages
 from bulkim.model import Item, PageRequest, Reply
 from bulkim.sandbox import App, Embedded, SandboxConfig

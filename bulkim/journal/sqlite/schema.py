@@ -13,7 +13,7 @@ CREATE TABLE run (                     -- one run of a job, over all its session
   id            INTEGER PRIMARY KEY,   -- row id
   run           TEXT NOT NULL UNIQUE,  -- what people type
   name          TEXT NOT NULL,         -- the job's name
-  provider      TEXT NOT NULL,         -- easemob, agora or tencent
+  provider      TEXT NOT NULL,         -- the vendor's name
   operation     TEXT NOT NULL,         -- what was done
   target        TEXT NOT NULL,         -- where it was sent: base URL and app
   state         TEXT NOT NULL,         -- running, finished, interrupted or stopped

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+from bulkim.catalogue.addressing import App, Bearer, NoAuth, OAuth2Client
 from bulkim.catalogue.shapes import Envelope, Provider
 from bulkim.vendors.easemob.errors import ERRORS
 from bulkim.vendors.easemob.operations import OPERATIONS, POOLS
 
 ENVELOPE = Envelope(code="error", reason="error_description", timestamp_ms="timestamp")
+
+APP = App(
+    keys=("org", "app"),
+    root="/{org}/{app}",
+    name="{app}",
+    target="{org}#{app}",
+    about={
+        "org": "the organisation, the App Key's part before #. Quote it: it is text.",
+        "app": "the app, the App Key's part after #.",
+    },
+    examples={"org": "1122161011178276", "app": "testapp"},
+)
 
 EASEMOB = Provider(
     name="easemob",
@@ -16,7 +29,6 @@ EASEMOB = Provider(
     errors=ERRORS,
     pools=POOLS,
     envelope=ENVELOPE,
-    auth=("token", "client", "none"),
-    headers=(("accept", "application/json"),),
-    hosts=("https://a1.easemob.com",),
+    apps=(APP,),
+    auth=(Bearer(), OAuth2Client(), NoAuth(operations=("register",))),
 )

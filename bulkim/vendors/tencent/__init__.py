@@ -2,12 +2,36 @@
 
 from __future__ import annotations
 
+from bulkim.catalogue.addressing import App, Signed
 from bulkim.catalogue.shapes import Envelope, Provider
 from bulkim.vendors.tencent.errors import ERRORS
 from bulkim.vendors.tencent.operations import OPERATIONS, POOLS
 
 # HTTP is 200 whatever happens. The mute commands answer without ActionStatus; ErrorCode is always there.
 ENVELOPE = Envelope(code="ErrorCode", reason="ErrorInfo", ok=("0",), status="ActionStatus", failed="FAIL")
+
+APP = App(
+    keys=("sdk_app_id",),
+    name="{sdk_app_id}",
+    target="{sdk_app_id}",
+    numbers=("sdk_app_id",),
+    about={"sdk_app_id": "the SDKAppID."},
+    examples={"sdk_app_id": "1400000000"},
+)
+USERSIG = Signed(
+    by="tencent-usersig",
+    identity="identifier",
+    secret="secret_key",  # noqa: S106 - a key's name
+    query={
+        "sdkappid": "{sdk_app_id}",
+        "identifier": "{identifier}",
+        "usersig": "{signature}",
+        "random": "{random}",
+        "contenttype": "json",
+    },
+    help="An administrator's secret key: bulkim signs UserSigs and renews them.",
+    about={"identifier": "An app administrator's UserID.", "secret_key": "The SDKAppID's secret key."},
+)
 
 TENCENT = Provider(
     name="tencent",
@@ -17,15 +41,6 @@ TENCENT = Provider(
     errors=ERRORS,
     pools=POOLS,
     envelope=ENVELOPE,
-    auth=("user_sig",),
-    headers=(("accept", "application/json"),),
-    hosts=(
-        "https://console.tim.qq.com",
-        "https://adminapisgp.im.qcloud.com",
-        "https://adminapikr.im.qcloud.com",
-        "https://adminapijpn.im.qcloud.com",
-        "https://adminapiger.im.qcloud.com",
-        "https://adminapiusa.im.qcloud.com",
-        "https://adminapiidn.im.qcloud.com",
-    ),
+    apps=(APP,),
+    auth=(USERSIG,),
 )

@@ -119,7 +119,7 @@ DELETE = Operation(
     effect=Effect.DELETE,
     fields=(_username("UserID"),),
     body=Rows(root="DeleteItem"),
-    result=PerItem(items="ResultItem", key="UserID", code="ResultCode", reason="ResultInfo"),
+    result=PerItem(items="ResultItem", key="UserID", code="ResultCode", reason="ResultInfo", ok=("0",)),
     batch_max=100,
     pools=("account-delete",),
     verify=ReadBack("get-user", exists=False),
@@ -137,7 +137,12 @@ GET_USER = Operation(
     fields=(_username("UserID"),),
     body=Rows(root="CheckItem"),
     result=PerItem(
-        items="ResultItem", key="UserID", code="ResultCode", reason="ResultInfo", state="AccountStatus"
+        items="ResultItem",
+        key="UserID",
+        code="ResultCode",
+        reason="ResultInfo",
+        ok=("0",),
+        state="AccountStatus",
     ),
     batch_max=100,
     pools=("account-check",),

@@ -147,6 +147,9 @@ class Job:
     notify: Notify | None = None
     path: Path | None = None  # the file it came from
     text: str = ""  # the file's text with secrets masked, for the journal
+    recorded: Mapping[str, Any] = field(
+        default_factory=dict, compare=False
+    )  # sections as written, for the journal
 
 
 # -------------------------------------------------------------------------------------------- items

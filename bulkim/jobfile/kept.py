@@ -1,4 +1,7 @@
-"""What a job's text as the journal keeps it, or a connection file, still says; never a secret."""
+"""What a job's text, as the journal keeps it, still says: for runs of journals in which `run.settings` is empty.
+
+They were made before settings were recorded; this reader goes with the release after the one that records them.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from bulkim.catalogue.addressing import usual
 from bulkim.catalogue.shapes import Provider
 from bulkim.errors import InputError
 from bulkim.jobfile.connection import look_up
-from bulkim.jobfile.values import base_url
+from bulkim.jobfile.values import base_url, calls_per_s
 from bulkim.yamltree import Node, parse
 
 _REFERENCE = re.compile(r"(?:\$\{[A-Za-z_][A-Za-z0-9_]*\})+")
@@ -77,3 +80,64 @@ def kept_section(text: str, name: str) -> dict[str, Any]:
 def _mapping(node: Node | None) -> Mapping[str, Any]:
     plain = node.plain() if node is not None else None
     return plain if isinstance(plain, dict) else {}
+
+
+# ------------------------------------------------------------------------------------------- speed
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """A job's own wishes; None where it has none."""
+
+    limit: float | None = None
+    share: float = 1.0
+    pools: Mapping[str, float] = field(default_factory=dict)
+    batch: int | None = None
+    concurrency: int | None = None
+    open_registration: bool = False
+
+
+def kept_settings(text: str | None) -> Settings:
+    """The settings in a job file's text, `--set` options included. Never raises: what cannot be read says nothing."""
+    try:
+        job = parse(text or "", "job")[0].plain()
+    except InputError:
+        return Settings()
+    if not isinstance(job, Mapping):
+        return Settings()
+    rate, connection = _plain(job.get("rate")), _plain(job.get("connection"))
+    said = {**{f"rate.{key}": value for key, value in rate.items()}, **job, **_options(text or "")}
+    batch, concurrency = _number(said.get("batch")), _number(said.get("concurrency"))
+    return Settings(
+        limit=_number(said.get("rate.limit")),
+        share=_number(said.get("rate.share")) or 1.0,
+        pools={str(name): found for name, value in _plain(rate.get("pools")).items() if (found := _number(value))},
+        batch=int(batch) if batch else None,
+        concurrency=int(concurrency) if concurrency else None,
+        open_registration=connection.get("auth") == "none",
+    )  # fmt: skip
+
+
+def _options(text: str) -> dict[str, str]:
+    """``--set`` options, which stand below the text as comments."""
+    said = [
+        line.removeprefix("# --set ").partition("=")
+        for line in text.splitlines()
+        if line.startswith("# --set ")
+    ]
+    return {
+        key: value for key, _, value in said if key in {"rate.limit", "rate.share", "batch", "concurrency"}
+    }
+
+
+def _plain(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _number(value: Any) -> float | None:
+    """A positive number, or None. Text may have a unit, as a limit does."""
+    try:
+        found = float(calls_per_s(value) if "/" in str(value) else value)
+    except (TypeError, ValueError):
+        return None
+    return found if 0 < found < float("inf") else None

@@ -19,6 +19,7 @@ from bulkim.jobfile import checks, connection, given, place
 from bulkim.jobfile.catalogued import auth_words, job_shape
 from bulkim.jobfile.complaints import complaints
 from bulkim.jobfile.mask import masked
+from bulkim.jobfile.recorded import recorded_connection, recorded_sections
 from bulkim.jobfile.schema import SOURCE_KINDS
 from bulkim.jobfile.values import when
 from bulkim.model import Guard, Job, Notify, Rate, Source, Where
@@ -106,6 +107,10 @@ class _Reading:
             raise InputError([*self.problems, self.root.mark.problem(message, "begin with `provider:`")])
         # ids of nodes whose value is not known: nothing more is said about them
         self.excused: set[int] = set()
+        self.written: tuple[Mapping[str, Any], str | None] = (
+            {},
+            None,
+        )  # the connection, before the environment
         self.provider: Provider | None = None
         self.operation: Operation | None = None
 
@@ -144,7 +149,7 @@ class _Reading:
 
     def resolve_connection(self, env: Mapping[str, str], overrides: Sequence[tuple[str, str]]) -> None:
         """Looks up a connection that is named, and fills in the environment."""
-        section = self.root.child("connection")
+        section, name = self.root.child("connection"), None
         if section is not None and isinstance(section.value, str):
             self._expand(section, env)
             if id(section) in self.excused or not section.value:
@@ -156,10 +161,12 @@ class _Reading:
                 self.excused.add(id(section))
                 return
             self.problems += problems
-            self.root.value["connection"] = entry
+            self.root.value["connection"], name = entry, section.value
         self.override(overrides)
         section = self.root.child("connection")
         if section is not None and not isinstance(section.value, str):
+            if isinstance(section.value, dict):
+                self.written = section.plain(), name
             self._expand(section, env)
 
     def _expand(self, section: Node, env: Mapping[str, str]) -> None:
@@ -277,6 +284,10 @@ class _Reading:
             text=masked(
                 self.text, str(self.path), self.root, self.provider, self.operation, overrides=overrides
             ),
+            recorded={
+                "connection": recorded_connection(self.provider, *self.written),
+                **recorded_sections(self.root),
+            },
         )
 
     def _source(self, data: Mapping[str, Any] | None, now: float) -> Source:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bulkim.catalogue.values import Check, Invalid, checker, quoted
-from bulkim.planning.cost import Estimate, Survey, batch_size, batches, estimate, limits, survey
+from bulkim.planning.cost import Estimate, Survey, batch_size, batches, estimate, limits, settings, survey
 from bulkim.planning.items import RESULT_COLUMNS, Planned, Skip, prepare
 from bulkim.planning.seen import Seen
 
@@ -23,5 +23,6 @@ __all__ = [
     "limits",
     "prepare",
     "quoted",
+    "settings",
     "survey",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from bulkim.catalogue.shapes import Operation, Probe, Provider
 from bulkim.errors import Problem
@@ -92,6 +93,23 @@ def pools(operation: Operation, job: Job) -> tuple[str, ...]:
     """The pools that each request of the job draws on; with one item a request the endpoint may be another one."""
     single = operation.single if batch_size(operation, job) == 1 else None
     return (single or operation).pools
+
+
+def settings(job: Job, provider: Provider, operation: Operation) -> dict[str, Any]:
+    """How a run of the job may send, and what it says for jobs that follow from it: `run.settings` of the journal.
+
+    Keys: limits (pool -> calls a second), pools (those that each call draws on), share, batch (items a call),
+    concurrency (None: automatic), open_registration, connection, rate and guard as written.
+    """
+    return {
+        "limits": limits(job, provider, operation),
+        "pools": list(pools(operation, job)),
+        "share": job.rate.share,
+        "batch": batch_size(operation, job),
+        "concurrency": job.concurrency,
+        "open_registration": job.connection.auth.kind == "none",
+        **job.recorded,
+    }
 
 
 def estimate(job: Job, provider: Provider, operation: Operation, counts: Mapping[str, int]) -> Estimate:

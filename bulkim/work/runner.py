@@ -26,7 +26,7 @@ from bulkim.journal.sqlite.reader import RunRecord
 from bulkim.journal.sqlite.writer import Journal
 from bulkim.log.events import log
 from bulkim.model import Job, Row, Status, Stop
-from bulkim.planning import limits
+from bulkim.planning import limits, settings
 from bulkim.planning.intake import Intake
 from bulkim.planning.pending import Supply
 from bulkim.sending.channel import Channel, opened
@@ -177,6 +177,7 @@ class _Session:
             job.name, job.provider, job.operation, self.target, job.params,
             job_path=str(job.path) if job.path else None, job_text=job.text,
             parent=parent, selection=selection, item_limit=limit,
+            settings=settings(job, self.provider, self.operation),
         )  # fmt: skip
         return read.get(self.journal, self.journal.create_run(new, now=time.time()))
 

@@ -92,12 +92,19 @@ def _body(
 
 def _limits(record: RunRecord, operation: Operation, inverse: Operation) -> Iterator[str]:
     """How fast the run was allowed to be and whom it was to spare hold for what undoes it, too."""
-    rate = jobfile.kept_section(record.job_text or "", "rate")
+    rate, guard = _section(record, "rate"), _section(record, "guard")
     if operation.pools[:1] != inverse.pools[:1]:
         rate.pop("limit", None)  # it was about another quota
-    for name, section in (("rate", rate), ("guard", jobfile.kept_section(record.job_text or "", "guard"))):
+    for name, section in (("rate", rate), ("guard", guard)):
         if section:
             yield f"{name}: {_yaml(section)}"
+
+
+def _section(record: RunRecord, name: str) -> dict[str, Any]:
+    """As the job had it."""
+    if record.settings is None:  # made before settings were recorded
+        return jobfile.kept_section(record.job_text or "", name)
+    return dict(record.settings.get(name, {}))
 
 
 # ------------------------------------------------------------------------------------------- params
@@ -152,9 +159,9 @@ def _to_fill_in(
 def _connection(record: RunRecord, provider: Provider) -> Iterator[str]:
     """The run's app, always; what else the job file said of it, secrets left out."""
     base_url, _, app = record.target.partition(" ")
-    told = jobfile.kept_connection(record.job_text or "", Path(record.job_path or "job.yaml"))
+    told = _told(record)
     ours = _app(provider, app)
-    if told.name is not None and told.leads_to({"base_url": base_url, **ours}):
+    if told.name is not None and _now(told.name, record).leads_to({"base_url": base_url, **ours}):
         yield f"connection: {_yaml(told.name)}  # as in {_plain(record.job_path or '')}: keep this file beside it"
         return
     yield "connection:"
@@ -165,6 +172,23 @@ def _connection(record: RunRecord, provider: Provider) -> Iterator[str]:
         auth = jobfile.Kept().auth(provider)
     yield f"  auth: {_yaml(auth)}"
     yield from (f"  {key}: {_yaml(value)}" for key, value in told.others.items())
+
+
+def _told(record: RunRecord) -> jobfile.Kept:
+    """The connection as the job had it."""
+    if record.settings is None:
+        return jobfile.kept_connection(record.job_text or "", _place(record))
+    written = record.settings.get("connection") or {}
+    return jobfile.Kept(written.get("name"), written.get("section") or {})
+
+
+def _now(name: str, record: RunRecord) -> jobfile.Kept:
+    """The connection of that name, wherever it leads today."""
+    return jobfile.Kept(name, jobfile.entry_now(name, _place(record)))
+
+
+def _place(record: RunRecord) -> Path:
+    return Path(record.job_path or "job.yaml")
 
 
 def _app(provider: Provider, target: str) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import pytest
 
 from bulkim import jobfile
 from bulkim.errors import InputError
-from bulkim.jobfile.settings import kept_settings
+from bulkim.jobfile.kept import kept_settings
 from bulkim.vendors import PROVIDERS
 from bulkim.window import parse
 

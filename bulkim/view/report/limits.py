@@ -7,8 +7,9 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import takewhile
 from statistics import fmean
+from typing import Any
 
-from bulkim.jobfile.settings import kept_settings
+from bulkim.jobfile.kept import kept_settings
 from bulkim.journal.records import PoolRate
 from bulkim.journal.sqlite.reader import Allowance, RunRecord
 from bulkim.vendors import PROVIDERS
@@ -44,22 +45,33 @@ class Level:
 
 
 def allowed(record: RunRecord) -> Allowed:
-    """The limits of a run, after its job's text in the journal."""
-    settings = kept_settings(record.job_text)
+    """The limits of a run, as they were recorded with it."""
+    settings = record.settings
+    if settings is None:
+        settings = _of_its_text(record)
+    pools, limits = tuple(settings["pools"]), settings["limits"]
+    pool = min(pools, key=limits.__getitem__, default=None)
+    if pool is None:
+        return Allowed(capped=settings["concurrency"])
+    provider = PROVIDERS.get(record.provider)
+    documented = provider.pool(pool).limit_per_s if provider else None
+    return Allowed(limits[pool], documented, pool, settings["concurrency"], pools)
+
+
+def _of_its_text(record: RunRecord) -> dict[str, Any]:
+    """The same for a run that was made before limits were recorded."""
+    said = kept_settings(record.job_text)
     provider = PROVIDERS.get(record.provider)
     operation = provider.operation(record.operation) if provider else None
+    found: dict[str, Any] = {"pools": (), "limits": {}, "concurrency": said.concurrency}
     if provider is None or operation is None:
-        return Allowed(capped=settings.concurrency)
-    alone = settings.batch == 1 or settings.open_registration
-    pools = (operation.single if alone and operation.single else operation).pools
-    own: dict[str, float] = {}
-    for place, name in enumerate(pools):
-        wished = settings.limit if place == 0 and settings.limit else settings.pools.get(name)
-        own[name] = (wished or provider.pool(name).limit_per_s) * settings.share
-    pool = min(own, key=own.__getitem__, default=None)
-    if pool is None:
-        return Allowed(capped=settings.concurrency)
-    return Allowed(own[pool], provider.pool(pool).limit_per_s, pool, settings.concurrency, pools)
+        return found
+    alone = said.batch == 1 or said.open_registration
+    found["pools"] = (operation.single if alone and operation.single else operation).pools
+    for place, name in enumerate(found["pools"]):
+        wished = said.limit if place == 0 and said.limit else said.pools.get(name)
+        found["limits"][name] = (wished or provider.pool(name).limit_per_s) * said.share
+    return found
 
 
 def tightest(paces: Collection[PoolRate], pools: Collection[str]) -> tuple[float, float]:

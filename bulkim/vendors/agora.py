@@ -57,7 +57,7 @@ def _agoras(operation: Operation) -> Operation:
     return replace(operation, fields=fields, pools=(pool,), single=single, source=page)
 
 
-OPERATIONS = tuple(_agoras(each) for each in EASEMOB.operations)
+OPERATIONS = tuple(_agoras(each) for each in EASEMOB.operations if each.name in _METHODS)
 _LIMITS = {
     _METHODS[each.name][0]: Pool(*_METHODS[each.name][:2], f"{each.method} {each.path}")
     for each in OPERATIONS

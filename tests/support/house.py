@@ -47,3 +47,4 @@ OWNERS: dict[str, tuple[tuple[str, ...], str]] = {
 }  # fmt: skip
 
 LINES_MAX = 400
+DATA = "vendors/*/errors.py"  # tables of data, as long as the vendor's page

@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from support.house import APART, LAYERS, LINES_MAX, OWNERS
+from support.house import APART, DATA, LAYERS, LINES_MAX, OWNERS
 
 from bulkim import jobfile
 from bulkim.vendors import PROVIDERS
@@ -110,7 +110,11 @@ def test_no_module_outgrows_its_room():
         str(file.relative_to(PACKAGE)): len(file.read_text(encoding="utf-8").splitlines())
         for file in PACKAGE.rglob("*.py")
     }
-    long = [f"bulkim/{path}: {lines} lines" for path, lines in lengths.items() if lines > LINES_MAX]
+    long = [
+        f"bulkim/{path}: {lines} lines"
+        for path, lines in lengths.items()
+        if lines > LINES_MAX and not Path(path).match(DATA)
+    ]
     assert not long, f"more than {LINES_MAX} lines want a second room: {', '.join(long)}"
 
 

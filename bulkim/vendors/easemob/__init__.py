@@ -1,12 +1,14 @@
-"""Easemob (环信): the catalogue."""
+"""Easemob (环信): the catalogue, page by page. Agora's is made from the same declarations."""
 
 from __future__ import annotations
 
 from bulkim.catalogue.addressing import App, Bearer, NoAuth, OAuth2Client
 from bulkim.catalogue.shapes import Envelope, Provider
+from bulkim.vendors.easemob import accounts, attributes, mutes, presence
+from bulkim.vendors.easemob.common import POOLS
 from bulkim.vendors.easemob.errors import ERRORS
-from bulkim.vendors.easemob.operations import OPERATIONS, POOLS
 
+OPERATIONS = (*accounts.OPERATIONS, *presence.OPERATIONS, *mutes.OPERATIONS, *attributes.OPERATIONS)
 ENVELOPE = Envelope(code="error", reason="error_description", timestamp_ms="timestamp")
 
 APP = App(

@@ -1,0 +1,191 @@
+"""What one declaration of a catalogue names, another one has; and what a declaration must not say.
+
+Each fault is a path into the catalogue as it is written down, what is wrong, and what to do about it or None. It holds
+for the built-in catalogues as for a user's file.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Collection, Iterator
+
+from bulkim.catalogue.addressing import ApiKey, App, app_keys, keys_in, kind_of
+from bulkim.catalogue.shapes import (
+    Effect,
+    Form,
+    Names,
+    NoBody,
+    Object,
+    Operation,
+    Probe,
+    Provider,
+)
+from bulkim.text import nearest
+from bulkim.yamltree import Path
+
+Fault = tuple[Path, str, str | None]
+
+RESERVED = frozenset({"base_url", "auth", "environment", "allow_http"})  # keys of every connection
+_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+_KEY = re.compile(r"[a-z][a-z0-9_]*")
+_PATH = re.compile(r"(/([A-Za-z0-9._~-]+|\{\w+\}))*")
+
+
+def faults(provider: Provider) -> Iterator[Fault]:
+    """Everything that does not hold together."""
+    if not _NAME.fullmatch(provider.name):
+        yield ("name",), f"'{provider.name}' is not of lower-case letters, digits and -", None
+    yield from _twice("operations", [each.name for each in provider.operations])
+    yield from _twice("pools", [each.name for each in provider.pools])
+    yield from _of_apps(provider)
+    yield from _of_auth(provider)
+    for number, pool in enumerate(provider.pools):
+        if not pool.limit_per_s > 0:
+            yield ("pools", number, "limit_per_s"), "must be more than 0", None
+    for number, rule in enumerate(provider.errors):
+        if rule.pattern is not None:
+            yield from _of_pattern(("errors", number, "pattern"), rule.pattern)
+        known = [each.name for each in provider.operations]
+        for name in rule.operations:
+            if name not in known:
+                yield (
+                    ("errors", number, "operations"),
+                    f"there is no operation '{name}'",
+                    nearest(name, known),
+                )
+    for number, operation in enumerate(provider.operations):
+        yield from _of_operation(provider, operation, ("operations", number))
+
+
+def _twice(where: str, names: list[str]) -> Iterator[Fault]:
+    for number, name in enumerate(names):
+        if name in names[:number]:
+            yield (where, number, "name"), f"'{name}' is there twice", None
+        elif not _NAME.fullmatch(name):
+            yield (where, number, "name"), f"'{name}' is not of lower-case letters, digits and -", None
+
+
+# ------------------------------------------------------------------------------------- addressing
+
+
+def _of_apps(provider: Provider) -> Iterator[Fault]:
+    if not provider.apps:
+        yield ("apps",), "names no app", "give at least one form"
+    for number, app in enumerate(provider.apps):
+        yield from _of_app(app, ("apps", number))
+
+
+def _of_app(app: App, path: Path) -> Iterator[Fault]:
+    if not app.keys:
+        yield (*path, "keys"), "is empty", None
+    for key in app.keys:
+        if key in RESERVED or not _KEY.fullmatch(key):
+            yield (*path, "keys"), f"'{key}' cannot name an app", "lower-case letters, digits and _"
+    for name, template in (("root", app.root), ("name", app.name), ("target", app.target)):
+        for key in keys_in(template):
+            if key not in app.keys:
+                yield (*path, name), f"'{key}' is none of its keys", nearest(key, app.keys)
+    if not _PATH.fullmatch(app.root):
+        yield (*path, "root"), "is no path of whole segments, such as /v1/{key}", None
+    if missing := [key for key in app.keys if key not in keys_in(app.target)]:
+        yield (*path, "target"), f"lacks {', '.join(missing)}: two apps would share a target", None
+    if not keys_in(app.name):
+        yield (*path, "name"), "names every app alike: a confirmation would not tell them apart", None
+
+
+def _of_auth(provider: Provider) -> Iterator[Fault]:
+    if not provider.auth:
+        yield ("auth",), "is empty", "none, bearer, api-key, oauth2-client or signed"
+    kinds = [kind_of(each) for each in provider.auth]
+    taken = [*app_keys(provider.apps), "signature", "random"]
+    for number, form in enumerate(provider.auth):
+        path: Path = ("auth", number)
+        if kinds[number] in kinds[:number]:
+            yield path, f"two forms have the secret '{kinds[number]}'", "give one of them another `secret`"
+        if isinstance(form, ApiKey) and bool(form.header) is bool(form.query):
+            yield path, "an API key stands in a `header` or in a `query` parameter", "give one of the two"
+        if form.secret in taken:
+            yield path, f"'{form.secret}' is the key of an app already", None
+
+
+# ------------------------------------------------------------------------------------- operations
+
+
+def _of_operation(provider: Provider, operation: Operation, path: Path) -> Iterator[Fault]:
+    yield from _of_names(provider, operation, path)
+    yield from _of_path(operation, path)
+    for number, field in enumerate(operation.fields):
+        if field.pattern is not None:
+            yield from _of_pattern((*path, "fields", number, "pattern"), field.pattern)
+    if operation.paging is None and "username" not in operation.keys:
+        yield (*path, "fields"), "names nobody", "a field `username` with `key: true`"
+    if operation.effect is Effect.DELETE and not operation.destroys:
+        yield path, "needs the key 'destroys': what goes with it, in the words of a confirmation", None
+    if operation.batch_max < 1:
+        yield (*path, "batch_max"), "must be at least 1", None
+    alone = isinstance(operation.body, Object | Form | NoBody)
+    if operation.batch_max > 1 and operation.paging is None and (alone or keys_in(operation.path)):
+        why = "its body has room for one item" if alone else "its path names one item"
+        yield (*path, "batch_max"), f"{why}: the others of a call would be lost", "leave batch_max out"
+    if operation.single is not None:
+        yield from _of_operation(provider, operation.single, (*path, "single"))
+
+
+def _of_names(provider: Provider, operation: Operation, path: Path) -> Iterator[Fault]:
+    fields = [each.name for each in (*operation.fields, *operation.options)]
+    operations = [each.name for each in provider.operations]
+    if not operation.pools:
+        yield (*path, "pools"), "is empty", "the quota that a call draws on"
+    yield from _unknown((*path, "pools"), operation.pools, [each.name for each in provider.pools], "pool")
+    if operation.inverse is not None:
+        yield from _unknown((*path, "inverse"), (operation.inverse,), operations, "operation")
+    yield from _unknown((*path, "any_of"), operation.any_of, fields, "field")
+    yield from _unknown((*path, "otherwise"), operation.otherwise, fields, "field")
+    if isinstance(operation.body, Names):
+        yield from _unknown((*path, "body"), operation.body.also, fields, "field")
+    if isinstance(operation.body, Form):
+        yield from _unknown((*path, "body"), (operation.body.of,), fields, "field")
+    for number, field in enumerate(operation.fields):
+        wanted = (field.fallback_of,) if field.fallback_of else ()
+        yield from _unknown((*path, "fields", number, "fallback_of"), wanted, fields, "field")
+    for name, asked in (("doubt", operation.doubt), ("verify", operation.verify)):
+        if asked is None or (name == "doubt" and not isinstance(asked, Probe)):
+            continue
+        assert not isinstance(asked, str)
+        yield from _unknown((*path, name), (asked.operation,), operations, "operation")  # type: ignore[union-attr]
+        yield from _unknown((*path, name), asked.remaining, fields, "field")  # type: ignore[union-attr]
+        found = provider.operation(asked.operation)  # type: ignore[union-attr]
+        if found is not None and found.effect is not Effect.READ:
+            yield (*path, name), f"{found.name} does not read", None
+
+
+def _unknown(path: Path, names: Collection[str], known: Collection[str], what: str) -> Iterator[Fault]:
+    for name in names:
+        if name not in known:
+            yield path, f"there is no {what} '{name}'", nearest(name, known)
+
+
+def _of_path(operation: Operation, path: Path) -> Iterator[Fault]:
+    if not _PATH.fullmatch(operation.path):
+        yield (*path, "path"), "is no path of whole segments, such as /users/{username}", None
+        return
+    for name in keys_in(operation.path):
+        field = operation.field(name)
+        if field is None:
+            yield (*path, "path"), f"there is no field '{name}'", None
+        elif field.pattern is None:
+            hint = "a pattern says what may stand in an address"
+            yield (*path, "path"), f"the field '{name}' has no pattern", hint
+
+
+def _of_pattern(path: Path, pattern: str) -> Iterator[Fault]:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            groups = re.compile(pattern).groupindex
+    except (re.error, OverflowError, RecursionError, Warning) as error:
+        yield path, f"is not a regular expression: {error}", None
+        return
+    if strange := set(groups) - {"user"}:
+        yield path, f"has the group {', '.join(sorted(strange))}", "only `user` has a meaning"

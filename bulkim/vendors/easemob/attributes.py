@@ -1,0 +1,59 @@
+"""User attributes."""
+
+from __future__ import annotations
+
+from bulkim.catalogue.shapes import Effect, Field, Form, MapByKey, Names, Operation, ReadBack, WholeCall
+from bulkim.vendors.easemob.common import PAGES, READ_ON, USERNAME
+
+SET_ATTRIBUTES = Operation(
+    name="set-attributes",
+    method="PUT",
+    path="/metadata/user/{username}",
+    effect=Effect.ENSURE,
+    fields=(USERNAME, Field("attributes", type="map", param=True, help="names and values; 2 kB a user")),
+    body=Form(of="attributes"),
+    pools=("attributes-set",),
+    verify=ReadBack("get-attributes", holds="attributes"),
+    help="Sets attributes such as nickname, avatarurl, ext. Those that are not named stay as they are.",
+    source=f"{PAGES}userprofile.html",
+    read_on=READ_ON,
+)
+
+GET_ATTRIBUTES = Operation(
+    name="get-attributes",
+    method="POST",
+    path="/metadata/user/get",
+    effect=Effect.READ,
+    fields=(
+        USERNAME,
+        Field(
+            "attributes", wire="properties", type="names", param=True, help="names of the attributes to read"
+        ),
+    ),
+    body=Names("targets", also=("attributes",)),
+    result=MapByKey(at="data", missing="empty"),
+    batch_max=100,
+    pools=("attributes-get",),
+    help="Reads attributes. Users who do not exist have none.",
+    source=f"{PAGES}userprofile.html",
+    read_on=READ_ON,
+)
+
+REMOVE_ATTRIBUTES = Operation(
+    name="remove-attributes",
+    method="DELETE",
+    path="/metadata/user/{username}",
+    effect=Effect.ENSURE,
+    fields=(USERNAME,),
+    result=WholeCall(accept={"data": True}),
+    pools=("attributes-remove",),
+    help="Removes all attributes of a user. A user who does not exist counts as done.",
+    source=f"{PAGES}userprofile.html",
+    read_on=READ_ON,
+)
+
+OPERATIONS = (
+    SET_ATTRIBUTES,
+    GET_ATTRIBUTES,
+    REMOVE_ATTRIBUTES,
+)

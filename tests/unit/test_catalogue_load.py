@@ -1,0 +1,96 @@
+"""A catalogue is written down and read back, and what is wrong with one is said with its place."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from bulkim.catalogue.load import load
+from bulkim.catalogue.references import faults
+from bulkim.catalogue.written import written
+from bulkim.errors import InputError
+from bulkim.vendors import PROVIDERS
+
+SMALL = """\
+provider: 1
+name: small
+label: Small
+fold: exact
+apps: [{keys: [workspace], name: "{workspace}", target: "{workspace}"}]
+auth: [bearer]
+envelope: {code: error, reason: message}
+pools: [{name: users, limit_per_s: 10}]
+errors: []
+operations:
+  - name: look
+    method: GET
+    path: /users/{username}
+    effect: read
+    fields: [{name: username, key: true, pattern: "[a-z]+"}]
+    pools: [users]
+"""
+
+
+@pytest.mark.parametrize("name", PROVIDERS)
+def test_a_built_in_catalogue_survives_being_written_and_read(name):
+    text = json.dumps(written(PROVIDERS[name]), ensure_ascii=False, indent=1)
+    assert load(text, f"{name}.yaml") == PROVIDERS[name]
+
+
+@pytest.mark.parametrize("name", PROVIDERS)
+def test_a_built_in_catalogue_holds_together(name):
+    assert list(faults(PROVIDERS[name])) == []
+
+
+def test_a_shape_without_keys_is_its_tag_alone():
+    found = written(load(SMALL, "small.yaml"))
+    assert found["auth"] == ["bearer"]
+    assert "body" not in found["operations"][0]
+    doubt = {each["name"]: each.get("doubt") for each in written(PROVIDERS["easemob"])["operations"]}
+    assert (doubt["delete"], doubt["delete-oldest"], doubt["get-user"]) == ("repeat", "never", None)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        ("provider: 1", "provider: 2", "1:11: provider: expected 1, the version of the format"),
+        ("label: Small", "lable: Small", "3:1: unknown key 'lable' (did you mean 'label'?)"),
+        ("fold: exact", "fold: exakt", "4:7: fold: expected one of lower, exact, got 'exakt' (did you mean 'exact'?)"),
+        ("[bearer]", "[baerer]", "6:8: auth.0: there is no shape 'baerer' (did you mean 'bearer'?)"),
+        ("[bearer]", "[{api-key: {}}]", "6:8: auth.0: an API key stands in a `header` or in a `query` parameter (give one of the two)"),
+        ("[bearer]", "[{api-key: {headr: x}}]", "6:19: unknown key 'headr' under auth.0.api-key (did you mean 'header'?)"),
+        ("limit_per_s: 10", "limit_per_s: '10'", "8:36: pools.0.limit_per_s: expected a number, got text (without quotes and units)"),
+        ("effect: read", "effect: rread", "14:13: operations.0.effect: expected one of create, ensure, delete, read, disrupt, got 'rread' (did you mean 'read'?)"),
+        ("effect: read", "effect: ensure", "11:5: operations.0 needs the key 'doubt'"),
+        ("effect: read", "effect: delete\n    doubt: repeat", "11:5: operations.0: needs the key 'destroys': what goes with it, in the words of a confirmation"),
+        ("effect: read", "effect: read\n    batch_max: 5", "15:16: operations.0.batch_max: its body has room for one item: the others of a call would be lost (leave batch_max out)"),
+        ("effect: read", "effect: read\n    verify: {operation: lok}", "15:13: operations.0.verify: there is no operation 'lok' (did you mean 'look'?)"),
+        ("pools: [users]", "pools: [user]", "16:12: operations.0.pools: there is no pool 'user' (did you mean 'users'?)"),
+        ("pools: [users]", "pools: users", "16:12: operations.0.pools: expected a list, got text (write [one, two])"),
+        (', pattern: "[a-z]+"', "", "13:11: operations.0.path: the field 'username' has no pattern (a pattern says what may stand in an address)"),
+        ('"[a-z]+"', '"[a-z"', "15:51: operations.0.fields.0.pattern: is not a regular expression: unterminated character set at position 0"),
+        ("/users/{username}", "/users/x{username}", "13:11: operations.0.path: is no path of whole segments, such as /users/{username}"),
+        ("[workspace]", "[auth]", "5:15: apps.0.keys: 'auth' cannot name an app (lower-case letters, digits and _)"),
+        ('target: "{workspace}"', 'target: "w"', "5:57: apps.0.target: lacks workspace: two apps would share a target"),
+        ("key: true, ", "", "15:13: operations.0.fields: names nobody (a field `username` with `key: true`)"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_said_with_its_place(before, after, expected):
+    assert before in SMALL
+    with pytest.raises(InputError) as raised:
+        load(SMALL.replace(before, after, 1), "small.yaml")
+    assert f"small.yaml:{expected}" in [str(each) for each in raised.value.problems]
+
+
+def test_all_problems_are_shown_at_once():
+    text = SMALL.replace("label: Small", "lable: Small").replace("[users]", "users").replace("read", "rread")
+    with pytest.raises(InputError) as raised:
+        load(text, "small.yaml")
+    assert [each.line for each in raised.value.problems] == [1, 3, 14, 16]
+
+
+@pytest.mark.parametrize("text", ["name: small", "[]", "provider: [", "text"])
+def test_a_file_that_is_no_provider_is_said_to_be_none(text):
+    with pytest.raises(InputError):
+        load(text, "small.yaml")

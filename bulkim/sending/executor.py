@@ -123,6 +123,8 @@ class Executor:
             return True
         await self._slot()
         permit = await self._channel.permit(self._operation_of(batch), waiting=self._waiting)
+        if self._dispatching.cancel_called:
+            return False  # cancellation comes at the next wait; where places are free there was none since
         self._begin(tasks, batch, permit)
         return True
 

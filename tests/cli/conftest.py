@@ -9,11 +9,13 @@ import select
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from support.processes import PATIENCE_S
 from support.server import serving
 
 from bulkim import redact
@@ -43,8 +45,15 @@ class Shell:
         assert "\x1b" not in result.stdout, "no colours where there is no terminal"
         return Said(result.exit_code, result.stdout, result.stderr)
 
-    def at_terminal(self, *words: str, asked: str = "", typed: str = "", **environment: str) -> str:
-        """A command on a pseudo-terminal; types when the question appears. Returns all that was shown."""
+    def at_terminal(
+        self,
+        *words: str,
+        asked: str = "",
+        typed: str = "",
+        then: Callable[[], None] | None = None,
+        **environment: str,
+    ) -> str:
+        """A command on a pseudo-terminal; when `asked` appears it is answered. Returns all that was shown."""
         master, slave = pty.openpty()
         environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "80", "LINES": "24", **environment}
         command = [sys.executable, "-m", "bulkim", *words]
@@ -52,18 +61,20 @@ class Shell:
             command, stdin=slave, stdout=slave, stderr=slave, cwd=self.folder, env=environment
         )
         os.close(slave)
-        screen, deadline = b"", time.monotonic() + 20
+        screen, deadline = b"", time.monotonic() + PATIENCE_S
         while time.monotonic() < deadline:
             if select.select([master], [], [], 0.1)[0]:
                 try:
                     screen += os.read(master, 65536)
                 except OSError:  # the other end is closed
                     break
-            if typed and asked.encode() in screen:
+            if asked and asked.encode() in screen:
                 os.write(master, typed.encode())
-                typed = ""
+                if then:
+                    then()
+                asked = ""
         os.close(master)
-        process.wait(10)
+        process.wait(PATIENCE_S)
         return screen.decode()
 
     def write(self, name: str, text: str) -> str:

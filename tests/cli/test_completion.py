@@ -14,6 +14,7 @@ from contextlib import closing
 
 import pytest
 from click.testing import CliRunner
+from support.processes import PATIENCE_S
 
 from bulkim.cli import COMMANDS, cli
 from bulkim.journal.records import Entry, NewRun
@@ -260,7 +261,7 @@ def typed(command: list[str], environment, keys: list[tuple[str, str]]) -> None:
     try:
         for pressed, expected in keys:
             os.write(master, pressed.encode())
-            screen, deadline = "", time.monotonic() + 20
+            screen, deadline = "", time.monotonic() + PATIENCE_S
             while expected not in screen and time.monotonic() < deadline:
                 if select.select([master], [], [], 0.1)[0]:
                     screen += os.read(master, 65536).decode()

@@ -15,6 +15,7 @@ from pathlib import Path
 import click
 import pytest
 from ruamel.yaml import YAML
+from support.processes import PATIENCE_S
 
 from bulkim.cli import cli
 
@@ -146,7 +147,7 @@ def night(tmp_path):
 @pytest.mark.parametrize(("code", "then"), [(0, 0), (75, 0), (1, 1), (4, 4), (143, 143)])
 def test_only_75_is_no_failure(night, code, then):
     process = night(f'echo "$@"\nexit {code}', "job.yaml", "--set", "a=b c")
-    assert process.communicate(timeout=10)[0] == "run job.yaml --set a=b c\n"
+    assert process.communicate(timeout=PATIENCE_S)[0] == "run job.yaml --set a=b c\n"
     assert process.returncode == then
 
 
@@ -154,8 +155,8 @@ def test_only_75_is_no_failure(night, code, then):
 def test_a_signal_goes_through_and_the_end_is_waited_for(night, number):
     process = night("trap 'sleep 0.2; echo drained; exit 143' TERM\necho ready\nwhile :; do sleep 0.05; done")
     assert process.stdout.readline() == "ready\n"
-    process.send_signal(number)
     began = time.monotonic()
-    assert process.communicate(timeout=10)[0] == "drained\n"
+    process.send_signal(number)
+    assert process.communicate(timeout=PATIENCE_S)[0] == "drained\n"
     assert process.returncode == 143
     assert time.monotonic() - began >= 0.2

@@ -9,21 +9,23 @@ from types import SimpleNamespace
 
 import pytest
 
-from bulkim.model import Status
+from bulkim.model import Source, Status
 from bulkim.view.live import observer
 
 
 def test_the_live_block_on_a_terminal(shell, server):
-    server.seed(60)
-    job = shell.job("gone", server.base_url, "delete", [f"u{number}" for number in range(60)])
-    screen = shell.at_terminal("run", job, "--yes", "-v", "--set", "rate.limit=60")
+    server.seed(12)
+    job = shell.job("gone", server.base_url, "delete", [f"u{number}" for number in range(12)])
+    screen = shell.at_terminal(
+        "run", job, "--yes", "-v", "--set", "rate.limit=6"
+    )  # any machine waits for that
     plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", screen)
-    assert "of 60 calls/s" in plain
+    assert "of 6 calls/s" in plain
     assert "held by the vendor's limit" in plain
     assert "about 0:0" in plain
     assert "run.started" in plain, "the log scrolls above the block"
     assert plain.rstrip().splitlines()[-2].startswith("run "), "the block is gone, the account stands"
-    assert "60 in = 60 succeeded" in plain
+    assert "12 in = 12 succeeded" in plain
     assert screen.count("\x1b[?25l") == screen.count("\x1b[?25h"), "the cursor is back"
 
 
@@ -54,7 +56,7 @@ def test_errors_come_through_as_they_are(style, capsys):
     record = SimpleNamespace(name="n", run="r", planned_at=1.0)
     job = SimpleNamespace(
         operation="delete", provider="easemob", concurrency=None, connection=SimpleNamespace(app_name="a"),
-        source=SimpleNamespace(listing=None),
+        source=Source("items"),
     )  # fmt: skip
     operation = SimpleNamespace(paging=None)
     preview = SimpleNamespace(resumed=False, job=job, record=record, operation=operation, expected=None)

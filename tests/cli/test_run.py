@@ -9,6 +9,7 @@ import sys
 import time
 
 import pytest
+from support.processes import PATIENCE_S
 
 
 def summary_keys():
@@ -387,7 +388,7 @@ def test_ctrl_c_leaves_a_run_that_continues(shell, server):
         while process.poll() is None and len(server.requests()) < 10:
             time.sleep(0.02)
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=10)
+        out, err = process.communicate(timeout=PATIENCE_S)
     found = json.loads(out)
     assert (process.returncode, found["state"]) == (130, "interrupted")
     assert 10 <= found["counts"]["succeeded"] < 200

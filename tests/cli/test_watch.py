@@ -7,10 +7,12 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
 from contextlib import closing
 
 import pytest
+from support.processes import PATIENCE_S, stopped, wait_until
+
+from bulkim.view.live.following import Following
 
 
 def requests(shell):
@@ -23,28 +25,44 @@ def requests(shell):
 
 @pytest.fixture
 def going(shell, server):
-    """A run of about two seconds in another process."""
+    """A run of about a second in another process; it stands still after its first call."""
     users = [f"u{n}" for n in range(60)]
     server.seed(users[10:])
     job = shell.job("look", server.base_url, "get-user", users)
-    words = [sys.executable, "-m", "bulkim", "run", job, "-q", "--set", "rate.limit=30"]
+    words = [sys.executable, "-m", "bulkim", "run", job, "-q", "--set", "rate.limit=60"]
     process = subprocess.Popen(words, cwd=shell.folder, stdout=subprocess.DEVNULL)
-    deadline = time.monotonic() + 10
-    while not requests(shell) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    yield process
-    process.kill()
-    process.wait()
+    wait_until(lambda: requests(shell) > 0)
+    with stopped(process, shell.folder / "bulkim.db"):
+        yield process
+        process.kill()
+        process.wait()
 
 
-def test_it_ends_when_the_run_ends(shell, going):
+def go_on(process):
+    process.send_signal(signal.SIGCONT)
+
+
+@pytest.fixture
+def seen(monkeypatch, going):
+    """The run goes on when the first picture of it has been drawn."""
+    look = Following.look
+
+    def looked(self, now):
+        found = look(self, now)
+        go_on(going)
+        return found
+
+    monkeypatch.setattr(Following, "look", looked)
+
+
+def test_it_ends_when_the_run_ends(shell, going, seen):
     said = shell("watch", "last", "--json")
     assert said.json["state"] == "finished"
     assert said.json["counts"]["pending"] == 0
     assert "look: " not in said.out
     first = said.err.splitlines()[0]
     assert first.startswith("look . get-user at easemob demo . run ")
-    assert "of 60 items to send, at most 30 calls/s" in first
+    assert "of 60 items to send, at most 60 calls/s" in first
     assert "next: bulkim retry last" in said.err
 
 
@@ -57,7 +75,7 @@ def test_it_ends_when_the_process_dies(shell, going):
 
 
 def test_the_live_block_on_a_terminal(shell, going):
-    screen = shell.at_terminal("watch", "look")
+    screen = shell.at_terminal("watch", "look", asked="in flight", then=lambda: go_on(going))
     for words in ("calls/s", "of 60", "in flight", "60 in = "):
         assert words in screen, words
 
@@ -76,6 +94,7 @@ def test_ctrl_c_ends_the_watching_only(shell, going):
     process = subprocess.Popen(words, cwd=shell.folder, stderr=subprocess.PIPE, text=True)
     process.stderr.readline()
     process.send_signal(signal.SIGINT)
-    assert "goes on" in process.communicate(timeout=10)[1]
+    assert "goes on" in process.communicate(timeout=PATIENCE_S)[1]
     assert process.returncode == 0
-    assert going.wait(20) == 1, "it ran to its end; ten users are not there"
+    go_on(going)
+    assert going.wait(PATIENCE_S) == 1, "it ran to its end; ten users are not there"

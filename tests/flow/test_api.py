@@ -8,7 +8,6 @@ import pkgutil
 import signal
 import subprocess
 import sys
-import threading
 import warnings
 from pathlib import Path
 
@@ -190,8 +189,13 @@ def test_inside_a_running_loop_it_says_what_to_do_and_a_thread_works():
 
 def test_the_first_ctrl_c_drains_and_returns():
     given = job("get-user", rate={"limit": 4}, source={"items": [f"user{number}" for number in range(60)]})
-    threading.Timer(0.6, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
-    finished = run(given)
+    pressed = []
+
+    def press(telemetry):
+        if telemetry.done and not pressed:
+            pressed.append(os.kill(os.getpid(), signal.SIGINT))
+
+    finished = run(given, observe=press)
     assert (finished.state, finished.exit_code) == ("interrupted", 130)
     assert 0 < finished.counts["succeeded"] < 60
     assert finished.counts["succeeded"] + finished.counts["pending"] == 60

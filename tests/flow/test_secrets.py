@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import subprocess
 import sys
-import time
 from pathlib import Path
 from urllib.parse import quote
 
@@ -150,11 +149,11 @@ def test_no_secret_is_in_anything_that_is_left_behind(tmp_path, provider):
                 {"csv": "users.csv"},
                 connection=connection,
             )
-            server.latency(0.4)
+            server.faults({"match": {"operation": "set-password"}, "do": "hang"})
             process = start("run", "password.yaml", "-vv", cwd=tmp_path, **secret_env)
-            wait_until((tmp_path / "bulkim.db-wal").exists)
+            app = {"easemob": "sandbox/demo", "agora": "sandbox/agora"}[provider]
+            wait_until(lambda: "set-password" in server.stats(app)["operations"])
             evidence.said["ps"] = Path(f"/proc/{process.pid}/cmdline").read_bytes()
-            time.sleep(0.2)
             process.kill()
             evidence.note("killed", finish(process))
             assert (tmp_path / "bulkim.db-wal").stat().st_size, "what is not checkpointed is searched as well"

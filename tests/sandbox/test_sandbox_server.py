@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
-import time
+from datetime import timedelta
 
 import httpx
 import pytest
@@ -20,15 +20,13 @@ from bulkim.sandbox.fault_rules import FaultRuleError
 from .helpers import TOKEN
 
 
-def test_embedded_serves_and_stops_quickly():
+def test_embedded_serves_and_leaves_nothing_behind():
     before = threading.enumerate()
     with Embedded() as embedded:
         assert embedded.base_url.startswith("http://127.0.0.1:")
         assert embedded.control == f"{embedded.base_url}/_sandbox"
         response = httpx.get(f"{embedded.base_url}/sandbox/demo/users", headers=TOKEN)
         assert response.status_code == 200
-        started = time.monotonic()
-    assert time.monotonic() - started < 1
     assert threading.enumerate() == before
     with pytest.raises(httpx.ConnectError):
         httpx.get(embedded.base_url)
@@ -39,10 +37,9 @@ def test_stopping_does_not_wait_for_calls_that_hang():
         host, port = embedded.base_url.removeprefix("http://").split(":")
         connection = socket.create_connection((host, int(port)))
         connection.sendall(b"GET /sandbox/demo/users HTTP/1.1\r\nHost: x\r\n\r\n")
-        time.sleep(0.05)
-        started = time.monotonic()
-    with connection:
-        assert time.monotonic() - started < 1
+        while not httpx.get(f"{embedded.control}/requests").json()["requests"]:
+            pass
+    with connection:  # it would have hung for ever
         assert connection.recv(10) == b""
 
 
@@ -100,11 +97,9 @@ def test_connections_are_kept_alive(sandbox):
 
 
 def test_answers_do_not_wait_for_delayed_acknowledgements(sandbox):
-    """With Nagle's algorithm on, each of these would take 40 ms."""
-    started = time.monotonic()
-    for _ in range(25):
-        sandbox.http.get(f"{sandbox.demo}/users")
-    assert time.monotonic() - started < 0.5
+    """With Nagle's algorithm on, each of these would take 40 ms, but for the first; without, some do not on any machine."""
+    sandbox.http.get(f"{sandbox.demo}/users")
+    assert min(sandbox.http.get(f"{sandbox.demo}/users").elapsed for _ in range(25)) < timedelta(seconds=0.03)
 
 
 def test_a_request_cut_short_has_no_effect(sandbox):

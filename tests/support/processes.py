@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+PATIENCE_S = 90.0  # for what comes at once on a quiet machine: only a test that fails waits so long
 
 
 @dataclass
@@ -38,21 +42,43 @@ def start(*arguments: str, cwd: Path, **extra: str) -> subprocess.Popen[str]:
     )  # fmt: skip
 
 
-def finish(process: subprocess.Popen[str], *, within_s: float = 60) -> Ended:
+def finish(process: subprocess.Popen[str], *, within_s: float = PATIENCE_S) -> Ended:
     out, err = process.communicate(timeout=within_s)
     return Ended(process.returncode, out, err)
 
 
-def bulkim(*arguments: str, cwd: Path, within_s: float = 60, **extra: str) -> Ended:
+def bulkim(*arguments: str, cwd: Path, within_s: float = PATIENCE_S, **extra: str) -> Ended:
     return finish(start(*arguments, cwd=cwd, **extra), within_s=within_s)
 
 
-def wait_until(condition: Callable[[], bool], *, within_s: float = 30) -> None:
+def wait_until(condition: Callable[[], bool], *, within_s: float = PATIENCE_S) -> None:
     deadline = time.monotonic() + within_s
     while not condition():
         if time.monotonic() > deadline:
             raise AssertionError("it did not happen in time")
         time.sleep(0.01)
+
+
+@contextmanager
+def stopped(process: subprocess.Popen[Any], journal: Path) -> Iterator[None]:
+    """The process stands still meanwhile, outside of any transaction: whatever it was doing, it does not end."""
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        process.send_signal(signal.SIGSTOP)
+        db = sqlite3.connect(journal, isolation_level=None, timeout=0)
+        with suppress(sqlite3.OperationalError):  # it is writing: let it go on a little
+            db.execute("BEGIN IMMEDIATE")
+            db.execute("ROLLBACK")
+            break
+        db.close()
+        process.send_signal(signal.SIGCONT)
+        assert time.monotonic() < deadline, "it never stopped writing"
+        time.sleep(0.01)
+    db.close()
+    try:
+        yield
+    finally:
+        process.send_signal(signal.SIGCONT)
 
 
 def kill(process: subprocess.Popen[str]) -> Ended:

@@ -17,15 +17,16 @@ from bulkim.window import parse
 
 
 class Worker:
-    """Works until it is interrupted, or for a moment."""
+    """Works until it is interrupted, or for so long."""
 
-    def __init__(self, stopping: str | None = None) -> None:
+    def __init__(self, work_s: float, stopping: str | None = None) -> None:
+        self.work_s = work_s
         self.telemetry = Telemetry({}, restored=0, limit_per_s=1.0, stopping=stopping)
         self.signals: list[int] = []
         self.interrupted = anyio.Event()
 
     async def run(self) -> Ending:
-        with anyio.move_on_after(0.2):
+        with anyio.move_on_after(self.work_s):
             await self.interrupted.wait()
         return Ending("interrupted", signal=self.signals[0]) if self.signals else Ending("finished")
 
@@ -38,24 +39,27 @@ def ended(worker: Worker, allowed: Allowed) -> Ending:
     return anyio.run(supervised, worker, lambda: None, allowed)
 
 
-def soon() -> float:
-    return time.monotonic() + 0.05
+LONG_S, SHORT_S = 60.0, 0.02
+
+
+def over() -> float:
+    return time.monotonic() - 1
 
 
 def test_time_that_is_up_stops_it():
-    ending = ended(Worker(), Allowed(soon()))
+    ending = ended(Worker(LONG_S), Allowed(over()))
     assert (ending.state, ending.stop) == ("stopped", supervise.STOP_IN_TIME)
 
 
 def test_time_enough():
-    assert ended(Worker(), Allowed()).state == "finished"
-    assert ended(Worker(), Allowed(time.monotonic() + 60, parse("00:00-24:00"))).state == "finished"
+    assert ended(Worker(SHORT_S), Allowed()).state == "finished"
+    assert ended(Worker(SHORT_S), Allowed(time.monotonic() + 3600, parse("00:00-24:00"))).state == "finished"
 
 
 def test_time_that_is_up_while_it_stops_does_not_cut_it_short():
     """A second interruption would leave at once what is in flight, and hide why it stopped."""
-    worker = Worker(stopping="waiting for what is in flight")
-    assert ended(worker, Allowed(soon())).state == "finished"
+    worker = Worker(SHORT_S, stopping="waiting for what is in flight")
+    assert ended(worker, Allowed(over())).state == "finished"
     assert worker.signals == []
 
 
@@ -65,6 +69,6 @@ def test_a_clock_that_is_set_is_noticed(monkeypatch, hours):
     looks = chain([then, then], repeat(then + timedelta(hours=hours)))
     monkeypatch.setattr(window, "now", lambda: next(looks))
     monkeypatch.setattr(supervise, "LOOK_S", 0.01)
-    ending = ended(Worker(), Allowed(window=parse("12:00-13:00 UTC")))
+    ending = ended(Worker(LONG_S), Allowed(window=parse("12:00-13:00 UTC")))
     assert ending.stop is not None
     assert (ending.stop.exit_code, ending.stop.code) == (75, "window")

@@ -141,7 +141,7 @@ def metadata(journal: Journal) -> dict[str, Any]:
 
     there = {name for (name,) in journal.connection.execute("SELECT name FROM sqlite_master")}
 
-    tables = described(schema.TABLES + schema.PACE)
+    tables = described(schema.TABLES + schema.PACE + schema.SETTINGS)
     known = {name: words for table in tables.values() for name, words in table["columns"].items()}
     for view, words in VIEWS.items():
         tables[view] = {"description": words, "columns": known}
@@ -190,6 +190,8 @@ def described(script: str) -> dict[str, dict[str, Any]]:
         if found := re.match(r"CREATE TABLE (\w+)", code):
             name = found[1]
             tables[name] = {"description": comment, "columns": {}}
+        elif added := re.match(r"ALTER TABLE (\w+) ADD COLUMN (\w+) /\* (.*) \*/", code):
+            tables[added[1]]["columns"][added[2]] = added[3]
         elif name and comment and (column := re.match(r"[a-z_]+", code)):
             tables[name]["columns"][column[0]] = comment
     return tables

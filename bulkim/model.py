@@ -262,6 +262,7 @@ class Reply:
     body: bytes = field(repr=False)
     headers: Mapping[str, str] = field(default_factory=dict)  # names in lower case
     latency_s: float = 0.0
+    line: int | None = field(default=None, compare=False)  # which of the transport's connections brought it
 
 
 @dataclass(frozen=True, slots=True)

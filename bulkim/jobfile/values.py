@@ -33,9 +33,15 @@ def base_url(value: str) -> str:
         raise ValueError("must not hold a user or password: credentials stand under auth")
     if parts.path not in {"", "/"} or "?" in value or "#" in value:
         raise ValueError("must end after the host: what names the app has keys of its own")
-    if not host.startswith("[") and not _HOST.fullmatch(host):
+    if not host.startswith("[") and not (_HOST.fullmatch(host) and _is_dns_name(host)):
         raise ValueError("is not an address like https://api.example.com")
+    if port == 0:
+        raise ValueError("has port 0, which nobody can listen on")
     return f"{parts.scheme}://{host}" + (f":{port}" if port is not None else "")
+
+
+def _is_dns_name(host: str) -> bool:
+    return len(host) <= 253 and all(1 <= len(label) <= 63 for label in host.split("."))
 
 
 def is_plain_and_remote(address: str) -> bool:

@@ -3,67 +3,89 @@
 
 Each call in flight has a transport of its own with exactly one connection, so nothing ever waits in a pool: httpx's
 pool looks through all connections and all waiting requests at every event, which costs quadratically. The transport
-is `http1.Http1`; where the environment names a proxy for the host, httpx's own.
+is `http1.Http1`; where the environment names a proxy for the host, `proxied.Proxied`, which is httpx's own.
 """
 
 from __future__ import annotations
 
-import asyncio
+import os
 import re
 import ssl
 import time
-from contextlib import suppress
+from collections.abc import Callable
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlencode
-from urllib.request import getproxies, proxy_bypass
 
 import anyio
 import httpx
 
 from bulkim.errors import BulkimError
 from bulkim.model import Call, Credentials, Fault, Reply
-from bulkim.transport.http1 import Http1
+from bulkim.transport.coding import decoded
+from bulkim.transport.http1 import Gate, Http1
+from bulkim.transport.proxied import Proxied
+from bulkim.transport.proxies import Proxy, proxy_for
 from bulkim.version import __version__
 
-KEPT_HEADERS = frozenset((b"content-type", b"date", b"retry-after"))
+__all__ = ["Gate", "RefusedUrlError", "Transport", "environment_proxy", "fills"]
+
+KEPT_HEADERS = frozenset((b"content-type", b"date", b"location", b"retry-after"))
+CODINGS = frozenset((b"content-encoding", b"transfer-encoding"))
 KEEPALIVE_S = (
     4.0  # below the idle time-out of common servers, so that we seldom write into a closing connection
 )
 BODY_BYTES_MAX = 32 * 1024 * 1024
 CONNECT_S_MAX = 5.0
 
-# What httpx raises before a byte of the request can have left. Everything else that it raises is ambiguous.
-NOT_SENT = (
-    httpx.ConnectError,
-    httpx.ConnectTimeout,
-    httpx.PoolTimeout,
-    httpx.ProxyError,
-    httpx.UnsupportedProtocol,
-    httpx.LocalProtocolError,
-)
-
 
 class RefusedUrlError(BulkimError):
     """A URL is not its operation's template filled with one id. Nothing was sent."""
 
 
-class Transport:
-    """HTTP for one base URL. An async context manager; `send` never raises for what the network does."""
+Line = Http1 | Proxied  # one connection, one call at a time
 
-    def __init__(self, base_url: str, *, timeout_s: float) -> None:
+
+class Transport:
+    """HTTP for one base URL. An async context manager; `send` never raises for what the network does.
+
+    `gate` is asked between a live connection and the first byte of each request. It returns, or it raises: then nothing was
+    sent, the connection stays, and `send` raises the same. `user_timeout_s` is how long the kernel may go on trying
+    to deliver what was written (TCP_USER_TIMEOUT, Linux), for this process when it is stopped or dead.
+
+    Raises ProxyVariableError for a proxy that cannot be used.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        timeout_s: float,
+        gate: Gate | None = None,
+        user_timeout_s: float | None = None,
+    ) -> None:
         self._base = httpx.URL(base_url)
         self._headers = [("User-Agent", f"bulkim/{__version__}"), ("Accept", "application/json")]
-        self._timeout_s = timeout_s
         self._phases = {"connect": min(CONNECT_S_MAX, timeout_s * 0.9)}
         self._phases |= dict.fromkeys(("read", "write", "pool"), timeout_s)
-        self._idle: list[httpx.AsyncBaseTransport] = []
-        self._all: list[httpx.AsyncBaseTransport] = []
+        self._idle: list[Line] = []
+        self._all: list[Line] = []
+        self._proxy = environment_proxy(base_url)
         # One context for all: making one costs 20 to 50 ms. Plain HTTP gets one that trusts nobody.
-        secure = self._base.scheme == "https"
+        secure = self._base.scheme == "https" or (self._proxy and self._proxy.scheme == "https")
         self._tls = ssl.create_default_context() if secure else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        self._proxy = proxy_for(self._base)
+        kind: Callable[..., Line] = partial(Proxied, self._proxy) if self._proxy else Http1
+        self._make = partial(
+            kind,
+            tls=self._tls,
+            keepalive_s=KEEPALIVE_S,
+            body_bytes_max=BODY_BYTES_MAX,
+            gate=gate,
+            user_timeout_s=user_timeout_s,
+        )
         self._prefix = self._base.path.rstrip("/")
+        self.silent = 0  # calls in a row that were sent and never answered, whatever became of them
 
     async def __aenter__(self) -> Self:
         return self
@@ -76,30 +98,57 @@ class Transport:
                 await each.aclose()
 
     async def send(self, call: Call, credentials: Credentials = Credentials()) -> Reply | Fault:  # noqa: B008
-        """Send once, never again. Raises RefusedUrlError before anything is sent."""
+        """Send once, never again. Raises RefusedUrlError before anything is sent, and what the gate raises."""
         request = self._request(call, credentials)
-        one = self._idle.pop() if self._idle else self._new()
-        began = time.perf_counter()
+        line = self._idle.pop() if self._idle else self._new()
+        began = time.monotonic()
         try:
-            async with asyncio.timeout(self._timeout_s):
-                status, headers, body = await _exchange(one, request)
-        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, ssl.SSLError, OSError) as error:
-            return _fault(error, time.perf_counter() - began)
+            reply = await self._exchange(line, request, began)
+        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+            if line.sent:
+                self.silent += 1
+            self._distrust_older(line, began)
+            return _fault(error, sent=line.sent, latency_s=time.monotonic() - began)
         finally:
-            self._idle.append(one)
-        return Reply(status, body, headers, time.perf_counter() - began)
+            self._idle.append(line)
+        self.silent = 0
+        return reply
 
-    def _new(self) -> httpx.AsyncBaseTransport:
-        one: httpx.AsyncBaseTransport
-        if self._proxy is None:
-            one = Http1(tls=self._tls, keepalive_s=KEEPALIVE_S, body_bytes_max=BODY_BYTES_MAX)
-        else:
-            limits = httpx.Limits(
-                max_connections=1, max_keepalive_connections=1, keepalive_expiry=KEEPALIVE_S
-            )
-            one = httpx.AsyncHTTPTransport(verify=self._tls, proxy=self._proxy, limits=limits)
-        self._all.append(one)
-        return one
+    def distrust(self, reply: Reply) -> None:
+        """The reply is no answer to what was asked: nothing more goes over the connection that brought it."""
+        if reply.line is not None:
+            self._all[reply.line].drop()
+
+    async def _exchange(self, line: Line, request: httpx.Request, began: float) -> Reply:
+        response = await line.handle_async_request(request)
+        assert isinstance(response.stream, httpx.ByteStream)
+        body = b"".join([part async for part in response.stream])
+        kept: dict[str, str] = {}
+        coded = False
+        for name, value in response.headers.raw:
+            low = name.lower()
+            if low in KEPT_HEADERS:
+                kept[low.decode()] = value.decode("latin-1")
+            coded = coded or low in CODINGS
+        if coded:
+            body = decoded(body, response.headers.raw, bytes_max=BODY_BYTES_MAX)
+        return Reply(response.status_code, body, kept, time.monotonic() - began, line.number)
+
+    def _distrust_older(self, line: Line, began: float) -> None:
+        """A connection that had been in use broke: those that have been idle for longer may be as dead.
+
+        So the next try goes over a new one, and not over the next of the same kind.
+        """
+        if line.reused:
+            for each in self._idle:
+                if each.used_at < began:
+                    each.drop()
+
+    def _new(self) -> Line:
+        line = self._make()
+        line.number = len(self._all)
+        self._all.append(line)
+        return line
 
     def _request(self, call: Call, credentials: Credentials) -> httpx.Request:
         if not fills(call.template, call.path):
@@ -139,49 +188,32 @@ def fills(template: str, path: str) -> bool:
     )
 
 
-def proxy_for(url: httpx.URL) -> str | None:
-    """The proxy that the environment (HTTPS_PROXY, NO_PROXY ...) names for a URL; never one for this host itself."""
-    if url.host == "localhost" or url.host.startswith("127.") or url.host == "::1" or proxy_bypass(url.host):
-        return None
-    proxies = getproxies()
-    return proxies.get(url.scheme) or proxies.get("all")
+def environment_proxy(base_url: str) -> Proxy | None:
+    """The proxy that the environment names for a base URL. Raises ProxyVariableError when it names one that is none."""
+    url = httpx.URL(base_url)
+    port = url.port if url.port is not None else {"https": 443}.get(url.scheme, 80)
+    return proxy_for(url.scheme, url.host, port, os.environ)
 
 
-async def _exchange(
-    one: httpx.AsyncBaseTransport, request: httpx.Request
-) -> tuple[int, dict[str, str], bytes]:
-    response = await one.handle_async_request(request)
-    stream = response.stream
-    assert isinstance(stream, httpx.AsyncByteStream)
-    body = bytearray()
-    try:
-        async for part in stream:
-            body += part
-            if len(body) > BODY_BYTES_MAX:
-                raise httpx.DecodingError(f"the answer is larger than {BODY_BYTES_MAX} bytes")
-    finally:
-        if not isinstance(stream, httpx.ByteStream):  # which has nothing to close
-            with anyio.CancelScope(shield=True), suppress(httpx.HTTPError):
-                await stream.aclose()
-    kept = {
-        low.decode(): value.decode("latin-1")
-        for name, value in response.headers.raw
-        if (low := name.lower()) in KEPT_HEADERS
-    }
-    return response.status_code, kept, bytes(body)
+_CLOSED = re.compile("disconnected|closed connection")  # which httpx calls a breach of the protocol, too
 
 
-def _fault(error: Exception, latency_s: float) -> Fault:
+def _fault(error: Exception, *, sent: bool, latency_s: float) -> Fault:
     """What went wrong, in words without the URL (it may hold a signature)."""
-    sent = not isinstance(error, NOT_SENT)
+    sent = sent and not isinstance(
+        error, httpx.LocalProtocolError
+    )  # which is found before anything is written
     if isinstance(error, (httpx.TimeoutException, TimeoutError)):
         reason = "no answer in time" if sent else "could not connect in time"
         return Fault("timeout", reason, sent=sent, latency_s=latency_s)
-    if isinstance(error, httpx.DecodingError):
-        return Fault("bad_response", "the answer cannot be decoded", sent=True, latency_s=latency_s)
+    words = _words(error)
     if not sent:
-        return Fault("connection", f"could not connect: {_words(error)}", sent=False, latency_s=latency_s)
-    return Fault("connection", f"the connection broke: {_words(error)}", sent=True, latency_s=latency_s)
+        return Fault("connection", f"could not connect: {words}", sent=False, latency_s=latency_s)
+    if isinstance(error, httpx.DecodingError):
+        return Fault("bad_response", f"the answer cannot be decoded: {words}", sent=True, latency_s=latency_s)
+    if isinstance(error, httpx.RemoteProtocolError) and not _CLOSED.search(words):
+        return Fault("bad_response", f"the answer is not HTTP: {words}", sent=True, latency_s=latency_s)
+    return Fault("connection", f"the connection broke: {words}", sent=True, latency_s=latency_s)
 
 
 def _words(error: BaseException) -> str:

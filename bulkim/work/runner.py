@@ -38,6 +38,7 @@ from bulkim.sending.serial import Serial
 from bulkim.sending.supervise import Allowed, Worker, supervised
 from bulkim.sending.telemetry import Ending, Observed, Telemetry
 from bulkim.source import SourceReader
+from bulkim.transport import environment_proxy
 from bulkim.work import checks as guard
 
 RETRIED = ("failed", "unknown")
@@ -141,6 +142,7 @@ class _Session:
     """One process's work on one run."""
 
     def __init__(self, journal: Journal, job: Job, max_duration_s: float | None = None) -> None:
+        environment_proxy(job.connection.base_url)  # before anything is written: it may name one that is none
         until = math.inf if max_duration_s is None else time.monotonic() + max_duration_s
         self.allowed = Allowed(until, job.window)
         self.journal = journal

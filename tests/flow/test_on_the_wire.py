@@ -6,6 +6,8 @@ import asyncio
 
 import anyio
 import pytest
+from support.apps import write_job
+from support.here import bulkim_here
 
 from bulkim.model import Call, Credentials, Fault, Reply
 from bulkim.transport import Transport
@@ -71,3 +73,26 @@ def test_a_header_cannot_smuggle_a_second_one():
     reply = anyio.run(main)
     assert isinstance(reply, Fault)
     assert not reply.sent
+
+
+@pytest.mark.parametrize("command", ["run", "verify"])
+def test_a_proxy_that_is_none_ends_the_command_before_anything_is_written(command, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_job(
+        tmp_path,
+        "job",
+        "easemob",
+        "https://vendor.example",
+        "register",
+        [{"username": "u", "password": "pw"}],
+    )
+    if command == "verify":
+        monkeypatch.setenv("https_proxy", "http://127.0.0.1:1")
+        bulkim_here("run", "job.yaml", "--yes")  # reaches nobody, and leaves a run to verify
+    runs = bulkim_here("runs", "--json").json if command == "verify" else []
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:port")
+    ended = bulkim_here(*(("run", "job.yaml") if command == "run" else ("verify", "last")))
+    assert ended.code == 3, ended.err
+    assert "https_proxy" in ended.err
+    assert "Traceback" not in ended.err
+    assert (bulkim_here("runs", "--json").json or []) == runs

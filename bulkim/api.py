@@ -120,7 +120,7 @@ def run(
 ) -> Finished:
     """Run a job, or continue its unfinished run unless `new`. Raises BulkimError when nothing can be sent.
 
-    What destroys needs `confirm`, else ConfirmationError. In the main thread the first Ctrl-C or SIGTERM drains: then
+    What destroys needs `confirm`, else ConfirmationError. In the main thread the first Ctrl-C, SIGTERM or SIGHUP drains: then
     this returns, with the state ``interrupted``. With `sandbox` everything goes to an embedded emulator.
     """
     _refuse_running_loop("run")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Iterable
 
 
@@ -98,3 +99,19 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     by_lower = {each.lower(): each for each in known}
     match = get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
     return f"did you mean '{by_lower[match[0]]}'?" if match else None
+
+
+# ---------------------------------------------------------------------------------- what cannot be written
+
+ESCAPED = "bulkim.escaped"  # `errors=` of whatever text is written to
+
+
+def escaped(error: UnicodeError) -> tuple[str, int]:
+    r"""What an encoding does not have, as JSON escapes it (``\u7814``): JSON stays JSON, and people see what it was."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    units = error.object[error.start : error.end].encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2)), error.end
+
+
+codecs.register_error(ESCAPED, escaped)

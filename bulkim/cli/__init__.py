@@ -84,9 +84,13 @@ COMMANDS = {entry.name: entry for _, entries in SECTIONS for entry in entries}
 
 @dataclass(slots=True)
 class State:
-    """What the error handler must know of the options, which are parsed further down."""
+    """What the error handler must know of what happens further down."""
 
     verbose: int = 0
+    returned: int = 0  # by the command, when only its output was still to be written
+    happened: int | None = (
+        None  # to the users, as an exit code, once it is known: nothing that comes later changes it
+    )
 
 
 class BulkimGroup(click.Group):
@@ -151,13 +155,14 @@ class BulkimGroup(click.Group):
             if completing:
                 import_module("bulkim.cli.completion")  # registers our shells
             code = super().main(args, **extra)
+            state.returned = code if isinstance(code, int) else 0
             sys.stdout.flush()
         except BaseException as error:  # noqa: BLE001 - the last stop: everything becomes words and an exit code
             if completing:  # whatever it was, it must not appear amid what is being typed
                 sys.exit(0)
             from bulkim.cli.failure import report
 
-            code = report(error, verbose=state.verbose)
+            code = report(error, state)
         sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -177,4 +182,7 @@ def cli() -> None:
 
 def main() -> NoReturn:
     """The `bulkim` entry point."""
+    from bulkim.cli import streams
+
+    streams.prepare()
     cli.main()

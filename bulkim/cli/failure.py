@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from contextlib import suppress
 
 import click
 from click.exceptions import NoArgsIsHelpError
 
-from bulkim.cli import PROGRAM
+from bulkim.cli import PROGRAM, State, streams
+from bulkim.cli.streams import OutputError
 from bulkim.errors import BulkimError, InputError
 from bulkim.text import counted
 
 INTERNAL = 70
 INTERRUPTED = 130
+UNPRINTED = 2  # as for a file that -o cannot write
 PROBLEMS_MAX = 200  # printed; a file of another kind altogether has a problem on every line
 
 
-def report(error: BaseException, *, verbose: int = 0) -> int:
-    """Say what happened; returns the exit code."""
+def report(error: BaseException, state: State) -> int:
+    """Say what happened; returns the exit code: that of the run, where it was over already."""
     error = _innermost(error)
-    if isinstance(error, BrokenPipeError):
-        return _reader_gone()
+    code = _not_printed(error, state) if isinstance(error, OutputError) else _said(error, state.verbose)
+    return code if state.happened is None else state.happened
+
+
+def _said(error: BaseException, verbose: int) -> int:
     if isinstance(error, (KeyboardInterrupt, click.Abort)):
         _say("\ninterrupted")
         return INTERRUPTED
@@ -119,8 +122,10 @@ def _say(text: str) -> None:
         click.echo(redact(text), err=True)
 
 
-def _reader_gone() -> int:
-    """`bulkim results … | head` is no error; without this, Python complains once more at exit."""
-    with suppress(OSError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 0
+def _not_printed(error: OutputError, state: State) -> int:
+    """A reader that left (`bulkim results … | head`) is no error."""
+    streams.let_go()
+    if error.reader_left:
+        return state.returned
+    _say(f"error: cannot write to standard output: {error.words}")
+    return UNPRINTED

@@ -76,6 +76,12 @@ class Settings:
         if not self.quiet:
             click.echo(text, err=True)
 
+    def happened(self, code: int) -> None:
+        """From now on this is the exit code: what was sent was sent, whatever becomes of printing it."""
+        ctx = click.get_current_context(silent=True)
+        if ctx is not None and isinstance(ctx.obj, State):
+            ctx.obj.happened = code
+
     def command(self, *words: str) -> str:
         """What to type next, with the journal where it is not the default."""
         from shlex import join

@@ -79,6 +79,7 @@ class Watch:
 
     def ended(self, finished: Finished, *, metrics_file: Path | None = None) -> int:
         """Print the account, leave metrics, tell the webhook; returns the exit code."""
+        self._settings.happened(finished.exit_code)
         if metrics_file is not None:
             self._measure(finished, metrics_file)
         self._account(finished)

@@ -57,6 +57,7 @@ def verify(
             raise InputError([problem], hint="name it with --job FILE")
         loaded = load(path, changes)
         result = verifying.verify(loaded, record, journal, vendor, share=sample)
+    settings.happened(int(result.exit_code))
     document = _document(record, result, sample)
     if settings.json:
         click.echo(json.dumps(document, ensure_ascii=False))

@@ -38,7 +38,7 @@ EVENTS: tuple[Event, ...] = (
     ),
     Event(
         "run.interrupted", "info", "A signal came. The first: what is in flight is waited for. The second: it is not.",
-        {"signal": "SIGINT or SIGTERM"},
+        {"signal": "SIGINT, SIGTERM or SIGHUP"},
     ),
     Event(
         "run.time_up", "info", "The time in which the run may send is over: what is in flight is waited for.",

@@ -67,18 +67,32 @@ class Allowed:
         return stop
 
 
+def heard() -> tuple[signal.Signals, ...]:
+    """The signals that end a run gently: those that whoever started this process did not have ignored (`nohup`, a script's `&`)."""
+    names = ("SIGINT", "SIGTERM", "SIGHUP")  # not every system has all of them
+    known = [signal.Signals[name] for name in names if name in signal.Signals.__members__]
+    return tuple(each for each in known if signal.getsignal(each) is not signal.SIG_IGN)
+
+
+async def listen(worker: Worker) -> None:
+    """Tell the worker of signals. A terminal that goes away may say so several times: that is never a second signal."""
+    heeded = heard()
+    if not heeded:
+        return
+    with anyio.open_signal_receiver(*heeded) as signals:
+        async for number in signals:
+            name = signal.Signals(number).name
+            log.info("run.interrupted", signal=name)
+            if name != "SIGHUP" or not worker.telemetry.stopping:
+                worker.interrupt(number)
+
+
 async def supervised(worker: Worker, heartbeat: Callable[[], None], allowed: Allowed) -> Ending:
-    """Run; the first SIGINT or SIGTERM drains, as does the end of what is `allowed`; the second signal leaves at once.
+    """Run; the first signal drains, as does the end of what is `allowed`; the second one leaves at once.
 
     Only a main thread hears of signals.
     """
     stop: Stop | None = None
-
-    async def listen() -> None:
-        with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-            async for number in signals:
-                log.info("run.interrupted", signal=signal.Signals(number).name)
-                worker.interrupt(number)
 
     async def show_life() -> None:
         while True:
@@ -99,7 +113,7 @@ async def supervised(worker: Worker, heartbeat: Callable[[], None], allowed: All
         tasks.start_soon(show_life)
         tasks.start_soon(watch_the_clock)
         if threading.current_thread() is threading.main_thread():
-            tasks.start_soon(listen)
+            tasks.start_soon(listen, worker)
         try:
             ending = await worker.run()
         except BulkimError as error:  # raised here it would come out wrapped in a group

@@ -332,7 +332,7 @@ class _Session:
 
 
 def exit_code(ending: Ending, invalid: int, counts: Mapping[str, int]) -> int:
-    """The contract's exit code: of those that apply, the first of 6, 4, 130/143, 5, 1, 0."""
+    """The contract's exit code: of those that apply, the first of 6, 4, 129/130/143, 5, 1, 0."""
     if ending.stop:
         return ending.stop.exit_code
     if ending.signal is not None:

@@ -108,7 +108,7 @@ def test_exit_codes_are_those_of_the_program():
     raised = {
         each.exit_code for each in descendants(errors.BulkimError) if each.__module__.startswith("bulkim")
     }
-    ends = {0, 1, 5, 70, 130, 143}  # of a run that came to its end, an internal error, and signals
+    ends = {0, 1, 5, 70, 129, 130, 143}  # of a run that came to its end, an internal error, and signals
     assert listed == raised | ends
 
 

@@ -7,7 +7,7 @@ READY  := $(VENV)/.ready
 DOCS   := $(VENV)/.docs
 SPHINX := $(BIN)/sphinx-build --quiet --fail-on-warning --keep-going
 
-.PHONY: demo test test-slow lint types format docs man bench clean
+.PHONY: locale demo test test-slow lint types format docs man bench clean
 
 demo: $(BASE)             ## the whole story on an embedded sandbox: register, mute, kill -9, resume, delete
 	$(BIN)/bulkim demo
@@ -27,6 +27,9 @@ man: $(DOCS)              ## the man pages, in build/man; look at one with: man 
 
 bench: $(READY)           ## cost and speed side by side with others, in five minutes; BENCH="calls --huge" chooses
 	$(BIN)/python -m tests.benchmarks $(BENCH)
+
+locale: $(READY)          ## compiles the translations in bulkim/locale
+	$(BIN)/pybabel compile --quiet --domain bulkim --directory bulkim/locale
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -146,7 +146,7 @@ def of_status(code: str) -> Meaning | None:
         return None
     again = code.startswith("5") or code in {"408", "429"}
     return Meaning(
-        f"The vendor, or a gateway before it, answered HTTP {code} and said nothing else that is known.",
+        "The vendor, or a gateway before it, answered with this HTTP status and said nothing else that is known.",
         "`bulkim retry` sends it again."
         if again
         else "Check base_url, and look for a gateway or proxy in between.",

@@ -13,6 +13,7 @@ from bulkim.catalogue.shapes import ErrorRule, Field, Operation, Probe, Provider
 from bulkim.cli import candidates, show
 from bulkim.cli.options import Command, Settings, common
 from bulkim.errors import UsageError
+from bulkim.language import gettext as _
 from bulkim.view import account as text
 from bulkim.view.live import Spans
 
@@ -208,10 +209,10 @@ def explain(settings: Settings, *, provider: str, code: str) -> int:
     if own is not None:
         show.put(
             [
-                [(code, "bold"), (" (bulkim's own)", "dim")],
-                *_row("means", own.meaning),
-                *_row("bulkim", own.follows),
-                *_row("do", own.remedy),
+                [(code, "bold"), (_(" (bulkim's own)"), "dim")],
+                *_row(_("means"), _(own.meaning)),
+                *_row("bulkim", _(own.follows)),
+                *_row(_("do"), _(own.remedy)),
             ]
         )
     for rule in rules:
@@ -227,16 +228,16 @@ def _nearest_code(vendor: Provider, code: str) -> str | None:
 
 
 def _rule(code: str, rule: ErrorRule) -> Iterator[Spans]:
-    about = f" of {', '.join(rule.operations)}" if rule.operations else ""
+    about = _(" of {operations}", operations=", ".join(rule.operations)) if rule.operations else ""
     status = f", HTTP {rule.status}" if rule.status and rule.code else ""
     yield [(rule.code or code, "bold"), (f"{status}{about}", "dim")]
     if rule.pattern:
-        yield from _row("when", f"the reason matches {rule.pattern}")
-    yield from _row("means", rule.meaning)
-    yield from _row("bulkim", codes.KINDS[str(rule.kind)].follows)
-    yield from _row("do", rule.remedy)
+        yield from _row(_("when"), _("the reason matches {pattern}", pattern=rule.pattern))
+    yield from _row(_("means"), _(rule.meaning))
+    yield from _row("bulkim", _(codes.KINDS[str(rule.kind)].follows))
+    yield from _row(_("do"), _(rule.remedy))
     if rule.page:
-        yield from _row("page", rule.page)
+        yield from _row(_("page"), rule.page)
     yield [("", "")]
 
 

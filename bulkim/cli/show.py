@@ -13,10 +13,11 @@ import click
 
 from bulkim.cli.options import Settings
 from bulkim.codes import Meaning
-from bulkim.text import labelled
+from bulkim.text import LABEL, labelled
 from bulkim.view import account as text
 from bulkim.view import meanings
 from bulkim.view.live import ASCII, Spans
+from bulkim.view.width import fitted, wrapped
 
 if TYPE_CHECKING:
     from bulkim.journal.sqlite.reader import RunRecord
@@ -56,7 +57,14 @@ def _styled(style: str) -> dict[str, Any]:
 
 def row(name: str, value: str, *, style: str = "", indent: int = 0) -> list[Spans]:
     """A name and its value, wrapped to the terminal's width."""
-    return [[(label, "dim"), (part, style)] for label, part in labelled(name, value, width(), indent)]
+    if (name + value).isascii():
+        return [[(label, "dim"), (part, style)] for label, part in labelled(name, value, width(), indent)]
+    size = indent + LABEL + 2
+    parts = wrapped(value, width() - size) or [""]
+    first = " " * indent + fitted(name, LABEL) + "  "
+    return [
+        [(first if not number else " " * size, "dim"), (part, style)] for number, part in enumerate(parts)
+    ]
 
 
 def put(lines: Iterable[Spans], *, err: bool = False) -> None:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from bulkim.codes import OWN, Meaning
+from bulkim.language import counted
+from bulkim.language import gettext as _
 from bulkim.model import Status
-from bulkim.text import counted, duration
+from bulkim.text import duration
 from bulkim.view.live import GLYPHS, STYLES, Spans
-from bulkim.view.width import columns, fitted
+from bulkim.view.width import columns, fitted, wrapped
 
 CODES_MAX = 12
 RATE_CALLS_MIN = 20  # below, a rate says more about starting than about the vendor
@@ -20,8 +21,8 @@ RATE_CALLS_MIN = 20  # below, a rate says more about starting than about the ven
 def reconciliation(summary: Mapping[str, Any]) -> str:
     """``6000 in = 5990 succeeded + 10 unchanged``: outcomes without items left out; it always adds up."""
     counts = summary["counts"]
-    terms = [f"{counts[status]} {status}" for status in map(str, Status) if counts.get(status)]
-    return f"{summary['items']} in = {' + '.join(terms) or '0'}"
+    terms = [f"{counts[status]} {_(status)}" for status in map(str, Status) if counts.get(status)]
+    return _("{items} in = ", items=summary["items"]) + (" + ".join(terms) or "0")
 
 
 def headline(summary: Mapping[str, Any], where: str) -> Spans:
@@ -31,12 +32,17 @@ def headline(summary: Mapping[str, Any], where: str) -> Spans:
     if state == "finished" and (summary["counts"]["failed"] or summary["counts"]["unknown"]):
         style = "yellow"
     glyph = {"finished": "✓" if style == "green" else "!", "running": "▶"}.get(state, "■")
-    how = {"running": "is running,", "finished": "finished in"}.get(state, f"{state} after")
+    how = {
+        "running": _("is running,"),
+        "finished": _("finished in"),
+        "interrupted": _("interrupted after"),
+        "stopped": _("stopped after"),
+    }
     named = f"{summary['name']}: " if summary["name"] != summary["operation"] else ""
     return [
         (f"{glyph} {named}{summary['operation']}", f"bold {style}"),
-        (f" at {where}, ", ""),
-        (how, style),
+        (_(" at {where}, ", where=where), ""),
+        (how.get(state, state), style),
         (f" {duration(summary['elapsed_s'])}", ""),
     ]
 
@@ -44,11 +50,11 @@ def headline(summary: Mapping[str, Any], where: str) -> Spans:
 def balance(summary: Mapping[str, Any]) -> Spans:
     """The reconciliation line, each outcome in its colour."""
     counts = summary["counts"]
-    spans: Spans = [(f"{summary['items']} in = ", "bold")]
+    spans: Spans = [(_("{items} in = ", items=summary["items"]), "bold")]
     terms = [status for status in Status if counts.get(str(status))]
     for number, status in enumerate(terms):
         spans += [(" + ", "bold")] if number else []
-        spans.append((f"{counts[str(status)]} {status}", f"bold {STYLES[status]}"))
+        spans.append((f"{counts[str(status)]} {_(str(status))}", f"bold {STYLES[status]}"))
     return spans if terms else [*spans, ("0", "bold")]
 
 
@@ -60,20 +66,20 @@ def codes(
         return []
     shown = found[:CODES_MAX]
     digits = max(len(f"{each.items:,}") for each in shown)
+    size = max(columns(_(each.outcome)) for each in shown)
     lines: list[Spans] = []
     for each in shown:
         status = Status(each.outcome)
-        head = f"{GLYPHS[status]} {each.outcome:<9}"
+        head = f"{GLYPHS[status]} {fitted(_(each.outcome), size)}"
         lines.append([
             (f"  {head} {each.items:>{digits},}  ", STYLES[status]),
             (each.code, "bold"),
-            (f"  e.g. {each.example}" if each.example else "", ""),
+            (_("  e.g. {example}", example=each.example) if each.example else "", ""),
         ])  # fmt: skip
         lines += _explained(each, meaning(each.code, each.reason), width)
     if len(found) > len(shown):
-        lines.append(
-            [(f"  … and {len(found) - len(shown)} more codes: bulkim show lists them with --json", "dim")]
-        )
+        more = len(found) - len(shown)
+        lines.append([(_("  … and {more} more codes: bulkim show lists them with --json", more=more), "dim")])
     return lines
 
 
@@ -82,14 +88,10 @@ def _explained(each: Any, known: Meaning | None, width: int) -> list[Spans]:
     if each.reason and (known is None or each.outcome in {"failed", "unknown"} or each.code == "invalid"):
         texts.append(f"“{each.reason}”")
     if known is not None:
-        texts.append(known.meaning)
+        texts.append(_(known.meaning))
         if each.outcome in {"failed", "unknown"}:
-            texts.append(known.remedy)
-    return [
-        [("      " + part, "dim")]
-        for text in texts
-        for part in textwrap.wrap(text, width - 6, max_lines=3, placeholder=" …")
-    ]
+            texts.append(_(known.remedy))
+    return [[("      " + part, "dim")] for text in texts for part in wrapped(text, width - 6, lines_max=3)]
 
 
 def stopped(
@@ -106,10 +108,14 @@ def stopped(
     known = meaning(stop["code"], stop["reason"])
     if known is OWN.get(stop["code"]):  # then the reason says it all
         known = None
-    texts = [f"“{stop['reason']}”", known.meaning if known else "", hint or (known.remedy if known else "")]
+    texts = [
+        f"“{stop['reason']}”",
+        _(known.meaning) if known else "",
+        hint or (_(known.remedy) if known else ""),
+    ]
     return [
-        [("  stopped: ", "red"), (f"{stop['code']}", "bold")],
-        *([(f"      {part}", "dim")] for text in texts for part in textwrap.wrap(text, width - 6)),
+        [(_("  stopped: "), "red"), (f"{stop['code']}", "bold")],
+        *([(f"      {part}", "dim")] for text in texts for part in wrapped(text, width - 6)),
     ]
 
 
@@ -126,16 +132,19 @@ def pace(summary: Mapping[str, Any], session: Pace | None) -> Spans:
     """Calls and time of the session (of the run, where there is no session), against the limit where it is known."""
     found = session or Pace(summary["requests"], summary["elapsed_s"])
     telling = found.requests >= RATE_CALLS_MIN and found.elapsed_s > 0
-    rate = f", {found.requests / found.elapsed_s:.1f} calls/s" if telling else ""
-    limit = f" of {found.limit_per_s:g} allowed" if rate and found.limit_per_s else ""
-    run = f"run {summary['run']}: "
-    parts = [f"{run}{counted(found.requests, 'call')} in {duration(found.elapsed_s)}{rate}{limit}"]
+    rate = _(", {rate} calls/s", rate=f"{found.requests / found.elapsed_s:.1f}") if telling else ""
+    limit = _(" of {limit} allowed", limit=f"{found.limit_per_s:g}") if rate and found.limit_per_s else ""
+    calls = counted(found.requests, "{n} call", "{n} calls")
+    run = _("run {run}: {calls} in {time}", run=summary["run"], calls=calls, time=duration(found.elapsed_s))
+    parts = [f"{run}{rate}{limit}"]
     if found.requests != summary["requests"]:
-        parts.append(f"{counted(summary['requests'], 'call')} with earlier sessions")
+        parts.append(
+            counted(summary["requests"], "{n} call with earlier sessions", "{n} calls with earlier sessions")
+        )
     if summary["retries"]:
-        parts.append(f"{summary['retries']:,} {'retry' if summary['retries'] == 1 else 'retries'}")
+        parts.append(counted(summary["retries"], "{n} retry", "{n} retries"))
     if summary["throttled"]:
-        parts.append(f"{summary['throttled']:,} refused for the quota (429)")
+        parts.append(_("{n} refused for the quota (429)", n=f"{summary['throttled']:,}"))
     return [("; ".join(parts), "")]
 
 

@@ -5,6 +5,8 @@ rich knows the widths, emoji made of several characters included. It is loaded f
 
 from __future__ import annotations
 
+import textwrap
+
 ELLIPSIS = "…"
 
 
@@ -26,6 +28,19 @@ def cut(text: str, width: int) -> str:
     from rich.cells import set_cell_size
 
     return set_cell_size(text, width - 1).rstrip() + ELLIPSIS
+
+
+def wrapped(text: str, width: int, *, lines_max: int | None = None) -> list[str]:
+    """Lines of so many columns; what is beyond the last one is cut. Chinese, which has no spaces, is broken anywhere."""
+    if text.isascii():
+        return textwrap.wrap(text, width, max_lines=lines_max, placeholder=" " + ELLIPSIS)
+    from rich.console import Console
+    from rich.text import Text
+
+    lines = [line.plain.rstrip() for line in Text(text).wrap(Console(width=width), width)]
+    if lines_max is not None and len(lines) > lines_max:
+        lines[lines_max - 1 :] = [cut(lines[lines_max - 1] + "  ", width - 1) + ELLIPSIS]
+    return lines
 
 
 def fitted(text: str, width: int) -> str:

@@ -6,7 +6,9 @@ from collections.abc import Iterator, Sequence
 
 from markupsafe import Markup, escape
 
-from bulkim.text import counted, milliseconds, span
+from bulkim.language import counted
+from bulkim.language import gettext as _
+from bulkim.text import milliseconds, span
 from bulkim.view.report.drawing import HALF, TOP, WIDTH, Plot, ticks, time_ticks
 from bulkim.view.report.figures import Cell, Figures
 from bulkim.view.report.limits import Level
@@ -29,7 +31,7 @@ def _time_axis(plot: Plot, timeline: Timeline, *, shaded: bool = True) -> None:
                 TOP,
                 plot.floor,
                 "gap",
-                f"{span(each.real_s)} between two sessions",
+                _("{time} between two sessions", time=span(each.real_s)),
             )
     taken = [(each.start_s, each.end_s) for each in timeline.breaks]
     marks = [
@@ -48,11 +50,16 @@ def speed(figures: Figures, width: int = WIDTH) -> Markup:
     near = [each for each in (allowed.own, allowed.documented) if each and each <= max(fastest * 4, 1)]
     near += [max((each.limit_per_s for each in figures.levels), default=0.0)]
     top = max([fastest, 1.0, *near]) * 1.08
-    plot = Plot("Calls per second", timeline.length_s, top, width=width)
-    plot.grid(ticks(top), "calls/s")
+    plot = Plot(_("Calls per second"), timeline.length_s, top, width=width)
+    plot.grid(ticks(top), _("calls/s"))
     for start, end in _pauses(timeline):
         plot.box(
-            plot.x(start), plot.x(end), TOP, plot.floor, "pause", f"nothing sent for {span(end - start)}"
+            plot.x(start),
+            plot.x(end),
+            TOP,
+            plot.floor,
+            "pause",
+            _("nothing sent for {time}", time=span(end - start)),
         )
     plot.steps(
         [(each.start_s, each.start_s + each.width_s, each.calls_per_s) for each in timeline.bins], "area"
@@ -60,7 +67,7 @@ def speed(figures: Figures, width: int = WIDTH) -> Markup:
     refused = [each for each in timeline.bins if each.refused]
     for each in refused:
         middle = plot.x(each.start_s + each.width_s / 2)
-        hint = f"{each.refused:,} refused (429) at {span(each.start_s)}"
+        hint = _("{n} refused (429) at {time}", n=each.refused, time=span(each.start_s))
         plot.mark(middle, plot.floor, hint)
     if allowed.documented and allowed.documented in near and allowed.documented != allowed.own:
         plot.level(allowed.documented, "vendor")
@@ -70,14 +77,21 @@ def speed(figures: Figures, width: int = WIDTH) -> Markup:
         plot.level(allowed.own, "limit")
     _time_axis(plot, timeline)
     lowest = figures.lowest
-    left = f", of which refusals left {lowest:.1f} at the lowest" if lowest is not None else ""
-    return plot.svg(f"{busiest(figures)}{left}; {sum(each.refused for each in refused):,} refused")
+    left = (
+        _(", of which refusals left {limit} at the lowest", limit=f"{lowest:.1f}")
+        if lowest is not None
+        else ""
+    )
+    total = _("; {n} refused", n=f"{sum(each.refused for each in refused):,}")
+    return plot.svg(f"{busiest(figures)}{left}{total}")
 
 
 def busiest(figures: Figures) -> str:
     """``busiest second: 100 of 100 calls``."""
     most, own = figures.timeline.busiest, figures.allowed.own
-    return f"busiest second: {most:,} of {own:g} calls" if own else f"busiest second: {counted(most, 'call')}"
+    if own:
+        return _("busiest second: {most} of {limit} calls", most=f"{most:,}", limit=f"{own:g}")
+    return _("busiest second: {most}", most=counted(most, "{n} call", "{n} calls"))
 
 
 def map_legend(figures: Figures) -> Markup:
@@ -88,11 +102,11 @@ def map_legend(figures: Figures) -> Markup:
         for name in ("succeeded", "unchanged", "skipped", "pending")
         if counts[name] or name == "succeeded"
     ]
-    entries = [(f"b-{name}", name) for name in names]
+    entries = [(f"b-{name}", _(name)) for name in names]
     if figures.bad_total:
-        entries.append(("b-failed", "failed" if one else "failed; the larger, the more of the cell"))
+        entries.append(("b-failed", _("failed") if one else _("failed; the larger, the more of the cell")))
     if counts["unknown"]:
-        entries.append(("b-unknown", "unknown"))
+        entries.append(("b-unknown", _("unknown")))
     return legend(*entries)
 
 
@@ -115,20 +129,29 @@ def _steps(plot: Plot, values: Sequence[tuple[float, float, float]], css: str) -
 
 def speed_legend(figures: Figures) -> Markup:
     """What is in the drawing of the speed."""
-    entries = [("b-area", "calls a second")]
+    entries = [("b-area", _("calls a second"))]
     if figures.allowed.own:
-        entries.append(("dash", f"this run's limit, {figures.allowed.own:g}/s"))
+        entries.append(("dash", _("this run's limit, {limit}/s", limit=f"{figures.allowed.own:g}")))
         if figures.allowed.documented != figures.allowed.own:
-            entries.append(("thin", f"the vendor's documented limit, {figures.allowed.documented:g}/s"))
+            entries.append(
+                (
+                    "thin",
+                    _("the vendor's documented limit, {limit}/s", limit=f"{figures.allowed.documented:g}"),
+                )
+            )
     if figures.lowest is not None:
-        rests = " (0: resting after one)" if figures.lowest < 1 else f", {figures.lowest:.3g}/s at the lowest"
-        entries.append(("solid", f"what refusals left of it{rests}"))
+        rests = (
+            _(" (0: resting after one)")
+            if figures.lowest < 1
+            else _(", {limit}/s at the lowest", limit=f"{figures.lowest:.3g}")
+        )
+        entries.append(("solid", _("what refusals left of it") + rests))
     if any(each.refused for each in figures.timeline.bins):
-        entries.append(("tri", "refused for the quota (429)"))
-    if any(True for _ in _pauses(figures.timeline)):
-        entries.append(("b-pause", "nothing sent for a while"))
+        entries.append(("tri", _("refused for the quota (429)")))
+    if any(True for _pause in _pauses(figures.timeline)):
+        entries.append(("b-pause", _("nothing sent for a while")))
     if any(each.real_s > (each.end_s - each.start_s) * 1.5 for each in figures.timeline.breaks):
-        entries.append(("b-gap", "between two sessions, cut short"))
+        entries.append(("b-gap", _("between two sessions, cut short")))
     return legend(*entries)
 
 
@@ -154,7 +177,7 @@ def latency_over_time(figures: Figures) -> Markup:
     """p50, p95 and p99 along the run, in fewer steps than the speed: a percentile needs many calls."""
     timeline = figures.timeline
     coarse = timeline.merged(LATENCY_BINS)
-    lines: dict[str, list[list[tuple[float, float]]]] = {name: [] for _, name in QUANTILES}
+    lines: dict[str, list[list[tuple[float, float]]]] = {name: [] for _share, name in QUANTILES}
     highest, before = 0.0, -1.0
     for each in coarse:
         if not each.latencies.count:
@@ -167,10 +190,11 @@ def latency_over_time(figures: Figures) -> Markup:
             lines[name][-1].append((each.start_s + each.width_s / 2, value))
         before = each.start_s + each.width_s
     top = (highest or 1.0) * 1.1
-    plot = Plot("Latency over time", timeline.length_s, top, width=HALF)
+    plot = Plot(_("Latency over time"), timeline.length_s, top, width=HALF)
     plot.grid(ticks(top), "ms")
     _time_axis(plot, timeline)
-    for _, name in QUANTILES:
+    for quantile in QUANTILES:
+        name = quantile[1]
         for part in lines[name]:
             plot.line(
                 part if len(part) > 1 else [part[0], (part[0][0] + timeline.width_s / 3, part[0][1])], name
@@ -187,25 +211,25 @@ def latency_histogram(figures: Figures) -> Markup:
     bars = figures.latencies.bars()
     if not bars:
         return Markup("")
-    top = max(calls for _, _, calls in bars) * 1.12
-    plot = Plot("Latency histogram", max(len(bars), 6), top, width=HALF)
-    plot.grid(ticks(top), "calls")
-    every = -(-len(bars) // 6)
+    top = max(calls for *_ends, calls in bars) * 1.12
+    plot = Plot(_("Latency histogram"), max(len(bars), 6), top, width=HALF)
+    plot.grid(ticks(top), _("calls"))
+    every = -(-len(bars) // 5)
     for place, (low, high, calls) in enumerate(bars):
         share = f"{100 * calls / figures.latencies.count:.1f} %"
         if calls:
             plot.box(plot.x(place + 0.06), plot.x(place + 0.94), plot.y(calls), plot.floor, "hist",
-                     f"{milliseconds(low)} to {milliseconds(high)}: {counted(calls, 'call')} ({share})")  # fmt: skip
+                     f"{milliseconds(low)} – {milliseconds(high)}: {counted(calls, '{n} call', '{n} calls')} ({share})")  # fmt: skip
         if place % every == 0:
             plot.below([(place, milliseconds(low))])
     for place, (quantile, name) in enumerate(reversed(QUANTILES)):
         value = figures.latencies.percentile(quantile) or 0.0
         middle = next(
-            (n + (value - low) / (high - low) for n, (low, high, _) in enumerate(bars) if value <= high),
+            (n + (value - low) / (high - low) for n, (low, high, _calls) in enumerate(bars) if value <= high),
             float(len(bars)),
         )
         plot.upright(middle, name, row=place)
-    return plot.svg(counted(figures.latencies.count, "call"))
+    return plot.svg(counted(figures.latencies.count, "{n} call", "{n} calls"))
 
 
 # --------------------------------------------------------------------------------------------- map
@@ -219,7 +243,7 @@ def item_map(figures: Figures, width: int = WIDTH) -> Markup:
     across = min(60 if width == WIDTH else 36, len(cells))
     size = min((width - 2) / across, 34.0)
     rows = -(-len(cells) // across)
-    plot = Plot("Map of the items", 1, 1, height=int(rows * size + 2), width=width)
+    plot = Plot(_("Map of the items"), 1, 1, height=int(rows * size + 2), width=width)
     for place, cell in enumerate(cells):
         x, y = 1 + place % across * size, 1 + place // across * size
         plot.box(x, x + size - 2, y, y + size - 2, _ground(cell), _hint(cell))
@@ -228,8 +252,16 @@ def item_map(figures: Figures, width: int = WIDTH) -> Markup:
             side = (size - 2) * max(0.34, worst**0.5)
             left, up = x + (size - 2 - side) / 2, y + (size - 2 - side) / 2
             plot.box(left, left + side, up, up + side, f"f-{css} off")
-    each = counted(cells[0].last - cells[0].first + 1, "item")
-    return plot.svg(f"{counted(len(cells), 'cell')} of up to {each}")
+    return plot.svg(map_words(figures))
+
+
+def map_words(figures: Figures) -> str:
+    """How the map is to be read."""
+    size = figures.cells[0].last - figures.cells[0].first + 1
+    cell = counted(
+        size, "in the input's order; a cell is {n} item", "in the input's order; a cell is {n} items"
+    )
+    return cell + (_(", one call") if size == figures.batch and size > 1 else "")
 
 
 def _ground(cell: Cell) -> str:
@@ -241,8 +273,13 @@ def _ground(cell: Cell) -> str:
 
 
 def _hint(cell: Cell) -> str:
-    counts = ", ".join(f"{items:,} {outcome}" for outcome, items in sorted(cell.counts.items()))
-    where = f"item {cell.first:,}" if cell.first == cell.last else f"items {cell.first:,} to {cell.last:,}"
+    counts = ", ".join(f"{items:,} {_(outcome)}" for outcome, items in sorted(cell.counts.items()))
+    first, last = f"{cell.first:,}", f"{cell.last:,}"
+    where = (
+        _("item {first}", first=first)
+        if first == last
+        else _("items {first} to {last}", first=first, last=last)
+    )
     return f"{where}: {counts}"
 
 
@@ -252,12 +289,13 @@ def _hint(cell: Cell) -> str:
 def sessions(figures: Figures, width: int = WIDTH) -> Markup:
     """Each process that worked on the run, how it ended, and the time in between."""
     timeline = figures.timeline
-    plot = Plot("Sessions", timeline.length_s, 1, height=70, width=width)
+    plot = Plot(_("Sessions"), timeline.length_s, 1, height=70, width=width)
     for number_, each in enumerate(timeline.sessions, 1):
         start, end = plot.x(each.offset_s), plot.x(each.offset_s + each.lasted_s)
-        words = WORDS.get(each.ended, each.ended)
+        words = _(WORDS.get(each.ended, each.ended))
+        calls, lasted = counted(each.calls, "{n} call", "{n} calls"), span(each.lasted_s)
         plot.box(start, max(end, start + 2), 8, 34, f"s-{each.ended}",
-                 f"session {number_}: {words} after {span(each.lasted_s)}, {counted(each.calls, 'call')}")  # fmt: skip
+                 _("session {number}: {words} after {time}, {calls}", number=number_, words=words, time=lasted, calls=calls))  # fmt: skip
         if end - start > 90:
             plot.label(start + 8, 26, f"{ENDINGS[each.ended]} {words}, {span(each.lasted_s)}", css="t on")
         elif end - start > 16:
@@ -273,7 +311,7 @@ def sessions(figures: Figures, width: int = WIDTH) -> Markup:
 def worked(figures: Figures) -> str:
     """How many processes there were."""
     number = len(figures.timeline.sessions)
-    return "one process worked on this run" if number == 1 else f"{number} processes worked on this run"
+    return counted(number, "{n} process worked on this run", "{n} processes worked on this run")
 
 
 # -------------------------------------------------------------------------------------------- words

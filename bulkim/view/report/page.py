@@ -13,8 +13,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from bulkim.codes import KINDS, LOST
+from bulkim.language import counted, tag
+from bulkim.language import gettext as _
 from bulkim.model import Status
-from bulkim.text import WITH_ZONE, counted, duration, local, milliseconds, span
+from bulkim.text import WITH_ZONE, duration, local, milliseconds, span
 from bulkim.version import __version__
 from bulkim.view.account import reconciliation
 from bulkim.view.live import GLYPHS
@@ -33,8 +35,9 @@ def _environment() -> Environment:
     )  # fmt: skip
     environment.filters |= {
         "n": lambda value: f"{value:,}", "ms": milliseconds, "span": span, "duration": duration,
-        "moment": moment, "ticked": ticked, "counted": counted,
+        "moment": moment, "ticked": ticked, "said": _,
     }  # fmt: skip
+    environment.globals |= {"_": _, "counted": counted, "language": tag}
     return environment
 
 
@@ -65,7 +68,7 @@ def _facts(figures: Figures) -> dict[str, Any]:
         "filters": filters,
         "kind_of": lambda outcome, code: kinds.get((outcome, code), 0),
         "percent": percent,
-        "kinds": {**{kind: each.meaning for kind, each in KINDS.items()}, "lost": LOST},
+        "kinds": {**{kind: _(each.meaning) for kind, each in KINDS.items()}, "lost": _(LOST)},
         "job_text": text if len(text) <= JOB_CHARS_MAX else text[:JOB_CHARS_MAX] + "\n# … cut here\n",
         "now": datetime.now().astimezone(),
     }
@@ -75,15 +78,20 @@ def verdict(figures: Figures) -> tuple[str, str, str]:
     """(class, glyph, words): how the run ended, for who reads one line only."""
     state, counts = figures.record.state, figures.counts
     if state == "running":
-        return "running", "▶", "is still running"
+        return "running", "▶", _("is still running")
     if state != "finished":
         why = f": {figures.record.stop_code}" if figures.record.stop_code else ""
-        return "stopped", "■", f"{state}{why}; the same command continues it"
-    if counts["unknown"]:
-        return "warned", "?", f"finished; {counted(counts['unknown'], 'item')} with an unknown outcome"
-    if counts["failed"]:
-        return "warned", "!", f"finished; {counted(counts['failed'], 'item')} failed"
-    return "fine", "✓", "finished"
+        return "stopped", "■", _("{state}{why}; the same command continues it", state=_(state), why=why)
+    if items := counts["unknown"]:
+        words = counted(
+            items,
+            "finished; {n} item with an unknown outcome",
+            "finished; {n} items with an unknown outcome",
+        )
+        return "warned", "?", words
+    if items := counts["failed"]:
+        return "warned", "!", counted(items, "finished; {n} item failed", "finished; {n} items failed")
+    return "fine", "✓", _("finished")
 
 
 def ticked(text: str) -> Markup:

@@ -12,7 +12,7 @@ from bulkim.cli.options import Command, Settings, common
 from bulkim.text import local
 
 if TYPE_CHECKING:
-    from bulkim.quota.ledger import Holder
+    from bulkim.quota.host import Holder
 
 HEADER = ("pool", "limit", "pid", "calls", "calls/s", "since")
 TELLING_S = 1.0  # below, a rate says more about starting than about the process
@@ -27,7 +27,7 @@ def quota(settings: Settings) -> int:
     after. `limit` is what it allows all of them together; `calls` are its own.
     """
     from bulkim.cli import show
-    from bulkim.quota.ledger import holders, ledger_path
+    from bulkim.quota.host import holders, ledger_path
     from bulkim.view import account as text
 
     found = holders(ledger_path(), now=time.time())

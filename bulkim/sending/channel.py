@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
@@ -20,13 +20,15 @@ from bulkim.auth.credentials import Credential, credential
 from bulkim.catalogue.shapes import Operation, Provider
 from bulkim.errors import RefusedError
 from bulkim.log.events import log
-from bulkim.model import Call, Credentials, Fault, Job, Kind, Outcome, Reply, Rest, Stop
-from bulkim.quota.ledger import shared_quota
-from bulkim.quota.pacer import Mark, Pacer, Pool
+from bulkim.model import Call, Connection, Credentials, Fault, Job, Kind, Outcome, Reply, Rest, Stop
+from bulkim.quota.host import shared_quota
+from bulkim.quota.pacer import Marks, Pacer
+from bulkim.quota.source import Source
 from bulkim.sending.retry import Policy, step
 from bulkim.transport import Transport
 
 _DEALT_WITH = frozenset(map(str, (Kind.SUCCEEDED, Kind.ALREADY, Kind.ABSENT, Kind.REJECTED, Kind.POISONED)))
+STALE_S = 0.05  # a place this old is none any more, where a gate may have held its call back
 
 T = TypeVar("T")
 
@@ -46,7 +48,7 @@ class Permit:
 
     operation: Operation
     credentials: Credentials
-    marks: Sequence[tuple[Pool, Mark]]  # its place in each of the operation's pools
+    marks: Marks  # its place in each of the operation's pools
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,19 @@ class Heard(Generic[T]):
     outcome: Outcome
     permit: Permit  # that it was sent with
     said: T | None = None  # the answer; None: the outcome is none, so it is tried again
+
+
+class Gate(Protocol):
+    """Whether bytes may leave, beside credentials and quota. A run that is held by a lease has one.
+
+    It is asked when a call has been written down, before it is handed to the transport.
+    """
+
+    def is_open(self) -> bool:
+        """Now."""
+
+    async def until_open(self) -> None:
+        """Wait for it. Raises BulkimError when it will not open again."""
 
 
 class Orders(Protocol):
@@ -83,6 +98,7 @@ class Channel:
     credential: Credential
     policy: Policy
     clock: Callable[[], float] = time.time
+    gate: Gate | None = None
     _fetch_after: float = field(default=0.0, init=False)
     _turn: anyio.Lock = field(default_factory=lambda: anyio.Lock(fast_acquire=True), init=False)
 
@@ -96,16 +112,27 @@ class Channel:
                 waiting("credentials")
             credentials = await self._credentials()
             if waiting:
-                waiting("vendor" if self.pacer.pools[operation.pools[0]].slowed else "quota")
+                waiting("vendor" if self.pacer.limiters[operation.pools[0]].slowed else "quota")
             await self.pacer.acquire(operation.pools)
             return Permit(operation, credentials, self.pacer.sent(operation.pools))
 
     async def send(self, call: Call, permit: Permit) -> Reply | Fault:
-        """Send a call, once."""
+        """Send a call, once. Raises BulkimError, and sends nothing, when the gate will not open again."""
+        if self.gate is not None:
+            await self._pass(self.gate, permit)
         self.pacer.leaving(permit.marks)
         reply = await self.transport.send(call, permit.credentials)
         self.pacer.answered(permit.marks)
         return reply
+
+    async def _pass(self, gate: Gate, permit: Permit) -> None:
+        """Places that grew old while it was shut are given back and taken anew: no burst leaves when it opens."""
+        while not gate.is_open() or self.pacer.age_s(permit.marks) > STALE_S:
+            self.pacer.give_back(permit.marks)
+            await gate.until_open()
+            async with self._turn:
+                await self.pacer.acquire(permit.operation.pools)
+                permit.marks = self.pacer.sent(permit.operation.pools)
 
     async def until_answered(self, attempt: Callable[[], Awaitable[Heard[T]]]) -> T:
         """Try a harmless call until it has an answer. `attempt` sends it once (and writes down what must be). Raises Stopped."""
@@ -153,13 +180,20 @@ class Channel:
 
 
 @asynccontextmanager
-async def opened(job: Job, provider: Provider, limits_per_s: Mapping[str, float]) -> AsyncIterator[Channel]:
-    """The way to a job's app; `limits_per_s` are the pools that it may draw on."""
+async def opened(
+    job: Job,
+    provider: Provider,
+    limits_per_s: Mapping[str, float],
+    *,
+    shared: Callable[[Connection], AbstractContextManager[Source | None]] = shared_quota,
+    gate: Gate | None = None,
+) -> AsyncIterator[Channel]:
+    """The way to a job's app. `limits_per_s` are the pools that it may draw on, `shared` is who else does."""
     connection = job.connection
-    with shared_quota(connection) as ledger:
+    with shared(connection) as source:
         async with Transport(connection.base_url, timeout_s=job.timeout_s) as transport:
-            pacer = Pacer(limits_per_s, ledger)
-            yield Channel(transport, pacer, credential(connection, provider), Policy(job.retries))
+            pacer = Pacer(limits_per_s, source)
+            yield Channel(transport, pacer, credential(connection, provider), Policy(job.retries), gate=gate)
 
 
 @dataclass(slots=True)

@@ -52,7 +52,7 @@ class Executor:
         self.backlog = Backlog(supply, batch_max=batch_max, probe_max=probe_max, canary=job.guard.canary)
         self._journal, self._supply = journal, supply
         self._channel, self._clock = channel, channel.clock
-        limit_per_s = channel.pacer.pools[self.operation.pools[0]].limit_per_s
+        limit_per_s = channel.pacer.limiters[self.operation.pools[0]].limit_per_s
         self.telemetry = Telemetry.of(journal.counts(), limit_per_s=limit_per_s)
         self._streak: tuple[str | None, int] = (None, 0)  # failures in a row with one code
         self._changed = anyio.Event()

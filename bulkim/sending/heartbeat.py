@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from bulkim.journal.port import Writer
 from bulkim.journal.records import PoolRate
-from bulkim.quota.pacer import Pool
+from bulkim.quota.pool import Limiter
 from bulkim.sending.supervise import SIGN_S
 from bulkim.sending.telemetry import Telemetry
 
@@ -17,7 +17,7 @@ NOTICEABLE = 0.02  # of the limit
 class Vitals:
     """One session's signs. Called about once a second; writes when a pool's rate changed, or every few seconds."""
 
-    def __init__(self, journal: Writer, pools: Iterable[Pool], telemetry: Telemetry) -> None:
+    def __init__(self, journal: Writer, pools: Iterable[Limiter], telemetry: Telemetry) -> None:
         self._journal = journal
         self._pools, self._telemetry = tuple(pools), telemetry
         self._told: dict[str, PoolRate] = {}
@@ -35,7 +35,7 @@ class Vitals:
             self._seen_at = now
 
 
-def _pace(pool: Pool, loop_now: float) -> PoolRate:
+def _pace(pool: Limiter, loop_now: float) -> PoolRate:
     if pool.rest_until - loop_now > SIGN_S / 2:
         allowed = 0.0
     else:

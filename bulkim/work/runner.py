@@ -271,7 +271,7 @@ class _Session:
 
     def _sequential(self, work: Callable[[Serial], Awaitable[None]]) -> Begin:
         def begin(channel: Channel, session: RunJournal) -> Serial:
-            limit_per_s = min(pool.limit_per_s for pool in channel.pacer.pools.values())
+            limit_per_s = min(pool.limit_per_s for pool in channel.pacer.limiters.values())
             telemetry = Telemetry.of(session.counts(), limit_per_s=limit_per_s)
             return Serial(self.job, self.provider, session, channel, telemetry, work)
 
@@ -308,7 +308,7 @@ class _Session:
         async with opened(self.job, self.provider, limits_per_s) as channel:
             worker = begin(channel, session)
             async with observe(worker, preview) if observe else nullcontext():
-                vitals = Vitals(session, channel.pacer.pools.values(), worker.telemetry)
+                vitals = Vitals(session, channel.pacer.limiters.values(), worker.telemetry)
                 return await supervised(
                     worker,
                     lambda: vitals.sign(now=time.time(), loop_now=anyio.current_time()),

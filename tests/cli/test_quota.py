@@ -7,14 +7,14 @@ import time
 
 import pytest
 
-from bulkim.quota.ledger import Ledger, ledger_path
+from bulkim.quota.host import HostQuota, ledger_path
 
 
 @pytest.fixture
 def pools(shell, monkeypatch, tmp_path):
     """This process draws on one app's quota."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    ledger = Ledger(ledger_path(), "easemob acme#shop")
+    ledger = HostQuota(ledger_path(), "easemob acme#shop")
     yield ledger
     ledger.close()
 
@@ -43,3 +43,15 @@ def test_a_run_gives_up_its_places(shell, server):
     server.seed(["u1"])
     assert shell("run", shell.job("look", server.base_url, "get-user", ["u1"]), "-q").code == 0
     assert shell("quota", "--json").json == []
+
+
+def test_a_ledger_that_cannot_be_read_is_named(shell, monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    path = ledger_path()
+    path.parent.mkdir(parents=True)
+    path.write_text("no database at all\n" * 1000)
+    said = shell("quota")
+    assert said.code == 3
+    assert "the quota ledger cannot be used" in said.err
+    assert str(path) in said.err
+    assert "journal" not in said.err

@@ -9,7 +9,7 @@ import pytest
 from support.virtual import run
 
 from bulkim.catalogue.shapes import Operation
-from bulkim.errors import RefusedError
+from bulkim.errors import GuardError, RefusedError
 from bulkim.model import Call, Credentials, Decision, Fault, Kind, Outcome, Reply, Rest, Stop
 from bulkim.quota.pacer import Pacer
 from bulkim.sending.channel import Channel, Heard, Stopped
@@ -142,7 +142,7 @@ def test_the_channel_obeys_whoever_orders(orders):
         credential = Credential()
         channel = Channel(Transport(), Pacer({POOL: 100.0}), credential, Policy())
         permit = await channel.permit(ASK)
-        now, pool = asyncio.get_running_loop().time(), channel.pacer.pools[POOL]
+        now, pool = asyncio.get_running_loop().time(), channel.pacer.limiters[POOL]
         assert channel.obey(orders(), permit) is None
         assert (pool.slowed, credential.wanted) == (False, False)
         assert channel.obey(orders(cool_down=Rest(2.0), renew=True), permit) is None
@@ -170,6 +170,69 @@ def test_many_tasks_fetch_credentials_once_and_keep_the_limit():
         assert [path for _, path, _ in transport.sent].count("/token") == 1
         assert len(moments) == 100
         assert all(later - earlier >= 1.0 for earlier, later in zip(moments, moments[50:], strict=False))
+
+    run(main)
+
+
+class Gate:
+    """Opens and shuts at given moments of the loop."""
+
+    def __init__(self) -> None:
+        self.opens_at, self.shuts_at, self.lost = 0.0, float("inf"), False
+
+    def is_open(self) -> bool:
+        return not self.lost and self.opens_at <= asyncio.get_running_loop().time() < self.shuts_at
+
+    async def until_open(self) -> None:
+        if self.lost:
+            raise GuardError("another worker has taken this run")
+        await anyio.sleep_until(self.opens_at)
+
+
+def test_nothing_leaves_while_the_gate_is_shut_and_no_burst_when_it_opens():
+    async def main() -> list[float]:
+        transport, gate = Transport(), Gate()
+        channel = Channel(transport, Pacer({POOL: 50.0}), Credential(), Policy(), gate=gate)
+        await channel.pacer.start()
+        begin = asyncio.get_running_loop().time()
+        gate.opens_at = begin + 5.0
+
+        async def one() -> None:
+            await channel.send(CALL, await channel.permit(ASK))
+
+        async with anyio.create_task_group() as tasks:
+            for _ in range(120):
+                tasks.start_soon(one)
+        return [moment - begin for moment, _, _ in transport.sent]
+
+    moments = sorted(run(main))
+    assert len(moments) == 120
+    assert moments[0] >= 5.0
+    assert all(later - earlier >= 1.0 for earlier, later in zip(moments, moments[50:], strict=False))
+
+
+def test_a_call_whose_gate_will_not_open_again_is_not_sent():
+    async def main() -> Transport:
+        transport, gate = Transport(), Gate()
+        channel = Channel(transport, Pacer({POOL: 50.0}), Credential(), Policy(), gate=gate)
+        permit = await channel.permit(ASK)
+        gate.lost = True
+        with pytest.raises(GuardError):
+            await channel.send(CALL, permit)
+        return transport
+
+    assert run(main).sent == []
+
+
+def test_a_place_that_grew_old_is_taken_anew_only_where_there_is_a_gate():
+    async def main() -> None:
+        for gate, anew in ((None, False), (Gate(), True)):
+            channel = Channel(Transport(), Pacer({POOL: 50.0}), Credential(), Policy(), gate=gate)
+            permit = await channel.permit(ASK)
+            before = permit.marks
+            await anyio.sleep(0.2)  # the journal's disk is slow
+            await channel.send(CALL, permit)
+            assert (permit.marks is not before) == anew
 
     run(main)
 

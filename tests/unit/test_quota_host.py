@@ -8,16 +8,18 @@ import stat
 import time
 from itertools import pairwise
 
+import pytest
 from support.jobs import at
 
 from bulkim.model import Auth
-from bulkim.quota.ledger import Ledger, holders, owner_of
+from bulkim.quota.host import HostQuota, holders, owner_of
+from bulkim.quota.source import QuotaUnavailable
 
 RATES = {"users": (100.0, 98.5)}
 
 
 def test_places_of_two_ledgers_interleave(tmp_path):
-    one, other = (Ledger(tmp_path / "quota.db", "easemob org#app") for _ in range(2))
+    one, other = (HostQuota(tmp_path / "quota.db", "easemob org#app") for _ in range(2))
     now = 50.0
     starts = [
         ledger.take(RATES, 1, shared=1.0, slack_s=0.0, now=now)[0]
@@ -32,8 +34,8 @@ def test_places_of_two_ledgers_interleave(tmp_path):
 
 
 def test_apps_do_not_share(tmp_path):
-    one = Ledger(tmp_path / "quota.db", "easemob org#app")
-    other = Ledger(tmp_path / "quota.db", "easemob org#other")
+    one = HostQuota(tmp_path / "quota.db", "easemob org#app")
+    other = HostQuota(tmp_path / "quota.db", "easemob org#other")
     for _ in range(10):
         one.take(RATES, 1, shared=1.0, slack_s=0.0, now=50.0)
     assert other.take(RATES, 1, shared=1.0, slack_s=0.0, now=50.0)[0] == 50.0
@@ -42,7 +44,7 @@ def test_apps_do_not_share(tmp_path):
 
 
 def test_a_refusal_rests_everybody(tmp_path):
-    one, other = (Ledger(tmp_path / "quota.db", "x") for _ in range(2))
+    one, other = (HostQuota(tmp_path / "quota.db", "x") for _ in range(2))
     one.take(RATES, 1, shared=1.0, slack_s=0.0, now=50.0)
     one.refused(["users"], 57.0)
     assert other.take(RATES, 1, shared=1.0, slack_s=0.0, now=50.0)[0] == 57.0
@@ -51,7 +53,7 @@ def test_a_refusal_rests_everybody(tmp_path):
 
 
 def test_nested_pools_take_the_slower_ones_places(tmp_path):
-    ledger = Ledger(tmp_path / "quota.db", "x")
+    ledger = HostQuota(tmp_path / "quota.db", "x")
     rates = {"mass-delete": (30.0, 29.5), "users": (100.0, 98.5)}
     first, gap, _ = ledger.take(rates, 1, shared=1.0, slack_s=0.0, now=50.0)
     second = ledger.take(rates, 1, shared=1.0, slack_s=0.0, now=50.0)
@@ -61,7 +63,7 @@ def test_nested_pools_take_the_slower_ones_places(tmp_path):
 
 
 def test_who_is_alone_may_make_up_for_what_was_overslept(tmp_path):
-    one, other = Ledger(tmp_path / "quota.db", "x"), Ledger(tmp_path / "quota.db", "x")
+    one, other = HostQuota(tmp_path / "quota.db", "x"), HostQuota(tmp_path / "quota.db", "x")
     rates = {"users": (100.0, 100.0)}
     one.take(rates, 1, shared=0.9, slack_s=0.03, now=50.0)
     assert one.take(rates, 1, shared=0.9, slack_s=0.03, now=60.0) == (59.97, 0.01, False)
@@ -72,14 +74,14 @@ def test_who_is_alone_may_make_up_for_what_was_overslept(tmp_path):
 
 
 def test_a_clock_from_before_a_reboot_is_forgotten(tmp_path):
-    ledger = Ledger(tmp_path / "quota.db", "x")
+    ledger = HostQuota(tmp_path / "quota.db", "x")
     ledger.take(RATES, 1, shared=1.0, slack_s=0.0, now=900_000.0)
     assert ledger.take(RATES, 1, shared=1.0, slack_s=0.0, now=5.0)[0] == 5.0
     ledger.close()
 
 
 def _hold(path, ready, go):
-    ledger = Ledger(path, "x")
+    ledger = HostQuota(path, "x")
     ledger.take(RATES, 1, shared=1.0, slack_s=0.0, now=time.monotonic())
     ready.set()
     go.wait()
@@ -93,7 +95,7 @@ def test_holders_are_living_processes(tmp_path):
     process = context.Process(target=_hold, args=(path, ready, go))
     process.start()
     assert ready.wait(20)
-    mine = Ledger(path, "x")
+    mine = HostQuota(path, "x")
     mine.take(RATES, 3, shared=1.0, slack_s=0.0, now=time.monotonic())
     assert {(each.pid, each.calls) for each in holders(path, now=time.time())} == {
         (process.pid, 1),
@@ -113,3 +115,17 @@ def test_a_vendors_app_is_one_owner_and_every_sandbox_its_own():
 
     assert owner_of(connection("https://a1.easemob.com")) == owner_of(connection("https://a61.easemob.com"))
     assert owner_of(connection("http://127.0.0.1:1")) != owner_of(connection("http://127.0.0.1:2"))
+
+
+def test_a_ledger_that_cannot_be_used_says_so_in_its_own_words(tmp_path):
+    (tmp_path / "quota.db").write_text("no database at all, but long enough to be taken for one\n" * 100)
+    with pytest.raises(QuotaUnavailable, match="not a database"):
+        HostQuota(tmp_path / "quota.db", "x")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(QuotaUnavailable):
+        HostQuota(tmp_path / "file" / "quota.db", "x")
+    quota = HostQuota(tmp_path / "other.db", "x")
+    quota._db.execute("DROP TABLE pool")
+    with pytest.raises(QuotaUnavailable):
+        quota.take(RATES, 1, shared=1.0, slack_s=0.0, now=50.0)
+    quota.close()

@@ -8,20 +8,29 @@ and nothing to configure. A refusal by the vendor is written down too: all proce
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sqlite3
 import time
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+import anyio
+
 from bulkim.log.events import log
 from bulkim.model import Connection
+from bulkim.quota.pool import SLACK_S, Limiter
+from bulkim.quota.source import QuotaUnavailable
 
 SILENT_S = 10.0  # a holder that has taken no place for this long is not counted as one
 AHEAD_S_MAX = 3600.0  # a place further ahead is left over from before a reboot
+LATE_TURN_S = 0.03  # what the smaller rate of several processes forgives: 0.95 L * 1.03 s + 1 < L
+TURNS_MAX = 20  # let pass, before a process on a busy machine goes anyway
+SHARED = 0.96  # of a rate, when other processes draw on the pool: nobody sees the others' stalls
 BLOCK_S = 0.01  # places are taken for this long at once, so that high rates do not cost a transaction a call
 
 SCHEMA = """
@@ -55,7 +64,7 @@ class Holder:
     seen_at: float
 
 
-class Places(NamedTuple):
+class Block(NamedTuple):
     """Places that a process has taken."""
 
     start: float  # when the first is, monotonic
@@ -63,21 +72,21 @@ class Places(NamedTuple):
     shared: bool  # others draw on the pool, too
 
 
-class Ledger:
-    """One process's view of the ledger, for one app. Every method is one short transaction."""
+class HostQuota:
+    """One process's view of the ledger, for one app. Every method is one short transaction, and raises QuotaUnavailable."""
 
     def __init__(self, path: Path, owner: str) -> None:
-        """`owner` is whose quota it is (see `owner_of`). Raises OSError, sqlite3.Error when the file cannot be used."""
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if not path.exists():
-            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-        self._db = sqlite3.connect(path, isolation_level=None, timeout=5)
-        self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute(
-            "PRAGMA synchronous = OFF"
-        )  # losing it in a power cut costs nothing: places are in the future
-        self._db.executescript(SCHEMA)
-        self._owner = owner
+        """`owner` is whose quota it is (see `owner_of`)."""
+        self._owner, self._path = owner, path
+        with _unavailable(path):
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            if not path.exists():
+                os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+            self._db = sqlite3.connect(path, isolation_level=None, timeout=5)
+            self._db.execute("PRAGMA journal_mode = WAL")
+            # Losing it in a power cut costs nothing: places are in the future.
+            self._db.execute("PRAGMA synchronous = OFF")
+            self._db.executescript(SCHEMA)
 
     def close(self) -> None:
         """Give up all places and close."""
@@ -93,7 +102,7 @@ class Ledger:
         shared: float,
         slack_s: float,
         now: float,
-    ) -> Places:
+    ) -> Block:
         """Take `count` places in each pool; `rates` is pool -> (limit, calls a second that keep it).
 
         While others draw on a pool too, its rate is `shared` times that, and no place lies in the past. Who is alone
@@ -112,7 +121,7 @@ class Ledger:
                     (start + count * gap, limit, self._name(pool)),
                 )
                 self._note(pool, limit, count)
-        return Places(start, gap, others)
+        return Block(start, gap, others)
 
     def refused(self, pools: Sequence[str], until: float) -> None:
         """The vendor refused a call: nobody sends before `until` (monotonic)."""
@@ -158,13 +167,62 @@ class Ledger:
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
-        self._db.execute("COMMIT")
+        with _unavailable(self._path):
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                self._db.execute("ROLLBACK")
+                raise
+            self._db.execute("COMMIT")
+
+
+@contextmanager
+def _unavailable(path: Path) -> Iterator[None]:
+    """No error of SQLite's leaves this module."""
+    try:
+        yield
+    except (OSError, sqlite3.Error) as error:
+        words = f"the quota ledger cannot be used: {error}."
+        raise QuotaUnavailable(
+            words, hint=f"check {path}; nothing in it is needed once no run goes on"
+        ) from error
+
+
+class HostPlaces:
+    """A `Source`: places in time, taken from the host's ledger in blocks."""
+
+    def __init__(self, quota: HostQuota) -> None:
+        self._quota = quota
+        self._places: dict[tuple[str, ...], deque[float]] = {}
+        self._shared = False  # whether other processes take places, too
+
+    async def place(self, limiters: Sequence[Limiter]) -> None:
+        """Wait for this process's turn. Among several, whoever wakes too late lets it pass: turns must not bunch up."""
+        places = self._places.setdefault(tuple(each.name for each in limiters), deque())
+        for _ in range(TURNS_MAX):
+            if self._shared:
+                late = _now() - LATE_TURN_S
+                while places and places[0] < late:
+                    places.popleft()
+            if not places:
+                self._take_block(limiters, places)
+            turn = places.popleft()
+            if (wait_s := turn - _now()) > 0:
+                await anyio.sleep(wait_s)
+            if not self._shared or _now() - turn <= LATE_TURN_S:
+                return
+
+    def refused(self, limiter: Limiter) -> None:
+        """All processes rest."""
+        self._quota.refused([limiter.name], limiter.rest_until)
+
+    def _take_block(self, limiters: Sequence[Limiter], places: deque[float]) -> None:
+        rates = {each.name: (each.limit_per_s, each.rate_per_s) for each in limiters}
+        count = max(1, int(min(rate for _, rate in rates.values()) * BLOCK_S))
+        block = self._quota.take(rates, count, shared=SHARED, slack_s=SLACK_S, now=_now())
+        places.extend(block.start + place * block.gap_s for place in range(count))
+        self._shared = block.shared
 
 
 def ledger_path() -> Path:
@@ -182,34 +240,38 @@ def owner_of(connection: Connection) -> str:
 
 
 @contextmanager
-def shared_quota(connection: Connection) -> Iterator[Ledger | None]:
-    """The host's ledger; None where it cannot be used: then this process keeps the limit alone."""
+def shared_quota(connection: Connection) -> Iterator[HostPlaces | None]:
+    """What this host's processes share; None where it cannot be used: then this process keeps the limit alone."""
     try:
-        ledger = Ledger(ledger_path(), owner_of(connection))
-    except (OSError, sqlite3.Error) as error:
-        log.warning("quota.not_shared", reason=str(error))
+        quota = HostQuota(ledger_path(), owner_of(connection))
+    except QuotaUnavailable as error:
+        log.warning("quota.not_shared", reason=str(error.__cause__))
         yield None
         return
     try:
-        yield ledger
+        yield HostPlaces(quota)
     finally:
-        with suppress(sqlite3.Error):
-            ledger.close()
+        with suppress(QuotaUnavailable):
+            quota.close()
 
 
 def holders(path: Path, *, now: float) -> list[Holder]:
-    """Who draws on which pool on this host, dead and silent processes left out. Empty when there is no ledger."""
+    """Who draws on which pool on this host, dead and silent processes left out. Empty when there is no ledger.
+
+    Raises QuotaUnavailable when it cannot be read.
+    """
     if not path.exists():
         return []
-    db = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5)
-    try:
+    with _unavailable(path), closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5)) as db:
         rows = db.execute(
             "SELECT pool, pid, limit_per_s, calls, since, seen_at FROM holder WHERE seen_at > ? ORDER BY pool, since",
             (now - SILENT_S,),
         ).fetchall()
-    finally:
-        db.close()
     return [holder for row in rows if _lives((holder := Holder(*row)).pid)]
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
 
 
 def _lives(pid: int) -> bool:

@@ -1,0 +1,155 @@
+"""The limit of one pool, held in every sliding second: aiolimiter's bucket and the sliding log, slower after a refusal.
+
+The arithmetic stands in `bulkim.quota.pacer`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+
+import anyio
+from aiolimiter import AsyncLimiter
+
+from bulkim.quota.window import Mark, SlidingLog
+
+LEAK = 0.986  # of the limit
+SLACK_S, SLACK_SLOWED_S = 0.03, 0.004  # oversleeping that the bucket makes up for
+REST_S, REST_S_MAX = 0.1, 8.0  # after a refusal that does not say how long; doubled by each that follows soon
+SOON_S = 2.0
+CUT, CUT_MAX = 0.95, 0.5  # what a refusal leaves of the rate: this, or what was taken in the last second
+FLOOR = 0.1  # of the limit: refusals never slow a pool below this
+GAIN_PER_S, CAREFUL_PER_S = 0.05, 0.01  # of the limit: how fast a pool recovers, and near what was refused
+NEAR = 0.95  # of the rate last refused
+CALM_S = 10.0  # without a refusal: then that rate is forgotten
+
+
+class Limiter:
+    """Keeps one pool's limit. `acquire` waits for a place, `sent` notes that it was used, `answered` that the vendor counted it."""
+
+    def __init__(self, name: str, limit_per_s: float) -> None:
+        self.name = name
+        self.limit_per_s = limit_per_s
+        self.granted_per_s = limit_per_s  # what others leave of it; see `grant`
+        self.rest_until = 0.0  # in the loop's time, like all moments here
+        self._granted_until = math.inf
+        self._granted = anyio.Event()
+        self._log = SlidingLog(limit_per_s)
+        self._share = 1.0  # of what is granted, lowered by refusals
+        self._share_since = 0.0
+        self._refused_at = -math.inf
+        self._refused_share = 1.0
+        self._cut_at = -math.inf
+        self._streak = 0
+        self._bucket = AsyncLimiter(*self._bucket_size())
+
+    @property
+    def rate_per_s(self) -> float:
+        """What it lets through now."""
+        return LEAK * self.granted_per_s * self._share
+
+    @property
+    def slowed(self) -> bool:
+        """Whether refusals still hold it below its limit."""
+        return self._share < 1.0
+
+    async def drain(self) -> None:
+        """Start without a burst: a process that died here may just have used it."""
+        await self._bucket.acquire(self._bucket.max_rate)
+
+    async def acquire(self) -> None:
+        """Wait until the pool may be used and the bucket has room."""
+        await self.ready()
+        self._recover()
+        await self._bucket.acquire()
+
+    async def ready(self) -> None:
+        """Wait until the pool has rested and something is granted."""
+        while True:
+            now = _now()
+            if now < self.rest_until:
+                await anyio.sleep(self.rest_until - now)
+            elif now >= self._granted_until or not self.granted_per_s:
+                await self._granted.wait()
+            else:
+                return
+
+    def wait_s(self, now: float) -> float:
+        """How long until one more call may be sent, as far as the vendor's counting goes; 0 or less: now."""
+        return self._log.wait_s(now)
+
+    def grant(self, limit_per_s: float, until: float) -> None:
+        """Allow so much of the limit until then: others draw on the rest. Nothing is sent after it, nor when it is 0."""
+        self._granted_until = until
+        if limit_per_s != self.granted_per_s:
+            self.granted_per_s = limit_per_s
+            if limit_per_s:
+                self._log.limit_to(limit_per_s)
+                self._rerate()
+        self._granted.set()
+        self._granted = anyio.Event()
+
+    # ------------------------------------------------------------------------------------- what happens
+
+    def sent(self) -> Mark:
+        """Note a sending."""
+        return self._log.sent(_now())
+
+    def unsent(self, mark: Mark) -> None:
+        """That sending did not take place."""
+        self._log.forget(mark)
+
+    def answered(self, mark: Mark) -> None:
+        """Note its answer. While the pool recovers, a call counts until one second after it."""
+        self._log.answered(mark, _now(), strict=self.slowed)
+
+    def refused(self, wait_s: float | None) -> float:
+        """The vendor said that the limit was passed: rest, then go on slower. Returns how many seconds it rests.
+
+        `wait_s` is how long the vendor asked for; None: it did not say. Calls refused together count once. For a second
+        after a cut the vendor still counts what was sent before it: a refusal then only means more rest.
+        """
+        now = _now()
+        self._log.refused(now)
+        if now >= self.rest_until:
+            self._streak = self._streak + 1 if now - self._refused_at < SOON_S else 0
+            if now - self._refused_at >= SOON_S or now - self._cut_at >= 1.0:
+                self._cut_at, self._refused_share = now, self._share
+                accepted = self._log.accepted(now)
+                self._set_share(max(FLOOR, self._share * CUT_MAX, min(self._share * CUT, accepted)))
+            self._refused_at = now
+        rest_s = min(REST_S_MAX, REST_S * 2**self._streak) if wait_s is None else wait_s
+        self.rest_until = max(self.rest_until, now + rest_s)
+        return self.rest_until - now
+
+    def _recover(self) -> None:
+        now = _now()
+        since_s = now - max(self._share_since, self.rest_until)
+        if not self.slowed or since_s < 0.5:
+            return
+        careful = self._share >= NEAR * self._refused_share and now - self._refused_at < CALM_S
+        self._set_share(min(1.0, self._share + (CAREFUL_PER_S if careful else GAIN_PER_S) * since_s))
+
+    def _set_share(self, share: float) -> None:
+        self._share, self._share_since = share, _now()
+        self._rerate()
+
+    def _rerate(self) -> None:
+        self._bucket = rerated(self._bucket, *self._bucket_size())
+
+    def _bucket_size(self) -> tuple[float, float]:
+        """Capacity, and the seconds in which it drains."""
+        burst = 1 + (SLACK_SLOWED_S if self.slowed else SLACK_S) * self.granted_per_s * self._share
+        return burst, burst / self.rate_per_s
+
+
+def rerated(bucket: AsyncLimiter, capacity: float, seconds: float) -> AsyncLimiter:
+    """A bucket of that capacity, drained in so many seconds, as full as `bucket`: aiolimiter cannot change one."""
+    fresh = AsyncLimiter(capacity, seconds)
+    fresh._level = min(bucket._level, capacity)  # noqa: SLF001
+    fresh._last_check = bucket._last_check  # noqa: SLF001
+    return fresh
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

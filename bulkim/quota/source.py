@@ -1,0 +1,29 @@
+"""Where an app's quota comes from when others draw on it, too: what a pacer asks before its own limiters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from bulkim.errors import BulkimError
+from bulkim.quota.pool import Limiter
+
+
+class QuotaUnavailable(BulkimError):  # noqa: N818 - a state, which whoever paces goes on without
+    """What is shared cannot be used: each keeps the limit alone."""
+
+    exit_code = 3
+
+
+class Source(Protocol):
+    """One holder's side of a shared quota.
+
+    The host's ledger (`host.HostPlaces`) gives places in time. Leased shares need no `place`: whoever holds the lease
+    calls `Limiter.grant` each time that it is renewed, and the limiter waits.
+    """
+
+    async def place(self, limiters: Sequence[Limiter]) -> None:
+        """Wait for this holder's turn in all of these pools. Raises QuotaUnavailable."""
+
+    def refused(self, limiter: Limiter) -> None:
+        """The vendor refused a call: let the others rest until `limiter.rest_until`, too. Raises QuotaUnavailable."""

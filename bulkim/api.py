@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 
 import anyio
 
-from bulkim import jobfile, planning, redact
+from bulkim import jobfile, planning, redact, vendors
 from bulkim.errors import (
     BulkimError,
     BusyError,
@@ -37,7 +37,6 @@ from bulkim.model import Job, Status
 from bulkim.planning import preview as forecast
 from bulkim.sending.telemetry import Observed, Telemetry
 from bulkim.text import counted
-from bulkim.vendors import PROVIDERS
 from bulkim.work import rehearsal, runner
 from bulkim.work.checks import check_same_app
 from bulkim.work.confirm import Pledge, agreed, pledge, unconfirmed
@@ -155,7 +154,10 @@ def retry_items(
     path = _journal(journal)
     with read.open_existing(path) as opened:
         record = read.find(opened, run)
-    with _place(_job_of(record) if job is None else job, sandbox=sandbox) as loaded:
+    if not isinstance(job, Job):
+        job = _job_of(record) if job is None else job
+        job = job if sandbox else _load(job, {}, None, record.vendor_text)
+    with _place(job, sandbox=sandbox) as loaded:
         if not sandbox:
             check_same_app(loaded, run=record.run, target=record.target)
         with _bare_errors():
@@ -206,7 +208,10 @@ def _journal(given: str | os.PathLike[str] | None) -> Path:
 
 
 def _load(
-    job: str | os.PathLike[str] | Mapping[str, Any], changes: Mapping[str, Any], sandbox: str | None
+    job: str | os.PathLike[str] | Mapping[str, Any],
+    changes: Mapping[str, Any],
+    sandbox: str | None,
+    vendor_text: str | None = None,
 ) -> Job:
     given = job if isinstance(job, Mapping) else Path(job)
     pairs = [(key, json.dumps(value)) for key, value in changes.items()]
@@ -214,8 +219,9 @@ def _load(
         given,
         env=os.environ,
         overrides=pairs,
-        providers=PROVIDERS,
+        providers=vendors.PROVIDERS,
         sandbox=rehearsal.published(sandbox),
+        vendor_text=vendor_text,
     )
     redact.hide([loaded.connection.auth.secret])
     return loaded
@@ -244,7 +250,7 @@ def _place(job: AnyJob, *, sandbox: bool) -> Iterator[Job]:
             replace(
                 job,
                 connection=jobfile.build_connection(
-                    PROVIDERS[job.provider], embedded.connection(job.provider)
+                    vendors.provider(job.provider, job.vendor_text), embedded.connection(job.provider)
                 ),
             )
             if isinstance(job, Job)

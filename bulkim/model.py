@@ -147,6 +147,7 @@ class Job:
     notify: Notify | None = None
     path: Path | None = None  # the file it came from
     text: str = ""  # the file's text with secrets masked, for the journal
+    vendor_text: str | None = None  # of a provider that a file of one's own declares; None: a built-in one
     recorded: Mapping[str, Any] = field(
         default_factory=dict, compare=False
     )  # sections as written, for the journal

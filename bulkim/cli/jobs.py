@@ -38,14 +38,25 @@ class DurationType(click.ParamType[float]):
         return float(found[1]) * {"s": 1, "m": 60, "h": 3600}[found[2]]
 
 
-def load(job: Path, changes: Sequence[tuple[str, str]], *, sandbox: str | None = None) -> Job:
+def load(
+    job: Path,
+    changes: Sequence[tuple[str, str]],
+    *,
+    sandbox: str | None = None,
+    vendor_text: str | None = None,
+) -> Job:
     """The job, with `--set` changes and, for a rehearsal, the sandbox at this URL in place of its connection."""
     from bulkim import jobfile, redact
     from bulkim.vendors import PROVIDERS
     from bulkim.work.rehearsal import published
 
     loaded = jobfile.load(
-        job, env=os.environ, overrides=changes, providers=PROVIDERS, sandbox=published(sandbox)
+        job,
+        env=os.environ,
+        overrides=changes,
+        providers=PROVIDERS,
+        sandbox=published(sandbox),
+        vendor_text=vendor_text,
     )
     redact.hide([loaded.connection.auth.secret])
     return loaded
@@ -202,7 +213,7 @@ def retry(
         problem = Problem(str(path), None, None, f"the job file of run {record.run} is not there any more")
         raise InputError([problem], hint="name it with --job FILE")
     with rehearsal(options["sandbox"], settings) as url:
-        loaded = load(path, options["changes"], sandbox=url)
+        loaded = load(path, options["changes"], sandbox=url, vendor_text=record.vendor_text)
         if url is None:
             check_same_app(loaded, run=record.run, target=record.target)
         loaded = rehearse(url, loaded, settings)

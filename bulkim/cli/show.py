@@ -86,10 +86,10 @@ def account(
     hint: str | None = None,
 ) -> list[Spans]:
     """The end of a run: what ran, the reconciliation line, the codes, how fast it was."""
+    from bulkim import vendors
     from bulkim.journal.sqlite import reader as read
-    from bulkim.vendors import PROVIDERS
 
-    provider = PROVIDERS.get(record.provider)
+    provider = vendors.known(record.provider, record.vendor_text)
     operation = provider.operation(record.operation) if provider else None
     found = read.code_counts(journal, record.id)
 

@@ -45,7 +45,7 @@ def verify(
     settings.start_log()
     with read.open_existing(settings.journal) as journal:
         record = read.find(journal, run_name)
-        vendor = provider(record.provider)
+        vendor = provider(record.provider, record.vendor_text)
         operation = vendor.operation(record.operation)
         assert operation is not None, f"{record.provider} has no {record.operation}"
         verifying.read_back(vendor, operation)  # before the job file is looked for
@@ -55,7 +55,7 @@ def verify(
                 str(path), None, None, f"the job file of run {record.run} is not there any more"
             )
             raise InputError([problem], hint="name it with --job FILE")
-        loaded = load(path, changes)
+        loaded = load(path, changes, vendor_text=record.vendor_text)
         result = verifying.verify(loaded, record, journal, vendor, share=sample)
     settings.happened(int(result.exit_code))
     document = _document(record, result, sample)
@@ -122,7 +122,8 @@ def undo(settings: Settings, *, run_name: str, output: Path | None, accept_risk:
 
     with read.open_existing(settings.journal) as journal:
         record = read.find(journal, run_name)
-        written = undoing.undo(journal, record, provider(record.provider), accept=accept_risk)
+        vendor = provider(record.provider, record.vendor_text)
+        written = undoing.undo(journal, record, vendor, accept=accept_risk)
     if output is None or str(output) == "-":
         if settings.json:
             click.echo(json.dumps({"run": record.run, "job": written}, ensure_ascii=False))

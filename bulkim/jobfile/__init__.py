@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 from bulkim.jobfile.connection import build as build_connection
-from bulkim.jobfile.kept import Kept, kept_connection, kept_section
+from bulkim.jobfile.kept import Kept, kept_connection, kept_section, kept_value
 from bulkim.jobfile.load import load
 from bulkim.jobfile.published import json_schema
 from bulkim.jobfile.recorded import entry_now
 
-__all__ = ["Kept", "build_connection", "entry_now", "json_schema", "kept_connection", "kept_section", "load"]
+__all__ = [
+    "Kept",
+    "build_connection",
+    "entry_now",
+    "json_schema",
+    "kept_connection",
+    "kept_section",
+    "kept_value",
+    "load",
+]

@@ -69,6 +69,15 @@ def kept_connection(text: str, path: Path) -> Kept:
         return Kept()
 
 
+def kept_value(text: str, name: str) -> str | None:
+    """A key of a job file's text, as written; None where it is no text. Never raises."""
+    try:
+        node = parse(text, "job.yaml")[0].child(name)
+    except InputError:
+        return None
+    return node.value if node is not None and isinstance(node.value, str) else None
+
+
 def kept_section(text: str, name: str) -> dict[str, Any]:
     """A section of a job file's text, as written; empty where there is none. Never raises."""
     try:

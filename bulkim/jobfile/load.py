@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from bulkim.catalogue.addressing import app_keys
+from bulkim.catalogue.load import load as load_provider
 from bulkim.catalogue.shapes import Operation, Provider
 from bulkim.errors import InputError, Problem
 from bulkim.jobfile import checks, connection, given, place
@@ -38,6 +39,7 @@ def load(
     providers: Mapping[str, Provider],
     overrides: Sequence[tuple[str, str]] = (),
     sandbox: Sandbox | None = None,
+    vendor_text: str | None = None,
     now: float | None = None,
 ) -> Job:
     """The job in a YAML or JSON file, or in a mapping of the same keys. Raises InputError with every problem that it has.
@@ -45,7 +47,8 @@ def load(
     A mapping needs a `name`, by which its unfinished run is found again; its paths are relative to the current folder.
 
     `overrides` are ``--set`` pairs: a dotted path and a value in YAML. With `sandbox` the connection is replaced by
-    what it answers for the provider, and no environment variable is needed. `now` (Unix seconds) is what ages like ``7d`` count from.
+    what it answers for the provider, and no environment variable is needed. `vendor_text` stands for the file that
+    ``provider: ./FILE`` names: an earlier run's, which needs no file. `now` (Unix seconds) is what ages like ``7d`` count from.
     """
     if isinstance(job, Path):
         path, text = Path(place.label(job)), place.text_of(job)
@@ -53,6 +56,7 @@ def load(
     else:
         path, text, origin = Path(given.NAME), given.as_text(job), Origin.MAPPING
     reading = _Reading(path, text, providers, sandbox=sandbox, origin=origin)
+    reading.vendor_text = vendor_text
     reading.override(pair for pair in overrides if not pair[0].startswith("connection."))
     reading.resolve_connection(env, [pair for pair in overrides if pair[0].startswith("connection.")])
     reading.judge()
@@ -77,6 +81,10 @@ def _in_order(problems: Iterable[Problem], first: str) -> list[Problem]:
     )
 
 
+def _names_a_file(provider: Any) -> bool:
+    return isinstance(provider, str) and ("/" in provider or provider.endswith((".yaml", ".yml", ".json")))
+
+
 def _window(data: str | Mapping[str, Any] | None) -> Window | None:
     if data is None:
         return None
@@ -96,6 +104,7 @@ class _Reading:
         origin: Origin,
     ) -> None:
         self.path, self.text, self.providers, self.sandbox = path, text, providers, sandbox
+        self.vendor_text: str | None = None
         self.shape = job_shape(providers)
         self.origin = origin
         self.folder = path.parent if origin is Origin.FILE else Path()  # where relative places start
@@ -177,10 +186,36 @@ class _Reading:
             self.excused.add(id(node))
             self.problems.append(problem)
 
+    # ---- provider
+
+    def _declared(self) -> Provider | Problem | None:
+        """The provider of a file that the job names; a problem of it, the others are noted; None: it names none."""
+        node = self.root.child("provider")
+        if node is None or not _names_a_file(node.value):
+            self.vendor_text = None
+            return None
+        path = self.folder / os.path.expanduser(node.value)  # noqa: PTH111 - never raises
+        try:
+            if self.vendor_text is None:
+                self.vendor_text = place.text_of(path, missing="`provider:` is a built-in's name or a file")
+            found = load_provider(self.vendor_text, place.label(path))
+        except InputError as error:
+            self.problems += error.problems[1:]
+            return error.problems[0]
+        if found.name in self.providers:
+            return node.mark.problem(f"provider: {found.name} is a built-in one", "give yours another name")
+        self.providers = {**self.providers, found.name: found}
+        self.shape = job_shape(self.providers)
+        return found
+
     # ---- judging
 
     def judge(self) -> None:
         """Shape first, then what the catalogue says about the sections whose shape is right."""
+        declared = self._declared()
+        if isinstance(declared, Problem):  # what it declares would be called unknown
+            self.problems.append(declared)
+            return
         broken = set()
         places = {
             (each.file, each.line, each.column) for each in self.problems
@@ -194,7 +229,7 @@ class _Reading:
                 broken.add(path[0] if path else None)
                 if (problem.file, problem.line, problem.column) not in places:
                     self.problems.append(problem)
-        provider = checks.find_provider(self.root, self.providers)
+        provider = declared or checks.find_provider(self.root, self.providers)
         self.provider = provider if isinstance(provider, Provider) else None
         operation = checks.find_operation(self.root, self.provider, self.providers)
         self.operation = operation if isinstance(operation, Operation) else None
@@ -280,6 +315,7 @@ class _Reading:
             guard=Guard(tuple(guard["protect"]), guard["max_items"], guard["max_failures"], guard["canary"]),
             window=_window(data["window"]),
             notify=Notify(data["notify"]["url"]) if data["notify"] else None,
+            vendor_text=self.vendor_text,
             path=place.absolute(self.path) if self.origin is Origin.FILE else None,
             text=masked(
                 self.text, str(self.path), self.root, self.provider, self.operation, overrides=overrides

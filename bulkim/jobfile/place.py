@@ -35,13 +35,12 @@ def absolute(path: Path) -> Path:
         return path.absolute() if path.exists() else plain
 
 
-def text_of(path: Path) -> str:
-    """The job file's text. Raises InputError."""
+def text_of(path: Path, *, missing: str = "`bulkim init` writes one to start from") -> str:
+    """A file's text; `missing` is what to do where there is none. Raises InputError."""
     try:
         return decode(_bytes_of(path), label(path))
     except FileNotFoundError:
-        hint = "`bulkim init` writes one to start from"
-        raise InputError([Problem(label(path), None, None, "no such file", hint)]) from None
+        raise InputError([Problem(label(path), None, None, "no such file", missing)]) from None
     except OSError as error:
         message = f"cannot be read: {error.strerror or type(error).__name__}"
         raise InputError([Problem(label(path), None, None, message)]) from None

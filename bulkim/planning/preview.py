@@ -49,7 +49,7 @@ class Surveyed:
 
 def surveyed(job: Job, *, journal: Path) -> Surveyed:
     """Read the whole input. Raises InputError; UsageError where an earlier run is the source and not there."""
-    vendor = provider(job.provider)
+    vendor = provider(job.provider, job.vendor_text)
     operation = vendor.operation(job.operation)
     assert operation is not None, "the job file's loader checks this"
     if job.source.is_listing:

@@ -31,7 +31,7 @@ def seed(url: str, job: Job) -> int:
 
     Standard input is left alone: it can be read only once, and the run needs it.
     """
-    vendor = provider(job.provider)
+    vendor = provider(job.provider, job.vendor_text)
     operation = vendor.operation(job.operation)
     readable = job.source.is_given and not job.source.is_stdin
     if operation is None or operation.effect is Effect.CREATE or not readable:

@@ -147,7 +147,7 @@ class _Session:
         self.allowed = Allowed(until, job.window)
         self.journal = journal
         self.job = job
-        self.provider: Provider = vendors.provider(job.provider)
+        self.provider: Provider = vendors.provider(job.provider, job.vendor_text)
         operation = self.provider.operation(job.operation)
         assert operation is not None, "the job file's loader checks this"
         self.operation = operation
@@ -179,7 +179,7 @@ class _Session:
             job.name, job.provider, job.operation, self.target, job.params,
             job_path=str(job.path) if job.path else None, job_text=job.text,
             parent=parent, selection=selection, item_limit=limit,
-            settings=settings(job, self.provider, self.operation),
+            settings=settings(job, self.provider, self.operation), vendor_text=job.vendor_text,
         )  # fmt: skip
         return read.get(self.journal, self.journal.create_run(new, now=time.time()))
 

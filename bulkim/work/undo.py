@@ -82,7 +82,7 @@ def _body(
     journal: Journal, record: RunRecord, provider: Provider, operation: Operation, inverse: Operation
 ) -> Iterator[str]:
     yield f"name: {_yaml(f'undo-{record.name}')}"
-    yield f"provider: {record.provider}"
+    yield f"provider: {_provider(record)}"
     yield f"operation: {inverse.name}"
     yield from _connection(record, provider)
     yield f"source: {{run: {_yaml(record.run)}, outcome: [{Status.SUCCEEDED}]}}"
@@ -197,6 +197,14 @@ def _app(provider: Provider, target: str) -> dict[str, Any]:
         if values := form.read(target):
             return {key: int(value) if key in form.numbers else value for key, value in values.items()}
     raise ImpossibleError(f"no connection to {provider.label} leads to {target!r}.")
+
+
+def _provider(record: RunRecord) -> str:
+    """A built-in provider by its name, one of the user's own by the place of its file."""
+    if record.vendor_text is None:
+        return record.provider
+    written = jobfile.kept_value(record.job_text or "", "provider") or record.provider
+    return _yaml(str(_place(record).parent / Path(written).expanduser()))
 
 
 def _yaml(value: Any) -> str:

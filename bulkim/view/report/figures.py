@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from bulkim import vendors
 from bulkim.catalogue.shapes import Provider
 from bulkim.codes import Meaning
 from bulkim.journal.sqlite import reader as read
 from bulkim.journal.sqlite.reader import CodeCount, RunRecord
 from bulkim.journal.sqlite.writer import Journal
-from bulkim.vendors import PROVIDERS
 from bulkim.view.meanings import meaning
 from bulkim.view.report.anonymise import Redactor
 from bulkim.view.report.latency import Latencies
@@ -121,7 +121,7 @@ class Figures:
 
 def figures(journal: Journal, record: RunRecord, *, redact: bool = False) -> Figures:
     """Read a run."""
-    provider = PROVIDERS.get(record.provider)
+    provider = vendors.known(record.provider, record.vendor_text)
     operation = provider.operation(record.operation) if provider else None
     hide = Redactor(journal, record.id) if redact else None
     timeline = Timeline.of(_sessions(journal, record))

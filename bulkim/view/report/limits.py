@@ -9,10 +9,10 @@ from itertools import takewhile
 from statistics import fmean
 from typing import Any
 
+from bulkim import vendors
 from bulkim.jobfile.kept import kept_settings
 from bulkim.journal.records import PoolRate
 from bulkim.journal.sqlite.reader import Allowance, RunRecord
-from bulkim.vendors import PROVIDERS
 from bulkim.view.report.timeline import Timeline
 
 
@@ -53,7 +53,7 @@ def allowed(record: RunRecord) -> Allowed:
     pool = min(pools, key=limits.__getitem__, default=None)
     if pool is None:
         return Allowed(capped=settings["concurrency"])
-    provider = PROVIDERS.get(record.provider)
+    provider = vendors.known(record.provider, record.vendor_text)
     documented = provider.pool(pool).limit_per_s if provider else None
     return Allowed(limits[pool], documented, pool, settings["concurrency"], pools)
 
@@ -61,7 +61,7 @@ def allowed(record: RunRecord) -> Allowed:
 def _of_its_text(record: RunRecord) -> dict[str, Any]:
     """The same for a run that was made before limits were recorded."""
     said = kept_settings(record.job_text)
-    provider = PROVIDERS.get(record.provider)
+    provider = vendors.known(record.provider, record.vendor_text)
     operation = provider.operation(record.operation) if provider else None
     found: dict[str, Any] = {"pools": (), "limits": {}, "concurrency": said.concurrency}
     if provider is None or operation is None:

@@ -1,0 +1,197 @@
+"""A vendor that only a file of the user's declares: run, killed, resumed, verified, undone, at a server of the test's own."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import sqlite3
+import threading
+from collections import Counter
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from support.jobs import rows
+from support.processes import bulkim, kill, start, wait_until
+
+ACME = Path(__file__).parents[1] / "vendors" / "acme.yaml"
+ROOT = "/v1/workspaces/w1/users"
+KEY = "acme-secret-key"
+JOB = """\
+provider: ./acme.yaml
+operation: {operation}
+connection: {{base_url: "{url}", workspace: w1, auth: {{api_key: "{key}"}}}}
+source: {{csv: users.csv}}
+"""
+
+
+class Acme(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def answer(self):
+        size = int(self.headers.get("content-length") or 0)
+        sent = json.loads(self.rfile.read(size)) if size else {}
+        name = self.path.removeprefix(f"{ROOT}/")
+        users, effects = self.server.users, self.server.effects
+        if self.headers["x-api-key"] != KEY:
+            status, said = 401, {"error": "bad_key"}
+        elif (self.command, name) == ("POST", "bulk"):
+            results = [
+                {"id": each["id"], "status": "exists" if each["id"] in users else "created"}
+                for each in sent["users"]
+            ]
+            effects.update(each["id"] for each in results if each["status"] == "created")
+            users.update({each["id"]: each for each in sent["users"]})
+            status, said = 200, {"results": results}
+        elif name not in users:
+            status, said = 404, {"error": "not_found", "message": f"no user {name}"}
+        else:
+            status, said = 200, users.pop(name) if self.command == "DELETE" else users[name]
+        body = json.dumps(said).encode()
+        self.send_response(status)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_GET = do_POST = do_DELETE = answer  # noqa: N815 - the names that the server looks for
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def acme():
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Acme)
+    server.users, server.effects = {}, Counter()
+    server.url = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    yield server
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.fixture
+def folder(tmp_path, acme):
+    shutil.copy(ACME, tmp_path / "acme.yaml")
+    (tmp_path / "users.csv").write_text("username,nickname\n" + "".join(f"u{n},U {n}\n" for n in range(1500)))
+    (tmp_path / "job.yaml").write_text(JOB.format(operation="register", url=acme.url, key=KEY))
+    return tmp_path
+
+
+def test_a_declared_vendor_is_run_killed_resumed_verified_and_undone(acme, folder):
+    acme.users["u7"] = {"id": "u7"}
+    first = start("run", "job.yaml", "--set", "rate.limit=60", cwd=folder)
+    wait_until(lambda: len(acme.users) >= 200)
+    assert kill(first).code == -signal.SIGKILL
+    assert 200 <= len(acme.users) < 1500
+    second = bulkim("run", "job.yaml", "--json", cwd=folder)
+    assert (second.code, second.json["resumed"]) == (0, True), second.err
+    assert second.json["provider"] == "acme"
+    assert second.json["counts"]["succeeded"] == 1499
+    assert second.json["counts"]["unchanged"] == 1
+    assert set(acme.effects.values()) == {1}
+    assert rows(folder / "bulkim.db")["u7"]["code"] == "exists"
+
+    (folder / "acme.yaml").unlink()  # from here on the run's own copy is enough
+    assert "1499 succeeded + 1 unchanged" in bulkim("show", "last", cwd=folder).out
+    verified = bulkim("verify", "last", "--sample", "20%", "--json", cwd=folder)
+    assert verified.code == 0, verified.err
+    page = bulkim("report", "last", "-o", "page.html", cwd=folder)
+    assert page.code == 0, page.err
+    assert "The user was there before." in (folder / "page.html").read_text()
+
+    undo = bulkim("undo", "last", cwd=folder)
+    assert undo.code == 0, undo.err
+    assert f'provider: "{folder / "acme.yaml"}"' in undo.out
+    assert 'workspace: "w1"' in undo.out
+    assert KEY not in undo.out
+    (folder / "undo.yaml").write_text(undo.out)
+    shutil.copy(ACME, folder / "acme.yaml")
+    undone = bulkim(
+        "run",
+        "undo.yaml",
+        "--confirm",
+        "w1:1499",
+        "--json",
+        cwd=folder,
+        BULKIM_API_KEY=KEY,
+    )
+    assert undone.code == 0, undone.err
+    assert set(acme.users) == {"u7"}
+
+
+def test_the_run_keeps_the_text_of_its_vendor_and_no_secret(acme, folder):
+    assert bulkim("run", "job.yaml", "--limit", "20", cwd=folder).code == 0
+    with sqlite3.connect(folder / "bulkim.db") as db:
+        kept, job = db.execute("SELECT vendor_text, job_text FROM run").fetchone()
+    db.close()
+    assert kept == ACME.read_text()
+    assert KEY not in job
+    assert KEY.encode() not in b"".join(each.read_bytes() for each in folder.glob("bulkim.db*"))
+
+
+def test_a_wrong_key_stops_the_run_and_is_not_shown(acme, folder):
+    (folder / "job.yaml").write_text(JOB.format(operation="register", url=acme.url, key="wrong-secret"))
+    ended = bulkim("run", "job.yaml", cwd=folder)
+    assert ended.code == 6
+    assert "the vendor refused the API key of `connection.auth`" in ended.err
+    assert "wrong-secret" not in ended.err + ended.out
+    assert acme.users == {}
+
+
+def test_the_plan_shows_where_the_key_goes(acme, folder):
+    planned = bulkim("plan", "job.yaml", "--json", cwd=folder)
+    request = planned.json["first_request"]
+    assert request["url"] == f"{acme.url}{ROOT}/bulk"
+    assert request["headers"]["X-Api-Key"] == "***"
+    assert planned.json["app"] == "w1"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        ("label: Acme", "lable: Acme", "acme.yaml:4:1: unknown key 'lable' (did you mean 'label'?)"),
+        (
+            "name: acme",
+            "name: tencent",
+            "job.yaml:1:11: provider: tencent is a built-in one (give yours another name)",
+        ),
+        (
+            "[users]",
+            "[user]",
+            "acme.yaml:21:12: operations.0.pools: there is no pool 'user' (did you mean 'users'?)",
+        ),
+    ],
+)
+def test_what_is_wrong_with_the_file_is_said_with_its_place(folder, before, after, expected):
+    (folder / "acme.yaml").write_text(ACME.read_text().replace(before, after))
+    checked = bulkim("check", "job.yaml", cwd=folder)
+    assert checked.code == 3
+    assert expected in checked.err
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("provider: ./acme.yml", "acme.yml: no such file (`provider:` is a built-in's name or a file)"),
+        (
+            "provider: acme",
+            "job.yaml:1:11: provider: there is no provider 'acme' (one of easemob, agora, tencent)",
+        ),
+    ],
+)
+def test_a_provider_that_is_not_there(folder, line, expected):
+    job = folder / "job.yaml"
+    job.write_text(job.read_text().replace("provider: ./acme.yaml", line))
+    checked = bulkim("check", "job.yaml", cwd=folder)
+    assert checked.code == 3
+    assert expected in checked.err
+
+
+def test_the_sandbox_says_that_it_does_not_know_it(folder):
+    ended = bulkim("run", "job.yaml", "--sandbox", cwd=folder)
+    assert ended.code == 3
+    assert "job.yaml:1:11: provider: the sandbox has no acme" in ended.err

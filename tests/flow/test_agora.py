@@ -4,25 +4,13 @@ from __future__ import annotations
 
 import pytest
 from support.jobs import CERTIFICATE, TOKEN, job, people, rows
-from support.server import APPS, NO_LIMITS, serving
+from support.server import APPS, serving
 
 from bulkim.model import Rate, Source
 from bulkim.sandbox import App
 from bulkim.work import runner
 
 BOTH = pytest.mark.parametrize("vendor", ["easemob", "agora"])
-
-
-@pytest.fixture(scope="module")
-def shared():
-    with serving(limits=NO_LIMITS) as running:
-        yield running
-
-
-@pytest.fixture
-def server(shared):
-    shared.reset()
-    return shared
 
 
 def go(server, tmp_path, operation, items, **changes):

@@ -25,18 +25,6 @@ def easemob(**changes):
     return App("easemob", org="sandbox", app="demo", client_id="sandbox-client", client_secret="sandbox-secret", **changes)  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def shared():
-    with serving(limits=NO_LIMITS) as running:
-        yield running
-
-
-@pytest.fixture
-def server(shared):
-    shared.reset()
-    return shared
-
-
 def unauthorized(after, times):
     return {
         "match": {"operation": "get-user"},

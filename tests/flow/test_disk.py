@@ -13,22 +13,14 @@ from support.apps import write_job
 from support.here import bulkim_here
 from support.jobs import rows
 from support.processes import bulkim, environment, finish
-from support.server import serving
-
-
-@pytest.fixture(scope="module")
-def running():
-    with serving(limits={"users": 5000}) as one:
-        yield one
 
 
 @pytest.fixture
-def server(running, tmp_path, monkeypatch):
+def server(server, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    running.call("POST", "/reset")
-    running.seed(3)
-    write_job(tmp_path, "job", "easemob", running.base_url, "ban", ["u0", "u1", "u2"])
-    return running
+    server.seed(3)
+    write_job(tmp_path, "job", "easemob", server.base_url, "ban", ["u0", "u1", "u2"])
+    return server
 
 
 def refused(server, *words: str, journal: str = "bulkim.db") -> None:

@@ -7,25 +7,17 @@ import json
 import pytest
 from support.apps import KEYS, write_job
 from support.here import bulkim_here
-from support.server import serving
-
-
-@pytest.fixture(scope="module")
-def running():
-    with serving(limits={"users": 5000}) as one:
-        yield one
 
 
 @pytest.fixture
-def server(running, tmp_path, monkeypatch):
+def server(server, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    running.call("POST", "/reset")
-    running.seed([f"victim{n}" for n in range(5)])
-    yield running
-    if not getattr(running, "expected", False):
-        assert running.requests() == [], "nothing was sent"
-        assert all(user["exists"] for user in running.users().values())
-    running.expected = False
+    server.seed([f"victim{n}" for n in range(5)])
+    yield server
+    if not getattr(server, "expected", False):
+        assert server.requests() == [], "nothing was sent"
+        assert all(user["exists"] for user in server.users().values())
+    server.expected = False
 
 
 def refused(ended, *words: str, code: int = 3) -> None:

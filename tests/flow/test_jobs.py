@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from support.jobs import rows
-from support.server import APP, APPS, NO_LIMITS, serving
+from support.server import APP, APPS
 
 from bulkim.errors import GuardError
 from bulkim.jobfile import load
@@ -18,12 +18,6 @@ from bulkim.work.rehearsal import published
 JOBS = Path(__file__).parents[2] / "jobs"
 NOW_MS = int(time.time() * 1000)
 DAY_MS = 86_400_000
-
-
-@pytest.fixture
-def server():
-    with serving(limits=NO_LIMITS) as running:
-        yield running
 
 
 def go(server, tmp_path, name, **changes):

@@ -21,12 +21,6 @@ ILLEGAL = {"http": 400, "error": "illegal_argument", "description": "no"}
 UNPAID = {"http": 403, "error": "forbidden_op", "description": "Service operation not allowed"}
 
 
-@pytest.fixture
-def server():
-    with serving(limits={"users": 5000, "mute": 5000, "list-mutes": 5000, "delete-oldest": 5000}) as running:
-        yield running
-
-
 def go(operation, server, source, journal, **changes):
     settings = {"rate": FAST, **changes}
     confirm = settings.pop("confirm", None)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from support.jobs import job, rows
-from support.server import APPS, NO_LIMITS, serving
+from support.server import APPS
 
 from bulkim.model import Source
 from bulkim.vendors import PROVIDERS
@@ -98,18 +98,6 @@ TABLE = [*(("easemob", row) for row in USERGRID), *(("agora", row) for row in US
     ("tencent", row) for row in TENCENT
 ]
 PAGED = ("list-users", "list-mutes", "delete-oldest")
-
-
-@pytest.fixture(scope="module")
-def shared():
-    with serving(limits=NO_LIMITS) as running:
-        yield running
-
-
-@pytest.fixture
-def server(shared):
-    shared.reset()
-    return shared
 
 
 def refuse_bad(server, vendor, row):

@@ -4,21 +4,9 @@ from __future__ import annotations
 
 import pytest
 from support.jobs import job, people, rows
-from support.server import APPS, NO_LIMITS, serving
+from support.server import APPS
 
 from bulkim.work import runner
-
-
-@pytest.fixture(scope="module")
-def shared():
-    with serving(limits=NO_LIMITS) as running:
-        yield running
-
-
-@pytest.fixture
-def server(shared):
-    shared.reset()
-    return shared
 
 
 def refuse(server, culprits, description):

@@ -4,17 +4,10 @@ from __future__ import annotations
 
 import pytest
 from support.jobs import job, people, rows
-from support.server import serving
 
 from bulkim.model import Auth, Guard, Rate
 from bulkim.sending import guard
 from bulkim.work import runner
-
-
-@pytest.fixture
-def server():
-    with serving(limits={"users": 5000, "mute": 5000}) as running:
-        yield running
 
 
 def outcomes(journal):

@@ -4,24 +4,12 @@ from __future__ import annotations
 
 import pytest
 from support.jobs import job, people, rows
-from support.server import APPS, NO_LIMITS, serving
+from support.server import APPS
 
 from bulkim.work import runner
 
 APP = APPS["tencent"]
 FOR_EVER = 4294967295
-
-
-@pytest.fixture(scope="module")
-def shared():
-    with serving(limits=NO_LIMITS) as running:
-        yield running
-
-
-@pytest.fixture
-def server(shared):
-    shared.reset()
-    return shared
 
 
 def go(server, tmp_path, operation, items, **changes):

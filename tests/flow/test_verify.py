@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from support.apps import KEYS, VENDORS, write_job
 from support.here import bulkim_here
-from support.server import serving
 
 from bulkim import jobfile
 from bulkim.catalogue.shapes import Effect, Probe
@@ -19,7 +18,6 @@ from bulkim.model import Item, Kind, Outcome
 from bulkim.vendors import PROVIDERS
 from bulkim.work.verify import Verdict, judge
 
-LIMITS = {"users": 5000, "mute": 5000, "get-mute": 5000}
 EXPECTED = {  # what a run leaves behind, and the call at the server that takes it away again
     "register": ({}, lambda server, app: remove(server, app, "u1")),
     "delete": ({}, lambda server, app: server.seed(["u1"], app=app)),
@@ -34,17 +32,10 @@ EXPECTED = {  # what a run leaves behind, and the call at the server that takes 
 }
 
 
-@pytest.fixture(scope="module")
-def running():
-    with serving(limits=LIMITS) as one:
-        yield one
-
-
 @pytest.fixture
-def server(running, tmp_path, monkeypatch):
+def server(server, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    running.call("POST", "/reset")
-    return running
+    return server
 
 
 def act(server, provider, operation, source, **more):

@@ -11,8 +11,8 @@ from typing import Any
 from bulkim.sandbox import Embedded, SandboxConfig
 from bulkim.sandbox.quota import DOCUMENTED_LIMITS
 
-APP = "sandbox/demo"
-APPS = {"easemob": APP, "agora": "sandbox/agora", "tencent": "1400000000"}
+APPS = {app.provider: app.key for app in SandboxConfig().apps}  # the sandbox's own, a vendor each
+APP = APPS["easemob"]
 NO_LIMITS = {pool: None for pools in DOCUMENTED_LIMITS.values() for pool in pools}
 
 

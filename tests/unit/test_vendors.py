@@ -20,23 +20,8 @@ RULES = [
     pytest.param(rule, id=f"{name}-{n}") for name, of in PROVIDERS.items() for n, rule in enumerate(of.errors)
 ]
 
-BOTH_FAMILIES = {
-    "register", "delete", "get-user", "online-status", "disconnect", "mute", "unmute", "get-mute",
-    "set-attributes", "get-attributes", "remove-attributes",
-}  # fmt: skip
-EASEMOB_ONLY = {
-    "delete-oldest", "list-users", "set-password", "devices", "list-mutes", "offline-count",
-    "offline-message-status", "ban", "unban",
-}  # fmt: skip
 
-
-def test_who_can_do_what():
-    offered = {name: {each.name for each in of.operations} for name, of in PROVIDERS.items()}
-    assert offered == {
-        "easemob": BOTH_FAMILIES | EASEMOB_ONLY,
-        "agora": BOTH_FAMILIES | EASEMOB_ONLY,
-        "tencent": BOTH_FAMILIES,
-    }
+# Who can do what is the first table of docs/operations.md: it is made from the catalogues, and compared with them.
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,7 @@ from bulkim.errors import (
 from bulkim.journal.sqlite import reader as read
 from bulkim.journal.sqlite.reader import Result, RunRecord
 from bulkim.model import Job, Status
+from bulkim.places import there
 from bulkim.planning import preview as forecast
 from bulkim.sending.telemetry import Observed, Telemetry
 from bulkim.text import counted
@@ -232,7 +233,7 @@ def _job(job: AnyJob) -> Job:
 
 
 def _job_of(record: RunRecord) -> Path:
-    if record.job_path and (path := Path(record.job_path)).is_file():
+    if record.job_path and there(path := Path(record.job_path)):
         return path
     raise UsageError(f"the job of run {record.run} is no file that is there.", hint="pass it: job=...")
 

@@ -16,6 +16,7 @@ from bulkim.cli.confirm import PledgeType
 from bulkim.cli.options import CODE, JOB, JOB_FILE, RUN, SET, Command, Settings, common
 from bulkim.errors import InputError, Problem
 from bulkim.model import Job
+from bulkim.places import there
 from bulkim.text import counted
 
 SANDBOX = click.option(
@@ -209,7 +210,7 @@ def retry(
     with read.open_existing(settings.journal) as journal:
         record = read.find(journal, run_name)
     path = job or Path(record.job_path or "")
-    if not path.is_file():
+    if not there(path):
         problem = Problem(str(path), None, None, f"the job file of run {record.run} is not there any more")
         raise InputError([problem], hint="name it with --job FILE")
     with rehearsal(options["sandbox"], settings) as url:

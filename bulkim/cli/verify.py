@@ -11,6 +11,7 @@ import click
 
 from bulkim.cli.options import JOB_FILE, RUN, SET, Command, Settings, common
 from bulkim.errors import InputError, Problem
+from bulkim.places import there
 from bulkim.text import counted
 
 
@@ -50,7 +51,7 @@ def verify(
         assert operation is not None, f"{record.provider} has no {record.operation}"
         verifying.read_back(vendor, operation)  # before the job file is looked for
         path = job or Path(record.job_path or "")
-        if not path.is_file():
+        if not there(path):
             problem = Problem(
                 str(path), None, None, f"the job file of run {record.run} is not there any more"
             )

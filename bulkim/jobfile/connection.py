@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
-
-import platformdirs
 
 from bulkim.catalogue.addressing import App, AuthForm, NoAuth, app_keys, auth_keys, kind_of, written
 from bulkim.catalogue.shapes import Provider
 from bulkim.errors import InputError, Problem
 from bulkim.jobfile.values import is_plain_and_remote
 from bulkim.model import Auth, Connection
+from bulkim.places import config_folder
 from bulkim.text import nearest
 from bulkim.yamltree import Mark, Node, decode, parse, shown
 
@@ -31,7 +31,7 @@ def look_up(name: Node, beside: Path) -> tuple[Node, list[Problem]]:
     Looks beside the job file, then in the user's configuration folder. Raises InputError when it is in neither.
     """
     known: list[str] = []
-    places = [beside.parent / FILE_NAME, Path(platformdirs.user_config_dir("bulkim")) / FILE_NAME]
+    places = _places(beside)
     for path in places:
         entries, problems = _entries(path)
         if name.value in entries:
@@ -39,10 +39,17 @@ def look_up(name: Node, beside: Path) -> tuple[Node, list[Problem]]:
         known += entries
     wanted = shown(name.value)
     if not known:
-        hint = f"neither {places[0]} nor {places[1]} has one"
+        hint = f"there is none in {' or '.join(map(str, places))}"
         raise InputError([name.mark.problem(f"connection: there is no connection '{wanted}'", hint)])
     hint = nearest(name.value, known) or f"known: {', '.join(map(shown, dict.fromkeys(known)))}"
     raise InputError([name.mark.problem(f"connection: there is no connection '{wanted}'", hint)])
+
+
+def _places(beside: Path) -> list[Path]:
+    """Where connection files may be, the nearest first."""
+    with suppress(OSError):  # who has no home has the one beside the job file
+        return [beside.parent / FILE_NAME, config_folder() / FILE_NAME]
+    return [beside.parent / FILE_NAME]
 
 
 def _entries(path: Path) -> tuple[dict[str, Node], list[Problem]]:

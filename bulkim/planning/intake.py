@@ -16,6 +16,7 @@ from bulkim.journal.sqlite import reader as read
 from bulkim.journal.sqlite.reader import RunRecord
 from bulkim.journal.sqlite.writer import Journal
 from bulkim.model import Job, Row, Source
+from bulkim.places import there
 from bulkim.planning import Planned, prepare
 from bulkim.source import BadRow, SourceReader, open_source
 from bulkim.source.run import EarlierRun
@@ -82,7 +83,7 @@ class Intake:
     def _gone(self) -> bool:
         """Standard input cannot be read twice, and a file may be gone; the journal holds what is needed."""
         source = self.job.source
-        return source.is_stdin or (source.path is not None and not source.path.exists())
+        return source.is_stdin or (source.path is not None and not there(source.path))
 
     def _digest(self, reader: SourceReader) -> str:
         """Changes when the input or what the job makes of it does."""

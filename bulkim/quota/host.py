@@ -25,6 +25,7 @@ from bulkim.log.events import log
 from bulkim.model import Connection
 from bulkim.quota.pool import SLACK_S, Limiter
 from bulkim.quota.source import QuotaUnavailable
+from bulkim.places import state_folder, there
 
 SILENT_S = 10.0  # a holder that has taken no place for this long is not counted as one
 AHEAD_S_MAX = 3600.0  # a place further ahead is left over from before a reboot
@@ -226,10 +227,8 @@ class HostPlaces:
 
 
 def ledger_path() -> Path:
-    """Where this user's processes keep what they share of quotas."""
-    from platformdirs import user_state_path
-
-    return user_state_path("bulkim") / "quota.db"
+    """Where this user's processes keep what they share of quotas. Raises OSError: the user has no home."""
+    return state_folder() / "quota.db"
 
 
 def owner_of(connection: Connection) -> str:
@@ -260,7 +259,7 @@ def holders(path: Path, *, now: float) -> list[Holder]:
 
     Raises QuotaUnavailable when it cannot be read.
     """
-    if not path.exists():
+    if not there(path):
         return []
     with _unavailable(path), closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5)) as db:
         rows = db.execute(

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import secrets
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
+from bulkim.places import config_folder, state_folder
 from bulkim.planning.digests import KEY_BYTES, Digests
 
 NAME = "digest.key"
@@ -31,14 +33,9 @@ def digests(journal: Path) -> Digests | None:
 
 def _folders() -> Iterator[Path]:
     """Where a key may be, the best place first; nothing where the user has no home."""
-    from platformdirs import user_config_path, user_state_path
-
-    places: tuple[Callable[[str], Path], ...] = (user_state_path, user_config_path)
-    for place in places:
-        try:
-            yield place("bulkim")
-        except (RuntimeError, OSError):  # no home: an uid without an entry, and no HOME
-            continue
+    for place in (state_folder, config_folder):
+        with suppress(OSError):  # no home: an uid without an entry, and no HOME
+            yield place()
 
 
 def _kept(path: Path) -> bytes:

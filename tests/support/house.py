@@ -28,7 +28,7 @@ OWNERS: dict[str, tuple[tuple[str, ...], str]] = {
     "pydantic": (("jobfile",), "only a job file is validated by shapes"),
     "pydantic_core": (("jobfile",), "only a job file is validated by shapes"),
     "ruamel": (("yamltree",), "YAML is read in one way, and every value knows its place"),
-    "platformdirs": (("jobfile.connection", "quota.host", "work.digest_key"), "connections.yaml, the ledger and the digests' key have one home each"),
+    "platformdirs": (("places",), "one room knows this user's folders, and that some users have none"),
     "click": (("cli",), "everything the command line does can be done from Python"),
     "datasette": (("cli.browse",), "an extra, which nothing else may need"),
     "psycopg": (("fleet.database",), "the fleet's database is reached in one way"),

@@ -43,12 +43,12 @@ class Database:
     @classmethod
     def open_to_read(cls, path: Path) -> Self:
         """Open a file that must be there, and never write it: an older bulkim's stays as it is. Raises JournalError."""
-        if not path.exists():
-            raise JournalError(
-                f"there is no journal at {path}.",
-                hint="run a job first, or name the journal with --journal PATH (or BULKIM_JOURNAL)",
-            )
         try:
+            if not path.exists():
+                raise JournalError(
+                    f"there is no journal at {path}.",
+                    hint="run a job first, or name the journal with --journal PATH (or BULKIM_JOURNAL)",
+                )
             opened = cls(path, sqlite3.connect(_reading(path), uri=True, isolation_level=None, timeout=10))
             opened.connection.execute("PRAGMA query_only = ON")
             if not migrations.applied(opened._recognise()):

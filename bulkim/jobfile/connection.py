@@ -39,7 +39,8 @@ def look_up(name: Node, beside: Path) -> tuple[Node, list[Problem]]:
         known += entries
     wanted = shown(name.value)
     if not known:
-        hint = f"there is none in {' or '.join(map(str, places))}"
+        words = " nor ".join(map(str, places))
+        hint = f"neither {words} has one" if len(places) > 1 else f"{words} has none"
         raise InputError([name.mark.problem(f"connection: there is no connection '{wanted}'", hint)])
     hint = nearest(name.value, known) or f"known: {', '.join(map(shown, dict.fromkeys(known)))}"
     raise InputError([name.mark.problem(f"connection: there is no connection '{wanted}'", hint)])

@@ -23,9 +23,9 @@ import anyio
 
 from bulkim.log.events import log
 from bulkim.model import Connection
+from bulkim.places import state_folder, there
 from bulkim.quota.pool import SLACK_S, Limiter
 from bulkim.quota.source import QuotaUnavailable
-from bulkim.places import state_folder, there
 
 SILENT_S = 10.0  # a holder that has taken no place for this long is not counted as one
 AHEAD_S_MAX = 3600.0  # a place further ahead is left over from before a reboot
@@ -243,8 +243,8 @@ def shared_quota(connection: Connection) -> Iterator[HostPlaces | None]:
     """What this host's processes share; None where it cannot be used: then this process keeps the limit alone."""
     try:
         quota = HostQuota(ledger_path(), owner_of(connection))
-    except QuotaUnavailable as error:
-        log.warning("quota.not_shared", reason=str(error.__cause__))
+    except (QuotaUnavailable, OSError) as error:
+        log.warning("quota.not_shared", reason=str(error.__cause__ or error))
         yield None
         return
     try:

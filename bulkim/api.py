@@ -41,7 +41,8 @@ from bulkim.text import counted
 from bulkim.work import rehearsal, runner
 from bulkim.work.checks import check_same_app
 from bulkim.work.confirm import Pledge, agreed, pledge, unconfirmed
-from bulkim.work.runner import Finished, Preview
+from bulkim.work.runner import Finished
+from bulkim.work.submission import Preview
 
 __all__ = [
     "BulkimError", "BusyError", "Checked", "ConfirmationError", "Finished", "GuardError", "ImpossibleError",

@@ -16,7 +16,7 @@ from bulkim.work.confirm import PRODUCTION, Pledge, agreed, pledge, unconfirmed
 
 if TYPE_CHECKING:
     from bulkim.catalogue.shapes import Operation
-    from bulkim.work.runner import Preview
+    from bulkim.work.submission import Preview
 
 NAMES_SHOWN = 5
 WIDTH = 80

@@ -23,7 +23,8 @@ from bulkim.sending.telemetry import Observed
 from bulkim.view import live as progress
 from bulkim.view.account import Pace, balance
 from bulkim.work.confirm import Pledge
-from bulkim.work.runner import Confirm, Finished, Preview
+from bulkim.work.runner import Confirm, Finished
+from bulkim.work.submission import Preview
 
 PATIENCE_S = 2.0  # before it is said what takes so long
 

@@ -14,7 +14,7 @@ Secrets = Callable[[int], Rows]
 """Reads the input after a position: (position, key, secret fields) of each row."""
 
 
-class Supply:
+class PendingItems:
     """Hands out pending items, reading the journal page by page and the input alongside."""
 
     def __init__(

@@ -12,13 +12,13 @@ from dataclasses import replace
 from itertools import count
 
 from bulkim.model import Again, Batch, Item, Mode
-from bulkim.planning.pending import Supply
+from bulkim.planning.pending import PendingItems
 
 
 class Backlog:
     """Batches to send, and when. Beyond what the journal has it holds what was in flight or in doubt, no more."""
 
-    def __init__(self, fresh: Supply, *, batch_max: int, probe_max: int, canary: int | None) -> None:
+    def __init__(self, fresh: PendingItems, *, batch_max: int, probe_max: int, canary: int | None) -> None:
         """`batch_max` and `probe_max` are the most items of one call; `canary` fresh items are held apart at first."""
         self._fresh, self._canary_left = fresh, canary
         self._sizes = {Mode.SEND: batch_max, Mode.PROBE: probe_max}

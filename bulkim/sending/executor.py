@@ -23,7 +23,7 @@ from bulkim.journal.records import Closing
 from bulkim.log.events import log
 from bulkim.model import Answer, Batch, Decision, Fault, Final, Item, Job, Kind, Mode, Reply, Status, Stop
 from bulkim.planning import batch_size
-from bulkim.planning.pending import Supply
+from bulkim.planning.pending import PendingItems
 from bulkim.sending import guard
 from bulkim.sending.backlog import Backlog
 from bulkim.sending.channel import Channel, Permit
@@ -40,7 +40,7 @@ class Executor:
 
     def __init__(
         self, job: Job, provider: Provider, operation: Operation, *,
-        journal: Executing, supply: Supply, channel: Channel,
+        journal: Executing, items: PendingItems, channel: Channel,
     ) -> None:  # fmt: skip
         batch_max = batch_size(operation, job)
         self.single = batch_max == 1
@@ -49,8 +49,8 @@ class Executor:
         doubt = operation.doubt
         self.probe = provider.operation(doubt.operation) if isinstance(doubt, Probe) else None
         probe_max = self.probe.batch_max if self.probe else 1
-        self.backlog = Backlog(supply, batch_max=batch_max, probe_max=probe_max, canary=job.guard.canary)
-        self._journal, self._supply = journal, supply
+        self.backlog = Backlog(items, batch_max=batch_max, probe_max=probe_max, canary=job.guard.canary)
+        self._journal, self._items = journal, items
         self._channel, self._clock = channel, channel.clock
         limit_per_s = channel.pacer.limiters[self.operation.pools[0]].limit_per_s
         self.telemetry = Telemetry.of(journal.counts(), limit_per_s=limit_per_s)
@@ -93,7 +93,7 @@ class Executor:
 
     def _reopen(self) -> None:
         """What an earlier session left in doubt comes first."""
-        items = list(self._supply.complete(sorted(self._journal.doubtful(), key=_place)))
+        items = list(self._items.complete(sorted(self._journal.doubtful(), key=_place)))
         decision = reopened(self.operation, items)
         if decision.final:
             self._journal.finish(decision.final, now=self._clock())

@@ -7,15 +7,15 @@ from collections.abc import Iterable, Mapping
 from bulkim.journal.port import Writer
 from bulkim.journal.records import PoolRate
 from bulkim.quota.pool import Limiter
-from bulkim.sending.supervise import SIGN_S
+from bulkim.sending.supervise import BEAT_S
 from bulkim.sending.telemetry import Telemetry
 
-SEEN_S = 5.0  # between two writes when nothing has changed
+UNCHANGED_S = 5.0  # between two writes when nothing has changed
 NOTICEABLE = 0.02  # of the limit
 
 
-class Vitals:
-    """One session's signs. Called about once a second; writes when a pool's rate changed, or every few seconds."""
+class Heartbeat:
+    """One session's. Called about once a second; writes when a pool's rate changed, or every few seconds."""
 
     def __init__(self, journal: Writer, pools: Iterable[Limiter], telemetry: Telemetry) -> None:
         self._journal = journal
@@ -23,20 +23,20 @@ class Vitals:
         self._told: dict[str, PoolRate] = {}
         self._seen_at: float | None = None
 
-    def sign(self, *, now: float, loop_now: float) -> None:
+    def beat(self, *, now: float, loop_now: float) -> None:
         """Tell the journal (`now` in Unix seconds) and the telemetry. Raises GuardError when it cannot be written."""
         paces = {pool.name: _pace(pool, loop_now) for pool in self._pools}
         held = [each.allowed_per_s for each in paces.values() if each.allowed_per_s < each.limit_per_s]
         self._telemetry.allowed_per_s = min([self._telemetry.limit_per_s, *held])
         changed = {name: pace for name, pace in paces.items() if _noticeable(self._told, pace)}
-        if changed or self._seen_at is None or now - self._seen_at >= SEEN_S:
+        if changed or self._seen_at is None or now - self._seen_at >= UNCHANGED_S:
             self._journal.beat(list(changed.values()), now=now)
             self._told |= changed
             self._seen_at = now
 
 
 def _pace(pool: Limiter, loop_now: float) -> PoolRate:
-    if pool.rest_until - loop_now > SIGN_S / 2:
+    if pool.rest_until - loop_now > BEAT_S / 2:
         allowed = 0.0
     else:
         allowed = pool.rate_per_s if pool.slowed else pool.limit_per_s

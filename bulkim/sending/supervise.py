@@ -22,7 +22,7 @@ from bulkim.sending import guard
 from bulkim.sending.telemetry import Ending, Observed
 from bulkim.window import Window
 
-SIGN_S = 1.0  # between two signs of life
+BEAT_S = 1.0  # between two signs of life
 LOOK_S = 1.0  # between two looks at the clock
 LEAVE_S = 10.0  # for the journal, before a session leaves
 TIME_UP = 0  # no signal has this number
@@ -48,7 +48,7 @@ async def safe(journal: Writer) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Allowed:
+class Deadline:
     """How long a session may send."""
 
     until: float = math.inf  # on the monotonic clock
@@ -87,7 +87,7 @@ async def listen(worker: Worker) -> None:
                 worker.interrupt(number)
 
 
-async def supervised(worker: Worker, heartbeat: Callable[[], None], allowed: Allowed) -> Ending:
+async def supervised(worker: Worker, heartbeat: Callable[[], None], deadline: Deadline) -> Ending:
     """Run; the first signal drains, as does the end of what is `allowed`; the second one leaves at once.
 
     Only a main thread hears of signals.
@@ -98,11 +98,11 @@ async def supervised(worker: Worker, heartbeat: Callable[[], None], allowed: All
         while True:
             with suppress(BulkimError):  # whoever writes next will say it
                 heartbeat()
-            await anyio.sleep(SIGN_S)
+            await anyio.sleep(BEAT_S)
 
     async def watch_the_clock() -> None:
         nonlocal stop
-        stop = await allowed.end()
+        stop = await deadline.end()
         log.info("run.time_up", code=stop.code)
         if not worker.telemetry.stopping:  # a second interruption would leave at once
             worker.interrupt(TIME_UP)

@@ -11,7 +11,7 @@ import pytest
 
 from bulkim import window
 from bulkim.sending import supervise
-from bulkim.sending.supervise import Allowed, supervised
+from bulkim.sending.supervise import Deadline, supervised
 from bulkim.sending.telemetry import Ending, Telemetry
 from bulkim.window import parse
 
@@ -35,8 +35,8 @@ class Worker:
         self.interrupted.set()
 
 
-def ended(worker: Worker, allowed: Allowed) -> Ending:
-    return anyio.run(supervised, worker, lambda: None, allowed)
+def ended(worker: Worker, deadline: Deadline) -> Ending:
+    return anyio.run(supervised, worker, lambda: None, deadline)
 
 
 LONG_S, SHORT_S = 60.0, 0.02
@@ -47,19 +47,19 @@ def over() -> float:
 
 
 def test_time_that_is_up_stops_it():
-    ending = ended(Worker(LONG_S), Allowed(over()))
+    ending = ended(Worker(LONG_S), Deadline(over()))
     assert (ending.state, ending.stop) == ("stopped", supervise.STOP_IN_TIME)
 
 
 def test_time_enough():
-    assert ended(Worker(SHORT_S), Allowed()).state == "finished"
-    assert ended(Worker(SHORT_S), Allowed(time.monotonic() + 3600, parse("00:00-24:00"))).state == "finished"
+    assert ended(Worker(SHORT_S), Deadline()).state == "finished"
+    assert ended(Worker(SHORT_S), Deadline(time.monotonic() + 3600, parse("00:00-24:00"))).state == "finished"
 
 
 def test_time_that_is_up_while_it_stops_does_not_cut_it_short():
     """A second interruption would leave at once what is in flight, and hide why it stopped."""
     worker = Worker(SHORT_S, stopping="waiting for what is in flight")
-    assert ended(worker, Allowed(over())).state == "finished"
+    assert ended(worker, Deadline(over())).state == "finished"
     assert worker.signals == []
 
 
@@ -69,6 +69,6 @@ def test_a_clock_that_is_set_is_noticed(monkeypatch, hours):
     looks = chain([then, then], repeat(then + timedelta(hours=hours)))
     monkeypatch.setattr(window, "now", lambda: next(looks))
     monkeypatch.setattr(supervise, "LOOK_S", 0.01)
-    ending = ended(Worker(LONG_S), Allowed(window=parse("12:00-13:00 UTC")))
+    ending = ended(Worker(LONG_S), Deadline(window=parse("12:00-13:00 UTC")))
     assert ending.stop is not None
     assert (ending.stop.exit_code, ending.stop.code) == (75, "window")

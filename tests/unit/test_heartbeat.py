@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 
 from bulkim.journal.records import PoolRate
-from bulkim.sending.heartbeat import Vitals
+from bulkim.sending.heartbeat import Heartbeat
 from bulkim.sending.telemetry import Telemetry
 
 
@@ -47,8 +47,8 @@ def telemetry():
 
 @pytest.fixture
 def sign(journal, pool, telemetry):
-    vitals = Vitals(journal, [pool], telemetry)
-    return lambda now, loop_now=10.0: vitals.sign(now=now, loop_now=loop_now)
+    heartbeat = Heartbeat(journal, [pool], telemetry)
+    return lambda now, loop_now=10.0: heartbeat.beat(now=now, loop_now=loop_now)
 
 
 def test_the_limit_is_told_at_once_and_life_every_few_seconds(journal, sign):

@@ -131,6 +131,15 @@ _NOWHERE = "http://127.0.0.1:8086"  # stands for the sandbox where nothing is se
 # ---------------------------------------------------------------------------------------- run, retry
 
 
+def spare(settings: Settings, job: Job, metrics_file: Path | None) -> None:
+    """Nothing that is written beside a run may be what the run lives on. Raises UsageError."""
+    from bulkim.cli.output import of_job, refuse
+
+    for option, path in (("--metrics-file", metrics_file), ("--log-file", settings.log_file)):
+        if path is not None:
+            refuse(path, of_job(settings.journal, job), option=option)
+
+
 def _sending(function: Any) -> Any:
     """Options of what sends."""
     options = (
@@ -177,6 +186,7 @@ def run(settings: Settings, *, job: Path, new: bool, limit: int | None, **option
     settings.start_log()
     with rehearsal(options["sandbox"], settings) as url:
         loaded = load(job, options["changes"], sandbox=url)
+        spare(settings, loaded, options["metrics_file"])
         loaded = rehearse(url, loaded, settings)
         with Watch(settings, loaded, changes=options["changes"], rehearsal=options["sandbox"]) as watch:
             finished = runner.run(
@@ -217,6 +227,7 @@ def retry(
         loaded = load(path, options["changes"], sandbox=url, vendor_text=record.vendor_text)
         if url is None:
             check_same_app(loaded, run=record.run, target=record.target)
+        spare(settings, loaded, options["metrics_file"])
         loaded = rehearse(url, loaded, settings)
         with Watch(settings, loaded, changes=options["changes"], rehearsal=options["sandbox"]) as watch:
             finished = runner.retry(

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import click
 
@@ -200,6 +197,8 @@ def results(
 ) -> int:  # fmt: skip
     """Print one row for each item of a run. As CSV, it is accepted as the source of another job."""
     from bulkim.cli import show as printer
+    from bulkim.cli.output import of_run
+    from bulkim.cli.output import output as written
     from bulkim.journal.sqlite import reader as read
     from bulkim.view import results as rows
 
@@ -210,7 +209,7 @@ def results(
         record = read.find(journal, run_name)
         if to_file:
             assert output is not None
-            with atomic(output) as stream:
+            with written(output, never=of_run(settings.journal, record)) as stream:
                 number = rows.write_results(journal, record, chosen, style, stream, width=printer.width())
             settings.say(f"{counted(number, 'item')} of run {record.run} written to {output}")
         else:
@@ -230,23 +229,3 @@ def _default_style(settings: Settings, output: Path | None) -> str:
             output.suffix, "csv"
         )
     return "table" if sys.stdout.isatty() else "csv"
-
-
-@contextmanager
-def atomic(path: Path) -> Iterator[IO[str]]:
-    """A file that appears under its name when it is whole, with mode 0600. Raises UsageError."""
-    temporary: str | None = None
-    try:
-        descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # 0600
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as stream:
-            yield stream
-            stream.flush()
-            os.fsync(stream.fileno())
-        Path(temporary).replace(path)
-    except OSError as error:
-        raise UsageError(
-            f"cannot write {path}: {error.strerror or error}", hint="name another file with -o"
-        ) from error
-    finally:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)

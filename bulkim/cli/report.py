@@ -34,7 +34,8 @@ def report(settings: Settings, *, run_name: str, output: Path | None, style: str
     The page needs no network and no script, stays under 1 MB however many items there are, prints well, and can be
     passed on: it holds no secrets, and with --redact no user ids.
     """
-    from bulkim.cli.journal import atomic
+    from bulkim.cli.output import of_run
+    from bulkim.cli.output import output as written
     from bulkim.journal.sqlite import reader as read
     from bulkim.view.report.figures import figures
 
@@ -54,7 +55,7 @@ def report(settings: Settings, *, run_name: str, output: Path | None, style: str
         sys.stdout.write(text)
         return 0
     assert output is not None
-    with atomic(output) as stream:
+    with written(output, never=of_run(settings.journal, record)) as stream:
         stream.write(text)
     size = len(text.encode())
     if settings.json:

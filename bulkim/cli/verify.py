@@ -131,9 +131,10 @@ def undo(settings: Settings, *, run_name: str, output: Path | None, accept_risk:
         else:
             click.echo(written, nl=False)
         return 0
-    from bulkim.cli.journal import atomic
+    from bulkim.cli.output import of_run
+    from bulkim.cli.output import output as into
 
-    with atomic(output) as stream:
+    with into(output, never=of_run(settings.journal, record)) as stream:
         stream.write(written)
     if settings.json:
         click.echo(json.dumps({"run": record.run, "file": str(output)}, ensure_ascii=False))

@@ -16,7 +16,7 @@ from typing import IO, Any
 
 from bulkim.errors import UsageError
 from bulkim.redact import redacted
-from bulkim.text import utc
+from bulkim.text import ESCAPED, utc
 
 # ------------------------------------------------------------------------------------------ handlers
 
@@ -102,7 +102,12 @@ def _colors() -> bool:
 def _open(path: Path) -> IO[str]:
     """For appending, readable by the owner alone."""
     try:
-        return os.fdopen(os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600), "a", encoding="utf-8")
+        return os.fdopen(
+            os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600),
+            "a",
+            encoding="utf-8",
+            errors=ESCAPED,
+        )
     except OSError as error:
         raise UsageError(
             f"cannot write the log file {path}: {error.strerror}", hint="name another"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from bulkim import files
 
 READABLE = 0o644  # the collector is another user; nothing in the file is secret
 SIMPLE = (  # key of the summary -> metric, what it is
@@ -48,14 +48,8 @@ def metrics(summary: Mapping[str, Any], *, exit_code: int, now: float) -> str:
 
 def write(path: Path, text: str) -> None:
     """Put the text there in one piece: a collector never reads half of it. Raises OSError."""
-    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-            stream.write(text)
-            os.fchmod(stream.fileno(), READABLE)
-        Path(temporary).replace(path)
-    finally:
-        Path(temporary).unlink(missing_ok=True)
+    with files.written(path, mode=READABLE) as stream:
+        stream.write(text)
 
 
 def _escaped(text: str) -> str:

@@ -1,0 +1,91 @@
+"""Files that we write: an ordinary one in one piece, and nothing else's name taken away from it.
+
+A file of ours appears under its name when it is whole. What is no ordinary file (a device, a FIFO, `/dev/stdout`, `>(...)`) is
+written through, and a link goes on pointing where it points: renaming over it would replace it.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import stat
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO
+
+from bulkim.text import ESCAPED
+
+PRIVATE = 0o600
+_STREAMS = {"/dev/stdout": 1, "/dev/stderr": 2}
+_DESCRIPTOR = re.compile(r"/(?:dev/fd|proc/self/fd)/(\d{1,6})")
+# A folder that takes no new file, or a file that is a mount of its own: what is there is written over in its place.
+_IN_PLACE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.EBUSY, errno.EXDEV}
+
+
+@contextmanager
+def written(path: Path, *, mode: int = PRIVATE) -> Iterator[IO[str]]:
+    """A stream whose text is in the file afterwards. Raises OSError; then an ordinary file is as it was.
+
+    `mode`: of a file that is new. A reader that left a pipe is no error.
+    """
+    if (through := _special(path)) is not None:
+        with suppress(BrokenPipeError), _opened(through) as stream:
+            yield stream
+        return
+    target = Path(os.path.realpath(path))
+    try:
+        descriptor, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    except OSError as error:
+        if error.errno not in _IN_PLACE or not target.exists():
+            raise
+        with _opened(os.open(target, os.O_WRONLY | os.O_TRUNC)) as stream:
+            yield stream
+        return
+    try:
+        with _opened(descriptor) as stream:
+            yield stream
+            stream.flush()
+            os.fchmod(descriptor, mode)
+            os.fsync(descriptor)
+        _put(Path(temporary), target)
+    finally:
+        Path(temporary).unlink(missing_ok=True)
+
+
+def one_of(path: Path, others: Iterable[Path]) -> Path | None:
+    """Which of the others is the same file as `path`, under whatever name, or would be if it were there."""
+    real = os.path.realpath(path)
+    for other in others:
+        with suppress(OSError):
+            if real == os.path.realpath(other) or path.samefile(other):
+                return other
+    return None
+
+
+def _special(path: Path) -> int | None:
+    """An open descriptor of what is no ordinary file; None: it is one, or there is nothing yet."""
+    found = _DESCRIPTOR.fullmatch(str(path))
+    number = int(found[1]) if found else _STREAMS.get(str(path))
+    if number is not None:
+        return os.dup(number)  # opened by its name it would be written from its beginning
+    try:
+        ordinary = stat.S_ISREG(path.stat().st_mode)
+    except FileNotFoundError:
+        return None
+    return None if ordinary else os.open(path, os.O_WRONLY)
+
+
+def _opened(descriptor: int) -> IO[str]:
+    return os.fdopen(descriptor, "w", encoding="utf-8", errors=ESCAPED, newline="")
+
+
+def _put(temporary: Path, target: Path) -> None:
+    try:
+        temporary.replace(target)
+    except OSError as error:
+        if error.errno not in _IN_PLACE or not target.exists():
+            raise
+        target.write_bytes(temporary.read_bytes())

@@ -32,6 +32,7 @@ from bulkim.errors import GuardError, RefusedError
 from bulkim.model import Call, Connection, Credentials, Fault, Reply
 from bulkim.redact import MASK, Echoes
 
+_LATE = frozenset({"signature", "random"})  # keys of a signed form that differ from call to call
 MARGIN_S = 300.0  # renewed this long before it expires, or after nine tenths of its life
 FRESH_S = 60.0  # a token that is refused younger than this, and was never accepted, was never good
 REFUSALS_MAX = 10  # in FRESH_S, of credentials that had been accepted before
@@ -102,7 +103,7 @@ def shown(connection: Connection, provider: Provider) -> Credentials:
         case OAuth2Client():
             return _bearer(MASK)
         case Signed():
-            return _dressed(connection, form, MASK, MASK)
+            return _dressing(connection, form)(MASK, MASK)
         case never:
             assert_never(never)
 
@@ -132,30 +133,45 @@ def _bearer(token: str) -> Credentials:
 
 def _signed(connection: Connection, form: Signed, draw: Callable[[int], int]) -> Signature:
     signer, auth = SIGNERS[form.by], connection.auth
-    templates = (*form.headers.values(), *form.query.values())
-    # 32 bits for each request, where the form asks for them
-    fresh = any("random" in keys_in(each) for each in templates)
+    dress, draws = _dressing(connection, form), _holds(form, "random")
     return Signature(
         lambda now: signer.sign(
             Signing(auth.identity, auth.secret, connection.app, int(now), signer.life_s, draw)
         ),
-        lambda signature: _dressed(connection, form, signature, str(draw(32)) if fresh else ""),
+        lambda signature: dress(signature, str(draw(32)) if draws else ""),
         signer.life_s,
     )
 
 
-def _dressed(connection: Connection, form: Signed, signature: str, number: str) -> Credentials:
-    values = {
-        **connection.app,
-        form.identity: connection.auth.identity,
-        "signature": signature,
-        "random": number,
-    }
-    return Credentials(headers=_pairs(form.headers, values), query=_pairs(form.query, values))
+def _holds(form: Signed, key: str) -> bool:
+    return any(key in keys_in(each) for each in (*form.headers.values(), *form.query.values()))
 
 
-def _pairs(templates: Mapping[str, str], values: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-    return tuple((name, filled(template, values)) for name, template in templates.items())
+def _dressing(connection: Connection, form: Signed) -> Callable[[str, str], Credentials]:
+    """Signature and number to credentials; what stays the same from call to call is filled in once."""
+    known = {**connection.app, form.identity: connection.auth.identity}
+    templates = (*form.headers.values(), *form.query.values())
+    lacking = {key for each in templates for key in keys_in(each)} - {*known, *_LATE}
+    if lacking:
+        keys = " and ".join(sorted(lacking))
+        raise RefusedError(f"a signature needs the app's {keys}", hint="add it to the connection")
+
+    def prepared(templates: Mapping[str, str]) -> list[tuple[str, str, bool]]:
+        return [
+            (name, text, True) if not _LATE.isdisjoint(keys_in(text)) else (name, filled(text, known), False)
+            for name, text in templates.items()
+        ]
+
+    headers, query = prepared(form.headers), prepared(form.query)
+
+    def dress(signature: str, number: str) -> Credentials:
+        values = {**known, "signature": signature, "random": number}
+        return Credentials(
+            tuple((name, filled(text, values) if late else text) for name, text, late in headers),
+            tuple((name, filled(text, values) if late else text) for name, text, late in query),
+        )
+
+    return dress
 
 
 @dataclass(slots=True)

@@ -37,7 +37,7 @@ class App:
     root: str = ""  # the path before an operation's own; values are percent-encoded
     numbers: tuple[str, ...] = ()  # keys whose value is a whole number above 0; all others are text
     about: Mapping[str, str] = field(default_factory=dict)  # key -> what it is, for editors and docs
-    examples: Mapping[str, str] = field(default_factory=dict)  # key -> a value to start from
+    examples: Mapping[str, str] = field(default_factory=dict)  # key, or base_url -> a value to start from
 
     def connect(
         self, provider: str, base_url: str, app: Mapping[str, str], auth: Auth, **others: Any

@@ -10,7 +10,7 @@ import re
 import warnings
 from collections.abc import Collection, Iterator
 
-from bulkim.catalogue.addressing import ApiKey, App, app_keys, keys_in, kind_of
+from bulkim.catalogue.addressing import ApiKey, App, Signed, app_keys, keys_in, kind_of
 from bulkim.catalogue.shapes import (
     Effect,
     Form,
@@ -105,6 +105,13 @@ def _of_auth(provider: Provider) -> Iterator[Fault]:
             yield path, f"two forms have the secret '{kinds[number]}'", "give one of them another `secret`"
         if isinstance(form, ApiKey) and bool(form.header) is bool(form.query):
             yield path, "an API key stands in a `header` or in a `query` parameter", "give one of the two"
+        if isinstance(form, Signed):
+            known = {*app_keys(provider.apps), form.identity, "signature", "random"}
+            for key in (
+                key for each in (*form.headers.values(), *form.query.values()) for key in keys_in(each)
+            ):
+                if key not in known:
+                    yield path, f"there is no key '{key}' to fill in", nearest(key, known)
         if form.secret in taken:
             yield path, f"'{form.secret}' is the key of an app already", None
 

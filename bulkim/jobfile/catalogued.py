@@ -43,7 +43,16 @@ class _Form:
 
 def job_shape(providers: Mapping[str, Provider]) -> type[JobShape]:
     """The shape of a job that may use these providers."""
-    return _job_shape(tuple(_app_keys(providers.values())), tuple(auth_forms(providers.values())))
+    address = next(
+        (
+            app.examples["base_url"]
+            for one in providers.values()
+            for app in one.apps
+            if "base_url" in app.examples
+        ),
+        None,
+    )
+    return _job_shape(tuple(_app_keys(providers.values())), tuple(auth_forms(providers.values())), address)
 
 
 def auth_words(providers: Mapping[str, Provider]) -> tuple[str, ...]:
@@ -54,8 +63,8 @@ def auth_words(providers: Mapping[str, Provider]) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=32)
-def _job_shape(apps: tuple[_Key, ...], forms: tuple[_Form, ...]) -> type[JobShape]:
-    connection = _connection(apps, forms)
+def _job_shape(apps: tuple[_Key, ...], forms: tuple[_Form, ...], address: str | None) -> type[JobShape]:
+    connection = _connection(apps, forms, address)
     ref = Annotated[
         Annotated[Text, Tag("<name>")] | Annotated[connection, Tag("<mapping>")],  # type: ignore[valid-type]
         Discriminator(lambda value: "<name>" if isinstance(value, str) else "<mapping>"),
@@ -68,13 +77,13 @@ def _job_shape(apps: tuple[_Key, ...], forms: tuple[_Form, ...]) -> type[JobShap
     )
 
 
-def _connection(apps: tuple[_Key, ...], forms: tuple[_Form, ...]) -> type[Shape]:
+def _connection(apps: tuple[_Key, ...], forms: tuple[_Form, ...], address: str | None) -> type[Shape]:
     fields: dict[str, Any] = {
         "base_url": (
             Address,
             Field(
                 description="The vendor's REST host, without a path. https, or http to this machine.",
-                examples=["https://a1.easemob.com"],
+                examples=[address] if address else None,
             ),
         ),
         **{each.name: _optional(each) for each in apps},

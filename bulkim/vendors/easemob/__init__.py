@@ -20,7 +20,7 @@ APP = App(
         "org": "the organisation, the App Key's part before #. Quote it: it is text.",
         "app": "the app, the App Key's part after #.",
     },
-    examples={"org": "1122161011178276", "app": "testapp"},
+    examples={"base_url": "https://a1.easemob.com", "org": "1122161011178276", "app": "testapp"},
 )
 
 EASEMOB = Provider(

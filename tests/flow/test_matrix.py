@@ -183,8 +183,3 @@ def test_the_table_is_complete():
         paged = {each.name for each in provider.operations if each.paging}
         assert covered[vendor] | paged == {each.name for each in provider.operations}
         assert paged <= set(PAGED)
-
-
-def test_what_agora_has_is_what_easemob_has():
-    names = [{each.name for each in PROVIDERS[vendor].operations} for vendor in ("easemob", "agora")]
-    assert names[0] == names[1]

@@ -7,6 +7,7 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
+from bulkim.catalogue.addressing import kind_of
 from bulkim.model import Auth, Connection, Guard, Job, Rate, Source
 from bulkim.vendors import PROVIDERS
 
@@ -21,6 +22,14 @@ def at(provider: str, url: str, auth: Auth, **app: Any) -> Connection:
     """The connection to the app that these keys name."""
     named = {key: str(value) for key, value in app.items() if value is not None}
     return PROVIDERS[provider].app(named).connect(provider, url, named, auth)
+
+
+def anywhere(provider: str) -> Connection:
+    """An app of a vendor that is nowhere, by its first form."""
+    vendor = PROVIDERS[provider]
+    form, auth = vendor.apps[0], vendor.auth[0]
+    app = {key: "14" if key in form.numbers else key.replace("_", "") for key in form.keys}
+    return form.connect(provider, "https://h", app, Auth(kind_of(auth), "i", "x"))
 
 
 def connection(provider: str, url: str, **changes: Any) -> Connection:

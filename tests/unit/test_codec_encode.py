@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, unquote
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.jobs import at
+from support.jobs import anywhere, at
 
 from bulkim.codec import encode, wire_fields
 from bulkim.model import Auth, Item, PageRequest
@@ -186,5 +186,6 @@ def test_tencent_has_no_root():
 
 
 def test_the_root_of_a_path_agrees_with_the_connection():
-    for name in PROVIDERS:
-        assert call(name, "mute", item(chat=1)).path.startswith(CONNECTIONS[name].root)
+    for name, of in PROVIDERS.items():
+        where = anywhere(name)
+        assert encode(of, of.operation("get-user"), where, [item()]).path.startswith(where.root)

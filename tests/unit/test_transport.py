@@ -7,17 +7,15 @@ from urllib.parse import quote, unquote, urlsplit
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.jobs import at
+from support.jobs import anywhere, at
 
 from bulkim.codec import encode
 from bulkim.model import Auth, Item
 from bulkim.transport import fills
 from bulkim.vendors import PROVIDERS
 
-CONNECTIONS = {
-    "easemob": at("easemob", "https://h", Auth("token", secret="x"), org="o", app="a"),
-    "agora": at("agora", "https://h", Auth("token", secret="x"), app_id="0" * 32),
-    "tencent": at("tencent", "https://h", Auth("secret_key", "i", "x"), sdk_app_id=14),
+CONNECTIONS = {name: anywhere(name) for name in PROVIDERS} | {
+    "agora": at("agora", "https://h", Auth("token", secret="x"), app_id="0" * 32)
 }
 IN_PATH = [
     pytest.param(vendor, operation, id=f"{vendor.name}-{operation.name}")

@@ -10,8 +10,8 @@ import json
 import os
 import warnings
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass, replace
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, nullcontext, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -89,7 +89,7 @@ def load(
     `set` changes keys, like ``{"rate.limit": 50}``. With `sandbox` no environment variable is needed, and the
     connection is the sandbox's.
     """
-    return _load(job, set or {}, _NOWHERE if sandbox else None)
+    return _load(job, set or {}, rehearsal.NOWHERE if sandbox else None)
 
 
 def check(job: AnyJob, *, journal: str | os.PathLike[str] | None = None) -> Checked:
@@ -202,8 +202,6 @@ def results(
 
 # ------------------------------------------------------------------------------------------- helpers
 
-_NOWHERE = "http://127.0.0.1:8086"  # stands for the sandbox where nothing is sent
-
 
 def _journal(given: str | os.PathLike[str] | None) -> Path:
     return Path(given or os.environ.get("BULKIM_JOURNAL") or "bulkim.db")
@@ -239,27 +237,13 @@ def _job_of(record: RunRecord) -> Path:
     raise UsageError(f"the job of run {record.run} is no file that is there.", hint="pass it: job=...")
 
 
-@contextmanager
-def _place(job: AnyJob, *, sandbox: bool) -> Iterator[Job]:
+def _place(job: AnyJob, *, sandbox: bool) -> AbstractContextManager[Job]:
     """The job where it is to run: at its vendor, or in an embedded sandbox that knows its users."""
     if not sandbox:
-        yield _job(job)
-        return
-    from bulkim.sandbox import Embedded
-
-    with Embedded() as embedded:
-        loaded = (
-            replace(
-                job,
-                connection=jobfile.build_connection(
-                    vendors.provider(job.provider, job.vendor_text), embedded.connection(job.provider)
-                ),
-            )
-            if isinstance(job, Job)
-            else _load(job, {}, embedded.base_url)
-        )
-        rehearsal.seed(embedded.base_url, loaded)
-        yield replace(loaded, window=None)  # a rehearsal is possible at any hour
+        return nullcontext(_job(job))
+    return rehearsal.rehearsed(
+        lambda url: rehearsal.moved(job, url) if isinstance(job, Job) else _load(job, {}, url)
+    )
 
 
 def _asking(confirm: Confirm | None) -> runner.Confirm:
@@ -320,10 +304,10 @@ def _bare_errors() -> Iterator[None]:
 def _told(job: Job, finished: Finished, *, sandbox: bool) -> Finished:
     """Tell the job's webhook; one that does not answer is a pity, no failure."""
     if job.notify is not None and not sandbox:
-        from bulkim.work.notify import notify
+        from bulkim.work.notify import told
 
-        if trouble := notify(job.notify, finished.summary, exit_code=finished.exit_code):
-            warnings.warn(f"the webhook was not told: {trouble}", RuntimeWarning, stacklevel=3)
+        if trouble := told(job.notify, finished):
+            warnings.warn(trouble, RuntimeWarning, stacklevel=3)
     return finished
 
 

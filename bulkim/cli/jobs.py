@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,6 @@ from bulkim.cli.options import CODE, JOB, JOB_FILE, RUN, SET, Command, Settings,
 from bulkim.errors import InputError, Problem
 from bulkim.model import Job
 from bulkim.places import there
-from bulkim.text import counted
 
 SANDBOX = click.option(
     "--sandbox", is_flag=True, help="Rehearse on an embedded sandbox; nothing leaves this machine."
@@ -63,35 +61,15 @@ def load(
     return loaded
 
 
-@contextmanager
-def rehearsal(wanted: bool, settings: Settings) -> Iterator[str | None]:
-    """The URL of an embedded sandbox while it runs, if it is wanted."""
-    if not wanted:
-        yield None
-        return
-    from bulkim.sandbox import Embedded
+def place(
+    settings: Settings, sandbox: bool, load: Callable[[str | None], Job]
+) -> AbstractContextManager[Job]:
+    """The job where it is to run: as it is, or rehearsed in a sandbox. `load` gets the sandbox's URL."""
+    if not sandbox:
+        return nullcontext(load(None))
+    from bulkim.work.rehearsal import rehearsed
 
-    with Embedded() as sandbox:
-        settings.say(f"rehearsal: everything goes to an embedded sandbox at {sandbox.base_url}")
-        yield sandbox.base_url
-
-
-def at_any_hour(job: Job, settings: Settings) -> Job:
-    """The job without its window: a rehearsal is possible at noon."""
-    if job.window:
-        settings.say(f"rehearsal: the window {job.window} is taken no notice of")
-    return replace(job, window=None)
-
-
-def rehearse(url: str | None, job: Job, settings: Settings) -> Job:
-    """The job as it is rehearsed: at any hour, and in a sandbox in which the input's users exist, unless it creates them."""
-    if url is None:
-        return job
-    from bulkim.work.rehearsal import seed
-
-    if seeded := seed(url, job):
-        settings.say(f"rehearsal: the sandbox was given {counted(seeded, 'user')} of the input")
-    return at_any_hour(job, settings)
+    return rehearsed(load, say=settings.say)
 
 
 # --------------------------------------------------------------------------------------- check, plan
@@ -109,8 +87,9 @@ def check(settings: Settings, *, job: Path, changes: list[tuple[str, str]], sand
     invalid; 3: the job cannot be used.
     """
     from bulkim.cli.preview import checked
+    from bulkim.work.rehearsal import NOWHERE
 
-    return checked(settings, lambda: load(job, changes, sandbox=_NOWHERE if sandbox else None))
+    return checked(settings, lambda: load(job, changes, sandbox=NOWHERE if sandbox else None))
 
 
 @click.command(cls=Command, examples=["bulkim plan job.yaml", "bulkim plan job.yaml --set rate.limit=50"])
@@ -121,12 +100,11 @@ def check(settings: Settings, *, job: Path, changes: list[tuple[str, str]], sand
 def plan(settings: Settings, *, job: Path, changes: list[tuple[str, str]], sandbox: bool) -> int:
     """Show what a run would send: items, requests, quota, the least time, the first request. Sends nothing."""
     from bulkim.cli.preview import planned
+    from bulkim.work.rehearsal import NOWHERE, at_any_hour
 
-    loaded = load(job, changes, sandbox=_NOWHERE if sandbox else None)
-    return planned(settings, at_any_hour(loaded, settings) if sandbox else loaded)
+    loaded = load(job, changes, sandbox=NOWHERE if sandbox else None)
+    return planned(settings, at_any_hour(loaded, say=settings.say) if sandbox else loaded)
 
-
-_NOWHERE = "http://127.0.0.1:8086"  # stands for the sandbox where nothing is sent
 
 # ---------------------------------------------------------------------------------------- run, retry
 
@@ -184,11 +162,10 @@ def run(settings: Settings, *, job: Path, new: bool, limit: int | None, **option
     from bulkim.work import runner
 
     settings.start_log()
-    with rehearsal(options["sandbox"], settings) as url:
-        loaded = load(job, options["changes"], sandbox=url)
+    changes, sandbox = options["changes"], options["sandbox"]
+    with place(settings, sandbox, lambda url: load(job, changes, sandbox=url)) as loaded:
         spare(settings, loaded, options["metrics_file"])
-        loaded = rehearse(url, loaded, settings)
-        with Watch(settings, loaded, changes=options["changes"], rehearsal=options["sandbox"]) as watch:
+        with Watch(settings, loaded, changes=changes, rehearsal=sandbox) as watch:
             finished = runner.run(
                 loaded, journal=settings.journal, new=new, limit=limit,
                 confirm=watch.confirmation(yes=options["yes"], pledge=options["pledge"]), observe=watch.observe, max_duration_s=options["max_duration"],
@@ -223,13 +200,12 @@ def retry(
     if not there(path):
         problem = Problem(str(path), None, None, f"the job file of run {record.run} is not there any more")
         raise InputError([problem], hint="name it with --job FILE")
-    with rehearsal(options["sandbox"], settings) as url:
-        loaded = load(path, options["changes"], sandbox=url, vendor_text=record.vendor_text)
-        if url is None:
+    changes, sandbox, text = options["changes"], options["sandbox"], record.vendor_text
+    with place(settings, sandbox, lambda url: load(path, changes, sandbox=url, vendor_text=text)) as loaded:
+        if not sandbox:
             check_same_app(loaded, run=record.run, target=record.target)
         spare(settings, loaded, options["metrics_file"])
-        loaded = rehearse(url, loaded, settings)
-        with Watch(settings, loaded, changes=options["changes"], rehearsal=options["sandbox"]) as watch:
+        with Watch(settings, loaded, changes=changes, rehearsal=sandbox) as watch:
             finished = runner.retry(
                 record, loaded, journal=settings.journal, outcome=outcome, code=code, limit=limit,
                 confirm=watch.confirmation(yes=options["yes"], pledge=options["pledge"]), observe=watch.observe, max_duration_s=options["max_duration"],

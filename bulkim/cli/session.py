@@ -118,11 +118,11 @@ class Watch:
 
     def _notify(self, finished: Finished, hook: Notify) -> None:
         """A webhook that does not answer is a pity, too."""
-        from bulkim.work.notify import notify
+        from bulkim.work.notify import told
 
         sys.stdout.flush()  # who reads it need not wait for the webhook
-        if trouble := notify(hook, finished.summary, exit_code=finished.exit_code):
-            click.echo(f"warning: the webhook was not told: {trouble}", err=True)
+        if trouble := told(hook, finished):
+            click.echo(f"warning: {trouble}", err=True)
 
     def _reading(self) -> None:
         source = self._job.source

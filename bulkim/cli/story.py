@@ -17,13 +17,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.request import ProxyHandler, Request, build_opener
 
 from bulkim.errors import BulkimError
 from bulkim.journal.sqlite import reader as read
 from bulkim.journal.sqlite.reader import RunRecord
 from bulkim.journal.sqlite.writer import Journal
 from bulkim.sandbox import Embedded, SandboxConfig
+from bulkim.work.rehearsal import control
 
 USERS, EXISTING, MUTED, DELETED, GHOSTS = 3000, 10, 400, 580, 20
 KILL_AFTER = 0.4  # of the items
@@ -113,11 +113,8 @@ class Demo:
         )
 
     def control(self, method: str, what: str, document: Any = None) -> Any:
-        """The sandbox's control endpoint, past any proxy."""
-        body = None if document is None else json.dumps(document).encode()
-        request = Request(f"{self.url}/_sandbox/{what}", data=body, method=method)  # noqa: S310 - our own loopback URL
-        with build_opener(ProxyHandler({})).open(request, timeout=30) as answer:
-            return json.load(answer)
+        """The sandbox's control endpoint."""
+        return control(self.url, method, what, document)
 
     # ------------------------------------------------------------------------------------- the runs
 

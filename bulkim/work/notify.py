@@ -12,6 +12,7 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from bulkim.model import Notify
 from bulkim.version import __version__
+from bulkim.work.runner import Finished
 
 TRIES = 3
 TIMEOUT_S = 5.0
@@ -23,6 +24,12 @@ class _NoRedirects(HTTPRedirectHandler):
 
     def redirect_request(self, *_: Any) -> None:
         return None
+
+
+def told(hook: Notify, finished: Finished) -> str | None:
+    """Tell the webhook of a run's end. Returns what to warn of, in words; None when it was taken."""
+    trouble = notify(hook, finished.summary, exit_code=finished.exit_code)
+    return None if trouble is None else f"the webhook was not told: {trouble}"
 
 
 def notify(

@@ -1,20 +1,46 @@
-"""Making an embedded sandbox look like the app that a job is about."""
+"""A job in a sandbox of its own: which looks like the job's app, knows the input's users, and is open at any hour."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 from urllib.request import ProxyHandler, Request, build_opener
 
-from bulkim import planning, source
+from bulkim import jobfile, planning, source
 from bulkim.catalogue.shapes import Effect
 from bulkim.model import Job
+from bulkim.text import counted
 from bulkim.vendors import provider
 
+NOWHERE = "http://127.0.0.1:8086"  # stands for the sandbox where nothing is sent
 USERS_MAX = 100_000  # more would make a rehearsal slow to start
 CHUNK = 5_000
+
+Say = Callable[[str], None]
+
+
+@contextmanager
+def rehearsed(load: Callable[[str], Job], *, say: Say = lambda _: None) -> Iterator[Job]:
+    """The job as it is rehearsed, while its sandbox runs. `load` gets the sandbox's URL; `say` is told what is done."""
+    from bulkim.sandbox import Embedded
+
+    with Embedded() as sandbox:
+        say(f"rehearsal: everything goes to an embedded sandbox at {sandbox.base_url}")
+        job = load(sandbox.base_url)
+        if seeded := seed(sandbox.base_url, job):
+            say(f"rehearsal: the sandbox was given {counted(seeded, 'user')} of the input")
+        yield at_any_hour(job, say=say)
+
+
+def at_any_hour(job: Job, *, say: Say = lambda _: None) -> Job:
+    """The job without its window: a rehearsal is possible at noon."""
+    if job.window:
+        say(f"rehearsal: the window {job.window} is taken no notice of")
+    return replace(job, window=None)
 
 
 def published(url: str | None) -> Callable[[str], Mapping[str, Any]] | None:
@@ -24,6 +50,14 @@ def published(url: str | None) -> Callable[[str], Mapping[str, Any]] | None:
     from bulkim.sandbox import connection
 
     return lambda provider: connection(provider, url)
+
+
+def moved(job: Job, url: str) -> Job:
+    """A job that was loaded for its vendor, with the connection of the sandbox at `url`."""
+    from bulkim.sandbox import connection
+
+    vendor = provider(job.provider, job.vendor_text)
+    return replace(job, connection=jobfile.build_connection(vendor, connection(job.provider, url)))
 
 
 def seed(url: str, job: Job) -> int:
@@ -42,7 +76,7 @@ def seed(url: str, job: Job) -> int:
     app = "/".join(job.connection.app.values())  # as the sandbox's control calls name it
     seeded = 0
     while chunk := list(islice(names, min(CHUNK, USERS_MAX - seeded))):
-        _post(f"{url}/_sandbox/users", {"app": app, "users": chunk})
+        control(url, "POST", "users", {"app": app, "users": chunk})
         seeded += len(chunk)
     return seeded
 
@@ -55,8 +89,9 @@ def _distinct(names: Iterator[str]) -> Iterator[str]:
             yield name
 
 
-def _post(url: str, document: object) -> None:
-    """Past any proxy: it is our own process."""
-    request = Request(url, data=json.dumps(document).encode(), method="POST")  # noqa: S310
+def control(url: str, method: str, what: str, document: Any = None) -> Any:
+    """A call to a sandbox's control endpoint, past any proxy: it is our own process. Returns the JSON that it answers."""
+    body = None if document is None else json.dumps(document).encode()
+    request = Request(f"{url}/_sandbox/{what}", data=body, method=method)  # noqa: S310 - our own loopback URL
     with build_opener(ProxyHandler({})).open(request, timeout=30) as answer:
-        answer.read()
+        return json.load(answer)

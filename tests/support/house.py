@@ -41,7 +41,7 @@ OWNERS: dict[str, tuple[tuple[str, ...], str]] = {
     "asyncio": (("quota", "fleet", "view.live", "transport", "journal.sqlite.turns", "sandbox", "api"), "the loop is driven through anyio"),
     "uvicorn": (("sandbox",), "only the sandbox serves"),
     "httptools": (("transport",), "the wire has one parser on our side"),
-    "urllib.request": (("transport", "cli.story", "work.notify", "work.rehearsal"), "the vendor is reached through transport alone"),
+    "urllib.request": (("transport", "work.notify", "work.rehearsal"), "the vendor is reached through transport alone"),
     "http.client": ((), "the vendor is reached through transport alone"),
     "subprocess": (("cli.story",), "bulkim starts no programs"),
 }  # fmt: skip

@@ -21,7 +21,7 @@ from bulkim.journal.sqlite import reader as read
 from bulkim.model import Job, Notify, Status
 from bulkim.sending.telemetry import Observed
 from bulkim.view import live as progress
-from bulkim.view.account import Pace, balance
+from bulkim.view.account import Throughput, balance
 from bulkim.work.confirm import Pledge
 from bulkim.work.runner import Confirm, Finished
 from bulkim.work.submission import Preview
@@ -44,7 +44,7 @@ class Watch:
         self._options = [word for key, value in changes for word in ("--set", f"{key}={_shown(key, value)}")]
         self._draw = progress.observer(progress.chosen(settings.progress, quiet=settings.quiet))
         self._announced = False
-        self._pace: Pace | None = None
+        self._pace: Throughput | None = None
         self._patience = threading.Timer(PATIENCE_S, self._reading)
         self._patience.daemon = True
 
@@ -69,14 +69,14 @@ class Watch:
     async def observe(self, worker: Observed, preview: Preview) -> AsyncIterator[None]:
         """What the runner enters around everything that it sends: a listing first, maybe, then the run itself."""
         self._announce(preview)
-        began, before = time.monotonic(), self._pace or Pace(0, 0.0)
+        began, before = time.monotonic(), self._pace or Throughput(0, 0.0)
         try:
             async with self._draw(worker, preview):
                 yield
         finally:
             telemetry = worker.telemetry
             elapsed_s = before.elapsed_s + time.monotonic() - began
-            self._pace = Pace(before.requests + telemetry.requests, elapsed_s, telemetry.limit_per_s)
+            self._pace = Throughput(before.requests + telemetry.requests, elapsed_s, telemetry.limit_per_s)
 
     def ended(self, finished: Finished, *, metrics_file: Path | None = None) -> int:
         """Print the account, leave metrics, tell the webhook; returns the exit code."""

@@ -82,7 +82,7 @@ def account(
     record: RunRecord,
     summary: Mapping[str, Any],
     *,
-    session: text.Pace | None = None,
+    session: text.Throughput | None = None,
     hint: str | None = None,
 ) -> list[Spans]:
     """The end of a run: what ran, the reconciliation line, the codes, how fast it was."""

@@ -1,4 +1,4 @@
-"""Rails: what must hold before a run starts, and what stops it while it goes."""
+"""The breakers: what stops a run while it goes."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ from bulkim.text import counted
 from bulkim.window import Window
 
 DEFAULT_SHARE = 0.25  # of the items may fail when the job says nothing ...
-STREAK_MAX = (
-    500  # failures in a row with one code: it is not the items; a job that says max_failures decides itself
-)
 DEFAULT_COUNT = 1000  # ... and never fewer than this many, so that small lists run to their end
+# Failures in a row with one code: it is not the items. A job that says max_failures decides itself.
+STREAK_MAX = 500
 
 
 def failures_allowed(guard: Guard, total: int) -> int:

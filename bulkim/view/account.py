@@ -120,7 +120,7 @@ def stopped(
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class Throughput:
     """How fast one session went."""
 
     requests: int
@@ -128,9 +128,9 @@ class Pace:
     limit_per_s: float | None = None
 
 
-def pace(summary: Mapping[str, Any], session: Pace | None) -> Spans:
+def pace(summary: Mapping[str, Any], session: Throughput | None) -> Spans:
     """Calls and time of the session (of the run, where there is no session), against the limit where it is known."""
-    found = session or Pace(summary["requests"], summary["elapsed_s"])
+    found = session or Throughput(summary["requests"], summary["elapsed_s"])
     telling = found.requests >= RATE_CALLS_MIN and found.elapsed_s > 0
     rate = _(", {rate} calls/s", rate=f"{found.requests / found.elapsed_s:.1f}") if telling else ""
     limit = _(" of {limit} allowed", limit=f"{found.limit_per_s:g}") if rate and found.limit_per_s else ""

@@ -1,4 +1,4 @@
-"""Rails: what must hold before a run starts, and what stops it while it goes."""
+"""Checks: what must hold before a run starts."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from bulkim.journal.sqlite import reader as read
 from bulkim.journal.sqlite.writer import Journal
 from bulkim.model import Batch, Final, Item, Status
 from bulkim.vendors import provider
-from bulkim.view.account import Pace, balance, codes, headline, pace, reconciliation, table
+from bulkim.view.account import Throughput, balance, codes, headline, pace, reconciliation, table
 from bulkim.view.meanings import meaning
 from bulkim.view.results import Chosen, inert, inert_name, write_results
 from bulkim.view.width import columns, fitted
@@ -66,13 +66,15 @@ def test_headline_tells_trouble_without_colour():
 
 
 def test_pace():
-    shown = text(pace({**summary(), "requests": 40, "retries": 3, "throttled": 1}, Pace(40, 0.5, 100.0)))
+    shown = text(
+        pace({**summary(), "requests": 40, "retries": 3, "throttled": 1}, Throughput(40, 0.5, 100.0))
+    )
     assert (
         shown
         == "run k7qf2m2x: 40 calls in 0.5 s, 80.0 calls/s of 100 allowed; 3 retries; 1 refused for the quota (429)"
     )
     assert text(pace({**summary(), "requests": 0}, None)) == "run k7qf2m2x: 0 calls in 0.5 s"
-    resumed = text(pace({**summary(), "requests": 40}, Pace(1, 0.2)))
+    resumed = text(pace({**summary(), "requests": 40}, Throughput(1, 0.2)))
     assert resumed == "run k7qf2m2x: 1 call in 0.2 s; 40 calls with earlier sessions"
 
 

@@ -31,8 +31,8 @@ from bulkim.errors import (
     RefusedError,
     UsageError,
 )
-from bulkim.journal.sqlite import reader as read
-from bulkim.journal.sqlite.reader import Result, RunRecord
+from bulkim.journal import Reader
+from bulkim.journal.records import Result, RunRecord
 from bulkim.model import Job, Status
 from bulkim.places import there
 from bulkim.planning import preview as forecast
@@ -154,8 +154,8 @@ def retry_items(
     """
     _refuse_running_loop("retry_items")
     path = _journal(journal)
-    with read.open_existing(path) as opened:
-        record = read.find(opened, run)
+    with Reader.open(path) as opened:
+        record = opened.find(run)
     if not isinstance(job, Job):
         job = _job_of(record) if job is None else job
         job = job if sandbox else _load(job, {}, None, record.vendor_text)
@@ -175,14 +175,14 @@ def retry_items(
 
 def runs(*, journal: str | os.PathLike[str] | None = None) -> list[RunRecord]:
     """All runs, the newest first. Raises JournalError where there is no journal."""
-    with read.open_existing(_journal(journal)) as opened:
-        return read.runs(opened)
+    with Reader.open(_journal(journal)) as opened:
+        return opened.runs()
 
 
 def summary(run: str = "last", *, journal: str | os.PathLike[str] | None = None) -> dict[str, Any]:
     """The object that ``bulkim show RUN --json`` prints. Raises UsageError where there is no such run."""
-    with read.open_existing(_journal(journal)) as opened:
-        return read.summary(opened, read.find(opened, run))
+    with Reader.open(_journal(journal)) as opened:
+        return opened.summary(opened.find(run))
 
 
 def results(
@@ -196,8 +196,8 @@ def results(
 
     The journal is opened when the first item is asked for, which is when JournalError or UsageError are raised.
     """
-    with read.open_existing(_journal(journal)) as opened:
-        yield from read.results(opened, read.find(opened, run).id, outcome=outcome, code=code)
+    with Reader.open(_journal(journal)) as opened:
+        yield from opened.results(opened.find(run).id, outcome=outcome, code=code)
 
 
 # ------------------------------------------------------------------------------------------- helpers

@@ -175,6 +175,9 @@ class Row(NamedTuple):  # like the two below: made by the million, in a third of
     values: Mapping[str, Any]  # field -> value for mapped fields, column -> value for all others
 
 
+KEY_SEPARATOR = "\x1f"  # between the parts of an identity; the username is the first
+
+
 class Item(NamedTuple):
     """One row, the unit of outcome. `fields` may hold secrets: it lives in memory only."""
 

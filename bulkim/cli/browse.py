@@ -17,7 +17,7 @@ from bulkim.cli.options import Command, Settings, common
 from bulkim.errors import UsageError
 
 if TYPE_CHECKING:
-    from bulkim.journal.sqlite.writer import Journal
+    from bulkim.journal import Reader
 
 HOST = "127.0.0.1"
 QUERIES: Mapping[str, tuple[str, str, str]] = {  # name -> title, what it tells, SQL
@@ -98,11 +98,11 @@ def browse(settings: Settings, *, port: int, opened: bool) -> int:
     Every table and column is explained, and there are queries: failed by code, slowest calls, runs by day, calls by
     minute, limit over time, one user. Needs the extra: pip install 'bulkim[browse]'.
     """
-    from bulkim.journal.sqlite import reader as read
+    from bulkim.journal import Reader
 
     if find_spec("datasette") is None:
         raise UsageError("Datasette is not installed.", hint="pip install 'bulkim[browse]'")
-    with read.open_existing(settings.journal) as journal:
+    with Reader.open(settings.journal) as journal:
         told = metadata(journal)
     _free(port)
     from datasette.cli import cli as datasette
@@ -135,12 +135,11 @@ def _free(port: int) -> None:
             raise UsageError(f"port {port}: {error.strerror}", hint="take another one with --port") from error
 
 
-def metadata(journal: Journal) -> dict[str, Any]:
+def metadata(journal: Reader) -> dict[str, Any]:
     """What Datasette is told about a journal; an older bulkim's has fewer tables."""
     from bulkim.journal.sqlite import schema
 
-    there = {name for (name,) in journal.connection.execute("SELECT name FROM sqlite_master")}
-
+    there = journal.tables()
     tables = described(schema.TABLES + schema.PACE + schema.SETTINGS)
     known = {name: words for table in tables.values() for name, words in table["columns"].items()}
     for view, words in VIEWS.items():

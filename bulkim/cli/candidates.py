@@ -11,7 +11,7 @@ import click
 from click.shell_completion import CompletionItem
 
 if TYPE_CHECKING:
-    from bulkim.journal.sqlite.completion import RunSeen
+    from bulkim.journal import completion
 
 RUNS_MAX = 50
 USERS_MAX = 50
@@ -23,13 +23,13 @@ Items = list[CompletionItem[str]]
 
 def run_names(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> Items:  # noqa: ARG001
     """Of the journal: `last`, ids and jobs' names, the newest first."""
-    from bulkim.journal.sqlite import completion as glance
+    from bulkim.journal import completion as glance
 
     seen = glance.runs(_journal(ctx), limit=RUNS_MAX)
     return _beginning(incomplete, _run_names(seen))
 
 
-def _run_names(seen: list[RunSeen]) -> Iterator[tuple[str, str]]:
+def _run_names(seen: list[completion.RunSeen]) -> Iterator[tuple[str, str]]:
     if seen:
         yield "last", f"{seen[0].run}: {_run(seen[0])}"
     for each in seen:
@@ -40,13 +40,13 @@ def _run_names(seen: list[RunSeen]) -> Iterator[tuple[str, str]]:
     yield from ((name, f"its newest run, {run}") for name, run in newest.items())
 
 
-def _run(seen: RunSeen) -> str:
+def _run(seen: completion.RunSeen) -> str:
     return f"{seen.name}, {seen.operation}, {seen.state}, {seen.outcomes}"
 
 
 def usernames(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> Items:  # noqa: ARG001
     """Of the run that was named."""
-    from bulkim.journal.sqlite import completion as glance
+    from bulkim.journal import completion as glance
 
     found = glance.items(_journal(ctx), _named(ctx), beginning=incomplete, limit=USERS_MAX)
     return [
@@ -57,7 +57,7 @@ def usernames(ctx: click.Context, parameter: click.Parameter, incomplete: str) -
 
 def codes(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> Items:  # noqa: ARG001
     """Of the run that was named."""
-    from bulkim.journal.sqlite import completion as glance
+    from bulkim.journal import completion as glance
 
     found = glance.codes(_journal(ctx), _named(ctx))
     return _beginning(

@@ -94,11 +94,6 @@ def _way_on(error: click.ClickException, command: str) -> str:
 def _unforeseen(error: BaseException, *, verbose: int) -> int:
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else int(error.code is not None)
-    if type(error).__module__ == "sqlite3":
-        _say(
-            f"error: the journal cannot be used: {error}\nhint: check the file, or name another with --journal PATH"
-        )
-        return 3
     words = " ".join(str(error).split())
     _say(f"error: internal error: {type(error).__name__}{': ' + words if words else ''}")
     if verbose:

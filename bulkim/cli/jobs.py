@@ -189,13 +189,13 @@ def retry(
 ) -> int:  # fmt: skip
     """Send the failed and unknown items of a run again, as a new run."""
     from bulkim.cli.session import Watch
-    from bulkim.journal.sqlite import reader as read
+    from bulkim.journal import Reader
     from bulkim.work import runner
     from bulkim.work.checks import check_same_app
 
     settings.start_log()
-    with read.open_existing(settings.journal) as journal:
-        record = read.find(journal, run_name)
+    with Reader.open(settings.journal) as journal:
+        record = journal.find(run_name)
     path = job or Path(record.job_path or "")
     if not there(path):
         problem = Problem(str(path), None, None, f"the job file of run {record.run} is not there any more")

@@ -14,7 +14,7 @@ from bulkim.cli import candidates
 from bulkim.cli.options import CODE, RUN, Command, Settings, common
 from bulkim.errors import UsageError
 from bulkim.model import Status
-from bulkim.text import TO_THE_MINUTE, counted, local
+from bulkim.text import TO_THE_MINUTE, counted, local, utc
 
 
 @click.command(cls=Command, examples=["bulkim runs", "bulkim runs --json | jq '.[].state'"])
@@ -23,17 +23,17 @@ from bulkim.text import TO_THE_MINUTE, counted, local
 def runs(settings: Settings, *, limit: int | None) -> int:
     """List all runs of the journal, the newest first."""
     from bulkim.cli import show
-    from bulkim.journal.sqlite import reader as read
+    from bulkim.journal import Reader
     from bulkim.view import account as text
 
-    with read.open_existing(settings.journal) as journal:
-        records = read.runs(journal, limit=limit)
+    with Reader.open(settings.journal) as journal:
+        records = journal.runs(limit=limit)
         if settings.json:
             click.echo(json.dumps([_summary(journal, each) for each in records], ensure_ascii=False))
             return 0
         rows = []
         for record in records:
-            summary = read.summary(journal, record)
+            summary = journal.summary(record)
             rows.append((
                 record.run, local(record.created_at, TO_THE_MINUTE), record.name, record.operation, record.state,
                 f"{record.items:,}", _outcomes(summary),
@@ -45,12 +45,14 @@ def runs(settings: Settings, *, limit: int | None) -> int:
 
 
 def _summary(journal: Any, record: Any) -> dict[str, Any]:
-    from bulkim.journal.sqlite import reader as read
-
     return {
-        **read.summary(journal, record), "created_at": read.iso(record.created_at),
-        "finished_at": read.iso(record.finished_at),
+        **journal.summary(record), "created_at": utc(record.created_at),
+        "finished_at": _at(record.finished_at),
     }  # fmt: skip
+
+
+def _at(moment: float | None) -> str | None:
+    return None if moment is None else utc(moment)
 
 
 def _outcomes(summary: dict[str, Any]) -> str:
@@ -68,13 +70,13 @@ def _outcomes(summary: dict[str, Any]) -> str:
 def show(settings: Settings, *, run_name: str, username: str | None) -> int:
     """Show one run, or everything that happened to one of its users."""
     from bulkim.cli import show as printer
-    from bulkim.journal.sqlite import reader as read
+    from bulkim.journal import Reader
 
-    with read.open_existing(settings.journal) as journal:
-        record = read.find(journal, run_name)
+    with Reader.open(settings.journal) as journal:
+        record = journal.find(run_name)
         if username is not None:
             return _show_user(settings, journal, record, username)
-        summary = read.summary(journal, record)
+        summary = journal.summary(record)
         if settings.json:
             click.echo(json.dumps(_details(journal, record, summary), ensure_ascii=False))
             return 0
@@ -86,16 +88,14 @@ def show(settings: Settings, *, run_name: str, username: str | None) -> int:
 
 
 def _details(journal: Any, record: Any, summary: dict[str, Any]) -> dict[str, Any]:
-    from bulkim.journal.sqlite import reader as read
-
     return {
         **summary, "target": record.target, "params": dict(record.params), "input": record.input_name,
-        "input_digest": record.input_digest, "job": record.job_path, "created_at": read.iso(record.created_at),
-        "finished_at": read.iso(record.finished_at),
+        "input_digest": record.input_digest, "job": record.job_path, "created_at": utc(record.created_at),
+        "finished_at": _at(record.finished_at),
         "examples": [
             {"outcome": each.outcome, "code": each.code, "items": each.items, "example": each.example,
              "reason": each.reason}
-            for each in read.code_counts(journal, record.id)
+            for each in journal.code_counts(record.id)
         ],
     }  # fmt: skip
 
@@ -113,16 +113,16 @@ def _origin(record: Any) -> Iterator[list[tuple[str, str]]]:
 
 def _show_user(settings: Settings, journal: Any, record: Any, username: str) -> int:
     from bulkim.cli import show as printer
-    from bulkim.journal.sqlite import reader as read
+    from bulkim.vendors import folding
     from bulkim.view import account as text
     from bulkim.view import results as rows
 
-    found = list(read.results(journal, record.id, username=username))
+    found = journal.user(record.id, username, folding(record.provider, record.vendor_text))
     if not found:
         raise UsageError(
             f"run {record.run} has no user {username!r}.", hint=f"`bulkim results {record.run}` lists them"
         )
-    items = [(each, read.attempts(journal, record.id, each.ordinal)) for each in found]
+    items = [(each, journal.attempts(record.id, each.ordinal)) for each in found]
     if settings.json:
         documents: list[dict[str, Any]] = [
             {"item": {**rows.as_object(each, each.extra), "line": each.line}, "attempts": attempts}
@@ -199,14 +199,14 @@ def results(
     from bulkim.cli import show as printer
     from bulkim.cli.output import of_run
     from bulkim.cli.output import output as written
-    from bulkim.journal.sqlite import reader as read
+    from bulkim.journal import Reader
     from bulkim.view import results as rows
 
     to_file = output is not None and str(output) != "-"
     style = style or _default_style(settings, output if to_file else None)
     chosen = rows.Chosen(outcome, code)
-    with read.open_existing(settings.journal) as journal:
-        record = read.find(journal, run_name)
+    with Reader.open(settings.journal) as journal:
+        record = journal.find(run_name)
         if to_file:
             assert output is not None
             with written(output, never=of_run(settings.journal, record)) as stream:

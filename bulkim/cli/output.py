@@ -11,7 +11,7 @@ from bulkim import files
 from bulkim.errors import UsageError
 
 if TYPE_CHECKING:
-    from bulkim.journal.sqlite.reader import RunRecord
+    from bulkim.journal.records import RunRecord
     from bulkim.model import Job
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bulkim.cli.options import Command, Settings, common
-from bulkim.text import local
+from bulkim.text import local, utc
 
 if TYPE_CHECKING:
     from bulkim.quota.host import Holder
@@ -60,11 +60,9 @@ def _as_row(holder: Holder) -> tuple[str, ...]:
 
 
 def _as_object(holder: Holder) -> dict[str, Any]:
-    from bulkim.journal.sqlite.reader import iso
-
     rate = _rate(holder)
     return {
         "pool": holder.pool, "limit_per_s": holder.limit_per_s, "pid": holder.pid, "calls": holder.calls,
-        "calls_per_s": None if rate is None else round(rate, 1), "since": iso(holder.since),
-        "seen_at": iso(holder.seen_at),
+        "calls_per_s": None if rate is None else round(rate, 1), "since": utc(holder.since),
+        "seen_at": utc(holder.seen_at),
     }  # fmt: skip

@@ -36,15 +36,15 @@ def report(settings: Settings, *, run_name: str, output: Path | None, style: str
     """
     from bulkim.cli.output import of_run
     from bulkim.cli.output import output as written
-    from bulkim.journal.sqlite import reader as read
+    from bulkim.journal import Reader
     from bulkim.view.report.figures import figures
 
     to_file = output is not None and str(output) != "-"
     style = style or (SUFFIXES.get(output.suffix.lower(), "html") if output is not None else "html")
     if not to_file and style == "html" and sys.stdout.isatty():
         raise UsageError("a page is nothing for a terminal.", hint=f"bulkim report {run_name} -o run.html")
-    with read.open_existing(settings.journal) as journal:
-        record = read.find(journal, run_name)
+    with Reader.open(settings.journal) as journal:
+        record = journal.find(run_name)
         found = figures(journal, record, redact=redact)
     if style == "html":
         from bulkim.view.report.page import page as render

@@ -17,7 +17,7 @@ from bulkim import redact
 from bulkim.cli import show
 from bulkim.cli.confirm import NAMES_SHOWN, Confirmation
 from bulkim.cli.options import Settings, on_terminal
-from bulkim.journal.sqlite import reader as read
+from bulkim.journal import Reader
 from bulkim.model import Job, Notify, Status
 from bulkim.sending.telemetry import Observed
 from bulkim.view import live as progress
@@ -96,8 +96,8 @@ class Watch:
             show.put([balance(summary)])
         if settings.quiet:
             return
-        with read.open_existing(settings.journal) as journal:
-            record = read.find(journal, summary["run"])
+        with Reader.open(settings.journal) as journal:
+            record = journal.find(summary["run"])
             if not settings.json:
                 hint = finished.ending.stop.hint if finished.ending.stop else None
                 show.put(show.account(journal, record, summary, session=self._pace, hint=hint))
@@ -141,7 +141,7 @@ class Watch:
             self._settings.say(f"continuing run {preview.record.run}: {done}; --new starts afresh")
 
     def _names(self, preview: Preview) -> list[str]:
-        with read.open_existing(self._settings.journal) as journal:
+        with Reader.open(self._settings.journal) as journal:
             return [each.username for each in journal.pending(preview.record.id, limit=NAMES_SHOWN)]
 
 

@@ -20,8 +20,8 @@ from bulkim.view.live import ASCII, Spans
 from bulkim.view.width import fitted, wrapped
 
 if TYPE_CHECKING:
-    from bulkim.journal.sqlite.reader import RunRecord
-    from bulkim.journal.sqlite.writer import Journal
+    from bulkim.journal import Reader
+    from bulkim.journal.records import RunRecord
 
 WIDTH_MAX = 100
 _ATTRIBUTES = {"bold": {"bold": True}, "dim": {"dim": True}}
@@ -78,7 +78,7 @@ def put(lines: Iterable[Spans], *, err: bool = False) -> None:
 
 
 def account(
-    journal: Journal,
+    journal: Reader,
     record: RunRecord,
     summary: Mapping[str, Any],
     *,
@@ -87,11 +87,10 @@ def account(
 ) -> list[Spans]:
     """The end of a run: what ran, the reconciliation line, the codes, how fast it was."""
     from bulkim import vendors
-    from bulkim.journal.sqlite import reader as read
 
     provider = vendors.known(record.provider, record.vendor_text)
     operation = provider.operation(record.operation) if provider else None
-    found = read.code_counts(journal, record.id)
+    found = journal.code_counts(record.id)
 
     def meaning(code: str, reason: str | None) -> Meaning | None:
         return meanings.meaning(provider, operation, code, reason)

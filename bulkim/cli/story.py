@@ -19,9 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from bulkim.errors import BulkimError
-from bulkim.journal.sqlite import reader as read
-from bulkim.journal.sqlite.reader import RunRecord
-from bulkim.journal.sqlite.writer import Journal
+from bulkim.journal import Reader
+from bulkim.journal.records import RunRecord
 from bulkim.sandbox import Embedded, SandboxConfig
 from bulkim.work.rehearsal import control
 
@@ -161,24 +160,24 @@ class Demo:
         """Items of the newest run of that job, by outcome; empty before there is one."""
         if not self.journal.exists():
             return {}
-        with read.open_existing(self.journal) as journal:
+        with Reader.open(self.journal) as journal:
             found = [each for each in self._runs(journal) if each.name == name and each.planned_at]
             return {str(key): n for key, n in journal.counts(found[0].id).items()} if found else {}
 
-    def _runs(self, journal: Journal) -> list[RunRecord]:
+    def _runs(self, journal: Reader) -> list[RunRecord]:
         """This telling's runs: nobody else has used its port."""
-        return [each for each in read.runs(journal) if each.target.startswith(f"{self.url} ")]
+        return [each for each in journal.runs() if each.target.startswith(f"{self.url} ")]
 
     # ------------------------------------------------------------------------------------ the proof
 
     def compare(self) -> Comparison:
-        """Journal against sandbox, user by user: is everybody as the journal says, and was everything done once?"""
+        """Reader against sandbox, user by user: is everybody as the journal says, and was everything done once?"""
         there = {user["username"]: user for user in self.control("GET", f"users?app={APP}")["users"]}
         said: dict[str, dict[str, str]] = {}
-        with read.open_existing(self.journal) as journal:
+        with Reader.open(self.journal) as journal:
             for record in self._runs(journal):
-                for result in read.results(
-                    journal, record.id, outcome=("succeeded", "unchanged", "failed", "unknown")
+                for result in journal.results(
+                    record.id, outcome=("succeeded", "unchanged", "failed", "unknown")
                 ):
                     said.setdefault(result.username.lower(), {})[record.operation] = result.outcome
         comparison = Comparison(users=len(said.keys() | there.keys()))

@@ -39,13 +39,13 @@ def verify(
     can read back what this operation did.
     """
     from bulkim.cli.jobs import load
-    from bulkim.journal.sqlite import reader as read
+    from bulkim.journal import Reader
     from bulkim.vendors import provider
     from bulkim.work import verify as verifying
 
     settings.start_log()
-    with read.open_existing(settings.journal) as journal:
-        record = read.find(journal, run_name)
+    with Reader.open(settings.journal) as journal:
+        record = journal.find(run_name)
         vendor = provider(record.provider, record.vendor_text)
         operation = vendor.operation(record.operation)
         assert operation is not None, f"{record.provider} has no {record.operation}"
@@ -117,12 +117,12 @@ def undo(settings: Settings, *, run_name: str, output: Path | None, accept_risk:
 
     Exit code 3: there is no inverse, or none that is safe.
     """
-    from bulkim.journal.sqlite import reader as read
+    from bulkim.journal import Reader
     from bulkim.vendors import provider
     from bulkim.work import undo as undoing
 
-    with read.open_existing(settings.journal) as journal:
-        record = read.find(journal, run_name)
+    with Reader.open(settings.journal) as journal:
+        record = journal.find(run_name)
         vendor = provider(record.provider, record.vendor_text)
         written = undoing.undo(journal, record, vendor, accept=accept_risk)
     if output is None or str(output) == "-":

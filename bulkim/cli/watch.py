@@ -21,13 +21,12 @@ if TYPE_CHECKING:
 def watch(settings: Settings, *, run_name: str) -> int:
     """See a run go on that another process works on, until it ends. Only reads; Ctrl-C ends the watching, not the run."""
     from bulkim.cli import show as printer
-    from bulkim.journal.sqlite import reader as read
+    from bulkim.journal import Reader
     from bulkim.view import live as progress
     from bulkim.view.live.following import Following
 
-    with read.open_existing(settings.journal) as journal:
-        journal.connection.execute("PRAGMA query_only = ON")
-        record = read.find(journal, run_name)
+    with Reader.open(settings.journal) as journal:
+        record = journal.find(run_name)
         style = progress.chosen(settings.progress, quiet=settings.quiet)
         try:
             if record.state == "running":
@@ -37,8 +36,8 @@ def watch(settings: Settings, *, run_name: str) -> int:
         except KeyboardInterrupt:
             settings.say(f"run {record.run} goes on")
             return 0
-        record = read.get(journal, record.id)
-        summary = read.summary(journal, record)
+        record = journal.get(record.id)
+        summary = journal.summary(record)
         if settings.json:
             click.echo(json.dumps(summary, ensure_ascii=False))
         else:

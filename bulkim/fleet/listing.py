@@ -14,8 +14,7 @@ from bulkim.errors import GuardError
 from bulkim.fleet.database import KEPT, library
 from bulkim.fleet.journal import AGAIN_S, ITEMS, Hand, Turn, answered, item_of, unwritten
 from bulkim.fleet.lease import Lease, LostError
-from bulkim.journal.records import Closing, ListedPage
-from bulkim.journal.sqlite.tally import to_json
+from bulkim.journal.records import Closing, ListedPage, to_json
 from bulkim.model import Final, Item, Status
 
 

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from bulkim.model import Final
+
+
+def to_json(value: Any) -> str | None:
+    """Compact JSON; None stays None (NULL)."""
+    return None if value is None else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,3 +89,114 @@ class ListedPage:
     cursor: str | None = None  # where the listing goes on
     done: bool = False  # this was the last page
     finals: Sequence[Final] = ()  # items that end with it, though they were not learned from it
+
+
+# ------------------------------------------------------------------------------------- what is read
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """A row of `run`, with JSON columns parsed. Times are Unix seconds."""
+
+    id: int
+    run: str
+    name: str
+    provider: str
+    operation: str
+    target: str
+    state: str  # a run that a dead process left "running" is interrupted
+    parent: str | None
+    selection: Mapping[str, Any] | None
+    job_path: str | None
+    job_text: str | None
+    params: Mapping[str, Any]
+    input_name: str | None
+    input_digest: str | None
+    item_limit: int | None
+    planned_at: float | None
+    created_at: float
+    finished_at: float | None
+    items: int
+    requests: int
+    retries: int
+    throttled: int
+    stop_code: str | None
+    stop_reason: str | None
+    settings: Mapping[str, Any] | None  # None: a bulkim that did not keep them
+    vendor_text: str | None  # a provider of one's own, as it was declared
+    terms: Mapping[str, Any] | None
+    rehearsal: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CodeCount:
+    """How often a code ended an item, with one example."""
+
+    outcome: str
+    code: str
+    items: int
+    example: str
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One item of a run, as `bulkim results` prints it."""
+
+    ordinal: int
+    username: str
+    outcome: str
+    code: str | None
+    reason: str | None
+    attempts: int
+    http_status: int | None
+    finished_at: str | None  # ISO 8601, UTC
+    data: Any
+    extra: Mapping[str, Any]
+    line: int | None
+    # What was sent with it, without constants and secrets.
+    fields: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """An item of which the journal says that it is so, with what was sent but for constants and secrets."""
+
+    ordinal: int
+    key: str
+    username: str
+    outcome: str
+    fields: Mapping[str, Any]
+    finished_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """From a moment on (Unix seconds), a session was allowed so many calls a second of a pool."""
+
+    session_id: int
+    at: float
+    rate: PoolRate
+
+
+@dataclass(frozen=True, slots=True)
+class Worked:
+    """A session: a process that worked on a run. Times are Unix seconds."""
+
+    id: int
+    pid: int
+    host: str
+    started_at: float
+    until: float  # its end; of one that has none, its last sign of life
+    ended: str | None  # finished, interrupted, stopped or lost; None: running, or died
+
+
+@dataclass(frozen=True, slots=True)
+class KindCount:
+    """Calls of one mode whose answers meant the same."""
+
+    mode: str
+    kind: str
+    calls: int
+    items: int
+    mean_ms: float | None

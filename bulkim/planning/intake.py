@@ -11,10 +11,8 @@ from itertools import islice
 from typing import Any
 
 from bulkim.catalogue.shapes import Operation, Provider
-from bulkim.journal.records import Entry
-from bulkim.journal.sqlite import reader as read
-from bulkim.journal.sqlite.reader import RunRecord
-from bulkim.journal.sqlite.writer import Journal
+from bulkim.journal import Journal
+from bulkim.journal.records import Entry, RunRecord
 from bulkim.model import Job, Row, Source
 from bulkim.places import there
 from bulkim.planning import Planned, prepare
@@ -73,11 +71,11 @@ class Intake:
     def _parent(self, record: RunRecord) -> SourceReader:
         """The items of the run that this one retries."""
         assert record.selection is not None
-        return EarlierRun(self.journal, Source(kind="run", run=record.parent, **record.selection))
+        return EarlierRun(self.journal.reader, Source(kind="run", run=record.parent, **record.selection))
 
     def _reader(self) -> SourceReader:
         if self.job.source.is_earlier_run:
-            return EarlierRun(self.journal, self.job.source)
+            return EarlierRun(self.journal.reader, self.job.source)
         return open_source(self.job.source, secret_fields=self.operation.secrets)
 
     def _gone(self) -> bool:
@@ -110,11 +108,11 @@ class Intake:
         """Only the entries that the parent run's selection names."""
         assert record.parent is not None
         assert record.selection is not None
-        parent = read.find(self.journal, record.parent)
+        parent = self.journal.reader.find(record.parent)
         source = (entry for entry in entries if entry.key is not None and entry.skip_code is None)
         while chunk := list(islice(source, 500)):
             keys = [str(entry.key) for entry in chunk]
-            chosen = read.selected_keys(self.journal, parent.id, keys=keys, **record.selection)
+            chosen = self.journal.reader.selected_keys(parent.id, keys=keys, **record.selection)
             yield from (entry for entry in chunk if entry.key in chosen)
 
 

@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple
 from bulkim.catalogue.shapes import Field, Operation, Provider
 from bulkim.catalogue.values import Check, Invalid, checker, quoted
 from bulkim.errors import InputError, Problem
-from bulkim.model import Job, Row
+from bulkim.model import KEY_SEPARATOR, Job, Row
 from bulkim.planning.guarding import protector
 from bulkim.planning.seen import Seen
 from bulkim.redact import looks_secret
@@ -23,7 +23,6 @@ RESULT_COLUMNS = (
 )  # fmt: skip
 """What `results` writes before the source's own columns."""
 
-KEY_SEPARATOR = "\x1f"  # between the parts of an identity
 _ABSENT = (None, "")
 _NOTHING: Mapping[str, Any] = {}
 

@@ -68,10 +68,10 @@ def _reader(job: Job, operation: Operation, journal: Path) -> Iterator[SourceRea
     if not job.source.is_earlier_run:
         yield source.open_source(job.source, secret_fields=operation.secrets)
         return
-    from bulkim.journal.sqlite import reader as read
+    from bulkim.journal import Reader
     from bulkim.source.run import EarlierRun
 
-    with read.open_existing(journal) as opened:
+    with Reader.open(journal) as opened:
         yield EarlierRun(opened, job.source)
 
 

@@ -8,8 +8,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
-from bulkim.journal.sqlite import reader as read
-from bulkim.journal.sqlite.writer import Journal
+from bulkim.journal import Reader
 from bulkim.model import Row, Source
 from bulkim.source import BadRow
 
@@ -23,12 +22,12 @@ class EarlierRun:
     columns: tuple[str, ...] | None = None
     names: tuple[str, ...] | None = None
 
-    def __init__(self, journal: Journal, source: Source) -> None:
+    def __init__(self, journal: Reader, source: Source) -> None:
         """Raises UsageError when there is no such run."""
         assert source.run is not None
         self._journal = journal
         self._source = source
-        self._record = read.find(journal, source.run)
+        self._record = journal.find(source.run)
 
     @property
     def name(self) -> str:
@@ -48,9 +47,7 @@ class EarlierRun:
 
     def rows(self, after: int = 0) -> Iterator[Row | BadRow]:
         """The chosen items, in the run's order."""
-        chosen = read.results(
-            self._journal, self._record.id, outcome=self._source.outcome, code=self._source.code
-        )
+        chosen = self._journal.results(self._record.id, outcome=self._source.outcome, code=self._source.code)
         for position, result in enumerate(islice(chosen, after, None), after + 1):
             answer = result.data if isinstance(result.data, dict) else {}
             told = {name: value for name, value in answer.items() if isinstance(value, str | int)}

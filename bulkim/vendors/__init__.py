@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 
 from bulkim.catalogue.shapes import Provider
@@ -33,6 +33,12 @@ def known(name: str, text: str | None = None) -> Provider | None:
         return provider(name, text)
     except (UsageError, InputError):
         return None
+
+
+def folding(name: str, text: str | None = None) -> Callable[[str], str]:
+    """How the vendor of a run compares usernames; one that is not known, letter for letter."""
+    found = known(name, text)
+    return found.folded if found else str
 
 
 @lru_cache(maxsize=8)

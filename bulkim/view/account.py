@@ -61,7 +61,7 @@ def balance(summary: Mapping[str, Any]) -> Spans:
 def codes(
     found: Sequence[Any], meaning: Callable[[str, str | None], Meaning | None], *, width: int = 80
 ) -> list[Spans]:
-    """Each code with its number of items, one example, and what it means. `found`: `journal.read.CodeCount`s."""
+    """Each code with its number of items, one example, and what it means. `found`: `journal.records.CodeCount`s."""
     if not found:
         return []
     shown = found[:CODES_MAX]

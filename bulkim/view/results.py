@@ -18,9 +18,8 @@ from itertools import chain, islice
 from typing import IO, Any
 from xml.sax.saxutils import escape, quoteattr
 
-from bulkim.journal.sqlite import reader as read
-from bulkim.journal.sqlite.reader import Result, RunRecord
-from bulkim.journal.sqlite.writer import Journal
+from bulkim.journal import Reader
+from bulkim.journal.records import Result, RunRecord
 from bulkim.planning import RESULT_COLUMNS
 from bulkim.view.width import columns, fitted
 
@@ -41,7 +40,7 @@ class Chosen:
 
 
 def write_results(
-    journal: Journal, record: RunRecord, chosen: Chosen, style: str, stream: IO[str], *, width: int = 80
+    journal: Reader, record: RunRecord, chosen: Chosen, style: str, stream: IO[str], *, width: int = 80
 ) -> int:
     """Write the items to `stream`; returns how many."""
 
@@ -65,18 +64,11 @@ Rows = Iterable[tuple[Result, Mapping[str, Any]]]
 
 
 def with_own_columns(
-    journal: Journal, run_id: int, chosen: Chosen
+    journal: Reader, run_id: int, chosen: Chosen
 ) -> Iterator[tuple[Result, Mapping[str, Any]]]:
     """Each item with the source's own columns: the fields that were sent (no secrets are stored), then the others."""
-    sent = journal.connection.execute(
-        "SELECT ordinal, fields FROM item WHERE run_id = ? AND fields IS NOT NULL ORDER BY ordinal", (run_id,)
-    )
-    ordinal, fields = next(sent, (None, None))
-    for result in read.results(journal, run_id, outcome=chosen.outcome, code=chosen.code):
-        while ordinal is not None and ordinal < result.ordinal:
-            ordinal, fields = next(sent, (None, None))
-        own = json.loads(fields) if ordinal == result.ordinal and fields else {}
-        yield result, {**own, **result.extra}
+    for result in journal.results(run_id, outcome=chosen.outcome, code=chosen.code):
+        yield result, {**result.fields, **result.extra}
 
 
 def _values(result: Result) -> tuple[Any, ...]:

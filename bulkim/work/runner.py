@@ -16,10 +16,9 @@ from typing import Any
 
 from bulkim import window
 from bulkim.errors import BulkimError
+from bulkim.journal import Journal
 from bulkim.journal.port import RunJournal
-from bulkim.journal.sqlite import reader as read
-from bulkim.journal.sqlite.reader import RunRecord
-from bulkim.journal.sqlite.writer import Journal
+from bulkim.journal.records import RunRecord
 from bulkim.log.events import log
 from bulkim.model import Job
 from bulkim.sending.supervise import Deadline
@@ -100,7 +99,7 @@ def retry(
     selection = {"outcome": list(outcome), "code": list(code)}
     with Journal.open(journal) as open_journal:
         session = _Session(open_journal, job, max_duration_s, confirm, observe)
-        found = read.unfinished_retry(open_journal, parent.run, selection)
+        found = open_journal.reader.unfinished_retry(parent.run, selection)
         record = found or session.submission.create(limit=limit, parent=parent.run, selection=selection)
         return session.go(record, resumed=found is not None)
 
@@ -175,9 +174,9 @@ class _Session:
     def _account(self, record: RunRecord, session_id: int, ending: Ending, *, resumed: bool) -> Finished:
         stop = (ending.stop.code, ending.stop.reason) if ending.stop else None
         self.journal.end_session(record.id, session_id, ending.state, now=time.time(), stop=stop)
-        summary = read.summary(self.journal, read.get(self.journal, record.id), resumed=resumed)
+        summary = self.journal.reader.summary(self.journal.reader.get(record.id), resumed=resumed)
         log.info("run.ended", run=record.run, state=ending.state, counts=summary["counts"])
-        code = exit_code(ending, read.invalid(self.journal, record.id), summary["counts"])
+        code = exit_code(ending, self.journal.reader.invalid(record.id), summary["counts"])
         return Finished(summary, ending, code)
 
 

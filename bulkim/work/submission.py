@@ -11,10 +11,8 @@ from typing import Any
 from bulkim import vendors
 from bulkim.catalogue.shapes import Effect, Operation, Provider
 from bulkim.errors import UsageError
-from bulkim.journal.records import NewRun
-from bulkim.journal.sqlite import reader as read
-from bulkim.journal.sqlite.reader import RunRecord
-from bulkim.journal.sqlite.writer import Journal
+from bulkim.journal import Journal
+from bulkim.journal.records import NewRun, RunRecord
 from bulkim.model import Job, Status
 from bulkim.planning import settings
 from bulkim.planning.intake import Intake
@@ -62,8 +60,8 @@ class Submission:
     def unfinished(self) -> RunRecord | None:
         """The run to continue. Raises UsageError when the job's constants have changed since."""
         job = self.job
-        found = read.unfinished(
-            self.journal, name=job.name, provider=job.provider, operation=job.operation, target=self.target
+        found = self.journal.reader.unfinished(
+            name=job.name, provider=job.provider, operation=job.operation, target=self.target
         )
         if found and dict(found.params) != dict(job.params):
             raise UsageError(
@@ -84,7 +82,7 @@ class Submission:
             parent=parent, selection=selection, item_limit=limit,
             settings=settings(job, self.provider, self.operation), vendor_text=job.vendor_text,
         )  # fmt: skip
-        return read.get(self.journal, self.journal.create_run(new, now=time.time()))
+        return self.journal.reader.get(self.journal.create_run(new, now=time.time()))
 
     def read(self, record: RunRecord) -> Secrets | None:
         """Bring the run's items in step with the input. Returns what reads their secrets, where they have any.
@@ -96,7 +94,7 @@ class Submission:
 
     def preview(self, record: RunRecord, *, resumed: bool, users: int | None = None) -> Preview:
         """What would be sent. `users`: how many the app has, where they were counted because all are meant."""
-        counts = self.journal.counts(record.id)
+        counts = self.journal.reader.counts(record.id)
         if self.operation.paging and self.operation.effect is Effect.DELETE and users is None:
             users = max(0, int(self.job.params.get("count", 0)) - counts[Status.SUCCEEDED])
-        return Preview(self.job, self.operation, read.get(self.journal, record.id), resumed, counts, users)
+        return Preview(self.job, self.operation, self.journal.reader.get(record.id), resumed, counts, users)

@@ -14,16 +14,15 @@ from typing import Any
 from bulkim import jobfile
 from bulkim.catalogue.shapes import Effect, Operation, Provider
 from bulkim.errors import ImpossibleError
-from bulkim.journal.sqlite import reader as read
-from bulkim.journal.sqlite.reader import RunRecord
-from bulkim.journal.sqlite.writer import Journal
+from bulkim.journal import Reader
+from bulkim.journal.records import RunRecord
 from bulkim.model import Status
 from bulkim.text import TO_THE_MINUTE, utc
 
 PLACEHOLDER = "FILL IN: seconds, -1 for ever"
 
 
-def undo(journal: Journal, record: RunRecord, provider: Provider, *, accept: bool = False) -> str:
+def undo(journal: Reader, record: RunRecord, provider: Provider, *, accept: bool = False) -> str:
     """The inverse job as YAML. Raises ImpossibleError where there is none, or none that is safe.
 
     `accept`: write it even if an item that succeeded may have been so before, and the inverse destroys.
@@ -79,7 +78,7 @@ def _heading(
 
 
 def _body(
-    journal: Journal, record: RunRecord, provider: Provider, operation: Operation, inverse: Operation
+    journal: Reader, record: RunRecord, provider: Provider, operation: Operation, inverse: Operation
 ) -> Iterator[str]:
     yield f"name: {_yaml(f'undo-{record.name}')}"
     yield f"provider: {_provider(record)}"
@@ -110,7 +109,7 @@ def _section(record: RunRecord, name: str) -> dict[str, Any]:
 # ------------------------------------------------------------------------------------------- params
 
 
-def _params(journal: Journal, record: RunRecord, operation: Operation, inverse: Operation) -> Iterator[str]:
+def _params(journal: Reader, record: RunRecord, operation: Operation, inverse: Operation) -> Iterator[str]:
     known: dict[str, Any] = {}
     wanted: list[str] = []
     for each in inverse.fields:
@@ -135,10 +134,8 @@ def _taken_over(value: Any, fixed: Any, *, names: bool) -> Any:
     return list(value) if names and isinstance(value, Mapping) else value
 
 
-def _to_fill_in(
-    journal: Journal, record: RunRecord, operation: Operation, wanted: list[str]
-) -> Iterator[str]:
-    own = {name for each in read.done(journal, record.id) for name in each.fields if name in wanted}
+def _to_fill_in(journal: Reader, record: RunRecord, operation: Operation, wanted: list[str]) -> Iterator[str]:
+    own = {name for each in journal.done(record.id) for name in each.fields if name in wanted}
     if own:
         raise ImpossibleError(
             f"the items of run {record.run} name their own {', '.join(sorted(own))}, and what was there before is"

@@ -22,9 +22,8 @@ from bulkim.codec import decode, encode
 from bulkim.codec.encoding import field_value, wire_fields
 from bulkim.codec.refusals import dig
 from bulkim.errors import BulkimError, GuardError, ImpossibleError, RefusedError, UsageError
-from bulkim.journal.sqlite import reader as read
-from bulkim.journal.sqlite.reader import Done, RunRecord
-from bulkim.journal.sqlite.writer import Journal
+from bulkim.journal import Reader
+from bulkim.journal.records import Done, RunRecord
 from bulkim.log.events import log
 from bulkim.model import Answer, Item, Job, Kind, Outcome, Stop
 from bulkim.planning import limits
@@ -89,17 +88,17 @@ def read_back(provider: Provider, operation: Operation) -> tuple[ReadBack, Opera
     return declared, asking
 
 
-def sampled(journal: Journal, record: RunRecord, share: float) -> tuple[int, frozenset[int] | None]:
+def sampled(journal: Reader, record: RunRecord, share: float) -> tuple[int, frozenset[int] | None]:
     """How many items can be asked about, and which (None: all). The same run and share give the same sample."""
     if share >= 1.0:
-        return sum(1 for _ in read.done(journal, record.id)), None
-    ordinals = [each.ordinal for each in read.done(journal, record.id)]
+        return sum(1 for _ in journal.done(record.id)), None
+    ordinals = [each.ordinal for each in journal.done(record.id)]
     size = min(len(ordinals), max(1, round(len(ordinals) * share)))
     return len(ordinals), frozenset(random.Random(record.run).sample(ordinals, size))
 
 
 def verify(
-    job: Job, record: RunRecord, journal: Journal, provider: Provider, *, share: float = 1.0
+    job: Job, record: RunRecord, journal: Reader, provider: Provider, *, share: float = 1.0
 ) -> Verified:
     """Ask the vendor about `share` of the run's items. Raises BulkimError when it cannot be asked.
 
@@ -120,7 +119,7 @@ def verify(
     items, chosen = sampled(journal, record, share)
     asked = items if chosen is None else len(chosen)
     reader = _Reader(job, record, provider, operation, declared, asking, Verified(items, asked))
-    source = (each for each in read.done(journal, record.id) if chosen is None or each.ordinal in chosen)
+    source = (each for each in journal.done(record.id) if chosen is None or each.ordinal in chosen)
     anyio.run(reader.run, source, backend="asyncio")
     if reader.failure:
         raise reader.failure

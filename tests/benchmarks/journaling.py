@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from bulkim.journal import Journal
 from bulkim.journal.records import Closing, Entry, NewRun
-from bulkim.journal.sqlite.writer import Journal
 from bulkim.model import Batch, Final, Item, Status
 
 from . import measure
@@ -62,7 +62,7 @@ def _journal(path: Path, count: int) -> float:
             attempt = session.begin(batch, now=2.0)
             session.settle(attempt, Closing(3.0, "succeeded", 200), finals=finals, touched=())
         spent = time.process_time() - began
-        journal.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        journal._database.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     return spent
 
 

@@ -17,7 +17,7 @@ from importlib.util import find_spec
 import pytest
 
 from bulkim.cli import browse
-from bulkim.journal.sqlite import reader as read
+from bulkim.journal import Reader
 
 datasette = pytest.mark.skipif(find_spec("datasette") is None, reason="the extra `browse` is not installed")
 
@@ -32,7 +32,7 @@ def done(shell, server):
 
 
 def described(shell):
-    with read.open_existing(shell.folder / "bulkim.db") as journal:
+    with Reader.open(shell.folder / "bulkim.db") as journal:
         return browse.metadata(journal)["databases"]["bulkim"]
 
 

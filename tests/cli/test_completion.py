@@ -17,10 +17,10 @@ from click.testing import CliRunner
 from support.processes import PATIENCE_S
 
 from bulkim.cli import COMMANDS, cli
+from bulkim.journal import Journal
+from bulkim.journal import completion as glance
 from bulkim.journal.records import Entry, NewRun
-from bulkim.journal.sqlite import completion as glance
 from bulkim.journal.sqlite.tally import count_ended
-from bulkim.journal.sqlite.writer import Journal
 
 NOTHING: list[tuple[str, str]] = []
 

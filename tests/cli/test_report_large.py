@@ -13,8 +13,8 @@ from contextlib import closing
 import pytest
 from support.browser import CHROMIUM, browsing
 
+from bulkim.journal import Journal
 from bulkim.journal.records import NewRun
-from bulkim.journal.sqlite.writer import Journal
 
 ITEMS, SESSIONS = 1_000_000, 5
 CALLS_PER_S, PAUSE_S, BEGAN = 95.0, 3600.0, 1.7e9
@@ -28,7 +28,7 @@ def million(request, tmp_path_factory):
     folder, calls = tmp_path_factory.mktemp("million"), ITEMS // request.param // SESSIONS  # calls a session
     with Journal.open(folder / "bulkim.db") as journal:
         run = journal.create_run(NewRun("million", "easemob", "register", "http://h org#app", {}), now=BEGAN)
-        db = journal.connection
+        db = journal._database.connection
         db.execute("PRAGMA synchronous = OFF")
         db.execute("BEGIN")
         db.executemany("INSERT INTO item (run_id, ordinal, key, username, position, line, outcome, code, reason, attempts,"

@@ -11,7 +11,7 @@ from support.processes import bulkim, finish, kill, start, wait_until
 from support.server import serving
 
 from bulkim.errors import ConfirmationError
-from bulkim.journal.sqlite import reader as read
+from bulkim.journal import Reader
 from bulkim.model import Guard, Rate, Source, Where
 from bulkim.work import runner
 
@@ -180,8 +180,8 @@ def test_what_failed_of_a_listing_is_retried_without_listing_again(server, tmp_p
     first = runner.run(ban, journal=journal)
     assert first.summary["counts"]["failed"] == 1
     server.faults()
-    with read.open_existing(journal) as opened:
-        parent = read.find(opened, "last")
+    with Reader.open(journal) as opened:
+        parent = opened.find("last")
     listings = server.stats()["operations"]["list-users"]
     second = runner.retry(parent, ban, journal=journal)
     assert second.summary["items"] == second.summary["counts"]["succeeded"] == 1

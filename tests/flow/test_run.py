@@ -200,10 +200,10 @@ def test_retry_sends_what_failed_again_with_its_secrets(server, tmp_path):
     first = runner.run(registering, journal=journal)
     assert first.exit_code == 1
     server.faults()
-    from bulkim.journal.sqlite import reader as read
+    from bulkim.journal import Reader
 
-    with read.open_existing(journal) as opened:
-        parent = read.find(opened, "last")
+    with Reader.open(journal) as opened:
+        parent = opened.find("last")
     second = runner.retry(parent, registering, journal=journal)
     assert second.summary["items"] == 1
     assert second.summary["counts"]["succeeded"] == 1

@@ -7,11 +7,11 @@ from collections.abc import Awaitable, Iterable
 from pathlib import Path
 from typing import Any, Protocol
 
+from bulkim.journal import Journal
 from bulkim.journal.port import RunJournal
 from bulkim.journal.records import Entry, NewRun
 from bulkim.journal.sqlite.database import Database
 from bulkim.journal.sqlite.session import Session
-from bulkim.journal.sqlite.writer import Journal
 
 NEW = NewRun("n", "easemob", "register", "https://h o#a", {})
 

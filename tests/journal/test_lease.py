@@ -13,9 +13,9 @@ import pytest
 from support.virtual import run as on_virtual_clock
 
 from bulkim.errors import BusyError
+from bulkim.journal import Journal
 from bulkim.journal.lease import SILENT_S, Holder, alive, this_process
 from bulkim.journal.records import NewRun
-from bulkim.journal.sqlite.writer import Journal
 from bulkim.quota.pacer import Pacer
 
 NOW = 2_000_000.0
@@ -73,7 +73,7 @@ def test_a_dead_holders_lease_is_taken_over_and_its_session_is_lost(journal):
     run_id = journal.create_run(NEW, now=NOW)
     hold(journal, run_id, pid=dead().pid, process="")
     journal.begin_session(run_id, now=NOW + 1)
-    assert journal.connection.execute("SELECT ended FROM session ORDER BY id").fetchall() == [
+    assert journal._database.connection.execute("SELECT ended FROM session ORDER BY id").fetchall() == [
         ("lost",),
         (None,),
     ]

@@ -14,10 +14,9 @@ import pytest
 from sqlite_utils import Database as Utils
 
 from bulkim.errors import GuardError, JournalError
-from bulkim.journal.records import Entry, NewRun, PoolRate
-from bulkim.journal.sqlite import reader as read
+from bulkim.journal import Journal, Reader
+from bulkim.journal.records import Allowance, Entry, NewRun, PoolRate
 from bulkim.journal.sqlite import schema
-from bulkim.journal.sqlite.writer import Journal
 from bulkim.model import Batch, Item
 
 from .backends import NEW, OnDisk, safe
@@ -38,7 +37,9 @@ def disk(tmp_path):
 
 def test_writes_of_one_turn_share_a_commit(disk):
     commits = []
-    disk.journal.connection.set_trace_callback(lambda sql: commits.append(sql) if sql == "COMMIT" else None)
+    disk.journal._database.connection.set_trace_callback(
+        lambda sql: commits.append(sql) if sql == "COMMIT" else None
+    )
 
     async def main() -> None:
         disk.session.begin(USER, now=4.0)
@@ -113,7 +114,7 @@ def test_a_killed_session_took_as_long_as_its_last_call_shows(tmp_path):
         run_id = journal.create_run(NewRun("n", "easemob", "list-users", "https://h o#a", {}), now=100.0)
         session = journal.session(run_id, journal.begin_session(run_id, now=100.0))
         session.begin_page(now=104.0)  # and no sign of life after it
-        assert read.summary(journal, read.get(journal, run_id))["elapsed_s"] == 4.0
+        assert journal.reader.summary(journal.reader.get(run_id))["elapsed_s"] == 4.0
 
 
 # ------------------------------------------------------------------------------------ older schemas
@@ -139,9 +140,9 @@ def applied(path: Path) -> list[str]:
 @pytest.mark.parametrize("before", VERSIONS[1:])
 def test_reading_an_older_journal_leaves_it_as_it_is(tmp_path, before):
     an_older_one(tmp_path / "j.db", before=before)
-    with read.open_existing(tmp_path / "j.db") as journal:
-        record = read.find(journal, "last")
-        assert read.allowances(journal, record.id) == []
+    with Reader.open(tmp_path / "j.db") as journal:
+        record = journal.find("last")
+        assert journal.allowances(record.id) == []
         assert (record.run, record.settings) == ("abcdefgh", None)
         with pytest.raises(GuardError, match="readonly"), journal._database.transaction() as tx:
             tx.execute("DELETE FROM run")
@@ -154,10 +155,10 @@ def test_writing_an_older_journal_migrates_it(tmp_path, before):
     with Journal.open(tmp_path / "j.db") as journal:
         number = journal.begin_session(1, now=2.0)
         journal.session(1, number).beat([PoolRate("users", 100.0, 50.0)], now=3.0)
-        assert read.allowances(journal, 1) == [read.Allowance(number, 3.0, PoolRate("users", 100.0, 50.0))]
-        assert read.get(journal, 1).settings is None
+        assert journal.reader.allowances(1) == [Allowance(number, 3.0, PoolRate("users", 100.0, 50.0))]
+        assert journal.reader.get(1).settings is None
         assert journal.discard(1)
-        assert not journal.connection.execute("SELECT 1 FROM pace").fetchone()
+        assert not journal._database.connection.execute("SELECT 1 FROM pace").fetchone()
     assert applied(tmp_path / "j.db") == VERSIONS
 
 
@@ -165,15 +166,15 @@ def test_a_journal_that_cannot_be_written_can_be_read(tmp_path, monkeypatch):
     an_older_one(tmp_path / "j.db")
     monkeypatch.setattr("os.access", lambda *_: False)  # we may be root, whom no mode stops
     before = sorted(tmp_path.iterdir())
-    with read.open_existing(tmp_path / "j.db") as journal:
-        assert len(read.runs(journal)) == 1
+    with Reader.open(tmp_path / "j.db") as journal:
+        assert len(journal.runs()) == 1
         assert sorted(tmp_path.iterdir()) == before, "nothing is laid beside it"
 
 
 def test_an_empty_file_is_no_journal_to_read(tmp_path):
     (tmp_path / "j.db").touch()
     with pytest.raises(JournalError, match="is empty"):
-        read.open_existing(tmp_path / "j.db")
+        Reader.open(tmp_path / "j.db")
 
 
 def test_what_a_run_was_given_is_kept(tmp_path):
@@ -183,8 +184,8 @@ def test_what_a_run_was_given_is_kept(tmp_path):
     )  # fmt: skip
     with Journal.open(tmp_path / "j.db") as journal:
         first, second = journal.create_run(given, now=1.0), journal.create_run(NEW, now=1.0)
-        kept = read.get(journal, first)
+        kept = journal.reader.get(first)
         assert (kept.settings, kept.vendor_text, kept.terms) == ({"share": 0.5}, "name: acme", {"version": 1})
         assert kept.rehearsal
-        plain = read.get(journal, second)
+        plain = journal.reader.get(second)
         assert (plain.settings, plain.vendor_text, plain.terms, plain.rehearsal) == (None, None, None, False)

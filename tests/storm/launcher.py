@@ -62,7 +62,7 @@ def deadly_async(method: Callable[..., Any], when: str, calls: int) -> Callable[
 
 
 def arm(place: str, calls: int) -> None:
-    from bulkim.journal.sqlite.writer import Journal
+    from bulkim.journal import Journal
     from bulkim.sending import serial as caller
     from bulkim.transport import Transport
 

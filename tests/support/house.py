@@ -24,7 +24,7 @@ OWNERS: dict[str, tuple[tuple[str, ...], str]] = {
     "httpx": (("transport",), "its exceptions must be mapped in one place"),
     "aiolimiter": (("quota.pool",), "the limit is proven for one composition"),
     "sqlite_utils": (("journal.sqlite",), "the journal has one writer"),
-    "sqlite3": (("journal", "quota.host"), "the journal and the quota ledger have one writer each"),
+    "sqlite3": (("journal.sqlite", "quota.host"), "the journal and the host's quota are files of one writer each"),
     "pydantic": (("jobfile",), "only a job file is validated by shapes"),
     "pydantic_core": (("jobfile",), "only a job file is validated by shapes"),
     "ruamel": (("yamltree",), "YAML is read in one way, and every value knows its place"),

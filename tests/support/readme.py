@@ -22,7 +22,7 @@ if __name__ == "__main__":
 from bulkim import jobfile
 from bulkim.catalogue.shapes import Field, Operation, Provider
 from bulkim.cli import SECTIONS, cli
-from bulkim.journal.sqlite.writer import Journal
+from bulkim.journal import Journal
 from bulkim.vendors import PROVIDERS
 from support.house import LAYERS, OWNERS
 
@@ -183,12 +183,12 @@ def _shape_parts() -> Iterator[tuple[str, Callable[[], str]]]:
 
 def _journal_parts() -> Iterator[tuple[str, Callable[[], str]]]:
     with tempfile.TemporaryDirectory() as folder, Journal.open(Path(folder) / "bulkim.db") as journal:
-        found = journal.connection.execute(
+        found = journal._database.connection.execute(
             "SELECT type, name, sql FROM sqlite_master WHERE type IN ('table', 'view')"
             " AND name NOT LIKE 'sqlite%' AND name NOT LIKE '!_%' ESCAPE '!' ORDER BY rowid"
         ).fetchall()
         for kind, name, sql in found:
-            rows = journal.connection.execute(
+            rows = journal._database.connection.execute(
                 "SELECT name, type FROM pragma_table_info(?)", (name,)
             ).fetchall()
             yield (

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bulkim.journal.records import Entry, NewRun, PoolRate
-from bulkim.journal.sqlite import reader as read
-from bulkim.journal.sqlite.reader import Allowance
-from bulkim.journal.sqlite.writer import Journal
+from bulkim.journal import Journal
+from bulkim.journal.records import Allowance, Entry, NewRun, PoolRate
 from bulkim.model import Batch, Item
 from bulkim.view.live.following import Readings
 from bulkim.view.report.limits import Level, allowed, levels
@@ -28,8 +26,8 @@ def going(tmp_path):
 
 
 def looked(journal, run):
-    record = read.get(journal, run)
-    return Readings(journal, record, allowed(record), now=3.0)
+    record = journal.reader.get(run)
+    return Readings(journal.reader, record, allowed(record), now=3.0)
 
 
 def test_without_a_word_in_the_journal_the_job_says_the_limit(going):

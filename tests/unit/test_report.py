@@ -9,9 +9,8 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from bulkim.journal.records import Closing, Entry, NewRun
-from bulkim.journal.sqlite import reader as read
-from bulkim.journal.sqlite.writer import Journal
+from bulkim.journal import Journal
+from bulkim.journal.records import Closing, CodeCount, Entry, NewRun
 from bulkim.model import Batch, Final, Item, Status
 from bulkim.vendors import provider
 from bulkim.view.account import Throughput, balance, codes, headline, pace, reconciliation, table
@@ -80,8 +79,8 @@ def test_pace():
 
 def test_codes_have_an_example_and_a_meaning():
     found = [
-        read.CodeCount("unchanged", "service_resource_not_found", 20, "ghost-1", "no such user"),
-        read.CodeCount("failed", "wonder", 1, "u1", "a reason nobody knows"),
+        CodeCount("unchanged", "service_resource_not_found", 20, "ghost-1", "no such user"),
+        CodeCount("failed", "wonder", 1, "u1", "a reason nobody knows"),
     ]
     delete = EASEMOB.operation("delete")
     lines = [text(line) for line in codes(found, lambda code, reason: meaning(EASEMOB, delete, code, reason))]
@@ -139,12 +138,12 @@ def fill(journal):
     ]
     hand.settle(attempt, Closing(3.0, "succeeded", 200), finals=finals, touched=[])
     journal.end_session(run_id, session, "interrupted", now=4.0)
-    return read.get(journal, run_id)
+    return journal.reader.get(run_id)
 
 
 def written(journal, record, style, **chosen):
     stream = io.StringIO(newline="")
-    write_results(journal, record, Chosen(**chosen), style, stream)
+    write_results(journal.reader, record, Chosen(**chosen), style, stream)
     return stream.getvalue()
 
 
@@ -226,13 +225,13 @@ def test_no_row_is_lost_where_the_sample_ends(journal):
         digest="d",
         now=1.0,
     )
-    lines = written(journal, read.get(journal, run_id), "table").splitlines()
+    lines = written(journal, journal.reader.get(run_id), "table").splitlines()
     assert [line.split()[1] for line in lines[1:]] == [f"u{n}" for n in range(1, 1203)]
 
 
 def test_table_fits(journal):
     stream = io.StringIO()
-    write_results(journal, fill(journal), Chosen(), "table", stream, width=80)
+    write_results(journal.reader, fill(journal), Chosen(), "table", stream, width=80)
     lines = stream.getvalue().splitlines()
     assert len(lines) == 5
     assert max(map(columns, lines)) <= 80

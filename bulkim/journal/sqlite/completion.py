@@ -94,7 +94,7 @@ def codes(path: Path, run: str) -> list[CodeSeen]:
 
 
 def _find(path: Path, run: str) -> int | None:
-    """As `journal.read.find` does, but of several it takes the newest."""
+    """As `Reader.find` does, but of several it takes the newest."""
     found = _rows(
         path,
         "SELECT id FROM run WHERE ?1 IN ('last', run, name) OR substr(run, 1, length(?1)) = ?1"

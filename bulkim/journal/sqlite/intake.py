@@ -6,9 +6,9 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from itertools import islice
 
-from bulkim.journal.records import Entry
+from bulkim.journal.records import Entry, to_json
 from bulkim.journal.sqlite.database import Database
-from bulkim.journal.sqlite.tally import count_ended, to_json
+from bulkim.journal.sqlite.tally import count_ended
 
 CHUNK = 2_000  # rows a transaction
 

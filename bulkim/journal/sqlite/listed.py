@@ -7,9 +7,9 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
-from bulkim.journal.records import Closing, Entry, Listed, ListedPage
+from bulkim.journal.records import Closing, Entry, Listed, ListedPage, to_json
 from bulkim.journal.sqlite.intake import insert_entries
-from bulkim.journal.sqlite.tally import close_attempt, count_ended, finish_items, to_json
+from bulkim.journal.sqlite.tally import close_attempt, count_ended, finish_items
 
 
 def add_page(

@@ -11,10 +11,10 @@ from collections.abc import Awaitable, Iterator, Sequence
 from typing import Any
 
 from bulkim.journal.port import PAGE
-from bulkim.journal.records import Closing, ListedPage, PoolRate
+from bulkim.journal.records import Closing, ListedPage, PoolRate, to_json
 from bulkim.journal.sqlite.database import Database
 from bulkim.journal.sqlite.listed import add_page
-from bulkim.journal.sqlite.tally import close_attempt, counts, finish_items, to_json
+from bulkim.journal.sqlite.tally import close_attempt, counts, finish_items
 from bulkim.journal.sqlite.turns import Turns
 from bulkim.model import Batch, Final, Item, Mode, Status
 

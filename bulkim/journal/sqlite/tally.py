@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from bulkim.journal.records import Closing
+from bulkim.journal.records import Closing, to_json
 from bulkim.journal.sqlite.database import Database
 from bulkim.model import Final, Status
 
@@ -90,8 +89,3 @@ def counts(database: Database, run_id: int) -> dict[Status, int]:
     total = database.row("SELECT items FROM run WHERE id = ?", (run_id,))[0]
     found[Status.PENDING] = total - sum(found.values())
     return found
-
-
-def to_json(value: Any) -> str | None:
-    """Compact JSON; None stays None (SQL NULL)."""
-    return None if value is None else json.dumps(value, ensure_ascii=False, separators=(",", ":"))

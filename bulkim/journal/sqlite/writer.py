@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import json
 import secrets
-import sqlite3
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Self
 
 from bulkim.errors import BusyError
 from bulkim.journal import lease
-from bulkim.journal.records import Entry, NewRun
+from bulkim.journal.records import Entry, NewRun, to_json
 from bulkim.journal.sqlite import intake
 from bulkim.journal.sqlite.database import Database
-from bulkim.journal.sqlite.session import Session, pending
-from bulkim.journal.sqlite.tally import counts, to_json
+from bulkim.journal.sqlite.reader import Reader
+from bulkim.journal.sqlite.session import Session
 from bulkim.journal.sqlite.turns import Turns
-from bulkim.model import Item, Status
 
 ALPHABET = "abcdefghjkmnpqrstvwxyz23456789"  # no look-alikes
 
@@ -28,6 +26,7 @@ class Journal:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._turns = Turns(database)
+        self.reader = Reader(database)
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -35,18 +34,9 @@ class Journal:
         return cls(Database.open(path))
 
     @classmethod
-    def open_to_read(cls, path: Path) -> Self:
-        """Open a file that must be there, and never write it: an older bulkim's stays as it is. Raises JournalError."""
-        return cls(Database.open_to_read(path))
-
-    @classmethod
     def in_memory(cls) -> Self:
         """One that nobody else sees, and that ends with this."""
         return cls(Database.in_memory())
-
-    @property
-    def connection(self) -> sqlite3.Connection:
-        return self._database.connection
 
     @property
     def path(self) -> Path:
@@ -179,11 +169,3 @@ class Journal:
                     (now, attempt_id),
                 )
         return len(left)
-
-    def counts(self, run_id: int) -> dict[Status, int]:
-        """Items by status; they add up to the run's items."""
-        return counts(self._database, run_id)
-
-    def pending(self, run_id: int, *, limit: int) -> list[Item]:
-        """The next items to send, in the input's order."""
-        return pending(self._database, run_id, after=0, limit=limit)

@@ -7,10 +7,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from bulkim.journal.records import PoolRate
-from bulkim.journal.sqlite import reader as read
-from bulkim.journal.sqlite.reader import RunRecord
-from bulkim.journal.sqlite.writer import Journal
+from bulkim.journal import Reader
+from bulkim.journal.records import PoolRate, RunRecord
 from bulkim.model import Status
 from bulkim.sending.telemetry import IN_FLIGHT_MIN
 from bulkim.view.live import Meter, View
@@ -25,28 +23,19 @@ LAST_CALLS = 30  # their mean is the latency
 class Readings:
     """One look at the journal; `bulkim.view.live.Readings`."""
 
-    def __init__(self, journal: Journal, record: RunRecord, limits: Allowed, *, now: float) -> None:
-        execute = journal.connection.execute
+    def __init__(self, journal: Reader, record: RunRecord, limits: Allowed, *, now: float) -> None:
         self.counts: Mapping[Status, int] = journal.counts(record.id)
-        self.limit_per_s, self.allowed_per_s = _allowed(read.paces(journal, record.id), limits)
+        self.limit_per_s, self.allowed_per_s = _allowed(journal.rates(record.id), limits)
         self.requests, self.retries, self.throttled = record.requests, record.retries, record.throttled
-        self.in_flight: int = execute(
-            "SELECT count(*) FROM attempt WHERE run_id = ? AND ended_at IS NULL", (record.id,)
-        ).fetchone()[0]
-        self.latency_s: float | None = execute(
-            "SELECT avg(took) FROM (SELECT ended_at - began_at AS took FROM attempt WHERE run_id = ?"
-            " AND kind <> 'lost' ORDER BY began_at DESC LIMIT ?)",
-            (record.id, LAST_CALLS),
-        ).fetchone()[0]
+        self.in_flight = journal.in_flight(record.id)
+        self.latency_s: float | None = journal.latency_s(record.id, calls=LAST_CALLS)
         needed = math.ceil(self.limit_per_s * (self.latency_s or 0.0) * HEADROOM) + IN_FLIGHT_MIN
         self.in_flight_max = limits.capped or needed
         self.codes = Counter[str]()
-        for each in read.code_counts(journal, record.id):
+        for each in journal.code_counts(record.id):
             if each.outcome != Status.SUCCEEDED:
                 self.codes[each.code] += each.items
-        recent: int = execute(
-            "SELECT count(*) FROM attempt WHERE run_id = ? AND began_at > ?", (record.id, now - RECENT_S)
-        ).fetchone()[0]
+        recent = journal.calls_since(record.id, now - RECENT_S)
         self.waiting_for = self._waiting(record, recent / RECENT_S)
         self.stopping: str | None = None
 
@@ -68,7 +57,7 @@ def _allowed(paces: Sequence[PoolRate], limits: Allowed) -> tuple[float, float |
 class Following:
     """Follows one run."""
 
-    def __init__(self, journal: Journal, record: RunRecord) -> None:
+    def __init__(self, journal: Reader, record: RunRecord) -> None:
         self._journal, self._id = journal, record.id
         self._limits = allowed(record)
         app = record.target.rpartition(" ")[2].rpartition("#")[2]
@@ -79,21 +68,14 @@ class Following:
 
     def look(self, now: float) -> tuple[RunRecord, View]:
         """The run as it is now (Unix seconds). A run whose process has died is no longer running."""
-        record = read.get(self._journal, self._id)
+        record = self._journal.get(self._id)
         view = self._meter.read(now, Readings(self._journal, record, self._limits, now=now))
         return record, replace(view, elapsed_s=max(0.0, now - self._began), before=self._before)
 
     def _session(self) -> tuple[float, dict[Status, int]]:
         """When the last session began, and what earlier ones had ended."""
-        execute = self._journal.connection.execute
-        starts = execute(
-            "SELECT started_at FROM session WHERE run_id = ? ORDER BY id DESC", (self._id,)
-        ).fetchall()
-        before = dict.fromkeys(Status, 0)
-        if len(starts) > 1:
-            for outcome, items in execute(
-                "SELECT outcome, count(*) FROM item WHERE run_id = ? AND finished_at < ? GROUP BY outcome",
-                (self._id, starts[0][0]),
-            ):
-                before[Status(outcome)] = items
-        return starts[0][0] if starts else 0.0, before
+        sessions, none = self._journal.sessions(self._id), dict.fromkeys(Status, 0)
+        if not sessions:
+            return 0.0, none
+        began = sessions[-1].started_at
+        return began, self._journal.ended_before(self._id, began) if len(sessions) > 1 else none

@@ -7,8 +7,9 @@ import secrets
 from dataclasses import replace
 from hashlib import blake2b
 
-from bulkim.journal.sqlite.reader import CodeCount
-from bulkim.journal.sqlite.writer import Journal
+from bulkim.journal import Reader
+from bulkim.journal.records import CodeCount, RunRecord
+from bulkim.vendors import folding
 
 _WORD = re.compile(r"[\w.@+#-]+")
 
@@ -16,21 +17,24 @@ _WORD = re.compile(r"[\w.@+#-]+")
 class Redactor:
     """Hashes one run's user ids. The same user gets the same hash within one report, and another one in the next."""
 
-    def __init__(self, journal: Journal, run_id: int) -> None:
-        self._journal, self._run_id = journal, run_id
+    def __init__(self, journal: Reader, record: RunRecord) -> None:
+        self._journal, self._run_id = journal, record.id
+        self._folded = folding(record.provider, record.vendor_text)
         self._key = secrets.token_bytes(32)
         self._known: dict[str, bool] = {}
 
     def name(self, username: str) -> str:
         """The hash that stands for a user."""
-        folded = username.lower().encode("utf-8", "surrogatepass")
+        folded = self._folded(username).encode("utf-8", "surrogatepass")
         return "user:" + blake2b(folded, key=self._key, digest_size=5).hexdigest()
 
     def text(self, text: str, *usernames: str) -> str:
         """A vendor's sentence without these users, and without any word that is a user of this run."""
         for username in usernames:
             if username:
-                text = re.sub(re.escape(username), self.name(username), text, flags=re.IGNORECASE)
+                # However it is written there: it may be another user, who is hidden, too.
+                written = re.compile(re.escape(username), re.IGNORECASE)
+                text = written.sub(lambda found: self.name(found[0]), text)
         return _WORD.sub(lambda word: self._hidden(word[0]), text)
 
     def code_count(self, found: CodeCount) -> CodeCount:
@@ -47,11 +51,7 @@ class Redactor:
     def _is_user(self, word: str) -> bool:
         found = self._known.get(word)
         if found is None:
-            found = self._known[word] = (
-                self._journal.connection.execute(
-                    "SELECT 1 FROM item WHERE run_id = ? AND key IN (?, ?) LIMIT 1",
-                    (self._run_id, word, word.lower()),
-                ).fetchone()
-                is not None
+            found = self._known[word] = any(
+                self._journal.is_user(self._run_id, word, way) for way in (self._folded, str.lower)
             )
         return found

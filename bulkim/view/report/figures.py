@@ -9,9 +9,8 @@ from typing import Any
 from bulkim import vendors
 from bulkim.catalogue.shapes import Provider
 from bulkim.codes import Meaning
-from bulkim.journal.sqlite import reader as read
-from bulkim.journal.sqlite.reader import CodeCount, RunRecord
-from bulkim.journal.sqlite.writer import Journal
+from bulkim.journal import Reader
+from bulkim.journal.records import CodeCount, KindCount, RunRecord
 from bulkim.view.meanings import meaning
 from bulkim.view.report.anonymise import Redactor
 from bulkim.view.report.latency import Latencies
@@ -31,17 +30,6 @@ class Code:
 
     found: CodeCount
     meaning: Meaning | None
-
-
-@dataclass(frozen=True, slots=True)
-class KindRow:
-    """Calls of one mode whose answers meant the same."""
-
-    mode: str
-    kind: str
-    calls: int
-    items: int
-    mean_ms: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +72,7 @@ class Figures:
     codes: Sequence[Code]
     timeline: Timeline
     latencies: Latencies
-    kinds: Sequence[KindRow]
+    kinds: Sequence[KindCount]
     tries: Sequence[tuple[int, int]]  # (sendings, items)
     batch: int  # items in the largest call
     cells: Sequence[Cell]
@@ -119,83 +107,46 @@ class Figures:
         return f"{self.record.provider} {self.record.target.rpartition(' ')[2].rpartition('#')[2]}"
 
 
-def figures(journal: Journal, record: RunRecord, *, redact: bool = False) -> Figures:
+def figures(journal: Reader, record: RunRecord, *, redact: bool = False) -> Figures:
     """Read a run."""
     provider = vendors.known(record.provider, record.vendor_text)
     operation = provider.operation(record.operation) if provider else None
-    hide = Redactor(journal, record.id) if redact else None
+    hide = Redactor(journal, record) if redact else None
     timeline = Timeline.of(_sessions(journal, record))
-    calls = journal.connection.execute(
-        "SELECT session_id, began_at, ended_at, kind FROM attempt WHERE run_id = ? ORDER BY began_at", (record.id,)
-    )  # fmt: skip
-    batch = _largest(journal, record.id)
+    batch = journal.largest_call(record.id)
     limits = allowed(record)
-    allowances = list(read.allowances(journal, record.id))
-    latencies = timeline.count(calls, kept(timeline, allowances, limits))
+    allowances = journal.allowances(record.id)
+    latencies = timeline.count(journal.calls(record.id), kept(timeline, allowances, limits))
     known = levels(timeline, allowances, limits.pools)
     if known:  # better than what the job's text lets one guess
         limits = replace(limits, own=known[-1].limit_per_s)
     return Figures(
-        record, read.summary(journal, record), provider, limits, known,
+        record, journal.summary(record), provider, limits, known,
         [
             Code(hide.code_count(each) if hide else each, meaning(provider, operation, each.code, each.reason))
-            for each in read.code_counts(journal, record.id)
+            for each in journal.code_counts(record.id)
         ],
-        timeline, latencies, _kinds(journal, record.id), _tries(journal, record.id), batch,
+        timeline, latencies, journal.kinds(record.id), journal.tries(record.id), batch,
         _cells(journal, record, batch), _bad(journal, record.id, hide), redact,
     )  # fmt: skip
 
 
-def _sessions(journal: Journal, record: RunRecord) -> list[Session]:
-    rows = journal.connection.execute(
-        "SELECT id, pid, host, started_at, coalesce(ended_at, max(seen_at, coalesce((SELECT max(began_at) FROM attempt"
-        " WHERE run_id = session.run_id AND session_id = session.id), 0))), ended FROM session WHERE run_id = ?"
-        " ORDER BY started_at, id",
-        (record.id,),
-    ).fetchall()
+def _sessions(journal: Reader, record: RunRecord) -> list[Session]:
     unended = "running" if record.state == "running" else "lost"
     return [
-        Session(number, pid, host, started, until, ended or unended)
-        for number, pid, host, started, until, ended in rows
+        Session(each.id, each.pid, each.host, each.started_at, each.until, each.ended or unended)
+        for each in journal.sessions(record.id)
     ]
 
 
-def _largest(journal: Journal, run_id: int) -> int:
-    row = journal.connection.execute(
-        "SELECT max(size) FROM attempt WHERE run_id = ? AND mode = 'send'", (run_id,)
-    ).fetchone()
-    return row[0] or 1
-
-
-def _kinds(journal: Journal, run_id: int) -> list[KindRow]:
-    rows = journal.connection.execute(
-        "SELECT mode, coalesce(kind, 'in flight'), count(*), sum(size),"
-        " avg((ended_at - began_at) * 1000) FILTER (WHERE kind <> 'lost') FROM attempt"
-        " WHERE run_id = ? GROUP BY 1, 2 ORDER BY 3 DESC",
-        (run_id,),
-    )
-    return [KindRow(*row) for row in rows]
-
-
-def _tries(journal: Journal, run_id: int) -> list[tuple[int, int]]:
-    return journal.connection.execute(
-        "SELECT attempts, count(*) FROM item WHERE run_id = ? GROUP BY 1 ORDER BY 1", (run_id,)
-    ).fetchall()
-
-
-def _cells(journal: Journal, record: RunRecord, batch: int) -> list[Cell]:
+def _cells(journal: Reader, record: RunRecord, batch: int) -> list[Cell]:
     """Whole calls' worth of items, as many as it takes to have few enough cells."""
     if not record.items:
         return []
-    last = journal.connection.execute(
-        "SELECT max(ordinal) FROM item WHERE run_id = ?", (record.id,)
-    ).fetchone()[0]
+    last = journal.last_ordinal(record.id)
     size = batch * -(-last // (batch * CELLS_MAX))
     counted: dict[int, dict[str, int]] = {}
-    for cell, outcome, items in journal.connection.execute(
-        "SELECT (ordinal - 1) / ?, coalesce(outcome, 'pending'), count(*) FROM item WHERE run_id = ? GROUP BY 1, 2",
-        (size, record.id),
-    ):
+    for cell, outcome, items in journal.cells(record.id, size):
         counted.setdefault(cell, {})[outcome] = items
     return [
         Cell(cell * size + 1, min((cell + 1) * size, last), counts)
@@ -203,10 +154,10 @@ def _cells(journal: Journal, record: RunRecord, batch: int) -> list[Cell]:
     ]
 
 
-def _bad(journal: Journal, run_id: int, hide: Redactor | None) -> list[Bad]:
+def _bad(journal: Reader, run_id: int, hide: Redactor | None) -> list[Bad]:
     found: list[Bad] = []
     room = LISTED_CHARS_MAX
-    for each in read.results(journal, run_id, outcome=BAD):
+    for each in journal.results(run_id, outcome=BAD):
         name, reason = each.username, each.reason or ""
         if hide:
             name, reason = hide.name(name), hide.text(reason, each.username)

@@ -11,8 +11,7 @@ from typing import Any
 
 from bulkim import vendors
 from bulkim.jobfile.kept import kept_settings
-from bulkim.journal.records import PoolRate
-from bulkim.journal.sqlite.reader import Allowance, RunRecord
+from bulkim.journal.records import Allowance, PoolRate, RunRecord
 from bulkim.view.report.timeline import Timeline
 
 
@@ -84,8 +83,8 @@ def kept(timeline: Timeline, found: Iterable[Allowance], limits: Allowed) -> dic
     """The most that each session allowed itself, in calls a second; a session of which nobody knows is left out."""
     most = dict.fromkeys((each.id for each in timeline.sessions), limits.own or 0.0)
     for each in found:
-        if each.pace.pool == limits.pool:
-            most[each.session_id] = max(most.get(each.session_id, 0.0), each.pace.limit_per_s)
+        if each.rate.pool == limits.pool:
+            most[each.session_id] = max(most.get(each.session_id, 0.0), each.rate.limit_per_s)
     return {session: limit for session, limit in most.items() if limit}
 
 
@@ -117,7 +116,7 @@ def _steps(timeline: Timeline, found: Iterable[Allowance], pools: Collection[str
         paces: dict[str, PoolRate] = {}
         changes: dict[float, tuple[float, float]] = {}
         for each in by_session.get(session.id, ()):
-            paces[each.pace.pool] = each.pace
+            paces[each.rate.pool] = each.rate
             changes[each.at] = tightest(paces.values(), pools)
         moments = [min(max(0.0, at - session.started_at), session.lasted_s) for at in changes]
         for start_s, end_s, pace in zip(

@@ -114,6 +114,11 @@ OWN: Mapping[str, Meaning] = {
         follows=_STOPS,
     ),
     "window": Meaning("The job's `window` has closed.", _CONTINUE.replace("again", "in the window"), follows=_STOPS),
+    "journal_lost": Meaning(
+        "The journal was removed, moved or replaced while the run went on.",
+        "Put back the file that the reason names, then run the same command again: it continues.",
+        follows=_STOPS,
+    ),
     "max_duration": Meaning("The time given by `--max-duration` is over.", _CONTINUE, follows=_STOPS),
 }  # fmt: skip
 

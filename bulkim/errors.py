@@ -84,6 +84,10 @@ class GuardError(BulkimError):
     exit_code = 4
 
 
+class JournalLostError(GuardError):
+    """The journal is not where it was begun: it was removed, moved or replaced while the run went on."""
+
+
 class RefusedError(BulkimError):
     """Credentials, permission or plan: the vendor refuses the whole run, and retrying will not help."""
 

@@ -19,6 +19,7 @@ from bulkim.cli.confirm import NAMES_SHOWN, Confirmation
 from bulkim.cli.options import Settings, on_terminal
 from bulkim.journal import Reader
 from bulkim.model import Job, Notify, Status
+from bulkim.sending.supervise import JOURNAL_LOST
 from bulkim.sending.telemetry import Observed
 from bulkim.view import live as progress
 from bulkim.view.account import Throughput, balance
@@ -89,17 +90,21 @@ class Watch:
         return finished.exit_code
 
     def _account(self, finished: Finished) -> None:
-        summary, settings = finished.summary, self._settings
+        summary, settings, stop = finished.summary, self._settings, finished.ending.stop
         if settings.json:
             click.echo(json.dumps(summary, ensure_ascii=False))
         elif settings.quiet:
             show.put([balance(summary)])
+        if stop is not None and stop.code == JOURNAL_LOST:  # there is nothing to read the rest from
+            way_on = f"\nhint: {stop.hint}" if stop.hint else ""
+            click.echo(f"error: {stop.reason}{way_on}", err=True)
+            return
         if settings.quiet:
             return
         with Reader.open(settings.journal) as journal:
             record = journal.find(summary["run"])
             if not settings.json:
-                hint = finished.ending.stop.hint if finished.ending.stop else None
+                hint = stop.hint if stop else None
                 show.put(show.account(journal, record, summary, session=self._pace, hint=hint))
         steps = show.next_steps(settings, record, summary, options=self._options, rehearsal=self._rehearsal)
         for step in steps:

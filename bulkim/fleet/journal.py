@@ -131,6 +131,9 @@ class Hand:
         turn.seen_at = now
         turn.rates += [(each.pool, each.limit_per_s, each.allowed_per_s) for each in rates]
 
+    def present(self) -> None:
+        """A database that is gone says so when the next turn is written."""
+
     def durable(self) -> Awaitable[None]:
         return self._last
 

@@ -50,6 +50,9 @@ class Writer(Protocol):
     def beat(self, rates: Sequence[PoolRate], *, now: float) -> None:
         """The session lives, and may send so much from now on, where that changed."""
 
+    def present(self) -> None:
+        """Called once a second. Raises JournalLostError where nobody else can find any longer what is written here."""
+
     def durable(self) -> Awaitable[None]:
         """What was written until now, as something to await: done when it survives a crash. Awaiting raises GuardError.
 

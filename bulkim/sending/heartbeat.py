@@ -24,7 +24,11 @@ class Heartbeat:
         self._seen_at: float | None = None
 
     def beat(self, *, now: float, loop_now: float) -> None:
-        """Tell the journal (`now` in Unix seconds) and the telemetry. Raises GuardError when it cannot be written."""
+        """Tell the journal (`now` in Unix seconds) and the telemetry. Raises GuardError when it cannot be written.
+
+        Raises JournalLostError when it is not there any more.
+        """
+        self._journal.present()
         paces = {pool.name: _pace(pool, loop_now) for pool in self._pools}
         held = [each.allowed_per_s for each in paces.values() if each.allowed_per_s < each.limit_per_s]
         self._telemetry.allowed_per_s = min([self._telemetry.limit_per_s, *held])

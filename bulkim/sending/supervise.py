@@ -7,14 +7,13 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
 import anyio
 
 from bulkim import window
-from bulkim.errors import BulkimError
+from bulkim.errors import BulkimError, JournalLostError
 from bulkim.journal.port import Writer
 from bulkim.log.events import log
 from bulkim.model import Stop
@@ -26,6 +25,7 @@ BEAT_S = 1.0  # between two signs of life
 LOOK_S = 1.0  # between two looks at the clock
 LEAVE_S = 10.0  # for the journal, before a session leaves
 TIME_UP = 0  # no signal has this number
+JOURNAL_LOST = "journal_lost"
 STOP_IN_TIME = Stop(
     75, "max_duration", "the time given by --max-duration is over", "run the same command again: it continues"
 )
@@ -87,6 +87,19 @@ async def listen(worker: Worker) -> None:
                 worker.interrupt(number)
 
 
+async def show_life(heartbeat: Callable[[], None], drain: Callable[[Stop], None]) -> None:
+    """Beat. A journal that is gone ends the session gently: what is in flight is still taken down, and it can be saved."""
+    while True:
+        try:
+            heartbeat()
+        except JournalLostError as error:
+            log.warning("run.stopping", code=JOURNAL_LOST, reason=error.message)
+            return drain(Stop(error.exit_code, JOURNAL_LOST, error.message, error.hint or ""))
+        except BulkimError:  # whoever writes next will say it
+            pass
+        await anyio.sleep(BEAT_S)
+
+
 async def supervised(worker: Worker, heartbeat: Callable[[], None], deadline: Deadline) -> Ending:
     """Run; the first signal drains, as does the end of what is `allowed`; the second one leaves at once.
 
@@ -94,23 +107,21 @@ async def supervised(worker: Worker, heartbeat: Callable[[], None], deadline: De
     """
     stop: Stop | None = None
 
-    async def show_life() -> None:
-        while True:
-            with suppress(BulkimError):  # whoever writes next will say it
-                heartbeat()
-            await anyio.sleep(BEAT_S)
-
-    async def watch_the_clock() -> None:
+    def drain(why: Stop) -> None:
         nonlocal stop
-        stop = await deadline.end()
-        log.info("run.time_up", code=stop.code)
+        stop = stop or why
         if not worker.telemetry.stopping:  # a second interruption would leave at once
             worker.interrupt(TIME_UP)
+
+    async def watch_the_clock() -> None:
+        over = await deadline.end()
+        log.info("run.time_up", code=over.code)
+        drain(over)
 
     failure: BulkimError | None = None
     ending = Ending("stopped")
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(show_life)
+        tasks.start_soon(show_life, heartbeat, drain)
         tasks.start_soon(watch_the_clock)
         if threading.current_thread() is threading.main_thread():
             tasks.start_soon(listen, worker)

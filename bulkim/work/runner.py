@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from bulkim import window
-from bulkim.errors import BulkimError
+from bulkim.errors import BulkimError, GuardError, InputError, JournalLostError
 from bulkim.journal import Journal
 from bulkim.journal.port import RunJournal
 from bulkim.journal.records import RunRecord
 from bulkim.log.events import log
-from bulkim.model import Job
-from bulkim.sending.supervise import Deadline
+from bulkim.model import Job, Stop
+from bulkim.sending.supervise import JOURNAL_LOST, Deadline
 from bulkim.sending.telemetry import Ending, Observed
 from bulkim.transport import environment_proxy
 from bulkim.work import checks as guard
@@ -138,7 +138,7 @@ class _Session:
         if ending.state == "finished":
             name = preview.record.input_name or self.job.name
             begin = self.workers.sending(count=preview.in_all, secrets=secrets, name=name)
-            with self._ending_if_it_fails(record, session_id, resumed=True):
+            with self._ending_if_it_fails(record, session_id, resumed=True), self._not_unsent(record):
                 ending = self._work(preview, session, begin)
         return self._account(record, session_id, ending, resumed=resumed)
 
@@ -158,6 +158,19 @@ class _Session:
         return work(self.workers, session, begin, deadline=self.deadline, watching=watching)
 
     @contextmanager
+    def _not_unsent(self, record: RunRecord) -> Iterator[None]:
+        """An input that fails in the midst of a run is not what it is before: something was sent."""
+        try:
+            yield
+        except InputError as error:
+            if not self.journal.reader.get(record.id).requests:
+                raise
+            raise GuardError(
+                f"the input cannot be read any further: {error.message}",
+                hint="put it back as it was, then run the same command again: it continues",
+            ) from error
+
+    @contextmanager
     def _ending_if_it_fails(self, record: RunRecord, session_id: int, *, resumed: bool) -> Iterator[None]:
         """An error must not leave the run looking busy, nor a run behind in which nothing was ever sent."""
         try:
@@ -171,9 +184,22 @@ class _Session:
                     self.journal.end_session(record.id, session_id, state, now=time.time(), stop=stop)
             raise
 
+    def _unless_lost(self, record: RunRecord, ending: Ending) -> Ending:
+        """A journal that is not where it was, saved if it can be: then that is how the session ended."""
+        try:
+            self.journal.present()
+        except JournalLostError as error:
+            place = self.journal.save_beside(f"saved-{record.run}")
+            saved = f"All of it is in {place}." if place else "It could not be saved."
+            again = f"rename that file to {self.journal.path}, then run the same command again: it continues"
+            stop = Stop(error.exit_code, JOURNAL_LOST, f"{error.message} {saved}", again if place else "")
+            return Ending("stopped", stop)
+        return ending
+
     def _account(self, record: RunRecord, session_id: int, ending: Ending, *, resumed: bool) -> Finished:
         stop = (ending.stop.code, ending.stop.reason) if ending.stop else None
         self.journal.end_session(record.id, session_id, ending.state, now=time.time(), stop=stop)
+        ending = self._unless_lost(record, ending)
         summary = self.journal.reader.summary(self.journal.reader.get(record.id), resumed=resumed)
         log.info("run.ended", run=record.run, state=ending.state, counts=summary["counts"])
         code = exit_code(ending, self.journal.reader.invalid(record.id), summary["counts"])

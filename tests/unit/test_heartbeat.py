@@ -26,6 +26,9 @@ class Journal:
     def __init__(self) -> None:
         self.told: list[tuple[float, list[PoolRate]]] = []
 
+    def present(self) -> None:
+        pass
+
     def beat(self, rates: list[PoolRate], *, now: float) -> None:
         self.told.append((now, rates))
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
 from sqlite_utils import Database as Utils
 
-from bulkim.errors import GuardError, JournalError
+from bulkim.errors import GuardError, JournalError, JournalLostError
 from bulkim.journal.sqlite.schema import APPLICATION_ID, known, migrations
 
 
@@ -25,6 +25,7 @@ class Database:
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         self.path = path
         self.connection = connection
+        self._file = _file(path)
 
     # ------------------------------------------------------------------------------------- opening
 
@@ -97,6 +98,36 @@ class Database:
         """Close the file; everything was already durable."""
         self.connection.close()
 
+    # ----------------------------------------------------------------------------- whether it is there
+
+    def present(self) -> None:
+        """Raises JournalLostError where the file is not under its name any more: nobody would find what is written."""
+        try:
+            now = _file(self.path)
+        except PermissionError:
+            return  # whoever opened it need not be able to do so again
+        if now != self._file:
+            what = "was removed or moved" if now is None else "was replaced by another file"
+            raise JournalLostError(
+                f"the journal {self.path} {what} while the run went on.",
+                hint="put it back, then run the same command again: it continues",
+            )
+
+    def save_beside(self, name: str) -> Path | None:
+        """Where the whole journal is now, after it was lost: where it was moved to, or a copy under a name that is free.
+
+        None where there is no room for one, or no folder any more.
+        """
+        if self._file is not None and (moved := _open_as(self._file)) is not None:
+            return moved
+        target = self.path.with_name(f"{self.path.name}.{name}")
+        try:
+            os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+            self.connection.execute("VACUUM INTO ?", (str(target),))
+        except (OSError, sqlite3.Error):
+            return None
+        return target
+
     # ------------------------------------------------------------------------------------- reading
 
     def rows(self, query: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> Iterator[Any]:
@@ -159,6 +190,29 @@ class Database:
     def _roll_back(self) -> None:
         if self.connection.in_transaction:
             self.connection.execute("ROLLBACK")
+
+
+def _file(path: Path) -> tuple[int, int] | None:
+    """Which file a name stands for; None: there is none, or only in memory. Raises PermissionError."""
+    try:
+        found = path.stat()
+    except PermissionError:
+        raise
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _open_as(file: tuple[int, int]) -> Path | None:
+    """The present name of a file that this process has open; None: it has none, or the system does not tell."""
+    with suppress(OSError):
+        for descriptor in Path("/proc/self/fd").iterdir():
+            with suppress(OSError):
+                found = descriptor.stat()
+                name = descriptor.readlink()
+                if (found.st_dev, found.st_ino) == file and found.st_nlink and _file(name) == file:
+                    return name
+    return None
 
 
 def _reading(path: Path) -> str:

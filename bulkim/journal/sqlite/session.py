@@ -81,6 +81,9 @@ class Session:
                 [(self._session_id, each.pool, now, each.limit_per_s, each.allowed_per_s) for each in rates],
             )
 
+    def present(self) -> None:
+        self._database.present()
+
     def drop_unsent(self) -> None:
         self._turns.join()
         with self._database.transaction() as tx:

@@ -130,6 +130,14 @@ class Journal:
             tx.execute("DELETE FROM run WHERE id = ?", (run_id,))
         return True
 
+    def present(self) -> None:
+        """Raises JournalLostError where the file is not under its name any more."""
+        self._database.present()
+
+    def save_beside(self, name: str) -> Path | None:
+        """Where the journal is now, after it was lost: moved there, or a copy of it; None: it could not be saved."""
+        return self._database.save_beside(name)
+
     def run_name(self, run_id: int) -> str:
         """The id that people type."""
         return str(self._database.row("SELECT run FROM run WHERE id = ?", (run_id,))[0])

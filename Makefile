@@ -29,7 +29,7 @@ bench: $(READY)           ## cost and speed side by side with others, in five mi
 	$(BIN)/python -m tests.benchmarks $(BENCH)
 
 locale: $(READY)          ## compiles the translations in bulkim/locale
-	$(BIN)/pybabel compile --quiet --domain bulkim --directory bulkim/locale
+	$(BIN)/pybabel --quiet compile --domain bulkim --directory bulkim/locale
 
 lint: $(READY)
 	$(BIN)/ruff check .

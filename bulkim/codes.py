@@ -113,6 +113,17 @@ OWN: Mapping[str, Meaning] = {
         "Look at their codes before you go on; then run the same command again: it continues.",
         follows=_STOPS,
     ),
+    "gateway": Meaning(
+        "Answer after answer came from something that is not the vendor: a load balancer, a proxy, a portal that wants a"
+        " login. What it says is no verdict about users.",
+        "The reason quotes it. Check base_url and what stands between; then run the same command again: it continues.",
+        follows=_STOPS,
+    ),
+    "redirect": Meaning(
+        "The server at base_url sends its callers to another address.",
+        "The reason names it. If it is the vendor's, set base_url to it; bulkim never sends credentials anywhere else.",
+        follows=_STOPS,
+    ),
     "window": Meaning("The job's `window` has closed.", _CONTINUE.replace("again", "in the window"), follows=_STOPS),
     "journal_lost": Meaning(
         "The journal was removed, moved or replaced while the run went on.",
@@ -139,6 +150,9 @@ KINDS: Mapping[str, KindMeaning] = {
     ),
     "unauthorized": KindMeaning("credentials refused", "renews the credentials once, then stops the run"),
     "exhausted_plan": KindMeaning("the plan is used up", "stops the run: it is resumable"),
+    "gateway": KindMeaning(
+        "refused before it reached the vendor", "tries again, and stops the run after a few", retried=True
+    ),
     "fatal": KindMeaning("nothing of the run can succeed", "stops the run: it is resumable"),
 }  # fmt: skip
 

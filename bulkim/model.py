@@ -296,6 +296,16 @@ class Kind(StrEnum):
     UNAUTHORIZED = "unauthorized"  # not done; credentials refused
     EXHAUSTED_PLAN = "exhausted_plan"  # not done; the plan's allowance is used up
     FATAL = "fatal"  # not done; no item of this run can succeed
+    GATEWAY = "gateway"  # not done; refused by something before the vendor, which knows nothing of users
+
+
+class Speaker(StrEnum):
+    """Who an answer comes from."""
+
+    VENDOR = "vendor"
+    GATEWAY = "gateway"  # something else: it lacks what all of the vendor's answers have, or is no HTTP
+    ASTRAY = "astray"  # it is about somebody who was not asked about: another call's
+    NOBODY = "nobody"  # there was none
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,6 +326,7 @@ class Answer:
     outcomes: tuple[Outcome, ...]
     http_status: int | None = None
     server_time: float | None = None  # Unix seconds by the vendor's clock, when it told
+    speaker: Speaker = Speaker.VENDOR
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,6 +338,7 @@ class Page:
     next: str | None = None  # for the next `PageRequest.at`; None: this was the last page
     http_status: int | None = None
     server_time: float | None = None
+    speaker: Speaker = Speaker.VENDOR
 
 
 class Final(NamedTuple):

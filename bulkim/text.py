@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import codecs
+import html
+import re
 from collections.abc import Iterable
+from urllib.parse import urlsplit
 
 
 def counted(number: int, noun: str) -> str:
@@ -115,3 +118,30 @@ def escaped(error: UnicodeError) -> tuple[str, int]:
 
 
 codecs.register_error(ESCAPED, escaped)
+
+
+# ------------------------------------------------------------------------------------- what others say
+
+_UNSEEN = re.compile(r"(?is)<(script|style)\b.*?</\1\s*>|<!--.*?-->|<title\b.*?</title\s*>(?=.*<h1)")
+_TAG = re.compile(r"(?s)<[^>]*>")
+PAGE_BYTES_MAX = 16 * 1024  # of a page that are looked at
+PAGE_WORDS_MAX = 120  # characters
+
+
+def page_words(page: bytes) -> str:
+    """The first text of a page that should have been something else, in one line; its title only where it has no heading."""
+    text = _UNSEEN.sub(" ", page[:PAGE_BYTES_MAX].decode("utf-8", "replace"))
+    shown = " ".join(html.unescape(_TAG.sub(" ", text)).split())
+    shown = "".join(letter for letter in shown if letter.isprintable())
+    return shown if len(shown) <= PAGE_WORDS_MAX else f"{shown[: PAGE_WORDS_MAX - 1]}…"
+
+
+def place(address: str) -> str:
+    """Scheme, host and port of an address, as a person is told of it: nothing else of it is shown."""
+    try:
+        parts = urlsplit(address.strip())
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        return ""
+    known = host and all(letter.isprintable() and letter != " " for letter in host)
+    return f"{parts.scheme}://{host[:253]}{f':{port}' if port else ''}" if known else ""

@@ -296,6 +296,9 @@ class Envelope:
     status: str | None = None  # a field that must not be `failed`
     failed: str = "FAIL"
     timestamp_ms: str | None = None  # the vendor's clock
+    # Where an answer says whom it is about: users (``*`` goes through a list), and the address that was called.
+    names: tuple[str, ...] = ()
+    addresses: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

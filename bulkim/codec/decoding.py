@@ -22,9 +22,10 @@ from bulkim.catalogue.shapes import (
     SplitLists,
     WholeCall,
 )
+from bulkim.codec import about
 from bulkim.codec.encoding import field_value
 from bulkim.codec.refusals import Refusal, bad_response, dig, lookup, parsed, refusal, server_time, text
-from bulkim.model import Answer, Fault, Item, Kind, Outcome, Page, PageRequest, Reply
+from bulkim.model import Answer, Fault, Item, Kind, Outcome, Page, PageRequest, Reply, Speaker
 from bulkim.redact import Echoes
 
 REASON_CHARS_MAX = 500
@@ -37,14 +38,11 @@ def decode(provider: Provider, operation: Operation, items: Sequence[Item], repl
     """What one sending means for each item, in the order of the batch. Never raises."""
     match reply:
         case Fault():
-            answer = Answer(outcomes=(_fault(reply),) * len(items))
+            answer = Answer((_fault(reply),) * len(items), speaker=_nobody(reply))
         case Reply():
             body = parsed(reply)
-            refused = refusal(provider, operation, reply, body)
-            outcomes = (
-                _spread(provider, items, refused) if refused else _succeeded(provider, operation, items, body)
-            )
-            answer = Answer(tuple(outcomes), reply.status, server_time(provider, reply, body))
+            speaker, outcomes = _said(provider, operation, items, reply, body)
+            answer = Answer(tuple(outcomes), reply.status, server_time(provider, reply, body), speaker)
         case never:
             assert_never(never)
     assert len(answer.outcomes) == len(items), "one outcome per item"
@@ -54,13 +52,36 @@ def decode(provider: Provider, operation: Operation, items: Sequence[Item], repl
     return replace(answer, outcomes=tuple(_finished(each, echoes) for each in answer.outcomes))
 
 
+def _said(
+    provider: Provider, operation: Operation, items: Sequence[Item], reply: Reply, body: Any
+) -> tuple[Speaker, list[Outcome]]:
+    refused = refusal(provider, operation, reply, body)
+    if refused and refused.foreign:
+        return Speaker.GATEWAY, _spread(provider, items, refused)
+    try:
+        about.check(provider, operation, items, body, refused.culprit if refused else None)
+        outcomes = (
+            _spread(provider, items, refused) if refused else _succeeded(provider, operation, items, body)
+        )
+    except about.StrangerError as stranger:
+        # Another call's answer. Of this call nothing is known: it may have been done.
+        return Speaker.ASTRAY, [bad_response(f"the answer is another call's: it is about {stranger}")] * len(
+            items
+        )
+    return Speaker.VENDOR, outcomes
+
+
+def _nobody(fault: Fault) -> Speaker:
+    return Speaker.GATEWAY if fault.code == "bad_response" else Speaker.NOBODY
+
+
 def pages(provider: Provider, operation: Operation, request: PageRequest, reply: Reply | Fault) -> Page:
     """What a listing's call brought. Never raises."""
     paging = operation.paging
     if paging is None:
         raise TypeError(f"{provider.name} {operation.name} is no listing")
     if isinstance(reply, Fault):
-        return Page(_finished(_fault(reply), Echoes((), ())))
+        return Page(_finished(_fault(reply), Echoes((), ())), speaker=_nobody(reply))
     body = parsed(reply)
     clock = server_time(provider, reply, body)
     refused = refusal(provider, operation, reply, body)
@@ -74,7 +95,9 @@ def pages(provider: Provider, operation: Operation, request: PageRequest, reply:
         outcome = bad_response("the answer's cursor is the one that was sent: the listing would never end")
     else:
         return Page(_success(provider), _listed(provider, paging, rows), next_at, reply.status, clock)
-    return Page(_finished(outcome, Echoes((), ())), http_status=reply.status, server_time=clock)
+    speaker = Speaker.GATEWAY if refused and refused.foreign else Speaker.VENDOR
+    shown = _finished(outcome, Echoes((), ()))
+    return Page(shown, http_status=reply.status, server_time=clock, speaker=speaker)
 
 
 # ------------------------------------------------------------------------------------- whole calls
@@ -101,7 +124,7 @@ def _spread(provider: Provider, items: Sequence[Item], refused: Refusal) -> list
     """A refusal of the whole call, item by item: bystanders never carry the culprit's error."""
     whole = Outcome(refused.kind, refused.code, refused.reason, retry_after_s=refused.retry_after_s)
     if refused.kind is Kind.POISONED and len(items) == 1:
-        return [replace(whole, kind=Kind.REJECTED)]
+        return [replace(whole, kind=Kind.GATEWAY if refused.foreign else Kind.REJECTED)]
     if len(items) == 1 or not refused.item:
         return [whole] * len(items)
     culprit = provider.folded(refused.culprit or "")
@@ -143,7 +166,7 @@ def _succeeded(provider: Provider, operation: Operation, items: Sequence[Item], 
 def _matched(
     provider: Provider, items: Sequence[Item], by: str, named: Named, missing: Outcome
 ) -> list[Outcome]:
-    """Puts what the reply says of a name to the items of that name. Names that were not sent are ignored."""
+    """Puts what the reply says of a name to the items of that name. Raises StrangerError for a name that was not sent."""
     fold = provider.folded if by == "username" else str
     said: dict[str, Outcome] = {}
     for name, outcome in named:
@@ -151,7 +174,10 @@ def _matched(
         before = said.setdefault(folded, outcome)
         if before.kind is not outcome.kind:
             said[folded] = bad_response("the answer says two different things of this user")
-    return [said.get(fold(str(field_value(each, by))), missing) for each in items]
+    asked = [fold(str(field_value(each, by))) for each in items]
+    if strangers := said.keys() - set(asked):
+        raise about.StrangerError(min(strangers))
+    return [said.get(name, missing) for name in asked]
 
 
 def _missing(provider: Provider, result: SplitLists | PerItem | FailuresOnly | MapByKey) -> Outcome:

@@ -13,6 +13,7 @@ from typing import Any
 from bulkim.catalogue.shapes import ErrorRule, Operation, Provider
 from bulkim.codes import OWN
 from bulkim.model import Kind, Outcome, Reply
+from bulkim.text import page_words, place
 
 TEXT_CHARS_MAX = 10_000  # of a vendor's sentence that is looked at
 
@@ -27,6 +28,7 @@ class Refusal:
     item: bool = False  # it is about one item of the call
     culprit: str | None = None  # which, when the vendor names it
     retry_after_s: float | None = None
+    foreign: bool = False  # it is not the vendor who says so
 
 
 def parsed(reply: Reply) -> Any:
@@ -63,12 +65,15 @@ def bad_response(reason: str) -> Outcome:
 
 def refusal(provider: Provider, operation: Operation, reply: Reply, body: Any) -> Refusal | None:
     """Why the call failed as a whole, or None if it did not."""
+    if 300 <= reply.status < 400:
+        return Refusal(Kind.FATAL, "redirect", _redirected(reply), foreign=True)
     envelope = provider.envelope
     raw_code = dig(body, envelope.code)
     code, reason = text(raw_code), text(dig(body, envelope.reason))
     if reply.status == 200:
         if not isinstance(body, dict) or (envelope.ok and code is None):
-            return Refusal(Kind.UNKNOWN, "bad_response", "HTTP 200 with a body that is not the vendor's JSON")
+            reason = f"HTTP 200 with a body that is not the vendor's JSON{_quoted(reply)}"
+            return Refusal(Kind.UNKNOWN, "bad_response", reason, foreign=True)
         marked = envelope.status is not None and body.get(envelope.status) == envelope.failed
         if not marked and (code in envelope.ok if envelope.ok else raw_code is None):
             return None
@@ -76,8 +81,9 @@ def refusal(provider: Provider, operation: Operation, reply: Reply, body: Any) -
             return Refusal(
                 Kind.UNKNOWN, "bad_response", "HTTP 200 that says neither success nor what went wrong"
             )
+    elif not _is_the_vendors(provider, body):
+        return _gateways(provider, operation, reply)
     code = code or str(reply.status)
-    reason = reason or (None if isinstance(body, dict) else f"HTTP {reply.status} without a JSON body")
     rule, culprit = lookup(provider, operation, status=reply.status, code=code, reason=reason)
     wait_s = max(
         (s for s in (rule.wait_s if rule else None, retry_after_s(reply)) if s is not None), default=None
@@ -90,6 +96,41 @@ def refusal(provider: Provider, operation: Operation, reply: Reply, body: Any) -
         culprit=culprit,
         retry_after_s=wait_s,
     )
+
+
+def _is_the_vendors(provider: Provider, body: Any) -> bool:
+    """Whether an answer has anything of what the vendor's answers have."""
+    envelope = provider.envelope
+    paths = (envelope.code, envelope.reason, envelope.status, envelope.timestamp_ms)
+    return isinstance(body, dict) and any(dig(body, path) is not None for path in paths if path)
+
+
+# What is so whoever says it: an address that is none, too many calls, an answer that did not come, a body too large.
+_SAID_BY_ALL = frozenset((Kind.FATAL, Kind.UNAUTHORIZED, Kind.THROTTLED, Kind.UNKNOWN, Kind.POISONED))
+
+
+def _gateways(provider: Provider, operation: Operation, reply: Reply) -> Refusal:
+    """A refusal that lacks the vendor's envelope: a load balancer's, a proxy's, a portal's."""
+    code = str(reply.status)
+    rule, _ = lookup(provider, operation, status=reply.status, code=code)
+    if rule and rule.kind in _SAID_BY_ALL:
+        kind = rule.kind
+    else:
+        kind = Kind.GATEWAY if 400 <= reply.status < 500 or reply.status == 511 else Kind.UNKNOWN
+    reason = f"HTTP {code}, and not in the vendor's form{_quoted(reply)}"
+    return Refusal(kind, code, reason, retry_after_s=retry_after_s(reply), foreign=True)
+
+
+def _redirected(reply: Reply) -> str:
+    where = place(reply.headers.get("location", ""))
+    return (
+        f"HTTP {reply.status} leads to {where or 'no other address'}; bulkim follows nowhere with credentials"
+    )
+
+
+def _quoted(reply: Reply) -> str:
+    said = page_words(reply.body)
+    return f': "{said}"' if said else ", which is empty" if not reply.body.strip() else ""
 
 
 def lookup(

@@ -56,6 +56,9 @@ EVENTS: tuple[Event, ...] = (
          "latency_ms": "milliseconds until the answer"},
     ),
     Event(
+        "answer.astray", "warning", "An answer was about somebody else: it is believed in nothing, its connection is closed.", {},
+    ),
+    Event(
         "pool.refused", "info", "The vendor refused a call for its quota: the whole pool rests, then goes on slower.",
         {"pool": "the quota pool's name", "rest_s": "seconds of rest"},
     ),

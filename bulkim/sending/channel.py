@@ -20,7 +20,7 @@ from bulkim.auth.credentials import Credential, credential
 from bulkim.catalogue.shapes import Operation, Provider
 from bulkim.errors import RefusedError
 from bulkim.log.events import log
-from bulkim.model import Call, Connection, Credentials, Fault, Job, Kind, Outcome, Reply, Rest, Stop
+from bulkim.model import Call, Connection, Credentials, Fault, Job, Kind, Outcome, Reply, Rest, Speaker, Stop
 from bulkim.quota.host import shared_quota
 from bulkim.quota.pacer import Marks, Pacer
 from bulkim.quota.source import Source
@@ -99,6 +99,9 @@ class Channel:
     policy: Policy
     clock: Callable[[], float] = time.time
     gate: Gate | None = None
+    # Answers in a row that were something else's than the vendor's, and whether the vendor itself has answered.
+    gateways: int = field(default=0, init=False)
+    met: bool = field(default=False, init=False)
     _fetch_after: float = field(default=0.0, init=False)
     _turn: anyio.Lock = field(default_factory=lambda: anyio.Lock(fast_acquire=True), init=False)
 
@@ -133,6 +136,20 @@ class Channel:
             async with self._turn:
                 await self.pacer.acquire(permit.operation.pools)
                 permit.marks = self.pacer.sent(permit.operation.pools)
+
+    def heard(self, reply: Reply | Fault, speaker: Speaker) -> int:
+        """Who has answered. Returns how many answers in a row were something else's than the vendor's.
+
+        The connection that brought another call's answer is closed.
+        """
+        if speaker is Speaker.GATEWAY:
+            self.gateways += 1
+        elif speaker is not Speaker.NOBODY:
+            self.gateways, self.met = 0, True
+        if speaker is Speaker.ASTRAY and isinstance(reply, Reply):
+            log.warning("answer.astray")
+            self.transport.distrust(reply)
+        return self.gateways
 
     async def until_answered(self, attempt: Callable[[], Awaitable[Heard[T]]]) -> T:
         """Try a harmless call until it has an answer. `attempt` sends it once (and writes down what must be). Raises Stopped."""

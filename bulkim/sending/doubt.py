@@ -39,6 +39,7 @@ def final(operation: Operation, outcome: Outcome) -> Status | None:
             | Kind.UNAUTHORIZED
             | Kind.EXHAUSTED_PLAN
             | Kind.FATAL
+            | Kind.GATEWAY
         ):
             return None
         case never:

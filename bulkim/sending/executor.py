@@ -209,9 +209,10 @@ class Executor:
         if Kind.POISONED in [outcome.kind for outcome in answer.outcomes]:
             batch = self.backlog.poisoned(batch)
         now = self._clock()
+        gateways = self._channel.heard(reply, answer.speaker)
         decision = decide(
             self.operation, batch, answer, policy=self._channel.policy, began_at=began_at, now=now,
-            poisoned=self.backlog.refusals(batch), jitter=random.random(),
+            poisoned=self.backlog.refusals(batch), gateways=gateways, met=self._channel.met, jitter=random.random(),
         )  # fmt: skip
         closing = closing_of(answer, now)
         self._channel.told(closing.kind, permit)

@@ -11,8 +11,23 @@ from dataclasses import dataclass, field, replace
 from typing import assert_never
 
 from bulkim.catalogue.shapes import Never, Operation, Probe, Repeat
-from bulkim.model import Again, Answer, Batch, Decision, Final, Item, Kind, Mode, Outcome, Rest, Status, Stop
+from bulkim.model import (
+    Again,
+    Answer,
+    Batch,
+    Decision,
+    Final,
+    Item,
+    Kind,
+    Mode,
+    Outcome,
+    Rest,
+    Speaker,
+    Status,
+    Stop,
+)
 from bulkim.sending import doubt as settle
+from bulkim.sending import foreign
 
 PEELS = 3  # culprits named one after another, before a call is taken apart into singles
 
@@ -41,15 +56,20 @@ def decide(
     began_at: float,
     now: float,
     poisoned: int = 0,
+    gateways: int = 0,
+    met: bool = False,
     jitter: float = 1.0,
 ) -> Decision:
     """What follows from `answer`.
 
     `operation` is the run's (also for a probe). The batch's items and `tries` already count this sending. `began_at`
     and `now` are Unix seconds; `poisoned` is how many calls of the batch's family were refused for one item, this one
-    included; `jitter` is in [0, 1).
+    included; `gateways` how many answers in a row were something else's than the vendor's, this one included; `met`
+    is whether the vendor itself has answered in this session; `jitter` is in [0, 1).
     """
-    judgement = _Judgement(operation, batch, answer, policy, began_at, now, poisoned, jitter)
+    # It measures requests, whoever it is that does, and smaller ones have passed.
+    too_large = met and answer.http_status == 413
+    judgement = _Judgement(operation, batch, answer, policy, began_at, now, poisoned, jitter, too_large)
     groups: dict[Kind, list[Member]] = {}
     for item, outcome in zip(batch.items, answer.outcomes, strict=True):
         judged = outcome if batch.mode is Mode.PROBE else settle.after_doubt(operation, item, outcome)
@@ -59,6 +79,10 @@ def decide(
             judgement.probed(kind, members)
         else:
             judgement.sent(kind, members)
+    if answer.speaker is Speaker.GATEWAY and not judgement.stop and not too_large:
+        spent = judgement.exhausted if batch.mode is Mode.SEND else judgement.asked_enough
+        if stop := foreign.stop(batch, answer, gateways=gateways, spent=spent):
+            judgement.end(stop, foreign.left(batch, answer, began_at))
     return judgement.decision()
 
 
@@ -74,6 +98,7 @@ class _Judgement:
     now: float
     poisoned: int
     jitter: float
+    too_large: bool
 
     final: list[Final] = field(default_factory=list)
     again: list[Again] = field(default_factory=list)
@@ -96,6 +121,14 @@ class _Judgement:
     def exhausted(self) -> bool:
         return self.batch.tries > self.policy.retries
 
+    @property
+    def asked_enough(self) -> bool:
+        return self.batch.probes >= self.policy.retries
+
+    def end(self, stop: Stop, left: Again) -> None:
+        """The run ends here, and no item with it."""
+        self.stop, self.final, self.again = stop, [], [left]
+
     def sent(self, kind: Kind, members: Sequence[Member]) -> None:
         """Conclude from what a sending answered for these items."""
         match kind:
@@ -103,11 +136,13 @@ class _Judgement:
                 self.final += [self._ended(item, outcome) for item, outcome in members]
             case Kind.POISONED:
                 self._narrow(members)
-            case Kind.TRANSIENT if not self.exhausted:
+            case Kind.GATEWAY if self.too_large:
+                self.final += [_final(item, Status.FAILED, outcome) for item, outcome in members]
+            case Kind.TRANSIENT | Kind.GATEWAY if not self.exhausted:
                 self._again(members, delay_s=self._delay_s(members, self.batch.tries))
             case Kind.TRANSIENT if members[0][1].code in {"connection", "timeout"}:
                 self.stop = _unreachable(self.batch, members[0][1])
-            case Kind.TRANSIENT:
+            case Kind.TRANSIENT | Kind.GATEWAY:
                 self.final += [_final(item, Status.FAILED, outcome) for item, outcome in members]
             case Kind.UNKNOWN:
                 self._doubt(members)
@@ -122,11 +157,11 @@ class _Judgement:
             case Kind.SUCCEEDED | Kind.ALREADY | Kind.ABSENT | Kind.REJECTED:
                 for item, outcome in members:
                     self._settle(item, outcome)
-            case Kind.UNKNOWN | Kind.TRANSIENT | Kind.POISONED if self.batch.probes >= self.policy.retries:
+            case Kind.UNKNOWN | Kind.TRANSIENT | Kind.POISONED | Kind.GATEWAY if self.asked_enough:
                 for item, outcome in members:
                     reason = f"asking did not settle it: {outcome.reason}"
                     self.final.append(_final(item, Status.UNKNOWN, replace(outcome, reason=reason)))
-            case Kind.UNKNOWN | Kind.TRANSIENT | Kind.POISONED:
+            case Kind.UNKNOWN | Kind.TRANSIENT | Kind.POISONED | Kind.GATEWAY:
                 delay_s = self._delay_s(members, self.batch.probes)
                 batch = replace(self.batch, probes=self.batch.probes + 1)
                 if kind is Kind.POISONED:
@@ -266,6 +301,8 @@ def _refusal(kind: Kind, outcome: Outcome) -> Stop:
             hint = "check the connection's auth: these credentials were refused twice"
         case Kind.EXHAUSTED_PLAN:
             hint = "the plan's allowance is used up: raise it at the vendor, then run the same again"
+        case _ if code == "redirect":
+            hint = "if that is the vendor's address, set base_url to it; then run the same again"
         case _:
             hint = "no item of this run can succeed until this is put right; then run the same again"
     return Stop(6, code, reason, hint)
@@ -306,7 +343,9 @@ def step(outcome: Outcome, *, tries: int, refreshed: bool, policy: Policy, jitte
             return Step(free=True, cool_down=_rest(outcome))
         case Kind.UNAUTHORIZED if not refreshed:
             return Step(free=True, renew=True, cool_down=_lock_out(outcome))
-        case Kind.TRANSIENT | Kind.UNKNOWN if tries <= policy.retries:
+        case Kind.GATEWAY if tries >= foreign.ANSWERS_MAX or tries > policy.retries:
+            return Step(stop=foreign.stopped(outcome, tries))
+        case Kind.TRANSIENT | Kind.UNKNOWN | Kind.GATEWAY if tries <= policy.retries:
             return Step(delay_s=max(outcome.retry_after_s or 0.0, policy.delay_s(tries, jitter)))
         case Kind.TRANSIENT | Kind.UNKNOWN:
             reason = f"{tries} tries in a row got no answer: {outcome.reason}"

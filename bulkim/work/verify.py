@@ -212,6 +212,7 @@ class _Reader:
         self.result.requests += 1
         reply = await channel.send(call, permit)
         answer = decode(self.provider, self.asking, items, reply)
+        channel.heard(reply, answer.speaker)
         log.debug(
             "verify.asked", items=len(items), kind=answer.outcomes[0].kind, http_status=answer.http_status
         )

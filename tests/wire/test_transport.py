@@ -109,9 +109,9 @@ def test_an_answer_where_nothing_was_asked_is_nobodys(way, monkeypatch):
     came = []
 
     def twice(connection, number: int, request: bytes) -> bool:
-        connection.sendall(PLAIN if number == 1 else SECOND)
         if number == 1:
             came.append(connection)
+        connection.sendall(PLAIN if number == 1 else SECOND)
         return True
 
     def copy() -> None:

@@ -9,7 +9,13 @@ from bulkim.vendors.easemob.common import POOLS
 from bulkim.vendors.easemob.errors import ERRORS
 
 OPERATIONS = (*accounts.OPERATIONS, *presence.OPERATIONS, *mutes.OPERATIONS, *attributes.OPERATIONS)
-ENVELOPE = Envelope(code="error", reason="error_description", timestamp_ms="timestamp")
+ENVELOPE = Envelope(
+    code="error",
+    reason="error_description",
+    timestamp_ms="timestamp",
+    names=("entities.*.username", "data.userid"),
+    addresses=("path", "uri"),
+)
 
 APP = App(
     keys=("org", "app"),

@@ -31,6 +31,7 @@ from bulkim.errors import (
     RefusedError,
     UsageError,
 )
+from bulkim.fleet import sharing
 from bulkim.journal import Reader
 from bulkim.journal.records import Result, RunRecord
 from bulkim.model import Job, Status
@@ -129,7 +130,7 @@ def run(
         with _bare_errors():
             finished = runner.run(
                 loaded, journal=_journal(journal), new=new, limit=limit, confirm=_asking(confirm),
-                observe=_observing(observe), max_duration_s=max_duration_s,
+                observe=_observing(observe), max_duration_s=max_duration_s, sharing=sharing(rehearsal=sandbox),
             )  # fmt: skip
         return _told(loaded, finished, sandbox=sandbox)
 
@@ -165,7 +166,7 @@ def retry_items(
         with _bare_errors():
             finished = runner.retry(
                 record, loaded, journal=path, outcome=outcome, code=code, limit=limit, confirm=_asking(confirm),
-                observe=_observing(observe), max_duration_s=max_duration_s,
+                observe=_observing(observe), max_duration_s=max_duration_s, sharing=sharing(rehearsal=sandbox),
             )  # fmt: skip
         return _told(loaded, finished, sandbox=sandbox)
 

@@ -65,6 +65,10 @@ SECTIONS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
         ),
     ),
     (
+        "Many hosts",
+        (Entry("fleet", "fleet:fleet", "Share limits with other hosts, through PostgreSQL."),),
+    ),
+    (
         "Look up",
         (
             Entry("operations", "reference:operations", "What can be done at which vendor."),

@@ -159,6 +159,7 @@ def run(settings: Settings, *, job: Path, new: bool, limit: int | None, **option
     end the run stops gently. Exit code 75, and the same command continues when they come again.
     """
     from bulkim.cli.session import Watch
+    from bulkim.fleet import sharing
     from bulkim.work import runner
 
     settings.start_log()
@@ -169,6 +170,7 @@ def run(settings: Settings, *, job: Path, new: bool, limit: int | None, **option
             finished = runner.run(
                 loaded, journal=settings.journal, new=new, limit=limit,
                 confirm=watch.confirmation(yes=options["yes"], pledge=options["pledge"]), observe=watch.observe, max_duration_s=options["max_duration"],
+                sharing=sharing(rehearsal=options["sandbox"]),
             )  # fmt: skip
         return watch.ended(finished, metrics_file=options["metrics_file"])
 
@@ -189,6 +191,7 @@ def retry(
 ) -> int:  # fmt: skip
     """Send the failed and unknown items of a run again, as a new run."""
     from bulkim.cli.session import Watch
+    from bulkim.fleet import sharing
     from bulkim.journal import Reader
     from bulkim.work import runner
     from bulkim.work.checks import check_same_app
@@ -209,5 +212,6 @@ def retry(
             finished = runner.retry(
                 record, loaded, journal=settings.journal, outcome=outcome, code=code, limit=limit,
                 confirm=watch.confirmation(yes=options["yes"], pledge=options["pledge"]), observe=watch.observe, max_duration_s=options["max_duration"],
+                sharing=sharing(rehearsal=options["sandbox"]),
             )  # fmt: skip
         return watch.ended(finished, metrics_file=options["metrics_file"])

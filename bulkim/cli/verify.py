@@ -39,6 +39,7 @@ def verify(
     can read back what this operation did.
     """
     from bulkim.cli.jobs import load
+    from bulkim.fleet import sharing
     from bulkim.journal import Reader
     from bulkim.vendors import provider
     from bulkim.work import verify as verifying
@@ -57,7 +58,7 @@ def verify(
             )
             raise InputError([problem], hint="name it with --job FILE")
         loaded = load(path, changes, vendor_text=record.vendor_text)
-        result = verifying.verify(loaded, record, journal, vendor, share=sample)
+        result = verifying.verify(loaded, record, journal, vendor, share=sample, sharing=sharing())
     settings.happened(int(result.exit_code))
     document = _document(record, result, sample)
     if settings.json:

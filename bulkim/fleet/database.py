@@ -77,7 +77,7 @@ class Line:
     """One connection that is made again when it is needed. For one task at a time."""
 
     def __init__(self, dsn: str) -> None:
-        self._dsn = dsn
+        self.dsn = dsn
         self._psycopg = library()
         self._connection: Any = None
 
@@ -106,7 +106,7 @@ class Line:
     async def _ask(self, statement: str, values: Any) -> list[tuple[Any, ...]]:
         if self._connection is None or self._connection.closed:
             self._connection = await self._psycopg.AsyncConnection.connect(
-                self._dsn,
+                self.dsn,
                 autocommit=True,
                 connect_timeout=CONNECT_S,
                 options=_options(),

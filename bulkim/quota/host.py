@@ -13,8 +13,8 @@ import os
 import sqlite3
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -198,6 +198,11 @@ class HostPlaces:
         self._places: dict[tuple[str, ...], deque[float]] = {}
         self._shared = False  # whether other processes take places, too
 
+    @property
+    def waiting_for(self) -> str:
+        """What a call waits for that has no place yet."""
+        return "quota"
+
     async def place(self, limiters: Sequence[Limiter]) -> None:
         """Wait for this process's turn. Among several, whoever wakes too late lets it pass: turns must not bunch up."""
         places = self._places.setdefault(tuple(each.name for each in limiters), deque())
@@ -238,9 +243,11 @@ def owner_of(connection: Connection) -> str:
     return f"{connection.provider} {connection.target}" + (f" at {host}" if local else "")
 
 
-@contextmanager
-def shared_quota(connection: Connection) -> Iterator[HostPlaces | None]:
-    """What this host's processes share; None where it cannot be used: then this process keeps the limit alone."""
+@asynccontextmanager
+async def on_this_host(
+    connection: Connection, _limiters: Mapping[str, Limiter]
+) -> AsyncIterator[HostPlaces | None]:
+    """What this host's processes share (a `Sharing`); None where it cannot be used: then this process keeps the limit alone."""
     try:
         quota = HostQuota(ledger_path(), owner_of(connection))
     except (QuotaUnavailable, OSError) as error:

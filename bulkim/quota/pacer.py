@@ -50,6 +50,15 @@ class Pacer:
         self.limiters = {name: Limiter(name, limit) for name, limit in limits.items()}
         self._source = source
 
+    def draw_on(self, source: Source | None) -> None:
+        """Others draw on these pools, too."""
+        self._source = source
+
+    @property
+    def waiting_for(self) -> str:
+        """What keeps a call from its place, in words."""
+        return self._source.waiting_for if self._source else "quota"
+
     async def start(self) -> None:
         """Drain every pool."""
         for limiter in self.limiters.values():

@@ -122,6 +122,13 @@ class Limiter:
         self.rest_until = max(self.rest_until, now + rest_s)
         return self.rest_until - now
 
+    def told(self, rest_s: float, part: float) -> None:
+        """Another holder was refused: rest as long, and go on no faster than at that part of the limit."""
+        self.rest_until = max(self.rest_until, _now() + rest_s)
+        if part < self._share:
+            self._refused_at, self._refused_share = _now(), part
+            self._set_share(max(FLOOR, part))
+
     def _recover(self) -> None:
         now = _now()
         since_s = now - max(self._share_since, self.rest_until)

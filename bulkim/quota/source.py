@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from bulkim.errors import BulkimError
+from bulkim.model import Connection
 from bulkim.quota.pool import Limiter
 
 
@@ -22,8 +24,16 @@ class Source(Protocol):
     calls `Limiter.grant` each time that it is renewed, and the limiter waits.
     """
 
+    @property
+    def waiting_for(self) -> str:
+        """What a call waits for that has no place yet, in words."""
+
     async def place(self, limiters: Sequence[Limiter]) -> None:
         """Wait for this holder's turn in all of these pools. Raises QuotaUnavailable."""
 
     def refused(self, limiter: Limiter) -> None:
         """The vendor refused a call: let the others rest until `limiter.rest_until`, too. Raises QuotaUnavailable."""
+
+
+Sharing = Callable[[Connection, Mapping[str, Limiter]], AbstractAsyncContextManager[Source | None]]
+"""Opens what is shared of an app's pools (pool name -> limiter); None: this process keeps the limit alone."""

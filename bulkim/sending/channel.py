@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AbstractContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
@@ -20,10 +20,15 @@ from bulkim.auth.credentials import Credential, credential
 from bulkim.catalogue.shapes import Operation, Provider
 from bulkim.errors import RefusedError
 from bulkim.log.events import log
+<<<<<<< HEAD
 from bulkim.model import Call, Connection, Credentials, Fault, Job, Kind, Outcome, Reply, Rest, Speaker, Stop
 from bulkim.quota.host import shared_quota
+=======
+from bulkim.model import Call, Credentials, Fault, Job, Kind, Outcome, Reply, Rest, Stop
+from bulkim.quota.host import on_this_host
+>>>>>>> 11339d6 (fleet: hosts share an app's limit through PostgreSQL)
 from bulkim.quota.pacer import Marks, Pacer
-from bulkim.quota.source import Source
+from bulkim.quota.source import Sharing
 from bulkim.sending.retry import Policy, step
 from bulkim.transport import Transport
 
@@ -115,7 +120,9 @@ class Channel:
                 waiting("credentials")
             credentials = await self._credentials()
             if waiting:
-                waiting("vendor" if self.pacer.limiters[operation.pools[0]].slowed else "quota")
+                waiting(
+                    "vendor" if self.pacer.limiters[operation.pools[0]].slowed else self.pacer.waiting_for
+                )
             await self.pacer.acquire(operation.pools)
             return Permit(operation, credentials, self.pacer.sent(operation.pools))
 
@@ -202,14 +209,14 @@ async def opened(
     provider: Provider,
     limits_per_s: Mapping[str, float],
     *,
-    shared: Callable[[Connection], AbstractContextManager[Source | None]] = shared_quota,
+    sharing: Sharing = on_this_host,
     gate: Gate | None = None,
 ) -> AsyncIterator[Channel]:
-    """The way to a job's app. `limits_per_s` are the pools that it may draw on, `shared` is who else does."""
-    connection = job.connection
-    with shared(connection) as source:
+    """The way to a job's app. `limits_per_s` are the pools that it may draw on, `sharing` is with whom."""
+    connection, pacer = job.connection, Pacer(limits_per_s)
+    async with sharing(connection, pacer.limiters) as source:
+        pacer.draw_on(source)
         async with Transport(connection.base_url, timeout_s=job.timeout_s) as transport:
-            pacer = Pacer(limits_per_s, source)
             yield Channel(transport, pacer, credential(connection, provider), Policy(job.retries), gate=gate)
 
 

@@ -20,8 +20,15 @@ from bulkim.journal import Journal
 from bulkim.journal.port import RunJournal
 from bulkim.journal.records import RunRecord
 from bulkim.log.events import log
+<<<<<<< HEAD
 from bulkim.model import Job, Stop
 from bulkim.sending.supervise import JOURNAL_LOST, Deadline
+=======
+from bulkim.model import Job
+from bulkim.quota.host import on_this_host
+from bulkim.quota.source import Sharing
+from bulkim.sending.supervise import Deadline
+>>>>>>> 11339d6 (fleet: hosts share an app's limit through PostgreSQL)
 from bulkim.sending.telemetry import Ending, Observed
 from bulkim.transport import environment_proxy
 from bulkim.work import checks as guard
@@ -69,6 +76,7 @@ def run(
     confirm: Confirm | None = None,
     observe: Observe | None = None,
     max_duration_s: float | None = None,
+    sharing: Sharing = on_this_host,
 ) -> Finished:
     """Run a job, or continue its unfinished run unless `new`. Raises BulkimError when nothing can be sent.
 
@@ -76,7 +84,7 @@ def run(
     """
     guard.check_window(job.window, window.now())
     with Journal.open(journal) as open_journal:
-        session = _Session(open_journal, job, max_duration_s, confirm, observe)
+        session = _Session(open_journal, job, max_duration_s, confirm, observe, sharing=sharing)
         found = None if new else session.submission.unfinished()
         record = found or session.submission.create(limit=limit)
         return session.go(record, resumed=found is not None)
@@ -93,12 +101,13 @@ def retry(
     confirm: Confirm | None = None,
     observe: Observe | None = None,
     max_duration_s: float | None = None,
+    sharing: Sharing = on_this_host,
 ) -> Finished:
     """Send a run's items again, those of these outcomes and codes, as a new run. An unfinished retry is continued."""
     guard.check_window(job.window, window.now())
     selection = {"outcome": list(outcome), "code": list(code)}
     with Journal.open(journal) as open_journal:
-        session = _Session(open_journal, job, max_duration_s, confirm, observe)
+        session = _Session(open_journal, job, max_duration_s, confirm, observe, sharing=sharing)
         found = open_journal.reader.unfinished_retry(parent.run, selection)
         record = found or session.submission.create(limit=limit, parent=parent.run, selection=selection)
         return session.go(record, resumed=found is not None)
@@ -114,7 +123,10 @@ class _Session:
         max_duration_s: float | None,
         confirm: Confirm | None,
         observe: Observe | None,
+        *,
+        sharing: Sharing,
     ) -> None:
+        self.sharing = sharing
         environment_proxy(job.connection.base_url)  # before anything is written: it may name one that is none
         until = math.inf if max_duration_s is None else time.monotonic() + max_duration_s
         self.deadline = Deadline(until, job.window)
@@ -155,7 +167,9 @@ class _Session:
     def _work(self, preview: Preview, session: RunJournal, begin: Begin) -> Ending:
         observe = self.observe
         watching = (lambda worker: observe(worker, preview)) if observe else None
-        return work(self.workers, session, begin, deadline=self.deadline, watching=watching)
+        return work(
+            self.workers, session, begin, deadline=self.deadline, watching=watching, sharing=self.sharing
+        )
 
     @contextmanager
     def _not_unsent(self, record: RunRecord) -> Iterator[None]:

@@ -27,6 +27,8 @@ from bulkim.journal.records import Done, RunRecord
 from bulkim.log.events import log
 from bulkim.model import Answer, Item, Job, Kind, Outcome, Stop
 from bulkim.planning import limits
+from bulkim.quota.host import on_this_host
+from bulkim.quota.source import Sharing
 from bulkim.sending.channel import Channel, Heard, Permit, Stopped, opened
 from bulkim.sending.doubt import COUNTDOWN_ERROR_S, equals
 
@@ -98,8 +100,9 @@ def sampled(journal: Reader, record: RunRecord, share: float) -> tuple[int, froz
 
 
 def verify(
-    job: Job, record: RunRecord, journal: Reader, provider: Provider, *, share: float = 1.0
-) -> Verified:
+    job: Job, record: RunRecord, journal: Reader, provider: Provider, *, share: float = 1.0,
+    sharing: Sharing = on_this_host,
+) -> Verified:  # fmt: skip
     """Ask the vendor about `share` of the run's items. Raises BulkimError when it cannot be asked.
 
     `job` gives the connection, the rate and the patience; what was done is the journal's.
@@ -118,7 +121,7 @@ def verify(
     declared, asking = read_back(provider, operation)
     items, chosen = sampled(journal, record, share)
     asked = items if chosen is None else len(chosen)
-    reader = _Reader(job, record, provider, operation, declared, asking, Verified(items, asked))
+    reader = _Reader(job, record, provider, operation, declared, asking, Verified(items, asked), sharing)
     source = (each for each in journal.done(record.id) if chosen is None or each.ordinal in chosen)
     anyio.run(reader.run, source, backend="asyncio")
     if reader.failure:
@@ -138,6 +141,7 @@ class _Reader:
     declared: ReadBack
     asking: Operation
     result: Verified
+    sharing: Sharing
     failure: BulkimError | None = None
 
     async def run(self, source: Iterator[Done]) -> None:
@@ -148,7 +152,7 @@ class _Reader:
                 allowed[name] = (
                     job.rate.pools.get(name, self.provider.pool(name).limit_per_s) * job.rate.share
                 )
-        async with opened(job, self.provider, allowed) as channel:
+        async with opened(job, self.provider, allowed, sharing=self.sharing) as channel:
             await self._share_out(channel, source)
 
     async def _share_out(self, channel: Channel, source: Iterator[Done]) -> None:

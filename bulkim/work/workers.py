@@ -10,6 +10,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 
 import anyio
 
@@ -20,7 +21,9 @@ from bulkim.journal.records import Entry
 from bulkim.model import Job, Row, Stop
 from bulkim.planning import limits
 from bulkim.planning.pending import PendingItems, Secrets
-from bulkim.sending.channel import Channel, opened
+from bulkim.quota.host import on_this_host
+from bulkim.quota.source import Sharing
+from bulkim.sending.channel import Channel, Gate, opened
 from bulkim.sending.executor import Executor
 from bulkim.sending.heartbeat import Heartbeat
 from bulkim.sending.listing import Plan, count_users, list_items
@@ -142,22 +145,27 @@ def work(
     *,
     deadline: Deadline | None = None,
     watching: Watching | None = None,
+    sharing: Sharing = on_this_host,
 ) -> Ending:
     """Let a worker do its work, on an event loop of its own. Raises BulkimError when the journal or the input fails."""
     deadline = deadline or Deadline(math.inf)
     if stop := deadline.stop():  # reading the input, or somebody's answer, took longer
         return Ending("stopped", stop)
     try:
-        return anyio.run(working, workers, session, begin, deadline, watching, backend="asyncio")
+        return anyio.run(
+            partial(working, sharing=sharing), workers, session, begin, deadline, watching, backend="asyncio"
+        )
     except RefusedError as error:
         return Ending("stopped", Stop(6, "unauthorized", error.message, error.hint or ""))
 
 
 async def working(
-    workers: Workers, session: RunJournal, begin: Begin, deadline: Deadline, watching: Watching | None
-) -> Ending:
+    workers: Workers, session: RunJournal, begin: Begin, deadline: Deadline, watching: Watching | None,
+    *, sharing: Sharing = on_this_host, gate: Gate | None = None,
+) -> Ending:  # fmt: skip
     """The same on an event loop that runs. Raises RefusedError when the vendor gives no credentials."""
-    async with opened(workers.job, workers.provider, workers.limits()) as channel:
+    provider, limits_per_s = workers.provider, workers.limits()
+    async with opened(workers.job, provider, limits_per_s, sharing=sharing, gate=gate) as channel:
         worker = begin(channel, session)
         async with watching(worker) if watching else nullcontext():
             heartbeat = Heartbeat(session, channel.pacer.limiters.values(), worker.telemetry)

@@ -48,6 +48,9 @@ def test_commands_and_their_options_exist(name):
     for words in commands(BY_NAME[name]):
         assert words[0] in COMMANDS, f"bulkim {' '.join(words)}"
         command = cli.get_command(click.Context(cli), words[0])
+        if isinstance(command, click.Group) and len(words) > 1 and not words[1].startswith("-"):
+            command = command.get_command(click.Context(command), words[1])
+            assert command is not None, f"bulkim {' '.join(words)}"
         known = {
             option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)
         }
@@ -61,8 +64,14 @@ def test_options_in_the_text_belong_to_some_command(name):
     text = re.sub(r"^\| (?:GNU|GAM|`sf|DSBulk|Clerk).*$", "", BY_NAME[name], flags=re.MULTILINE)
     text = re.sub(r'BENCH="[^"]*"', "", text)
     known = {"--help", "--version"}
-    for entry in COMMANDS:
-        command = cli.get_command(click.Context(cli), entry)
+    top = [cli.get_command(click.Context(cli), entry) for entry in COMMANDS]
+    groups = [command for command in top if isinstance(command, click.Group)]
+    inner = [
+        group.get_command(click.Context(group), name)
+        for group in groups
+        for name in group.list_commands(None)
+    ]
+    for command in (*top, *inner):
         known |= {option for parameter in command.params for option in parameter.opts}
     assert set(re.findall(r"(?<![\w-])`?(--[a-z][a-z-]+)", re.sub(r"<!--.*?-->", "", text))) <= known
 

@@ -144,7 +144,7 @@ class Database:
 
     def query(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
         with psycopg.connect(self.dsn, autocommit=True) as db:
-            cursor = db.execute(statement, values)  # type: ignore[arg-type]
+            cursor = db.execute(statement, values or None)  # type: ignore[arg-type]
             return cursor.fetchall() if cursor.description else []
 
     def one(self, statement: str, *values: Any) -> Any:

@@ -64,7 +64,7 @@ def migrate(
 
 
 def _first(lease_s: float, margin_s: float, version: int) -> str:
-    return f"INSERT INTO bulkim.meta VALUES ({version}, 1, {lease_s}, {margin_s});"  # noqa: S608 - numbers of ours
+    return f"INSERT INTO bulkim.meta VALUES ({version}, 1, {lease_s}, {margin_s});"
 
 
 def read(connection: Any) -> Meta:

@@ -1,0 +1,134 @@
+"""The fleet's database: making it ready, looking at it, and who draws on which quota."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+import click
+
+from bulkim.cli.options import Command, Settings, common
+
+HEADER = ("pool", "limit", "holder", "share", "used", "lease")
+
+
+class SpanType(click.ParamType[float]):
+    """`10s`, `1.5s`: seconds."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The seconds. Raises click.BadParameter."""
+        text = str(value).strip().removesuffix("s")
+        try:
+            seconds = float(text)
+        except ValueError:
+            seconds = 0.0
+        if not 0 < seconds <= 600:
+            self.fail(f"expected a time like 10s, got {value!r}", param, ctx)
+        return seconds
+
+
+@click.command(cls=Command, examples=["bulkim fleet init", "bulkim fleet init --sql | psql"])
+@click.option("--sql", is_flag=True, help="Only print what would be done, for somebody else to run.")
+@click.option("--lease", "lease_s", type=SpanType(), metavar="TIME",
+              help="How long a host that is not heard of keeps what it holds [10s].")  # fmt: skip
+@click.option("--margin", "margin_s", type=SpanType(), metavar="TIME",
+              help="How long before that it stops sending, by its own clock [3s].")  # fmt: skip
+@common
+def init(settings: Settings, *, sql: bool, lease_s: float | None, margin_s: float | None) -> int:
+    """Make the database that BULKIM_FLEET names ready, or bring it up to this version. It may be typed again.
+
+    It needs a user who may create a schema, once. Workers and everybody else may work with less.
+    """
+    from bulkim.errors import UsageError
+    from bulkim.fleet import schema
+    from bulkim.fleet.database import address, connected
+
+    if sql:
+        click.echo(schema.script())
+        return 0
+    with connected(address()) as connection:
+        before = schema.read(connection)
+        lease, margin = lease_s or before.lease_s, margin_s or before.margin_s
+        if margin >= lease:
+            raise UsageError(
+                f"a margin of {margin:g} s leaves nothing of a lease of {lease:g} s.",
+                hint="--lease 10s --margin 3s",
+            )
+        was, now = schema.migrate(connection, lease_s=lease_s, margin_s=margin_s)
+        name = connection.info.dbname
+    if settings.json:
+        click.echo(
+            json.dumps(
+                {"database": name, "before": was, "version": now, "lease_s": lease, "margin_s": margin}
+            )
+        )
+    elif was == now:
+        settings.say(
+            f"{name}: the schema bulkim is at version {now} already; lease {lease:g} s, margin {margin:g} s"
+        )
+    else:
+        did = "created" if not was else f"brought from version {was} to {now}"
+        settings.say(f"{name}: {did} schema bulkim (version {now}); lease {lease:g} s, margin {margin:g} s")
+    settings.say("next: bulkim fleet doctor; then set BULKIM_FLEET on every host")
+    return 0
+
+
+@click.command(cls=Command, examples=["bulkim fleet doctor"])
+@common
+def doctor(settings: Settings) -> int:
+    """Look at the fleet's database: reachable, new enough, durable, quick, its clock. Exit code 1 when something is wrong."""
+    from bulkim.fleet import schema
+    from bulkim.fleet.database import address, connected
+    from bulkim.fleet.health import examine
+
+    with connected(address()) as connection:
+        schema.usable(connection)
+        findings = examine(connection)
+    if settings.json:
+        click.echo(json.dumps([{"ok": each.ok, "what": each.what, "hint": each.hint} for each in findings]))
+    else:
+        for each in findings:
+            mark = {True: "ok  ", False: "BAD ", None: "note"}[each.ok]
+            click.echo(f"{mark} {each.what}" + (f"\n     {each.hint}" if each.hint else ""))
+    return int(any(each.ok is False for each in findings))
+
+
+@click.command(cls=Command, examples=["bulkim fleet quota", "bulkim fleet quota --json"])
+@common
+def quota(settings: Settings) -> int:
+    """Who draws on which quota, on all hosts: their share of the limit, and what they use of it, in calls a second.
+
+    `lease` is how long a share is good without being renewed; one that is over is free for others.
+    """
+    from bulkim.cli import show
+    from bulkim.fleet import schema
+    from bulkim.fleet.database import address, connected
+    from bulkim.view import account as text
+
+    with connected(address()) as connection:
+        schema.usable(connection)
+        rows = connection.execute(
+            "SELECT h.pool, h.limit_per_s, h.holder, h.share, h.used, extract(epoch FROM h.until - clock_timestamp())::float8,"
+            " extract(epoch FROM p.rest_until - clock_timestamp())::float8 FROM bulkim.holder AS h JOIN bulkim.pool AS p ON p.name = h.pool"
+            " WHERE h.until > clock_timestamp() ORDER BY 1, 3"
+        ).fetchall()
+    if settings.json:
+        names = ("pool", "limit_per_s", "holder", "share_per_s", "used_per_s", "lease_s", "rest_s")
+        click.echo(json.dumps([dict(zip(names, row, strict=True)) for row in rows], ensure_ascii=False))
+        return 0
+    if not rows:
+        settings.say("nobody is drawing on a quota of the fleet now")
+        return 0
+    cells = [
+        (pool, f"{limit:g}/s", holder, f"{share:g}", f"{used:.1f}", f"{left:.0f} s") for pool, limit, holder, share, used, left, _ in rows
+    ]  # fmt: skip
+    lines = text.table(HEADER, cells, right=(1, 3, 4, 5), width=show.terminal_width())
+    show.put([[(line, "bold" if not number else "")] for number, line in enumerate(lines)])
+    now = time.time()
+    for pool, rest_s in {row[0]: row[6] for row in rows if row[6] and row[6] > 0}.items():
+        until = time.strftime("%H:%M:%S", time.localtime(now + rest_s))
+        settings.say(f"{pool} rests until {until}: the vendor refused a call for its quota")
+    return 0

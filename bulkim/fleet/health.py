@@ -1,0 +1,87 @@
+"""What may be wrong with a fleet's database, and what to do about it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+CLOCK_S = 5.0  # that clocks may differ before it is said
+FSYNC_S = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at."""
+
+    ok: bool | None  # None: worth knowing, nothing wrong
+    what: str
+    hint: str = ""
+
+
+def examine(connection: Any) -> list[Finding]:
+    """Look at a database that has a fleet."""
+    info = connection.info
+    found = [
+        Finding(
+            True,
+            f"PostgreSQL {info.server_version // 10000} at {info.host or 'a socket'}, database {info.dbname}",
+        )
+    ]
+    found += [_durable(connection), _standby(connection), _clock(connection), _quick(connection)]
+    secure = (
+        connection.pgconn.ssl_in_use
+        or info.host in {"", "localhost", "127.0.0.1", "::1"}
+        or info.host.startswith("/")
+    )
+    found.append(Finding(secure, "the connection is " + ("secure" if secure else "in clear, across a network"),
+                         "" if secure else "remove sslmode from BULKIM_FLEET: verify-full is the default"))  # fmt: skip
+    return found
+
+
+def _setting(connection: Any, name: str) -> str:
+    return str(connection.execute("SELECT current_setting(%s)", (name,)).fetchone()[0])
+
+
+def _durable(connection: Any) -> Finding:
+    off = [name for name in ("fsync", "full_page_writes") if _setting(connection, name) == "off"]
+    if off:
+        return Finding(
+            False, f"{' and '.join(off)} are off: a crash loses what was acknowledged", "switch them on"
+        )
+    return Finding(True, "what is acknowledged survives a crash of the server")
+
+
+def _standby(connection: Any) -> Finding:
+    rows = connection.execute("SELECT application_name, sync_state FROM pg_stat_replication").fetchall()
+    sync = [name for name, state in rows if state in {"sync", "quorum"}]
+    if sync:
+        return Finding(True, f"synchronous standby: {', '.join(sync)}")
+    if rows:
+        hint = "a failover may repeat what was on its way: set synchronous_standby_names"
+        return Finding(False, f"{len(rows)} standbys, none of them synchronous", hint)
+    return Finding(None, "no standby that this user can see: while the server is down, nobody sends")
+
+
+def _clock(connection: Any) -> Finding:
+    before = time.time()
+    there = connection.execute("SELECT extract(epoch FROM clock_timestamp())::float8").fetchone()[0]
+    away = there - (before + time.time()) / 2
+    if abs(away) < CLOCK_S:
+        return Finding(True, "the server's clock and this host's agree")
+    return Finding(
+        None, f"the server's clock is {away:+.0f} s from this host's: times in journals differ by as much"
+    )
+
+
+def _quick(connection: Any) -> Finding:
+    times = []
+    for _ in range(5):
+        began = time.perf_counter()
+        connection.execute("UPDATE bulkim.meta SET version = version")
+        times.append(time.perf_counter() - began)
+    taken = sorted(times)[2]
+    words = f"a durable write takes {taken * 1000:.1f} ms"
+    if taken < FSYNC_S:
+        return Finding(True, words)
+    return Finding(None, words, "slow: more calls will be in flight for the same rate")

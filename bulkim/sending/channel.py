@@ -20,13 +20,8 @@ from bulkim.auth.credentials import Credential, credential
 from bulkim.catalogue.shapes import Operation, Provider
 from bulkim.errors import RefusedError
 from bulkim.log.events import log
-<<<<<<< HEAD
-from bulkim.model import Call, Connection, Credentials, Fault, Job, Kind, Outcome, Reply, Rest, Speaker, Stop
-from bulkim.quota.host import shared_quota
-=======
-from bulkim.model import Call, Credentials, Fault, Job, Kind, Outcome, Reply, Rest, Stop
+from bulkim.model import Call, Credentials, Fault, Job, Kind, Outcome, Reply, Rest, Speaker, Stop
 from bulkim.quota.host import on_this_host
->>>>>>> 11339d6 (fleet: hosts share an app's limit through PostgreSQL)
 from bulkim.quota.pacer import Marks, Pacer
 from bulkim.quota.source import Sharing
 from bulkim.sending.retry import Policy, step

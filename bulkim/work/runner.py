@@ -20,15 +20,10 @@ from bulkim.journal import Journal
 from bulkim.journal.port import RunJournal
 from bulkim.journal.records import RunRecord
 from bulkim.log.events import log
-<<<<<<< HEAD
 from bulkim.model import Job, Stop
-from bulkim.sending.supervise import JOURNAL_LOST, Deadline
-=======
-from bulkim.model import Job
 from bulkim.quota.host import on_this_host
 from bulkim.quota.source import Sharing
-from bulkim.sending.supervise import Deadline
->>>>>>> 11339d6 (fleet: hosts share an app's limit through PostgreSQL)
+from bulkim.sending.supervise import JOURNAL_LOST, Deadline
 from bulkim.sending.telemetry import Ending, Observed
 from bulkim.transport import environment_proxy
 from bulkim.work import checks as guard

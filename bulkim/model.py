@@ -125,6 +125,7 @@ class Notify:
     """A webhook that is told of a run's end. `repr` does not show it: whoever knows the address may post there."""
 
     url: str = field(repr=False)
+    format: str = "json"  # or a chat service's own: `bulkim.work.notices`
 
 
 @dataclass(frozen=True, slots=True)

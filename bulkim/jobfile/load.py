@@ -314,7 +314,7 @@ class _Reading:
             batch=1 if target.auth.kind == "none" else data["batch"],
             guard=Guard(tuple(guard["protect"]), guard["max_items"], guard["max_failures"], guard["canary"]),
             window=_window(data["window"]),
-            notify=Notify(data["notify"]["url"]) if data["notify"] else None,
+            notify=Notify(data["notify"]["url"], data["notify"]["format"]) if data["notify"] else None,
             vendor_text=self.vendor_text,
             path=place.absolute(self.path) if self.origin is Origin.FILE else None,
             text=masked(

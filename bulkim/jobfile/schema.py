@@ -229,11 +229,16 @@ WindowRef = Annotated[
 
 
 class NotifyShape(Shape):
-    """A webhook that gets the run's summary as JSON."""
+    """A webhook that is told when the run ends."""
 
     url: Webhook = Field(
         description="Where to POST the summary. https, or http to this machine. The journal keeps it masked.",
         examples=["https://hooks.example.com/bulkim"],
+    )
+    format: Literal["json", "slack", "dingtalk", "feishu", "wecom"] = Field(
+        default="json",
+        description="`json`: the summary that `run --json` prints, with target, times, host and exit code. The others: a text message"
+        " for the robot of that chat service. If the robot demands a keyword, give it `bulkim`.",
     )
     allow_http: bool = Field(default=False, description="Allow plain http:// to other machines.")
 

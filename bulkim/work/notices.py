@@ -13,7 +13,6 @@ from typing import Any
 from bulkim.model import Status
 from bulkim.text import WITH_ZONE, counted, duration, local
 
-FORMATS = ("json", "slack", "dingtalk", "feishu", "wecom")
 BYTES_MAX = {"slack": 12_000, "dingtalk": 18_000, "feishu": 18_000, "wecom": 2048}  # of a message's text
 SIGNS = {"finished": "✓", "interrupted": "■", "stopped": "■"}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import platform
 import time
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
@@ -12,11 +13,13 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from bulkim.model import Notify
 from bulkim.version import __version__
+from bulkim.work import notices
 from bulkim.work.runner import Finished
 
 TRIES = 3
 TIMEOUT_S = 5.0
 PAUSE_S = 1.0  # doubled
+ANSWER_BYTES_MAX = 10_000
 
 
 class _NoRedirects(HTTPRedirectHandler):
@@ -28,15 +31,24 @@ class _NoRedirects(HTTPRedirectHandler):
 
 def told(hook: Notify, finished: Finished) -> str | None:
     """Tell the webhook of a run's end. Returns what to warn of, in words; None when it was taken."""
-    trouble = notify(hook, finished.summary, exit_code=finished.exit_code)
+    trouble = notify(hook, facts(finished, now=time.time(), host=platform.node()))
     return None if trouble is None else f"the webhook was not told: {trouble}"
 
 
+def facts(finished: Finished, *, now: float, host: str) -> dict[str, Any]:
+    """A run's summary, with what a reader elsewhere needs beside it. Times are Unix seconds."""
+    record = finished.record
+    return {
+        **finished.summary, "exit_code": finished.exit_code, "target": record.target, "host": host,
+        "started_at": record.created_at, "finished_at": record.finished_at or now,
+    }  # fmt: skip
+
+
 def notify(
-    hook: Notify, summary: Mapping[str, Any], *, exit_code: int, sleep: Callable[[float], None] = time.sleep
+    hook: Notify, found: Mapping[str, Any], *, sleep: Callable[[float], None] = time.sleep
 ) -> str | None:
-    """POST the summary as JSON. Returns what went wrong at last, without the address; None when it was taken."""
-    body = json.dumps({**summary, "exit_code": exit_code}, ensure_ascii=False).encode()
+    """POST the facts in the hook's format. Returns what went wrong at last, without the address; None when it was taken."""
+    body = json.dumps(notices.body(hook.format, found), ensure_ascii=False).encode()
     headers = {"Content-Type": "application/json", "User-Agent": f"bulkim/{__version__}"}
     opener = build_opener(_NoRedirects)
     trouble = "nothing was tried"
@@ -45,8 +57,8 @@ def notify(
             sleep(PAUSE_S * 2 ** (number - 1))
         try:
             request = Request(hook.url, data=body, headers=headers, method="POST")  # noqa: S310 - http(s): the job file's loader checks
-            with opener.open(request, timeout=TIMEOUT_S):
-                return None
+            with opener.open(request, timeout=TIMEOUT_S) as answer:
+                return notices.refusal(hook.format, answer.read(ANSWER_BYTES_MAX))
         except HTTPError as error:
             trouble = f"HTTP {error.code}"
             error.close()

@@ -40,6 +40,7 @@ class Finished:
     summary: Mapping[str, Any]  # the object that `run --json` prints
     ending: Ending
     exit_code: int
+    record: RunRecord  # as it stands in the journal now
 
     @property
     def run(self) -> str:
@@ -209,10 +210,11 @@ class _Session:
         stop = (ending.stop.code, ending.stop.reason) if ending.stop else None
         self.journal.end_session(record.id, session_id, ending.state, now=time.time(), stop=stop)
         ending = self._unless_lost(record, ending)
-        summary = self.journal.reader.summary(self.journal.reader.get(record.id), resumed=resumed)
+        record = self.journal.reader.get(record.id)
+        summary = self.journal.reader.summary(record, resumed=resumed)
         log.info("run.ended", run=record.run, state=ending.state, counts=summary["counts"])
         code = exit_code(ending, self.journal.reader.invalid(record.id), summary["counts"])
-        return Finished(summary, ending, code)
+        return Finished(summary, ending, code, record)
 
 
 def exit_code(ending: Ending, invalid: int, counts: Mapping[str, int]) -> int:

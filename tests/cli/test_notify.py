@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import platform
 import sqlite3
 import threading
 from contextlib import closing
@@ -13,7 +14,7 @@ import pytest
 from bulkim.model import Notify
 from bulkim.work.notify import TRIES, notify
 
-SUMMARY = {"run": "abc", "state": "finished"}
+FACTS = {"run": "abc", "state": "finished", "exit_code": 0}
 
 
 @pytest.fixture
@@ -43,12 +44,12 @@ def hook():
 
 def tell(url, **more):
     waits = []
-    return notify(Notify(url), SUMMARY, exit_code=0, sleep=waits.append, **more), waits
+    return notify(Notify(url), FACTS, sleep=waits.append, **more), waits
 
 
 def test_it_is_told_once(hook):
     assert tell(hook.url) == (None, [])
-    assert hook.heard == [{**SUMMARY, "exit_code": 0}]
+    assert hook.heard == [FACTS]
 
 
 def test_it_is_told_again_after_a_passing_failure(hook):
@@ -82,7 +83,11 @@ def test_the_end_of_a_run(shell, server, hook):
     said = shell("run", job, "--json")
     assert said.code == 1
     (heard,) = hook.heard
-    assert heard == {**said.json, "exit_code": 1}
+    assert said.json.items() <= heard.items()
+    assert heard["exit_code"] == 1
+    assert heard["target"] == f"{server.base_url} sandbox#demo"
+    assert heard["host"] == platform.node()
+    assert 0 <= heard["finished_at"] - heard["started_at"] < 3600
     with closing(sqlite3.connect(shell.folder / "bulkim.db")) as db:
         (text,) = db.execute("SELECT job_text FROM run").fetchone()
         assert "t0ps3cret" not in "\n".join(db.iterdump())

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import codecs
-import html
 import re
 from collections.abc import Iterable
-from urllib.parse import urlsplit
 
 
 def counted(number: int, noun: str) -> str:
@@ -130,6 +128,8 @@ PAGE_WORDS_MAX = 120  # characters
 
 def page_words(page: bytes) -> str:
     """The first text of a page that should have been something else, in one line; its title only where it has no heading."""
+    import html
+
     text = _UNSEEN.sub(" ", page[:PAGE_BYTES_MAX].decode("utf-8", "replace"))
     shown = " ".join(html.unescape(_TAG.sub(" ", text)).split())
     shown = "".join(letter for letter in shown if letter.isprintable())
@@ -138,6 +138,8 @@ def page_words(page: bytes) -> str:
 
 def place(address: str) -> str:
     """Scheme, host and port of an address, as a person is told of it: nothing else of it is shown."""
+    from urllib.parse import urlsplit
+
     try:
         parts = urlsplit(address.strip())
         host, port = parts.hostname or "", parts.port
@@ -145,3 +147,15 @@ def place(address: str) -> str:
         return ""
     known = host and all(letter.isprintable() and letter != " " for letter in host)
     return f"{parts.scheme}://{host[:253]}{f':{port}' if port else ''}" if known else ""
+
+
+HALF = "\ufffd"  # stands for half a character; no id that has it can be sent
+_HALVES = re.compile("[\ud800-\udfff]")
+
+
+def whole(text: str) -> str:
+    """The text without halves of characters, which neither a disk nor a vendor takes: each becomes `HALF` and its number.
+
+    So two that differ stay two. JSON can have them (``"\\ud83d"``), and so can a name of a file.
+    """
+    return _HALVES.sub(lambda found: f"{HALF}{ord(found[0]):x}", text)

@@ -14,7 +14,7 @@ import json
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol, assert_never
+from typing import Protocol, TypeGuard, assert_never
 
 from bulkim.auth.signatures import DAY_S, SIGNERS, Signing
 from bulkim.catalogue.addressing import (
@@ -31,6 +31,7 @@ from bulkim.catalogue.shapes import Provider
 from bulkim.errors import GuardError, RefusedError
 from bulkim.model import Call, Connection, Credentials, Fault, Reply
 from bulkim.redact import MASK, Echoes
+from bulkim.text import whole
 
 _LATE = frozenset({"signature", "random"})  # keys of a signed form that differ from call to call
 MARGIN_S = 300.0  # renewed this long before it expires, or after nine tenths of its life
@@ -82,6 +83,11 @@ def credential(
             hint = "enable it in the vendor's console, or give `connection.auth` credentials"
             return Fixed(Credentials(), "the app takes nothing without credentials", hint)
         case Bearer() | ApiKey():
+            if not _sendable(connection.auth.secret):
+                raise RefusedError(
+                    f"the {_words(form.secret)} of `connection.auth` has a character that no request can carry",
+                    hint="compare it with the vendor's: it is plain ASCII",
+                )
             reason = f"the vendor refused the {_words(form.secret)} of `connection.auth`"
             return Fixed(_ready(form, connection.auth.secret), reason, _renewing(provider))
         case OAuth2Client():
@@ -323,7 +329,7 @@ class Fetched:
         """Keeps the token, or counts the failure."""
         body = _json_object(answer)
         token = body.get("access_token")
-        if isinstance(answer, Reply) and answer.status == 200 and isinstance(token, str) and token:
+        if isinstance(answer, Reply) and answer.status == 200 and _sendable(token):
             life_s = _plausible_life_s(body.get("expires_in"))
             self._proof = _Proof(token, since=now, expires_at=now + life_s)
             self._patience.good = False
@@ -348,7 +354,7 @@ class Fetched:
         if self._refused_fetches < FETCHES_MAX:
             return FETCH_WAITS_S[0]
         keys = (*auth_keys(self.form), *self.connection.app)
-        reason = str(body.get("error_description") or body.get("error") or "no reason given")
+        reason = whole(str(body.get("error_description") or body.get("error") or "no reason given"))
         auth = self.connection.auth
         raise RefusedError(
             f"the vendor gives no token: {Echoes([auth.secret], [auth.identity]).masked(reason)}",
@@ -363,6 +369,11 @@ class Fetched:
         raise GuardError(
             f"no token could be fetched: {what}", hint="run the job again when the vendor can be reached"
         )
+
+
+def _sendable(token: object) -> TypeGuard[str]:
+    """Whether it can stand in a header: what has a line end or half an emoji in it is no token."""
+    return isinstance(token, str) and token.isascii() and token.isprintable() and bool(token.strip())
 
 
 def _json_object(answer: Reply | Fault) -> dict[str, object]:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, assert_never
 
 from bulkim.catalogue.shapes import Field
+from bulkim.text import HALF
 
 Check = Callable[[Any], Any]
 
@@ -64,11 +65,14 @@ def _visible(char: str) -> str:
 
 def _text(field: Field) -> Check:
     name, bytes_max, chars_max = field.name, field.bytes_max, field.chars_max
+    identity = name == "username"
     matches = re.compile(field.pattern).fullmatch if field.pattern else None
 
     def check(value: Any) -> str:
         if type(value) is not str:
             raise Invalid(f"{name} is {_kind(value)}, not text" + _quote_it(value))
+        if identity and HALF in value:
+            raise Invalid(f"{_named(field, value)} has half a character in it, so nobody can be meant")
         if bytes_max is not None and len(value) > bytes_max // 4 and len(value.encode()) > bytes_max:
             size = f"{len(value.encode())} bytes long, at most {bytes_max}"
             raise Invalid(f"{_named(field, value)} is {size}")

@@ -16,6 +16,7 @@ from bulkim.cli.options import CODE, JOB, JOB_FILE, RUN, SET, Command, Settings,
 from bulkim.errors import InputError, Problem
 from bulkim.model import Job
 from bulkim.places import there
+from bulkim.text import whole
 
 SANDBOX = click.option(
     "--sandbox", is_flag=True, help="Rehearse on an embedded sandbox; nothing leaves this machine."
@@ -49,6 +50,10 @@ def load(
     from bulkim.vendors import PROVIDERS
     from bulkim.work.rehearsal import published
 
+    if whole(str(job)) != str(job):
+        raise InputError(
+            [Problem(str(job), None, None, "its name is not UTF-8 text", "rename it: the journal keeps it")]
+        )
     loaded = jobfile.load(
         job,
         env=os.environ,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,6 +13,7 @@ import click
 from click.core import ParameterSource
 
 from bulkim.cli import State, candidates, write_examples
+from bulkim.text import whole
 
 DEFAULT_JOURNAL = "bulkim.db"
 
@@ -119,12 +120,21 @@ def common(function: F) -> F:
         )
         if isinstance(ctx.obj, State):
             ctx.obj.verbose = settings.verbose
+        _demand_text(options)
         return function(settings, **options)
 
     decorated: Any = with_settings
     for option in reversed(_COMMON):
         decorated = option(decorated)
     return decorated  # type: ignore[no-any-return]
+
+
+def _demand_text(options: Mapping[str, Any]) -> None:
+    """Words that are not UTF-8 name nothing in a journal. Of files, only names may be so."""
+    for value in options.values():
+        for word in value if isinstance(value, tuple) else (value,):
+            if isinstance(word, str) and whole(word) != word:
+                raise click.UsageError(f"{word} is not UTF-8 text")
 
 
 def on_terminal() -> bool:

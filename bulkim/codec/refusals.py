@@ -13,8 +13,10 @@ from typing import Any
 from bulkim.catalogue.shapes import ErrorRule, Operation, Provider
 from bulkim.codes import OWN
 from bulkim.model import Kind, Outcome, Reply
-from bulkim.text import page_words, place
+from bulkim.text import page_words, place, whole
 
+# Where a body may have half a character: escaped, as a byte sequence that UTF-8 forbids, or in UTF-16.
+_MAY_BE_HALF = re.compile(rb"\\u[dD][89a-fA-F]|\xed[\xa0-\xbf]|\0")
 TEXT_CHARS_MAX = 10_000  # of a vendor's sentence that is looked at
 
 
@@ -32,11 +34,20 @@ class Refusal:
 
 
 def parsed(reply: Reply) -> Any:
-    """The body as JSON; None where it is not (a JSON ``null`` says as little)."""
+    """The body as JSON; None where it is not (a JSON ``null`` says as little). Its text is whole: see `text.whole`."""
     try:
-        return json.loads(reply.body)
+        value = json.loads(reply.body)
+        return _whole(value) if _MAY_BE_HALF.search(reply.body) else value
     except (ValueError, RecursionError):
         return None
+
+
+def _whole(value: Any) -> Any:
+    if isinstance(value, str):
+        return whole(value)
+    if isinstance(value, dict):
+        return {whole(name): _whole(each) for name, each in value.items()}
+    return [_whole(each) for each in value] if isinstance(value, list) else value
 
 
 def dig(value: Any, path: str) -> Any:

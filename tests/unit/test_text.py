@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from bulkim import text
@@ -66,3 +68,15 @@ def test_what_is_copied_is_not_broken():
 
 def test_an_empty_value_has_a_line():
     assert text.labelled("note", "", 40) == [("note           ", "")]
+
+
+def test_half_a_character_is_replaced_and_stays_told_apart():
+    assert text.whole("plain, 研发, 😀") == "plain, 研发, 😀"
+    assert text.whole("a\ud83d") == "a\ufffdd83d" != text.whole("a\ud83e")
+    text.whole("\udcff\ud83d\ude00").encode()
+
+
+def test_what_an_encoding_does_not_have_is_escaped_as_json_does():
+    for value in ("研", "😀", "é", "\ud83d"):
+        written = f'"{value}"'.encode("ascii", text.ESCAPED).decode()
+        assert json.loads(written) == value

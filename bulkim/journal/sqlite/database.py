@@ -182,14 +182,28 @@ class Database:
             raise self._unwritten(error) from error
 
     def _unwritten(self, error: sqlite3.Error) -> GuardError:
-        return GuardError(
-            f"the journal {self.path} cannot be written: {error}",
-            hint="make room (or free the lock) and run the same command again: it continues where it stopped",
-        )
+        return GuardError(f"the journal {self.path} cannot be written: {error}", hint=_way_on(error))
 
     def _roll_back(self) -> None:
         if self.connection.in_transaction:
             self.connection.execute("ROLLBACK")
+
+
+def _way_on(error: sqlite3.Error) -> str:
+    """What to do about a journal that cannot be written."""
+    again = "then run the same command again: it continues where it stopped"
+    match getattr(error, "sqlite_errorcode", 0) & 0xFF:
+        case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
+            return (
+                "the file is damaged: keep a copy, try `sqlite3 FILE .recover`, and begin with another --journal;"
+                " `bulkim verify` tells what was done"
+            )
+        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+            return f"end the program that holds the file, {again}"
+        case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM | sqlite3.SQLITE_CANTOPEN:
+            return f"make the file and its folder writable, {again}"
+        case _:
+            return f"make room, {again}"
 
 
 def _file(path: Path) -> tuple[int, int] | None:

@@ -120,8 +120,8 @@ codecs.register_error(ESCAPED, escaped)
 
 # ------------------------------------------------------------------------------------- what others say
 
-_UNSEEN = re.compile(r"(?is)<(script|style)\b.*?</\1\s*>|<!--.*?-->|<title\b.*?</title\s*>(?=.*<h1)")
-_TAG = re.compile(r"(?s)<[^>]*>")
+_UNSEEN = r"(?is)<(script|style)\b.*?</\1\s*>|<!--.*?-->|<title\b.*?</title\s*>(?=.*<h1)"  # compiled when asked for: `bulkim --help` loads this room
+_TAG = r"(?s)<[^>]*>"
 PAGE_BYTES_MAX = 16 * 1024  # of a page that are looked at
 PAGE_WORDS_MAX = 120  # characters
 
@@ -130,8 +130,8 @@ def page_words(page: bytes) -> str:
     """The first text of a page that should have been something else, in one line; its title only where it has no heading."""
     import html
 
-    text = _UNSEEN.sub(" ", page[:PAGE_BYTES_MAX].decode("utf-8", "replace"))
-    shown = " ".join(html.unescape(_TAG.sub(" ", text)).split())
+    text = re.sub(_UNSEEN, " ", page[:PAGE_BYTES_MAX].decode("utf-8", "replace"))
+    shown = " ".join(html.unescape(re.sub(_TAG, " ", text)).split())
     shown = "".join(letter for letter in shown if letter.isprintable())
     return shown if len(shown) <= PAGE_WORDS_MAX else f"{shown[: PAGE_WORDS_MAX - 1]}…"
 
@@ -150,7 +150,7 @@ def place(address: str) -> str:
 
 
 HALF = "\ufffd"  # stands for half a character; no id that has it can be sent
-_HALVES = re.compile("[\ud800-\udfff]")
+_HALVES = "[\ud800-\udfff]"
 
 
 def whole(text: str) -> str:
@@ -158,4 +158,4 @@ def whole(text: str) -> str:
 
     So two that differ stay two. JSON can have them (``"\\ud83d"``), and so can a name of a file.
     """
-    return _HALVES.sub(lambda found: f"{HALF}{ord(found[0]):x}", text)
+    return re.sub(_HALVES, lambda found: f"{HALF}{ord(found[0]):x}", text)

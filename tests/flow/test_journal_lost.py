@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,6 +12,9 @@ from pathlib import Path
 import pytest
 from support.processes import Ended, bulkim, environment, finish, start, wait_until
 from support.server import Server, serving
+
+from bulkim.errors import GuardError
+from bulkim.journal.sqlite.database import Database
 
 USERS = [f"u{number}" for number in range(60)]
 GONE = f"""\
@@ -138,3 +142,23 @@ def test_few_files_may_be_open(folder, server):
     rest = bulkim("run", "gone.yaml", "--yes", "-q", cwd=folder)
     assert rest.code == 0
     assert each_once(server)
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [(sqlite3.SQLITE_CORRUPT, "damaged"), (sqlite3.SQLITE_NOTADB, "damaged"), (sqlite3.SQLITE_FULL, "make room"),
+     (sqlite3.SQLITE_IOERR, "make room"), (sqlite3.SQLITE_BUSY, "end the program"), (sqlite3.SQLITE_READONLY, "writable")],
+)  # fmt: skip
+def test_what_to_do_depends_on_what_is_wrong(tmp_path, code, words):
+    error = sqlite3.DatabaseError("so says SQLite")
+    error.sqlite_errorcode = code
+
+    def broken() -> None:
+        with database.transaction():
+            raise error
+
+    database = Database.open(tmp_path / "j.db")
+    with pytest.raises(GuardError) as raised:
+        broken()
+    database.close()
+    assert words in (raised.value.hint or "")

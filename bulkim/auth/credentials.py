@@ -31,7 +31,7 @@ from bulkim.catalogue.shapes import Provider
 from bulkim.errors import GuardError, RefusedError
 from bulkim.model import Call, Connection, Credentials, Fault, Reply
 from bulkim.redact import MASK, Echoes
-from bulkim.text import whole
+from bulkim.text import place, whole
 
 _LATE = frozenset({"signature", "random"})  # keys of a signed form that differ from call to call
 MARGIN_S = 300.0  # renewed this long before it expires, or after nine tenths of its life
@@ -327,6 +327,12 @@ class Fetched:
 
     def accept(self, answer: Reply | Fault, now: float) -> float | None:
         """Keeps the token, or counts the failure."""
+        if isinstance(answer, Reply) and 300 <= answer.status < 400:
+            where = place(answer.headers.get("location", "")) or "no other address"
+            raise RefusedError(
+                f"no token: HTTP {answer.status} leads to {where}; bulkim follows nowhere with credentials",
+                hint="if that is the vendor's address, set base_url to it",
+            )
         body = _json_object(answer)
         token = body.get("access_token")
         if isinstance(answer, Reply) and answer.status == 200 and _sendable(token):

@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 
 import pytest
+from support.jobs import at
 
+from bulkim.auth.credentials import credential
 from bulkim.codec import decode, pages
-from bulkim.model import Batch, Fault, Item, Kind, Mode, PageRequest, Reply, Speaker
+from bulkim.errors import RefusedError
+from bulkim.model import Auth, Batch, Fault, Item, Kind, Mode, PageRequest, Reply, Speaker
 from bulkim.sending.retry import Policy, decide
 from bulkim.text import page_words, place
 from bulkim.vendors import PROVIDERS
@@ -213,3 +216,12 @@ def test_one_item_that_a_gateway_never_lets_through_fails_where_others_pass():
     (final,) = follows(413, gateways=9, met=True).final
     assert (str(final.status), final.code) == ("failed", "413")
     assert follows(413, gateways=5, met=False).stop.code == "gateway"
+
+
+def test_a_token_is_asked_for_at_no_other_address():
+    connection = at(
+        "easemob", "https://a1.example.com", Auth("client_secret", "id", "s3cret"), org="o", app="a"
+    )
+    fetched = credential(connection, EASEMOB)
+    with pytest.raises(RefusedError, match=r"https://elsewhere\.example;"):
+        fetched.accept(said(b"", 302, location="https://elsewhere.example/x?y=z"), 0.0)

@@ -45,7 +45,6 @@ YEAR_S = 366 * DAY_S
 SIGNED_HINT = (
     "compare the ids and the key in `connection.auth` with the vendor's console, and check this host's clock"
 )
-# -------------------------------------------------------------------------------------- credentials
 
 
 class Credential(Protocol):
@@ -328,11 +327,9 @@ class Fetched:
     def accept(self, answer: Reply | Fault, now: float) -> float | None:
         """Keeps the token, or counts the failure."""
         if isinstance(answer, Reply) and 300 <= answer.status < 400:
-            where = place(answer.headers.get("location", "")) or "no other address"
-            raise RefusedError(
-                f"no token: HTTP {answer.status} leads to {where}; bulkim follows nowhere with credentials",
-                hint="if that is the vendor's address, set base_url to it",
-            )
+            where = place(answer.headers.get("location", "")) or "nowhere"
+            what = f"no token: HTTP {answer.status} leads to {where}; bulkim follows nowhere with credentials"
+            raise RefusedError(what, hint="if that is the vendor's address, set base_url to it")
         body = _json_object(answer)
         token = body.get("access_token")
         if isinstance(answer, Reply) and answer.status == 200 and _sendable(token):

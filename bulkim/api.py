@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 
 import anyio
 
-from bulkim import jobfile, planning, redact, vendors
+from bulkim import jobfile, redact, vendors
 from bulkim.errors import (
     BulkimError,
     BusyError,
@@ -102,7 +102,7 @@ def check(job: AnyJob, *, journal: str | os.PathLike[str] | None = None) -> Chec
 def estimate(job: AnyJob, *, journal: str | os.PathLike[str] | None = None) -> dict[str, Any]:
     """Say what a run would send and how long it would take, offline: the object that ``bulkim plan --json`` prints."""
     found = forecast.surveyed(_job(job), journal=_journal(journal))
-    cost = planning.estimate(found.job, found.provider, found.operation, found.counts or {"send": 0})
+    cost = found.estimate
     return forecast.plan_document(found, cost, forecast.first_call(found))
 
 

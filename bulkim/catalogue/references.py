@@ -20,6 +20,7 @@ from bulkim.catalogue.shapes import (
     Operation,
     Probe,
     Provider,
+    WholeCall,
 )
 from bulkim.text import nearest
 from bulkim.yamltree import Path
@@ -129,14 +130,28 @@ def _of_operation(provider: Provider, operation: Operation, path: Path) -> Itera
         yield (*path, "fields"), "names nobody", "a field `username` with `key: true`"
     if operation.effect is Effect.DELETE and not operation.destroys:
         yield path, "needs the key 'destroys': what goes with it, in the words of a confirmation", None
-    if operation.batch_max < 1:
-        yield (*path, "batch_max"), "must be at least 1", None
-    alone = isinstance(operation.body, Object | Form | NoBody)
-    if operation.batch_max > 1 and operation.paging is None and (alone or keys_in(operation.path)):
-        why = "its body has room for one item" if alone else "its path names one item"
-        yield (*path, "batch_max"), f"{why}: the others of a call would be lost", "leave batch_max out"
+    yield from _of_batch(operation, path)
     if operation.single is not None:
         yield from _of_operation(provider, operation.single, (*path, "single"))
+
+
+def _of_batch(operation: Operation, path: Path) -> Iterator[Fault]:
+    """What a call of many must have: room for each of them, and nothing secret by which they are told apart."""
+    if operation.batch_max < 1:
+        yield (*path, "batch_max"), "must be at least 1", None
+    if operation.batch_max <= 1 or operation.paging is not None:
+        return
+    alone = isinstance(operation.body, Object | Form | NoBody)
+    if alone or set(operation.keys) <= set(operation.shared):
+        why = "its body has room for one item" if alone else "its path names one item"
+        yield (*path, "batch_max"), f"{why}: the others of a call would be lost", "leave batch_max out"
+    for name in operation.shared:
+        if name in operation.secrets:
+            yield (
+                path,
+                f"'{name}' is secret, and one call has room for one value of it",
+                "leave batch_max out",
+            )
 
 
 def _of_names(provider: Provider, operation: Operation, path: Path) -> Iterator[Fault]:
@@ -150,7 +165,9 @@ def _of_names(provider: Provider, operation: Operation, path: Path) -> Iterator[
     yield from _unknown((*path, "any_of"), operation.any_of, fields, "field")
     yield from _unknown((*path, "otherwise"), operation.otherwise, fields, "field")
     if isinstance(operation.body, Names):
-        yield from _unknown((*path, "body"), operation.body.also, fields, "field")
+        yield from _unknown((*path, "body"), (operation.body.of, *operation.body.also), fields, "field")
+    if not isinstance(operation.result, WholeCall) and operation.paging is None:
+        yield from _unknown((*path, "result"), (operation.result.by,), fields, "field")
     if isinstance(operation.body, Form):
         yield from _unknown((*path, "body"), (operation.body.of,), fields, "field")
     for number, field in enumerate(operation.fields):

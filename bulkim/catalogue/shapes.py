@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal
 
-from bulkim.catalogue.addressing import App, AuthForm, kind_of
+from bulkim.catalogue.addressing import App, AuthForm, keys_in, kind_of
 from bulkim.model import Kind
 
 
@@ -44,6 +44,7 @@ class Field:
     minimum: int | None = None
     maximum: int | None = None
     forever: int | None = None  # what the wire says for -1
+    user: bool = False  # another user's id: compared as the vendor compares usernames
     help: str = ""
 
 
@@ -74,11 +75,13 @@ class Object:
 class Names:
     """A JSON object whose `root` is the array of usernames.
 
-    `also` names fields of type ``names`` that are sent beside it: one list for the whole call, the union of the items'.
+    `also` names fields that are sent beside it, once for the whole call. They are shared (`Operation.shared`), but for a
+    read's lists of names: who asks for more than one wanted asks for the union.
     """
 
     root: str
     also: tuple[str, ...] = ()
+    of: str = "username"  # the field whose values the array holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +116,7 @@ class SplitLists:
     key: str  # the username's name in both lists' objects
     reason: str | None = None
     code: str | None = None
+    by: str = "username"  # the item's field that the key's values are
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +129,7 @@ class PerItem:
     reason: str
     ok: tuple[str, ...]  # codes that mean success
     state: str | None = None  # beside a code of success, the value of this field is looked up as a code
+    by: str = "username"  # the item's field that the key's values are
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +137,7 @@ class FailuresOnly:
     """A list of the usernames that failed; all others succeeded."""
 
     failed: str
+    by: str = "username"  # the item's field that the list's values are
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,6 +260,14 @@ class Operation:
     def keys(self) -> tuple[str, ...]:
         """Names of the fields that make an item's identity."""
         return tuple(each.name for each in self.fields if each.key)
+
+    @property
+    def shared(self) -> tuple[str, ...]:
+        """Names of the fields that a call has room for once: all its items must have the same value."""
+        if self.batch_max == 1 or self.paging is not None:
+            return ()
+        beside = self.body.also if isinstance(self.body, Names) and self.effect is not Effect.READ else ()
+        return tuple(dict.fromkeys((*keys_in(self.path), *beside)))
 
     @property
     def secrets(self) -> frozenset[str]:

@@ -83,10 +83,9 @@ def _problem(problem: Problem) -> dict[str, Any]:
 
 def planned(settings: Settings, job: Job) -> int:
     """`bulkim plan`: prints the card."""
-    from bulkim import planning
 
     found = surveyed(job, journal=settings.journal)
-    estimate = planning.estimate(job, found.provider, found.operation, found.counts or {"send": 0})
+    estimate = found.estimate
     first = first_call(found)
     if settings.json:
         click.echo(json.dumps(plan_document(found, estimate, first), ensure_ascii=False))

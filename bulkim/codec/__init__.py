@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from bulkim.codec.decoding import decode, pages
-from bulkim.codec.encoding import encode, wire_fields
+from bulkim.codec.encoding import encode, parting, wire_fields
 
-__all__ = ["decode", "encode", "pages", "wire_fields"]
+__all__ = ["decode", "encode", "pages", "parting", "wire_fields"]

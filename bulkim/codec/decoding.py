@@ -7,7 +7,7 @@ their folded identity and never by position, except where a reply says nothing b
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, assert_never
 
@@ -159,15 +159,15 @@ def _succeeded(provider: Provider, operation: Operation, items: Sequence[Item], 
             assert_never(never)
     if named is None:
         return [bad_response("the answer does not have the documented shape")] * len(items)
-    by = result.by if isinstance(result, MapByKey) else "username"
-    return _matched(provider, items, by, named, _missing(provider, result))
+    declared = operation.field(result.by)
+    fold = provider.folded if result.by == "username" or (declared and declared.user) else str
+    return _matched(items, result.by, fold, named, _missing(provider, result))
 
 
 def _matched(
-    provider: Provider, items: Sequence[Item], by: str, named: Named, missing: Outcome
+    items: Sequence[Item], by: str, fold: Callable[[str], str], named: Named, missing: Outcome
 ) -> list[Outcome]:
     """Puts what the reply says of a name to the items of that name. Raises StrangerError for a name that was not sent."""
-    fold = provider.folded if by == "username" else str
     said: dict[str, Outcome] = {}
     for name, outcome in named:
         folded = fold(name)

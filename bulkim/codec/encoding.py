@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any, assert_never
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import Any, Protocol, assert_never
 from urllib.parse import quote, urlencode
 
 from bulkim.catalogue.shapes import Field, Form, Names, NoBody, Object, Operation, Paging, Provider, Rows
@@ -43,6 +43,9 @@ def encode(
     else:
         if not 1 <= len(items) <= (1 if single else form.batch_max):
             raise ValueError(f"{provider.name} {form.name} does not take {len(items)} items a request")
+        if len(items) > 1 and (part := parting(form)) and len({part(each) for each in items}) > 1:
+            shared = ", ".join(form.shared)
+            raise ValueError(f"{provider.name} {form.name} takes one {shared} a request")
         query = ()
     body, content_type = _body(form, items, single=single)
     return Call(
@@ -53,6 +56,29 @@ def encode(
         body=body,
         content_type=content_type,
     )
+
+
+class Listed(Protocol):
+    """What has a user and fields: an item, or a row of a plan."""
+
+    @property
+    def username(self) -> str:
+        """As the source writes it."""
+
+    @property
+    def fields(self) -> Mapping[str, Any]:
+        """Typed, params included."""
+
+
+def parting(operation: Operation) -> Callable[[Listed], Hashable] | None:
+    """What tells items apart that cannot go in one call: the values of their shared fields. None: all may go together."""
+    names = operation.shared
+    return (lambda each: tuple(_comparable(field_value(each, name)) for name in names)) if names else None
+
+
+def _comparable(value: Any) -> Hashable:
+    """A value by what is sent of it: 1 and true and "1" are three."""
+    return value if isinstance(value, str) else json.dumps([value], sort_keys=True, default=str)
 
 
 def wire_fields(operation: Operation, item: Item) -> dict[str, Any]:
@@ -76,7 +102,7 @@ def wire_fields(operation: Operation, item: Item) -> dict[str, Any]:
     }
 
 
-def field_value(item: Item, name: str) -> Any:
+def field_value(item: Listed, name: str) -> Any:
     """An item's own value of a field; None where it has none."""
     return item.username if name == "username" else item.fields.get(name)
 
@@ -115,10 +141,9 @@ def _body(operation: Operation, items: Sequence[Item], *, single: bool) -> tuple
             return _json(rows if root is None else {root: rows}), JSON
         case Object():
             return _json(_rows(operation, items[:1])[0]), JSON
-        case Names(root=root, also=also):
-            beside = {name: _union(operation, items, name) for name in also}
-            wire = {_wire_name(operation, name): values for name, values in beside.items()}
-            return _json({root: [each.username for each in items], **wire}), JSON
+        case Names(root=root, also=also, of=of):
+            beside = {_wire_name(operation, name): _beside(operation, items, name) for name in also}
+            return _json({root: [field_value(each, of) for each in items], **beside}), JSON
         case Form(of=of):
             pairs = wire_fields(operation, items[0])[_wire_name(operation, of)]
             return urlencode({key: _form_text(value) for key, value in pairs.items()}).encode(), FORM
@@ -151,8 +176,11 @@ def _is_text(field: Field) -> bool:
     return field.type == "str" and field.sent and field.fixed is None and field.fallback_of is None
 
 
-def _union(operation: Operation, items: Sequence[Item], name: str) -> list[str]:
+def _beside(operation: Operation, items: Sequence[Item], name: str) -> Any:
+    """What stands beside the array: the value that all items share, or the union of a read's lists."""
     wire = _wire_name(operation, name)
+    if name in operation.shared or len(items) == 1:
+        return wire_fields(operation, items[0])[wire]
     return list(dict.fromkeys(value for each in items for value in wire_fields(operation, each)[wire]))
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from bulkim.catalogue.shapes import Operation, Probe, Provider
@@ -18,7 +19,8 @@ class Survey:
 
     counts: Mapping[str, int]  # send, duplicate, protected, invalid
     problems: tuple[Problem, ...]  # the first of the invalid items, with their lines
-    head: tuple[Planned, ...]  # the first items that would be sent
+    head: tuple[Planned, ...]  # the first items that would be sent, in one call
+    groups: Mapping[Hashable, int] = field(default_factory=dict)  # items by what a call has room for once
 
     @property
     def items(self) -> int:
@@ -40,9 +42,15 @@ class Estimate:
     least_s: float  # the time that so many requests need at that rate
 
 
-def survey(planned: Iterable[Planned], *, name: str, problems_max: int = 20, head_max: int = 1) -> Survey:
-    """Counts a plan, keeping only its beginning. `name` is the input's, for the problems."""
+def survey(
+    planned: Iterable[Planned], *, name: str, problems_max: int = 20, head_max: int = 1,
+    part: Callable[[Planned], Hashable] | None = None,
+) -> Survey:  # fmt: skip
+    """Counts a plan, keeping only its beginning. `name` is the input's, for the problems; `part` tells apart what cannot
+    go in one call.
+    """
     counts = {"send": 0, "duplicate": 0, "protected": 0, "invalid": 0}
+    groups: Counter[Hashable] = Counter()
     problems: list[Problem] = []
     head: list[Planned] = []
     sent = 0
@@ -50,14 +58,16 @@ def survey(planned: Iterable[Planned], *, name: str, problems_max: int = 20, hea
         skip = each.skip
         if skip is None:
             sent += 1
-            if sent <= head_max:
+            if part is not None:
+                groups[part(each)] += 1
+            if len(head) < head_max and (part is None or not head or part(each) == part(head[0])):
                 head.append(each)
             continue
         counts[skip.code] += 1
         if skip.code == "invalid" and len(problems) < problems_max:
             problems.append(Problem(name, each.line, None, skip.reason))
     counts["send"] = sent
-    return Survey(counts, tuple(problems), tuple(head))
+    return Survey(counts, tuple(problems), tuple(head), groups)
 
 
 def batch_size(operation: Operation, job: Job) -> int:
@@ -112,10 +122,14 @@ def settings(job: Job, provider: Provider, operation: Operation) -> dict[str, An
     }
 
 
-def estimate(job: Job, provider: Provider, operation: Operation, counts: Mapping[str, int]) -> Estimate:
-    """What a job takes at least. `counts` are a survey's, or ``{"send": n}`` for n users of a listing."""
+def estimate(
+    job: Job, provider: Provider, operation: Operation, counts: Mapping[str, int], groups: Iterable[int] = ()
+) -> Estimate:
+    """What a job takes at least. `counts` are a survey's, or ``{"send": n}`` for n users of a listing; `groups` are the
+    numbers of items that can go in calls together, where not all can.
+    """
     send = counts.get("send", 0)
-    requests = batches(send, operation, job)
+    requests = sum(batches(each, operation, job) for each in groups) or batches(send, operation, job)
     allowed = limits(job, provider, operation)
     pool = min(pools(operation, job), key=lambda name: allowed[name], default=None)
     limit = allowed[pool] if pool is not None else None

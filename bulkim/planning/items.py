@@ -105,6 +105,7 @@ class _Rules:
         self._any_of = () if operation.otherwise else operation.any_of
         self._folded = provider.folded
         self._keys = operation.keys
+        self._users = {"username", *(each.name for each in operation.fields if each.user)}
         self.key: Callable[[Mapping[str, Any]], str] = (
             self._only_key if len(self._keys) == 1 else self._joined_key
         )
@@ -137,8 +138,10 @@ class _Rules:
         return self._folded(fields["username"])
 
     def _joined_key(self, fields: Mapping[str, Any]) -> str:
-        parts = {**fields, "username": self._folded(fields["username"])}
-        return KEY_SEPARATOR.join(str(parts[name]) for name in self._keys)
+        return KEY_SEPARATOR.join(
+            self._folded(str(fields[name])) if name in self._users else str(fields[name])
+            for name in self._keys
+        )
 
     def duplicate(self, username: str, first: int, line: int | None) -> str:
         """Why a duplicate is one. `first`: the line (without lines: the item) where it was seen before."""

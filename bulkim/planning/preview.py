@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 from bulkim import planning, source, window
 from bulkim.auth.credentials import shown
 from bulkim.catalogue.shapes import Operation, Provider
-from bulkim.codec import encode
+from bulkim.codec import encode, parting
 from bulkim.model import Call, Credentials, Item, Job, PageRequest
 from bulkim.planning import Estimate, Planned
 from bulkim.redact import MASK
@@ -42,6 +42,12 @@ class Surveyed:
         return {"send": count} if isinstance(count, int) else None
 
     @property
+    def estimate(self) -> Estimate:
+        """What it takes at least; of what only the run can tell, nothing."""
+        groups = self.survey.groups.values() if self.survey else ()
+        return planning.estimate(self.job, self.provider, self.operation, self.counts or {"send": 0}, groups)
+
+    @property
     def invalid(self) -> int:
         """Items that would be skipped as invalid."""
         return self.survey.counts.get("invalid", 0) if self.survey else 0
@@ -59,7 +65,10 @@ def surveyed(job: Job, *, journal: Path) -> Surveyed:
     with _reader(job, operation, journal) as reader:
         rows = planning.prepare(job, vendor, operation, reader)
         size = planning.batch_size(operation, job)
-        survey = planning.survey(rows, name=reader.name, problems_max=PROBLEMS_MAX, head_max=size)
+        survey = planning.survey(
+            rows, name=reader.name, problems_max=PROBLEMS_MAX, head_max=size,
+            part=parting(operation) if size > 1 else None,
+        )  # fmt: skip
         return Surveyed(job, vendor, operation, survey, reader.name)
 
 

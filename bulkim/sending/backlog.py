@@ -8,23 +8,41 @@ from __future__ import annotations
 import heapq
 import math
 from collections import Counter, defaultdict
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 from itertools import count
+from typing import Protocol
 
 from bulkim.model import Again, Batch, Item, Mode
-from bulkim.planning.pending import PendingItems
+
+Parting = Callable[[Item], Hashable]
+
+
+class Fresh(Protocol):
+    """Items that nobody has sent yet, in the order in which they are sent."""
+
+    def take(self, count: int, /) -> Sequence[Item]:
+        """The next ones that can go in one call, at most `count`; empty when there are no more."""
 
 
 class Backlog:
     """Batches to send, and when. Beyond what the journal has it holds what was in flight or in doubt, no more."""
 
-    def __init__(self, fresh: PendingItems, *, batch_max: int, probe_max: int, canary: int | None) -> None:
-        """`batch_max` and `probe_max` are the most items of one call; `canary` fresh items are held apart at first."""
+    def __init__(
+        self, fresh: Fresh, *, batch_max: int, probe_max: int, canary: int | None,
+        part: Parting | None = None, probe_part: Parting | None = None,
+    ) -> None:  # fmt: skip
+        """`batch_max` and `probe_max` are the most items of one call; `canary` fresh items are held apart at first.
+
+        `part` and `probe_part` tell items apart that cannot go in one call; `fresh` gives those that can.
+        """
         self._fresh, self._canary_left = fresh, canary
         self._sizes = {Mode.SEND: batch_max, Mode.PROBE: probe_max}
+        self._parts = {Mode.SEND: part or _together, Mode.PROBE: probe_part or _together}
         self._heap: list[tuple[float, int, Batch]] = []
         self._order = count()
-        self._loose: defaultdict[int, list[Item]] = defaultdict(list)  # tries -> items for new calls
+        # (tries, shared fields) -> items for new calls
+        self._loose: defaultdict[tuple[int, Hashable], list[Item]] = defaultdict(list)
         self._families = count(1)
         self._refused: Counter[int] = Counter()  # family -> calls of it refused for one item
 
@@ -47,19 +65,29 @@ class Backlog:
         if items := self._fresh.take(size) if size else ():
             if self._canary_left is not None:
                 self._canary_left -= len(items)
-            return Batch(items)
+            return Batch(tuple(items))
         return self._regrouped(1) if idle and not self._heap else None
 
     def put(self, again: Again, now: float) -> None:
         """Take back a batch, cut to what its next call can carry."""
         batch = again.batch
-        if again.regroup:
-            self._loose[batch.tries] += batch.items
+        if again.regroup:  # these will be sent, whatever told that they must be
+            for key, items in self._parted(batch).items():
+                self._loose[batch.tries, key] += items
             return
         size = self._sizes[batch.mode]
-        for start in range(0, len(batch), size):
-            part = batch.of(batch.items[start : start + size])
-            heapq.heappush(self._heap, (now + again.delay_s, next(self._order), part))
+        for items in self._parted(batch).values():
+            for start in range(0, len(items), size):
+                part = batch.of(items[start : start + size])
+                heapq.heappush(self._heap, (now + again.delay_s, next(self._order), part))
+
+    def _parted(self, batch: Batch) -> dict[Hashable, list[Item]]:
+        """The batch's items by the calls that have room for them: a probe's may part others than a sending's."""
+        part = self._parts[batch.mode]
+        by_key: dict[Hashable, list[Item]] = {}
+        for item in batch.items:
+            by_key.setdefault(part(item), []).append(item)
+        return by_key
 
     def poisoned(self, batch: Batch) -> Batch:
         """Note that a call was refused because of one of its items; returns the batch as one of a family."""
@@ -78,8 +106,16 @@ class Backlog:
 
     def _regrouped(self, least: int) -> Batch | None:
         batch_max = self._sizes[Mode.SEND]
-        for tries, items in self._loose.items():
+        for key, items in self._loose.items():
             if len(items) >= least:
-                taken, self._loose[tries] = items[:batch_max], items[batch_max:]
-                return Batch(tuple(taken), tries=tries)
+                taken, left = items[:batch_max], items[batch_max:]
+                if left:
+                    self._loose[key] = left
+                else:
+                    del self._loose[key]
+                return Batch(tuple(taken), tries=key[0])
         return None
+
+
+def _together(_: Item) -> Hashable:
+    return None

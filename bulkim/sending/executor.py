@@ -16,13 +16,14 @@ import anyio
 import anyio.abc
 
 from bulkim.catalogue.shapes import Operation, Probe, Provider
-from bulkim.codec import decode, encode
+from bulkim.codec import decode, encode, parting
 from bulkim.errors import BulkimError
 from bulkim.journal.port import Executing
 from bulkim.journal.records import Closing
 from bulkim.log.events import log
 from bulkim.model import Answer, Batch, Decision, Fault, Final, Item, Job, Kind, Mode, Reply, Status, Stop
 from bulkim.planning import batch_size
+from bulkim.planning.gather import Gathered
 from bulkim.planning.pending import PendingItems
 from bulkim.sending import guard
 from bulkim.sending.backlog import Backlog
@@ -48,8 +49,11 @@ class Executor:
         self.operation = operation.single if self.single and operation.single else operation
         doubt = operation.doubt
         self.probe = provider.operation(doubt.operation) if isinstance(doubt, Probe) else None
-        probe_max = self.probe.batch_max if self.probe else 1
-        self.backlog = Backlog(items, batch_max=batch_max, probe_max=probe_max, canary=job.guard.canary)
+        part, probe_part = parting(self.operation), parting(self.probe) if self.probe else None
+        self.backlog = Backlog(
+            Gathered(items.take, part) if part else items, batch_max=batch_max, part=part,
+            probe_max=self.probe.batch_max if self.probe else 1, probe_part=probe_part, canary=job.guard.canary,
+        )  # fmt: skip
         self._journal, self._items = journal, items
         self._channel, self._clock = channel, channel.clock
         limit_per_s = channel.pacer.limiters[self.operation.pools[0]].limit_per_s

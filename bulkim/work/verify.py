@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import random
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import islice
@@ -18,7 +18,7 @@ from typing import Any
 import anyio
 
 from bulkim.catalogue.shapes import Effect, Operation, Provider, ReadBack
-from bulkim.codec import decode, encode
+from bulkim.codec import decode, encode, parting
 from bulkim.codec.encoding import field_value, wire_fields
 from bulkim.codec.refusals import dig
 from bulkim.errors import BulkimError, GuardError, ImpossibleError, RefusedError, UsageError
@@ -27,6 +27,7 @@ from bulkim.journal.records import Done, RunRecord
 from bulkim.log.events import log
 from bulkim.model import Answer, Item, Job, Kind, Outcome, Stop
 from bulkim.planning import limits
+from bulkim.planning.gather import Gathered
 from bulkim.quota.host import on_this_host
 from bulkim.quota.source import Sharing
 from bulkim.sending.channel import Channel, Heard, Permit, Stopped, opened
@@ -34,6 +35,8 @@ from bulkim.sending.doubt import COUNTDOWN_ERROR_S, equals
 
 IN_FLIGHT = 32
 TELLING = {Kind.SUCCEEDED, Kind.ALREADY, Kind.ABSENT, Kind.REJECTED}  # answers about the user
+
+Taking = Callable[[int], Sequence[Done]]
 
 
 class Verdict(StrEnum):
@@ -155,7 +158,10 @@ class _Reader:
         async with opened(job, self.provider, allowed, sharing=self.sharing) as channel:
             await self._share_out(channel, source)
 
-    async def _share_out(self, channel: Channel, source: Iterator[Done]) -> None:
+    async def _share_out(self, channel: Channel, done: Iterator[Done]) -> None:
+        source: Taking = lambda count: tuple(islice(done, count))  # noqa: E731 - it may be replaced
+        if part := parting(self.asking):
+            source = Gathered(source, lambda each: part(self._question(each))).take
         try:
             await channel.pacer.start()
             async with anyio.create_task_group() as tasks:
@@ -164,9 +170,9 @@ class _Reader:
         except BulkimError as error:
             self.failure = error
 
-    async def _work(self, channel: Channel, source: Iterator[Done], scope: anyio.CancelScope) -> None:
+    async def _work(self, channel: Channel, source: Taking, scope: anyio.CancelScope) -> None:
         try:
-            while batch := list(islice(source, self.asking.batch_max)):
+            while batch := source(self.asking.batch_max):
                 await self._ask(channel, batch)
         except BulkimError as error:  # raised here it would come out wrapped in a group
             self.failure = self.failure or error
@@ -224,9 +230,11 @@ class _Reader:
 
     def _question(self, done: Done) -> Item:
         """The user as the asking operation wants them; a map's names are what is asked about."""
-        fields: dict[str, Any] = {"username": done.username}
+        sent = self._sent(done)
+        given = ((each.name, field_value(sent, each.name)) for each in self.asking.fields)
+        fields = {name: value for name, value in given if value is not None}
         about = self.declared.holds or self.declared.lacks
-        if about and (own := field_value(self._sent(done), about)):
+        if about and (own := field_value(sent, about)):
             fields[about] = _names(own)
         return Item(done.ordinal, done.key, done.username, fields)
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         RunRecord,
         Status,
         Telemetry,
+        TermsError,
         UsageError,
         check,
         estimate,
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BulkimError", "BusyError", "Checked", "ConfirmationError", "Finished", "GuardError", "ImpossibleError",
     "InputError", "Job", "JournalError", "OutsideWindowError", "Preview", "Problem", "RefusedError", "Result", "RunRecord", "Status",
-    "Telemetry", "UsageError", "check", "estimate", "load", "results", "retry_items", "run", "runs", "summary",
+    "Telemetry", "TermsError", "UsageError", "check", "estimate", "load", "results", "retry_items", "run", "runs", "summary",
 ]  # fmt: skip
 
 

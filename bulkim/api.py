@@ -29,6 +29,7 @@ from bulkim.errors import (
     OutsideWindowError,
     Problem,
     RefusedError,
+    TermsError,
     UsageError,
 )
 from bulkim.fleet import sharing
@@ -39,8 +40,7 @@ from bulkim.places import there
 from bulkim.planning import preview as forecast
 from bulkim.sending.telemetry import Observed, Telemetry
 from bulkim.text import counted
-from bulkim.work import rehearsal, runner
-from bulkim.work.checks import check_same_app
+from bulkim.work import rehearsal, runner, submission
 from bulkim.work.confirm import Pledge, agreed, pledge, unconfirmed
 from bulkim.work.runner import Finished
 from bulkim.work.submission import Preview
@@ -48,7 +48,7 @@ from bulkim.work.submission import Preview
 __all__ = [
     "BulkimError", "BusyError", "Checked", "ConfirmationError", "Finished", "GuardError", "ImpossibleError",
     "InputError", "Job", "JournalError", "OutsideWindowError", "Preview", "Problem", "RefusedError", "Result", "RunRecord", "Status",
-    "Telemetry", "UsageError", "check", "estimate", "load", "results", "retry_items", "run", "runs", "summary",
+    "Telemetry", "TermsError", "UsageError", "check", "estimate", "load", "results", "retry_items", "run", "runs", "summary",
 ]  # fmt: skip
 
 AnyJob: TypeAlias = Job | str | os.PathLike[str] | Mapping[str, Any]
@@ -115,12 +115,19 @@ def run(
     journal: str | os.PathLike[str] | None = None,
     new: bool = False,
     limit: int | None = None,
+    missing: bool = False,
+    continue_run: str | None = None,
+    accept_removals: bool = False,
     confirm: Confirm | None = None,
     observe: Observe | None = None,
     max_duration_s: float | None = None,
     sandbox: bool = False,
 ) -> Finished:
     """Run a job, or continue its unfinished run unless `new`. Raises BulkimError when nothing can be sent.
+
+    A run is continued on the terms on which it was begun, else TermsError; what is new or taken over is in the result's
+    `notes`. `missing` sends only rows that no earlier run of this job has done; `continue_run` names a run whose job file was
+    elsewhere; `accept_removals` lets an input lose most of what is pending.
 
     What destroys needs `confirm`, else ConfirmationError. In the main thread the first Ctrl-C, SIGTERM or SIGHUP drains: then
     this returns, with the state ``interrupted``. With `sandbox` everything goes to an embedded emulator.
@@ -129,8 +136,10 @@ def run(
     with _place(job, sandbox=sandbox) as loaded:
         with _bare_errors():
             finished = runner.run(
-                loaded, journal=_journal(journal), new=new, limit=limit, confirm=_asking(confirm),
-                observe=_observing(observe), max_duration_s=max_duration_s, sharing=sharing(rehearsal=sandbox),
+                loaded, journal=_journal(journal), new=new, limit=limit, missing=missing, continue_run=continue_run,
+                accept_removals=accept_removals, confirm=_asking(confirm), observe=_observing(observe),
+                max_duration_s=max_duration_s,
+                sharing=sharing(rehearsal=sandbox),
             )  # fmt: skip
         return _told(loaded, finished, sandbox=sandbox)
 
@@ -142,13 +151,19 @@ def retry_items(
     journal: str | os.PathLike[str] | None = None,
     outcome: Sequence[str] = runner.RETRIED,
     code: Sequence[str] = (),
+    changed: bool = False,
+    new: bool = False,
     limit: int | None = None,
+    accept_removals: bool = False,
     confirm: Confirm | None = None,
     observe: Observe | None = None,
     max_duration_s: float | None = None,
     sandbox: bool = False,
 ) -> Finished:
     """Send a run's items again, those of these outcomes and codes, as a new run. Otherwise like `run`.
+
+    `changed`: instead, those that have ended and have other values in the input now. An unfinished retry is continued unless
+    `new`. Where there is nothing to retry, no run is made: the result's `run` is empty, and its summary says why (``nothing``).
 
     `run` is a run's id, the beginning of one, a job's name, or ``last``; `job` is needed where the run's job was no
     file, or is no longer there.
@@ -161,12 +176,11 @@ def retry_items(
         job = _job_of(record) if job is None else job
         job = job if sandbox else _load(job, {}, None, record.vendor_text)
     with _place(job, sandbox=sandbox) as loaded:
-        if not sandbox:
-            check_same_app(loaded, run=record.run, target=record.target)
         with _bare_errors():
             finished = runner.retry(
-                record, loaded, journal=path, outcome=outcome, code=code, limit=limit, confirm=_asking(confirm),
-                observe=_observing(observe), max_duration_s=max_duration_s, sharing=sharing(rehearsal=sandbox),
+                record, loaded, journal=path, outcome=outcome, code=code, changed=changed, new=new, limit=limit,
+                accept_removals=accept_removals, confirm=_asking(confirm), observe=_observing(observe), max_duration_s=max_duration_s,
+                sharing=sharing(rehearsal=sandbox),
             )  # fmt: skip
         return _told(loaded, finished, sandbox=sandbox)
 
@@ -247,18 +261,22 @@ def _place(job: AnyJob, *, sandbox: bool) -> AbstractContextManager[Job]:
     )
 
 
-def _asking(confirm: Confirm | None) -> runner.Confirm:
-    def ask(preview: Preview) -> None:
+def _asking(confirm: Confirm | None) -> submission.Confirm:
+    def ask(preview: Preview) -> Pledge | None:
         job, count = preview.job, preview.to_send
+        given = _pledge(confirm) if isinstance(confirm, str) else None
+        held = agreed(given, preview.confirmed, job, sent=preview.sent, left=count, said="confirm")
+        if held is not None and (given is not None or not preview.insist):
+            return held
         if confirm is None:
             hint = f'pass confirm="{job.connection.app_name}:COUNT", COUNT being how many you expect, or a function'
             raise unconfirmed(job, count, hint=hint)
-        if isinstance(confirm, str):
-            agreed(_pledge(confirm), None, job, sent=0, left=count, said="confirm")
-        elif not confirm(preview):
+        assert not isinstance(confirm, str), "a text always gives a pledge, or raises"
+        if not confirm(preview):
             raise ConfirmationError(
                 f"{counted(count, 'item')} at {job.connection.app_name}: not confirmed. Nothing was sent."
             )
+        return None
 
     return ask
 
@@ -304,7 +322,7 @@ def _bare_errors() -> Iterator[None]:
 
 def _told(job: Job, finished: Finished, *, sandbox: bool) -> Finished:
     """Tell the job's webhook; one that does not answer is a pity, no failure."""
-    if job.notify is not None and not sandbox:
+    if job.notify is not None and not sandbox and finished.run:
         from bulkim.work.notify import told
 
         if trouble := told(job.notify, finished):

@@ -152,6 +152,7 @@ class Job:
     recorded: Mapping[str, Any] = field(
         default_factory=dict, compare=False
     )  # sections as written, for the journal
+    rehearsal: bool = False  # it goes to the sandbox instead of its own connection
 
 
 # -------------------------------------------------------------------------------------------- items

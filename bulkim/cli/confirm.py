@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from bulkim.work.submission import Preview
 
 NAMES_SHOWN = 5
+TYPED_FROM = 1_000  # items: from here on the app's name is typed
 WIDTH = 80
 
 
@@ -46,40 +47,49 @@ class Confirmation:
     ask: bool  # somebody can be asked
     names: Callable[[Preview], list[str]]  # some of the usernames concerned
 
-    def __call__(self, preview: Preview) -> None:
-        """Raises ConfirmationError; then nothing is sent."""
+    def __call__(self, preview: Preview) -> Pledge | None:
+        """What was agreed to, if it is a number. Raises ConfirmationError; then nothing is sent."""
         job, count = preview.job, preview.to_send
-        if self.pledge is not None:
-            agreed(self.pledge, None, job, sent=0, left=count, said="--confirm")
-            return
+        given = agreed(self.pledge, preview.confirmed, job, sent=preview.sent, left=count, said="--confirm")
+        if given is not None and (self.pledge is not None or not preview.insist):
+            return given
         production = job.connection.environment == PRODUCTION
         if self.yes and not production:
-            return
+            return None
         if not self.ask:
             yes = " (the connection is production: --yes is not enough)" if production else ", or with --yes"
             app = job.connection.app_name
             hint = f"confirm with --confirm {app}:COUNT, COUNT being how many you expect{yes}"
             raise unconfirmed(job, count, hint=hint)
-        self._ask(preview, production=production)
+        return self._ask(preview, production=production)
 
-    def _ask(self, preview: Preview, *, production: bool) -> None:
+    def _ask(self, preview: Preview, *, production: bool) -> Pledge:
         job, count = preview.job, preview.to_send
         for line in card(job, preview.operation, count, self.names(preview)):
             click.echo(line, err=True)
         try:
-            agreed = _typed(job, count) if production else click.confirm("Go on?", err=True)
+            went = _answered(job, count, production=production)
         except click.Abort:  # Ctrl-C, or nobody there after all
-            agreed = False
+            went = False
             click.echo(err=True)
-        if not agreed:
+        if not went:
             raise ConfirmationError("not confirmed. Nothing was sent.")
+        return Pledge(job.connection.app_name, count, preview.sent)
 
 
-def _typed(job: Job, count: int) -> bool:
-    typed: str = click.prompt(
-        "This is production. Type APP:COUNT to go on", err=True, default="", show_default=False
-    )
-    return typed.strip().replace(",", "") == f"{job.connection.app_name}:{count}"
+def _answered(job: Job, count: int, *, production: bool) -> bool:
+    """A habit types `y`: what is large, or production, is typed by name."""
+    app = job.connection.app_name
+    if production:
+        return _typed("This is production. Type APP:COUNT to go on").replace(",", "") == f"{app}:{count}"
+    if count >= TYPED_FROM:
+        return _typed(f"These are {count:,}. Type the app's name to go on") == app
+    return click.confirm("Go on?", err=True)
+
+
+def _typed(question: str) -> str:
+    typed: str = click.prompt(question, err=True, default="", show_default=False)
+    return typed.strip()
 
 
 def card(job: Job, operation: Operation, count: int, names: list[str]) -> list[str]:

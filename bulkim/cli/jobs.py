@@ -131,6 +131,8 @@ def _sending(function: Any) -> Any:
         click.option("--confirm", "pledge", type=PledgeType(), metavar="APP:COUNT",
                      help="Destroy without asking, if it is this app and this number of items."),
         click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Take only the first N items."),
+        click.option("--accept-removals", is_flag=True,
+                     help="Go on even if most of what is pending is no longer in the input."),
         click.option("--max-duration", type=DurationType(), metavar="TIME",
                      help="Stop gently after so long, e.g. 90s, 30m, 4h; exit code 75, resumable."),
         click.option("--metrics-file", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
@@ -152,9 +154,20 @@ def _sending(function: Any) -> Any:
 )
 @JOB
 @click.option("--new", is_flag=True, help="Start afresh, even if an earlier run is unfinished.")
+@click.option(
+    "--continue",
+    "continue_run",
+    metavar="RUN",
+    help="Continue this unfinished run, even if the job file was elsewhere when it began.",
+)
+@click.option(
+    "--missing",
+    is_flag=True,
+    help="Send only rows that no earlier run of this job has done: mended rows and new ones.",
+)
 @_sending
 @common
-def run(settings: Settings, *, job: Path, new: bool, limit: int | None, **options: Any) -> int:
+def run(settings: Settings, *, job: Path, **options: Any) -> int:  # fmt: skip
     """Run a job. If it has an unfinished run, continue that one.
 
     Ctrl-C once: nothing more is sent, what is in flight is waited for. Twice: leave at once. Either way the journal is
@@ -173,7 +186,9 @@ def run(settings: Settings, *, job: Path, new: bool, limit: int | None, **option
         spare(settings, loaded, options["metrics_file"])
         with Watch(settings, loaded, changes=changes, rehearsal=sandbox) as watch:
             finished = runner.run(
-                loaded, journal=settings.journal, new=new, limit=limit,
+                loaded, journal=settings.journal, new=options["new"], limit=options["limit"],
+                missing=options["missing"], continue_run=options["continue_run"],
+                accept_removals=options["accept_removals"], say=settings.say,
                 confirm=watch.confirmation(yes=options["yes"], pledge=options["pledge"]), observe=watch.observe, max_duration_s=options["max_duration"],
                 sharing=sharing(rehearsal=options["sandbox"]),
             )  # fmt: skip
@@ -187,19 +202,21 @@ def run(settings: Settings, *, job: Path, new: bool, limit: int | None, **option
 @click.option("--outcome", multiple=True, type=click.Choice(["failed", "unknown", "skipped", "pending", "unchanged"]),
               default=("failed", "unknown"), show_default=True, help="Which items; may be repeated.")  # fmt: skip
 @CODE
+@click.option(
+    "--changed",
+    is_flag=True,
+    help="Instead: the items that have ended and have other values in the input now.",
+)
+@click.option("--new", is_flag=True, help="Start afresh, even if an earlier retry of this run is unfinished.")
 @JOB_FILE
 @_sending
 @common
-def retry(
-    settings: Settings, *, run_name: str, outcome: tuple[str, ...], code: tuple[str, ...], job: Path | None,
-    limit: int | None, **options: Any,
-) -> int:  # fmt: skip
-    """Send the failed and unknown items of a run again, as a new run."""
+def retry(settings: Settings, *, run_name: str, job: Path | None, **options: Any) -> int:  # fmt: skip
+    """Send the failed and unknown items of a run again, as a new run. If such a retry is unfinished, continue that one."""
     from bulkim.cli.session import Watch
     from bulkim.fleet import sharing
     from bulkim.journal import Reader
     from bulkim.work import runner
-    from bulkim.work.checks import check_same_app
 
     settings.start_log()
     with Reader.open(settings.journal) as journal:
@@ -210,12 +227,12 @@ def retry(
         raise InputError([problem], hint="name it with --job FILE")
     changes, sandbox, text = options["changes"], options["sandbox"], record.vendor_text
     with place(settings, sandbox, lambda url: load(path, changes, sandbox=url, vendor_text=text)) as loaded:
-        if not sandbox:
-            check_same_app(loaded, run=record.run, target=record.target)
         spare(settings, loaded, options["metrics_file"])
         with Watch(settings, loaded, changes=changes, rehearsal=sandbox) as watch:
             finished = runner.retry(
-                record, loaded, journal=settings.journal, outcome=outcome, code=code, limit=limit,
+                record, loaded, journal=settings.journal, outcome=options["outcome"], code=options["code"],
+                changed=options["changed"], new=options["new"], limit=options["limit"],
+                accept_removals=options["accept_removals"], say=settings.say,
                 confirm=watch.confirmation(yes=options["yes"], pledge=options["pledge"]), observe=watch.observe, max_duration_s=options["max_duration"],
                 sharing=sharing(rehearsal=options["sandbox"]),
             )  # fmt: skip

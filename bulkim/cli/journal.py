@@ -35,7 +35,8 @@ def runs(settings: Settings, *, limit: int | None) -> int:
         for record in records:
             summary = journal.summary(record)
             rows.append((
-                record.run, local(record.created_at, TO_THE_MINUTE), record.name, record.operation, record.state,
+                record.run, local(record.created_at, TO_THE_MINUTE), record.name, record.operation,
+                f"{record.state}, rehearsal" if record.rehearsal else record.state,
                 f"{record.items:,}", _outcomes(summary),
             ))  # fmt: skip
     header = ("run", "started", "name", "operation", "state", "items", "outcomes")
@@ -207,6 +208,8 @@ def results(
     chosen = rows.Chosen(outcome, code)
     with Reader.open(settings.journal) as journal:
         record = journal.find(run_name)
+        if record.rehearsal:
+            settings.say(f"run {record.run} was a rehearsal: these are users of a sandbox")
         if to_file:
             assert output is not None
             with written(output, never=of_run(settings.journal, record)) as stream:

@@ -24,8 +24,8 @@ from bulkim.sending.telemetry import Observed
 from bulkim.view import live as progress
 from bulkim.view.account import Throughput, balance
 from bulkim.work.confirm import Pledge
-from bulkim.work.runner import Confirm, Finished
-from bulkim.work.submission import Preview
+from bulkim.work.runner import Finished
+from bulkim.work.submission import Confirm, Preview
 
 PATIENCE_S = 2.0  # before it is said what takes so long
 
@@ -60,9 +60,9 @@ class Watch:
         """What the runner calls before it destroys anything."""
         decide = Confirmation(yes, pledge, ask=on_terminal(), names=self._names)
 
-        def confirm(preview: Preview) -> None:
+        def confirm(preview: Preview) -> Pledge | None:
             self._announce(preview)
-            decide(preview)
+            return decide(preview)
 
         return confirm
 
@@ -82,11 +82,20 @@ class Watch:
     def ended(self, finished: Finished, *, metrics_file: Path | None = None) -> int:
         """Print the account, leave metrics, tell the webhook; returns the exit code."""
         self._settings.happened(finished.exit_code)
+        if not finished.run:
+            return self._nothing(finished)
         if metrics_file is not None:
             self._measure(finished, metrics_file)
         self._account(finished)
         if self._job.notify is not None and not self._rehearsal:
             self._notify(finished, self._job.notify)
+        return finished.exit_code
+
+    def _nothing(self, finished: Finished) -> int:
+        """No run was made, for want of items."""
+        if self._settings.json:
+            click.echo(json.dumps(finished.summary, ensure_ascii=False))
+        self._settings.say(str(finished.summary["nothing"]))
         return finished.exit_code
 
     def _account(self, finished: Finished) -> None:
@@ -109,6 +118,7 @@ class Watch:
         steps = show.next_steps(settings, record, summary, options=self._options, rehearsal=self._rehearsal)
         for step in steps:
             settings.say(f"next: {step}")
+        settings.say(f"journal: {settings.journal.absolute()}")
 
     def _measure(self, finished: Finished, path: Path) -> None:
         """Metrics that cannot be written are a pity, no failure of the run."""

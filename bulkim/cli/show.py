@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from bulkim.journal.records import RunRecord
 
 WIDTH_MAX = 100
+RETRIED = ("failed", "unknown")  # what a retry chooses by itself
 _ATTRIBUTES = {"bold": {"bold": True}, "dim": {"dim": True}}
 
 
@@ -118,18 +119,30 @@ def next_steps(
     rehearsal: bool = False,
 ) -> list[str]:
     """What to type now. `options` go along with what sends again; what was a rehearsal is not sent again for real."""
-    counts, job = summary["counts"], nearby(record.job_path)
+    counts, job, run = summary["counts"], nearby(record.job_path), record.run
     bad = [outcome for outcome in ("failed", "unknown") if counts[outcome]]
     wrong = [*bad, "skipped"] if summary["codes"].get("invalid") else bad
-    look = [settings.command("results", "last", "--outcome", outcome) for outcome in wrong]
-    if rehearsal:
+    look = [settings.command("results", run, "--outcome", outcome) for outcome in wrong]
+    again = ("--job", job) if record.job_path is None else ()
+    if rehearsal or record.rehearsal:
         return look or [settings.command("plan", job)]
     if summary["state"] in {"interrupted", "stopped"}:
-        words = ("retry", record.parent) if record.parent else ("run", job)
+        words = ("retry", record.parent, *_selected(record), *again) if record.parent else ("run", job)
         return [settings.command(*words, *options), *look]
     if bad:
-        return [settings.command("retry", "last", *options), *look]
-    return look or [settings.command("results", "last")]
+        return [settings.command("retry", run, *again, *options), *look]
+    return look or [settings.command("results", run)]
+
+
+def _selected(record: RunRecord) -> list[str]:
+    """The options of a retry that chose its items, where they are not the usual ones."""
+    chosen = record.selection or {}
+    limit = ["--limit", str(record.item_limit)] if record.item_limit else []
+    if chosen.get("changed"):
+        return ["--changed", *limit]
+    outcomes = [] if tuple(chosen.get("outcome", ())) == RETRIED else chosen.get("outcome", ())
+    pairs = [("--outcome", each) for each in outcomes] + [("--code", each) for each in chosen.get("code", ())]
+    return [word for pair in pairs for word in pair] + limit
 
 
 def nearby(path: Path | str | None) -> str:

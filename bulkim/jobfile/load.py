@@ -317,6 +317,7 @@ class _Reading:
             notify=Notify(data["notify"]["url"], data["notify"]["format"]) if data["notify"] else None,
             vendor_text=self.vendor_text,
             path=place.absolute(self.path) if self.origin is Origin.FILE else None,
+            rehearsal=self.sandbox is not None,
             text=masked(
                 self.text, str(self.path), self.root, self.provider, self.operation, overrides=overrides
             ),

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 
 from bulkim.model import Final
 
+KEY_NAME = 4  # bytes of a digest that name its key
+
 
 def to_json(value: Any) -> str | None:
     """Compact JSON; None stays None (NULL)."""
@@ -46,6 +48,19 @@ class Entry(NamedTuple):  # a tuple is made five times as fast as a frozen datac
     extra: Mapping[str, Any] | None = None
     skip_code: str | None = None
     skip_reason: str | None = None
+    digest: bytes | None = None  # keyed, of its secret fields
+
+
+@dataclass(frozen=True, slots=True)
+class InputChange:
+    """What a run's input brought when it was read again."""
+
+    rows: int  # how many rows it has now
+    pending: int  # items that had never been sent
+    new: int  # identities that the run did not know
+    gone: int  # of the pending ones
+    changed: int  # with other values than before
+    changed_done: int  # of them, those that had ended
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,8 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from bulkim.journal.records import KEY_NAME
+
 KEY_BYTES = 32
 SIZE = 8  # bytes: two values of one user share a digest with a probability of 1 in 18 trillion million
 _ENCODE = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str, sort_keys=True).encode
@@ -21,11 +23,14 @@ class Digests:
     def __init__(self, key: bytes) -> None:
         """`key`: `KEY_BYTES` random bytes."""
         self._fresh = hashlib.blake2b(key=key, digest_size=SIZE, person=b"bulkim.item")
-        self.key_id = hashlib.blake2b(b"", key=key, digest_size=4, person=b"bulkim.key").hexdigest()
+        self.key_name = hashlib.blake2b(key=key, digest_size=KEY_NAME, person=b"bulkim.key").digest()
 
     def of(self, fields: Mapping[str, Any], names: Iterable[str] | None = None) -> bytes:
-        """The digest of an item's typed fields, of those named alone if `names` is given. The order does not matter."""
+        """The digest of an item's typed fields, of those named alone if `names` is given. The order does not matter.
+
+        `KEY_NAME` bytes that name the key, then `SIZE` bytes: digests of two keys are not compared.
+        """
         chosen = fields if names is None else {name: fields[name] for name in names if name in fields}
         digest = self._fresh.copy()
         digest.update(_ENCODE(chosen).encode("utf-8", "surrogatepass"))
-        return digest.digest()
+        return self.key_name + digest.digest()

@@ -5,51 +5,119 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
 from bulkim.catalogue.shapes import Operation, Provider
+from bulkim.errors import InputError, Problem
 from bulkim.journal import Journal
-from bulkim.journal.records import Entry, RunRecord
+from bulkim.journal.records import Entry, InputChange, RunRecord
 from bulkim.model import Job, Row, Source
 from bulkim.places import there
 from bulkim.planning import Planned, prepare
-from bulkim.source import BadRow, SourceReader, open_source
+from bulkim.planning.digests import Digests
+from bulkim.planning.guarding import Matched, compiled, protector
+from bulkim.source import BadRow, SourceReader, open_source, piped
 from bulkim.source.run import EarlierRun
+from bulkim.text import counted
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A run's items are in step with its input."""
+
+    reader: SourceReader | None = None  # for the secrets; None when the operation has none
+    notes: tuple[str, ...] = ()  # what a person should hear of it, a line each
 
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """One job's input."""
+    """One job's input. `digests`: None where there is no key; then changed secrets are not seen."""
 
     journal: Journal
     job: Job
     provider: Provider
     operation: Operation
+    digests: Digests | None = None
+    accept_removals: bool = False  # an input that lost most of its rows is meant so
+    missing_from: Sequence[int] | None = None  # take only rows that none of these runs (row ids) has done
 
-    def read(self, record: RunRecord) -> SourceReader | None:
-        """Bring the run's items in step with the input, unless they are. Raises InputError.
-
-        The reader is for the secrets; None when the operation has none.
-        """
-        secret = bool(self.operation.secrets)
-        again = record.parent is not None and not secret  # the journal holds all that is needed
-        if self.job.source.kind == "none" or (self.job.source.is_listing and not again):
-            return None
-        if record.planned_at is not None and not secret and self._gone():
-            return None
-        reader = self._parent(record) if again else self._reader()
+    def read(self, record: RunRecord, *, resumed: bool = False) -> Taken:
+        """Bring the run's items in step with the input, unless they are. Raises InputError; then nothing has changed."""
+        secret, again = bool(self.operation.secrets), record.planned_at is not None
+        by_journal = record.parent is not None and not secret and not _changed_only(record)
+        if self.job.source.kind == "none" or (self.job.source.is_listing and not by_journal):
+            return self._withheld(record)
+        if again and not secret and (record.parent is not None or self._gone()):
+            return self._withheld(record)
+        if resumed and self.job.source.is_stdin and not by_journal and not piped():
+            raise _unpiped(record)
+        reader = self._parent(record) if by_journal else self._reader()
         digest = self._digest(reader)
-        if record.planned_at is None or record.input_digest != digest:
-            planned = prepare(self.job, self.provider, self.operation, reader)
-            entries = self._entries(planned)
-            if record.parent is not None and secret:
-                entries = self._chosen(record, entries)
-            entries = islice(entries, record.item_limit)
-            self.journal.read_input(record.id, entries, name=reader.name, digest=digest, now=time.time())
-        return reader if secret else None
+        taken = Taken()
+        if not again or record.input_digest != digest:
+            taken = self._taken(record, reader, digest, chosen=record.parent is not None and not by_journal)
+        return Taken(reader if secret else None, taken.notes)
+
+    def _taken(self, record: RunRecord, reader: SourceReader, digest: str, *, chosen: bool) -> Taken:
+        matched = Matched(compiled(self.job.guard.protect, self.provider))
+        planned = self._looked_at(prepare(self.job, self.provider, self.operation, reader), matched)
+        entries = self._entries(self._selected(planned))
+        entries = islice(self._chosen(record, entries) if chosen else entries, record.item_limit)
+        change = self.journal.read_input(
+            record.id,
+            entries,
+            name=reader.name,
+            digest=digest,
+            now=time.time(),
+            judge=self._judge(record, reader),
+        )
+        if record.planned_at is None or change is None:
+            return Taken(notes=tuple(matched.notes("guard.protect")))
+        return Taken(notes=told(change, record))
+
+    def _looked_at(self, planned: Iterable[Planned], matched: Matched) -> Iterator[Planned]:
+        """The same, looked at on their way for patterns that match nobody."""
+        if not self.job.guard.protect:
+            yield from planned
+            return
+        for each in planned:
+            matched.take(each.username)
+            yield each
+
+    def _judge(self, record: RunRecord, reader: SourceReader) -> Callable[[InputChange], None]:
+        """An export that failed must not end a run: most of what is pending does not just disappear."""
+
+        def judge(change: InputChange) -> None:
+            if record.planned_at is None or self.accept_removals or change.gone * 2 <= change.pending:
+                return
+            what = "is empty" if not change.rows else f"has lost {change.gone:,} of them"
+            message = f"{what}, and run {record.run} has {counted(change.pending, 'item')} pending. Nothing was sent"
+            hint = "put the rows back; or, if they are to be dropped, add --accept-removals"
+            raise InputError([Problem(reader.name, None, None, message)], hint=hint)
+
+        return judge
+
+    def _withheld(self, record: RunRecord) -> Taken:
+        """What is pending comes from the journal: the guard as it is now holds for it, too."""
+        protects = protector(self.job.guard, self.provider)
+        withheld = self.journal.withhold(record.id, protects, now=time.time()) if protects else 0
+        if not withheld:
+            return Taken()
+        return Taken(notes=(f"guard.protect: {counted(withheld, 'pending item')} will not be sent",))
+
+    def _selected(self, planned: Iterable[Planned]) -> Iterator[Planned]:
+        """Without those whom earlier runs have done, where only what is missing is wanted."""
+        if self.missing_from is None:
+            yield from planned
+            return
+        rows = iter(planned)
+        while chunk := list(islice(rows, 500)):
+            keys = [each.key for each in chunk if each.key is not None]
+            done = self.journal.reader.done_among(self.missing_from, keys)
+            yield from (each for each in chunk if each.key not in done)
 
     def entries(self, rows: Sequence[Row]) -> list[Entry]:
         """Rows of a listing's page as entries. Raises InputError."""
@@ -71,17 +139,19 @@ class Intake:
     def _parent(self, record: RunRecord) -> SourceReader:
         """The items of the run that this one retries."""
         assert record.selection is not None
-        return EarlierRun(self.journal.reader, Source(kind="run", run=record.parent, **record.selection))
+        chosen = {name: record.selection[name] for name in ("outcome", "code")}
+        source = Source(kind="run", run=record.parent, **chosen)
+        return EarlierRun(self.journal.reader, source, rehearsal=True)
 
     def _reader(self) -> SourceReader:
         if self.job.source.is_earlier_run:
-            return EarlierRun(self.journal.reader, self.job.source)
+            return EarlierRun(self.journal.reader, self.job.source, rehearsal=self.job.rehearsal)
         return open_source(self.job.source, secret_fields=self.operation.secrets)
 
     def _gone(self) -> bool:
-        """Standard input cannot be read twice, and a file may be gone; the journal holds what is needed."""
+        """Nothing is piped, or the file is gone: the journal holds what is needed."""
         source = self.job.source
-        return source.is_stdin or (source.path is not None and not there(source.path))
+        return (source.is_stdin and not piped()) or (source.path is not None and not there(source.path))
 
     def _digest(self, reader: SourceReader) -> str:
         """Changes when the input or what the job makes of it does."""
@@ -92,6 +162,8 @@ class Intake:
         """What of planned rows is stored: no secrets, no constants."""
         left_out, params = self.operation.secrets | {"username"}, self.job.params
         stored = [each.name for each in self.operation.fields if each.name not in left_out]
+        secrets = tuple(sorted(self.operation.secrets))
+        digest_of = self.digests.of if self.digests is not None and secrets else None
         for position, line, key, username, fields, extra, skip in planned:
             if skip is not None:
                 identity = key if skip.code == "protected" else None  # an identity stands once
@@ -102,18 +174,53 @@ class Intake:
                 for name in stored
                 if name in fields and not (name in params and params[name] == fields[name])
             }
-            yield Entry(position, line, key, username, kept or None, extra or None)
+            digest = digest_of(fields, secrets) if digest_of else None
+            yield Entry(position, line, key, username, kept or None, extra or None, None, None, digest)
 
     def _chosen(self, record: RunRecord, entries: Iterable[Entry]) -> Iterator[Entry]:
-        """Only the entries that the parent run's selection names."""
+        """Only the entries that a retry's selection names."""
         assert record.parent is not None
         assert record.selection is not None
         parent = self.journal.reader.find(record.parent)
+        family = [each for each in self.journal.reader.family(record.parent) if each != record.id]
+        named = {name: record.selection[name] for name in ("outcome", "code")}
         source = (entry for entry in entries if entry.key is not None and entry.skip_code is None)
         while chunk := list(islice(source, 500)):
+            if _changed_only(record):
+                yield from self.journal.reader.changed_among(family, chunk)
+                continue
             keys = [str(entry.key) for entry in chunk]
-            chosen = self.journal.reader.selected_keys(parent.id, keys=keys, **record.selection)
+            chosen = self.journal.reader.selected_keys(parent.id, keys=keys, **named)
             yield from (entry for entry in chunk if entry.key in chosen)
+
+
+def _unpiped(record: RunRecord) -> InputError:
+    """A list that was piped is not there any more, and the journal does not hold the whole of it."""
+    why = (
+        "its secrets are not in the journal"
+        if record.planned_at is not None
+        else "it was not read to its end"
+    )
+    message = f"nothing is piped, and run {record.run} needs its list again: {why}. Nothing was sent"
+    return InputError([Problem("<stdin>", None, None, message)], hint="pipe the list into the same command")
+
+
+def _changed_only(record: RunRecord) -> bool:
+    return bool(record.selection and record.selection.get("changed"))
+
+
+def told(change: InputChange, record: RunRecord) -> tuple[str, ...]:
+    """What was found in the input when it was read again; nothing where nothing is different."""
+    if not (change.new or change.gone or change.changed):
+        return ()
+    done = f" ({change.changed_done:,} of them already done)" if change.changed_done else ""
+    line = f"input: {change.new:,} new, {change.gone:,} gone, {change.changed:,} changed{done}"
+    if not change.changed_done:
+        return (line,)
+    return (
+        line,
+        f"those already done stay as they were sent; `bulkim retry {record.run} --changed` sends them again",
+    )
 
 
 @dataclass(frozen=True, slots=True)

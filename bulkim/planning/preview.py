@@ -81,7 +81,7 @@ def _reader(job: Job, operation: Operation, journal: Path) -> Iterator[SourceRea
     from bulkim.source.run import EarlierRun
 
     with Reader.open(journal) as opened:
-        yield EarlierRun(opened, job.source)
+        yield EarlierRun(opened, job.source, rehearsal=job.rehearsal)
 
 
 def plan_document(found: Surveyed, estimate: Estimate, first: Mapping[str, Any] | None) -> dict[str, Any]:

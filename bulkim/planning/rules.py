@@ -118,15 +118,19 @@ JOB_FILE: tuple[Rule, ...] = (
 OPTIONS: tuple[Rule, ...] = (
     Rule("--set", Means.KEY, note="as if the file said so"),
     Rule("--limit", Means.REFUSED, "limit"),
+    Rule("--missing", Means.REFUSED, "missing"),
     Rule("--outcome", Means.REFUSED, "selection"),
     Rule("--code", Means.REFUSED, "selection"),
+    Rule("--changed", Means.REFUSED, "selection"),
     Rule("--new", Means.JOB, note="begins another run"),
+    Rule("--continue", Means.JOB, note="names the run to continue, from wherever the job file is now"),
     Rule("--job", Means.JOB, note="where the job file is now"),
     Rule("--sandbox", Means.JOB, note="rehearsals and real runs never continue each other"),
     Rule("--journal", Means.JOB, note="another journal has other runs"),
     Rule("--yes", Means.CONFIRMED, note="needed by each command"),
     Rule("--confirm", Means.CONFIRMED, "confirmed",
          note="written into the run; holds as long as what was sent and what is left stay within its count"),
+    Rule("--accept-removals", Means.INPUT, note="needed by each command"),
     *(
         Rule(option, Means.SESSION)
         for option in (

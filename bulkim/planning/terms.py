@@ -6,6 +6,7 @@ is said now. What each difference means is the data of `bulkim.planning.rules`.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Callable, Mapping
@@ -138,6 +139,11 @@ def _auth(job: Job) -> str:
     return f"{auth.kind} {auth.identity}".strip()
 
 
+def _provider_text(job: Job) -> str | None:
+    """The digest of a vendor's declaration, where it is a file of one's own."""
+    return hashlib.sha256(job.vendor_text.encode()).hexdigest() if job.vendor_text else None
+
+
 _JOB: Mapping[str, Callable[[Job], Any]] = {
     **{
         path: attrgetter(path)
@@ -146,6 +152,7 @@ _JOB: Mapping[str, Callable[[Job], Any]] = {
             "guard.max_failures", "guard.canary", "source.kind", "source.encoding", "source.delimiter", "source.listing",
         )
     },
+    "provider.text": _provider_text,
     "params": lambda job: dict(job.params),
     "base_url": attrgetter("connection.base_url"),
     "app": attrgetter("connection.target"),
@@ -166,17 +173,10 @@ _JOB: Mapping[str, Callable[[Job], Any]] = {
 }  # fmt: skip
 
 
-def terms_of(
-    job: Job,
-    options: Options = Options(),
-    *,
-    provider_text: str | None = None,
-    feeds: str | None = None,
-) -> Terms:
-    """What a job and its options decide. `provider_text`: the digest of a declared vendor's text; `feeds`: the run that is its source."""
+def terms_of(job: Job, options: Options = Options(), *, feeds: str | None = None) -> Terms:
+    """What a job and its options decide. `feeds`: the id of the run that is its source."""
     values = {name: read(job) for name, read in _JOB.items()}
     values |= {
-        "provider.text": provider_text,
         "limit": options.limit,
         "missing": options.missing,
         "selection": dict(options.selection) if options.selection is not None else None,
@@ -191,19 +191,17 @@ def absolute(path: Path) -> str:
     return os.path.abspath(path)  # noqa: PTH100 - Path.absolute keeps `..`, Path.resolve follows links
 
 
-def as_json(terms: Terms) -> str:
-    """For the journal."""
+def as_document(terms: Terms) -> dict[str, Any]:
+    """For the journal: what JSON can say."""
     pledge = terms.confirmed
-    document = {
+    return {
         "version": terms.version, "terms": terms.values, "moments": terms.moments, "feeds": terms.feeds,
         "confirmed": asdict(pledge) if pledge else None,
     }  # fmt: skip
-    return json.dumps(document, ensure_ascii=False, sort_keys=True)
 
 
-def from_json(text: str) -> Terms:
+def from_document(document: Mapping[str, Any]) -> Terms:
     """From the journal; what a newer or an older bulkim wrote beside it is left alone."""
-    document = json.loads(text)
     pledge = document.get("confirmed")
     return Terms(
         document.get("terms", {}),
@@ -231,7 +229,7 @@ def fixed(job: Job, terms: Terms) -> Job:
 def compare(written: Terms, now: Terms, *, way: Way = Way.CONTINUE, reads_input: bool = True) -> Comparison:
     """What the differences between a run's terms and the present ones mean on this way back to it.
 
-    `reads_input`: a retry that needs its input again, for the secrets in it. A term that was not written down, because an older
+    `reads_input`: not so for a retry, unless it needs its input again for the secrets in it. A term that was not written down, because an older
     bulkim did not know it, never refuses.
     """
     found = [each for each in _differences(written, now) if _counts(each.term, way, reads_input=reads_input)]
@@ -263,7 +261,9 @@ def _means(term: str) -> Means:
 
 def _counts(term: str, way: Way, *, reads_input: bool) -> bool:
     scope = rule_of_term(term).scope
-    return scope in _SCOPES[way] or (way is Way.RETRY and reads_input and scope is Scope.INPUT)
+    if scope is Scope.INPUT:
+        return reads_input and way is not Way.VERIFY
+    return scope in _SCOPES[way]
 
 
 def _guards(found: tuple[Difference, ...]) -> tuple[tuple[Difference, ...], tuple[Difference, ...]]:

@@ -16,18 +16,24 @@ from bulkim.journal.records import Entry, Listed, ListedPage
 from bulkim.model import PageRequest, Row, Where
 from bulkim.sending.serial import Serial
 
+NAMES_KEPT = 2_000  # of those who were listed, for a near miss
+
 Plan = Callable[[Sequence[Row]], Sequence[Entry]]
 """A page's rows -> one entry a row, by the rules of what will be done to them."""
 
 
-async def list_items(serial: Serial, operation: Operation, plan: Plan, *, where: Where, ended: bool) -> None:
+async def list_items(
+    serial: Serial, operation: Operation, plan: Plan, *, where: Where, ended: bool, seen: list[str]
+) -> None:
     """Read a listing from where it stands to its end. Raises Stopped.
 
-    `ended`: being listed is an item's result. Otherwise those whom `where` admits become pending items.
+    `ended`: being listed is an item's result. Otherwise those whom `where` admits become pending items. `seen` gets the
+    first names that were listed, admitted or not.
     """
     request = PageRequest(operation.batch_max, serial.journal.cursor())
     while True:
         attempt_id, closing, page = await serial.page(operation, request)
+        seen += [name for name, _ in page.rows[: NAMES_KEPT - len(seen)]]
         admitted = [(name, data) for name, data in page.rows if admits(where, name, data)]
         entries = plan([Row(place, None, {"username": name}) for place, (name, _) in enumerate(admitted, 1)])
         rows = [Listed(entry, data) for entry, (_, data) in zip(entries, admitted, strict=True)]

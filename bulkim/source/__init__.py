@@ -10,11 +10,11 @@ from collections.abc import Set as AbstractSet
 from typing import Protocol
 
 from bulkim.model import Row, Source
-from bulkim.source.content import Content
+from bulkim.source.content import Content, piped
 from bulkim.source.rows import BadRow, ItemsReader, JsonlReader, TextReader
 from bulkim.source.table import CsvReader
 
-__all__ = ["BadRow", "SourceReader", "open_source"]
+__all__ = ["BadRow", "SourceReader", "open_source", "piped"]
 
 
 class SourceReader(Protocol):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import shutil
 import stat
 import sys
@@ -112,6 +113,18 @@ class Content:
             line=trial.fault_line,
             hint="save it as UTF-8, or name its encoding under source: {encoding: gb18030}",
         )
+
+
+def piped() -> bool:
+    """Whether standard input has a list: a pipe or a file, but not a terminal, ``/dev/null`` or a closed stream."""
+    if sys.stdin is None or sys.stdin.closed:
+        return False
+    try:
+        return not stat.S_ISCHR(os.fstat(sys.stdin.fileno()).st_mode)
+    except io.UnsupportedOperation:  # a program has put something in its place
+        return True
+    except OSError:
+        return False
 
 
 def _copied(path: Path | None) -> BinaryIO:

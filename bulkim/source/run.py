@@ -22,12 +22,12 @@ class EarlierRun:
     columns: tuple[str, ...] | None = None
     names: tuple[str, ...] | None = None
 
-    def __init__(self, journal: Reader, source: Source) -> None:
-        """Raises UsageError when there is no such run."""
+    def __init__(self, journal: Reader, source: Source, *, rehearsal: bool = False) -> None:
+        """Raises UsageError when there is no such run, or none that may feed this one."""
         assert source.run is not None
         self._journal = journal
         self._source = source
-        self._record = journal.find(source.run)
+        self._record = journal.feeding(source.run, rehearsal=rehearsal)
 
     @property
     def name(self) -> str:

@@ -38,7 +38,8 @@ def headline(summary: Mapping[str, Any], where: str) -> Spans:
         "interrupted": _("interrupted after"),
         "stopped": _("stopped after"),
     }
-    named = f"{summary['name']}: " if summary["name"] != summary["operation"] else ""
+    named = _("rehearsal of ") if summary.get("rehearsal") else ""
+    named += f"{summary['name']}: " if summary["name"] != summary["operation"] else ""
     return [
         (f"{glyph} {named}{summary['operation']}", f"bold {style}"),
         (_(" at {where}, ", where=where), ""),

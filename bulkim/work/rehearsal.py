@@ -57,7 +57,9 @@ def moved(job: Job, url: str) -> Job:
     from bulkim.sandbox import connection
 
     vendor = provider(job.provider, job.vendor_text)
-    return replace(job, connection=jobfile.build_connection(vendor, connection(job.provider, url)))
+    return replace(
+        job, rehearsal=True, connection=jobfile.build_connection(vendor, connection(job.provider, url))
+    )
 
 
 def seed(url: str, job: Job) -> int:

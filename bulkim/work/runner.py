@@ -27,7 +27,18 @@ from bulkim.sending.supervise import JOURNAL_LOST, Deadline
 from bulkim.sending.telemetry import Ending, Observed
 from bulkim.transport import environment_proxy
 from bulkim.work import checks as guard
-from bulkim.work.submission import Preview, Submission
+from bulkim.work.submission import Confirm, NothingToDo, Preview, Submission
+from bulkim.work.ways import (
+    Notes,
+    Opening,
+    Say,
+    Wanted,
+    admitted_nobody,
+    found_nobody,
+    open_journal,
+    opening_of,
+    opening_of_retry,
+)  # fmt: skip
 from bulkim.work.workers import Begin, Census, Workers, work
 
 RETRIED = ("failed", "unknown")
@@ -41,6 +52,7 @@ class Finished:
     ending: Ending
     exit_code: int
     record: RunRecord  # as it stands in the journal now
+    notes: tuple[str, ...] = ()  # what was said of the run, a line each
 
     @property
     def run(self) -> str:
@@ -59,89 +71,89 @@ class Finished:
         return counts
 
 
-Confirm = Callable[[Preview], None]
 Observe = Callable[[Observed, Preview], AbstractAsyncContextManager[None]]
 
 
 def run(
-    job: Job,
-    *,
-    journal: Path,
-    new: bool = False,
-    limit: int | None = None,
-    confirm: Confirm | None = None,
-    observe: Observe | None = None,
-    max_duration_s: float | None = None,
-    sharing: Sharing = on_this_host,
-) -> Finished:
+    job: Job, *, journal: Path, new: bool = False, limit: int | None = None, missing: bool = False,
+    continue_run: str | None = None, accept_removals: bool = False, confirm: Confirm | None = None,
+    observe: Observe | None = None, max_duration_s: float | None = None, say: Say = lambda _: None, sharing: Sharing = on_this_host,
+) -> Finished:  # fmt: skip
     """Run a job, or continue its unfinished run unless `new`. Raises BulkimError when nothing can be sent.
 
-    `confirm` may raise ConfirmationError before anything is sent; `observe` is entered around the sending.
+    `missing`: only rows that no earlier run of this job has done. `continue_run`: that run, wherever its job file is now.
+    `accept_removals`: an input that lost most of its rows is meant so. `confirm` may raise ConfirmationError before anything
+    is sent; `observe` is entered around the sending; `say` hears what a person should know.
     """
     guard.check_window(job.window, window.now())
-    with Journal.open(journal) as open_journal:
-        session = _Session(open_journal, job, max_duration_s, confirm, observe, sharing=sharing)
-        found = None if new else session.submission.unfinished()
-        record = found or session.submission.create(limit=limit)
-        return session.go(record, resumed=found is not None)
+    wanted = Wanted(new, limit, missing, continue_run, accept_removals)
+    notes = Notes(say)
+    with open_journal(journal, notes) as opened:
+        opening = opening_of(opened, job, wanted)
+        session = _Session(
+            opened, opening, wanted, notes, max_duration_s, confirm=confirm, observe=observe, sharing=sharing
+        )
+        return session.go(opening.record or session.submission.create())
 
 
 def retry(
-    parent: RunRecord,
-    job: Job,
-    *,
-    journal: Path,
-    outcome: Sequence[str] = RETRIED,
-    code: Sequence[str] = (),
-    limit: int | None = None,
-    confirm: Confirm | None = None,
-    observe: Observe | None = None,
-    max_duration_s: float | None = None,
-    sharing: Sharing = on_this_host,
-) -> Finished:
-    """Send a run's items again, those of these outcomes and codes, as a new run. An unfinished retry is continued."""
+    parent: RunRecord, job: Job, *, journal: Path, outcome: Sequence[str] = RETRIED, code: Sequence[str] = (),
+    changed: bool = False, new: bool = False, limit: int | None = None, accept_removals: bool = False,
+    confirm: Confirm | None = None, observe: Observe | None = None, max_duration_s: float | None = None,
+    say: Say = lambda _: None, sharing: Sharing = on_this_host,
+) -> Finished:  # fmt: skip
+    """Send a run's items again, those of these outcomes and codes, as a new run. An unfinished retry is continued, unless `new`.
+
+    `changed`: instead, those that have ended and have other values in the input now.
+    """
     guard.check_window(job.window, window.now())
-    selection = {"outcome": list(outcome), "code": list(code)}
-    with Journal.open(journal) as open_journal:
-        session = _Session(open_journal, job, max_duration_s, confirm, observe, sharing=sharing)
-        found = open_journal.reader.unfinished_retry(parent.run, selection)
-        record = found or session.submission.create(limit=limit, parent=parent.run, selection=selection)
-        return session.go(record, resumed=found is not None)
+    selection: dict[str, Any] = {"outcome": list(outcome), "code": list(code)}
+    if changed:
+        selection = {"outcome": [], "code": [], "changed": True}
+    wanted = Wanted(new, limit, accept_removals=accept_removals)
+    notes = Notes(say)
+    with open_journal(journal, notes) as opened:
+        opening = opening_of_retry(opened, parent, job, wanted, selection=selection)
+        session = _Session(
+            opened, opening, wanted, notes, max_duration_s, confirm=confirm, observe=observe, sharing=sharing
+        )
+        return session.go(opening.record or session.submission.create(parent=parent))
 
 
 class _Session:
     """One process's work on one run: what was submitted, done by workers."""
 
     def __init__(
-        self,
-        journal: Journal,
-        job: Job,
-        max_duration_s: float | None,
-        confirm: Confirm | None,
-        observe: Observe | None,
-        *,
-        sharing: Sharing,
-    ) -> None:
-        self.sharing = sharing
+        self, journal: Journal, opening: Opening, wanted: Wanted, notes: Notes, max_duration_s: float | None,
+        *, confirm: Confirm | None, observe: Observe | None, sharing: Sharing,
+    ) -> None:  # fmt: skip
+        job, self.sharing = opening.job, sharing
         environment_proxy(job.connection.base_url)  # before anything is written: it may name one that is none
         until = math.inf if max_duration_s is None else time.monotonic() + max_duration_s
         self.deadline = Deadline(until, job.window)
-        self.journal, self.job, self.confirm, self.observe = journal, job, confirm, observe
-        self.submission = Submission(journal, job)
+        self.journal, self.job, self.notes = journal, job, notes
+        self.confirm, self.observe = confirm, observe
+        self.submission = Submission(journal, opening, accept_removals=wanted.accept_removals)
         provider, operation = self.submission.provider, self.submission.operation
         self.workers = Workers(job, provider, operation, self.submission.intake.entries)
 
-    def go(self, record: RunRecord, *, resumed: bool) -> Finished:
+    def go(self, record: RunRecord) -> Finished:
+        try:
+            return self._through(record)
+        except NothingToDo as why:
+            summary = {**self.journal.reader.summary_of_nothing(record), "nothing": str(why)}
+            return Finished(summary, Ending("finished"), 0, record, tuple(self.notes.heard))
+
+    def _through(self, record: RunRecord) -> Finished:
+        resumed = self.submission.resumed
         session_id = self.journal.begin_session(record.id, now=time.time())
         session = self.journal.session(record.id, session_id)
         with self._ending_if_it_fails(record, session_id, resumed=resumed):
             self.journal.recover(record.id, now=time.time())
-            secrets = self.submission.read(record)
-            preview, ending = self._look_ahead(record, session, resumed=resumed)
+            secrets = self.submission.read(record, self.notes)
+            preview, ending = self._look_ahead(record, session)
             if ending.state == "finished":
-                guard.check_size(self.job.guard, preview.to_send)
-                if self.confirm and preview.operation.destroys and preview.to_send:
-                    self.confirm(preview)
+                self.submission.agree(preview, self.confirm)
         log.info("run.started", run=record.run, resumed=resumed, to_send=preview.to_send)
         if ending.state == "finished":
             name = preview.record.input_name or self.job.name
@@ -150,15 +162,18 @@ class _Session:
                 ending = self._work(preview, session, begin)
         return self._account(record, session_id, ending, resumed=resumed)
 
-    def _look_ahead(self, record: RunRecord, session: RunJournal, *, resumed: bool) -> tuple[Preview, Ending]:
+    def _look_ahead(self, record: RunRecord, session: RunJournal) -> tuple[Preview, Ending]:
         """What would be sent. Where only the vendor knows, it is asked."""
-        preview = self.submission.preview(record, resumed=resumed)
+        preview = self.submission.preview(record)
         ahead = self.workers.ahead(planned=preview.record.planned_at is not None)
         if ahead is None:
             return preview, Ending("finished")
         ending = self._work(preview, session, ahead)
         users = ahead.users if isinstance(ahead, Census) else None
-        return self.submission.preview(record, resumed=resumed, users=users), ending
+        preview = self.submission.preview(record, users=users)
+        if not any(preview.counts.values()):
+            self.notes.hear(admitted_nobody(self.job.source.where, self.workers.seen))
+        return preview, ending
 
     def _work(self, preview: Preview, session: RunJournal, begin: Begin) -> Ending:
         observe = self.observe
@@ -212,9 +227,10 @@ class _Session:
         ending = self._unless_lost(record, ending)
         record = self.journal.reader.get(record.id)
         summary = self.journal.reader.summary(record, resumed=resumed)
+        self.notes.hear(found_nobody(self.job, self.submission.operation, summary["counts"]))
         log.info("run.ended", run=record.run, state=ending.state, counts=summary["counts"])
         code = exit_code(ending, self.journal.reader.invalid(record.id), summary["counts"])
-        return Finished(summary, ending, code, record)
+        return Finished(summary, ending, code, record, tuple(self.notes.heard))
 
 
 def exit_code(ending: Ending, invalid: int, counts: Mapping[str, int]) -> int:

@@ -9,7 +9,7 @@ import math
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 import anyio
@@ -47,6 +47,7 @@ class Workers:
     provider: Provider
     operation: Operation
     plan: Plan  # rows of a listing -> entries, by the operation's rules
+    seen: list[str] = field(default_factory=list)  # the first who were listed, whether they were meant or not
 
     @property
     def purges(self) -> bool:
@@ -117,7 +118,7 @@ class Workers:
 
     def _taking_in(self, name: str, plan: Plan, *, ended: bool) -> Callable[[Serial], Awaitable[None]]:
         operation, where = self.named(name), self.job.source.where
-        return lambda serial: list_items(serial, operation, plan, where=where, ended=ended)
+        return lambda serial: list_items(serial, operation, plan, where=where, ended=ended, seen=self.seen)
 
     def _listed(self, rows: Sequence[Row]) -> list[Entry]:
         names = [str(row.values["username"]) for row in rows]

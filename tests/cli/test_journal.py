@@ -46,7 +46,7 @@ def test_show(done):
     assert "2 in = 1 succeeded + 1 failed" in said.out
     assert "required_property_not_found" in said.out
     assert "campaign.csv" in said.out
-    assert "next: bulkim retry last" in said.err
+    assert f"next: bulkim retry {done('show', 'last', '--json').json['run']}\n" in said.err
 
 
 def test_show_one_user_whatever_the_case(done):

@@ -24,7 +24,7 @@ def test_the_live_block_on_a_terminal(shell, server):
     assert "held by the vendor's limit" in plain
     assert "about 0:0" in plain
     assert "run.started" in plain, "the log scrolls above the block"
-    assert plain.rstrip().splitlines()[-2].startswith("run "), "the block is gone, the account stands"
+    assert plain.rstrip().splitlines()[-3].startswith("run "), "the block is gone, the account stands"
     assert "12 in = 12 succeeded" in plain
     assert screen.count("\x1b[?25l") == screen.count("\x1b[?25h"), "the cursor is back"
 
@@ -42,9 +42,11 @@ def test_no_color_and_dumb_terminals(shell, server):
 
 def test_plain_lines_where_there_is_no_terminal(shell, server):
     said = shell("run", shell.job("j", server.base_url, "register", ["a"]))
-    assert said.err.splitlines()[0].endswith(": 1 of 1 item to send, at most 1,000 calls/s")
+    assert said.err.splitlines()[1].endswith(": 1 of 1 item to send, at most 1,000 calls/s")
     assert said.err.isascii()
-    assert shell("run", "j.yaml", "--new", "--progress", "none").err == "next: bulkim results last\n"
+    quiet = shell("run", "j.yaml", "--new", "--progress", "none").err.splitlines()
+    assert [line.split()[:3] for line in quiet[:1]] == [["next:", "bulkim", "results"]]
+    assert quiet[1:] == [f"journal: {shell.folder / 'bulkim.db'}"]
 
 
 @pytest.mark.parametrize("style", ["bar", "plain", "none"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -106,7 +107,7 @@ def test_run_adds_up_and_names_the_next_command(shell, server):
     assert "3 in = 2 succeeded + 1 unchanged" in said.out.splitlines()
     assert "duplicate_unique_property_exists  e.g. u2" in said.out
     assert "The username is taken" in said.out
-    assert "next: bulkim results last" in said.err
+    assert re.search(r"^next: bulkim results [a-z0-9]{8}$", said.err, re.MULTILINE)
 
 
 def test_run_json_is_one_object(shell, server):
@@ -128,8 +129,8 @@ def test_failed_items_exit_1_and_retry_sends_them_again(shell, server):
     said = shell("run", job)
     assert said.code == 1
     assert "2 in = 1 succeeded + 1 failed" in said.out
-    assert "next: bulkim retry last" in said.err
-    assert "next: bulkim results last --outcome failed" in said.err
+    assert re.search(r"^next: bulkim retry [a-z0-9]{8}$", said.err, re.MULTILINE)
+    assert re.search(r"^next: bulkim results [a-z0-9]{8} --outcome failed$", said.err, re.MULTILINE)
     server.seed(["u2"])
     again = shell("retry", "last", "--json", "-q")
     assert again.code == 0
@@ -140,9 +141,8 @@ def test_failed_items_exit_1_and_retry_sends_them_again(shell, server):
 def test_invalid_items_are_what_is_worth_a_look(shell, server):
     said = shell("run", shell.job("j", server.base_url, "register", ["u1", "b/c"]))
     assert said.code == 1
-    assert [line for line in said.err.splitlines() if line.startswith("next: ")] == [
-        "next: bulkim results last --outcome skipped"
-    ]
+    (step,) = [line for line in said.err.splitlines() if line.startswith("next: ")]
+    assert re.fullmatch(r"next: bulkim results [a-z0-9]{8} --outcome skipped", step)
 
 
 @pytest.mark.parametrize("progress", ["bar", "plain"])
@@ -168,7 +168,8 @@ def test_retry_needs_the_job_file(shell, server):
 
 def test_a_journal_of_ones_own_is_named_in_what_to_type(shell, server):
     job = shell.job("mutes", server.base_url, "mute", ["u1"], "params: {chat: 60}\n")
-    assert "next: bulkim retry last --journal own.db" in shell("run", job, "--journal", "own.db").err
+    said = shell("run", job, "--journal", "own.db")
+    assert re.search(r"^next: bulkim retry [a-z0-9]{8} --journal own.db$", said.err, re.MULTILINE)
 
 
 def test_limit_and_set(shell, server):
@@ -228,7 +229,8 @@ def test_a_rehearsal_is_never_continued_for_real(shell, server):
 def test_what_to_type_has_the_changes_but_no_secret(shell, server):
     job = shell.job("mutes", server.base_url, "mute", ["u1"], "params: {chat: 60}\n")
     said = shell("run", job, "--set", "batch=1", "--set", "connection.auth.token=sandbox-token")
-    assert "next: bulkim retry last --set batch=1 --set 'connection.auth.token=***'" in said.err
+    run = shell("show", "last", "--json").json["run"]
+    assert f"next: bulkim retry {run} --set batch=1 --set 'connection.auth.token=***'" in said.err
 
 
 def test_why_it_stopped_and_what_to_do(shell, server):

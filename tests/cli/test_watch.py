@@ -63,7 +63,7 @@ def test_it_ends_when_the_run_ends(shell, going, seen):
     first = said.err.splitlines()[0]
     assert first.startswith("look . get-user at easemob demo . run ")
     assert "of 60 items to send, at most 60 calls/s" in first
-    assert "next: bulkim retry last" in said.err
+    assert f"next: bulkim retry {said.json['run']}" in said.err
 
 
 def test_it_ends_when_the_process_dies(shell, going):

@@ -36,7 +36,7 @@ def test_only_what_is_named_counts():
 def test_another_key_gives_other_digests_and_has_another_name():
     other = Digests(bytes(KEY_BYTES))
     assert other.of({"password": "x"}) != Digests(KEY).of({"password": "x"})
-    assert other.key_id != Digests(KEY).key_id
+    assert other.key_name != Digests(KEY).key_name
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def test_the_key_is_made_once_and_is_ours_alone(home):
     again = digest_key.digests(home / "other" / "bulkim.db")
     assert first is not None
     assert again is not None
-    assert first.key_id == again.key_id
+    assert first.key_name == again.key_name
     (kept,) = home.rglob(digest_key.NAME)
     assert kept == home / "state" / "bulkim" / digest_key.NAME
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
@@ -77,7 +77,7 @@ def test_two_who_come_at_once_get_one_key(home):
     def come() -> None:
         together.wait()
         digests = digest_key.digests(home / "bulkim.db")
-        found.append(digests.key_id if digests else "")
+        found.append(digests.key_name if digests else "")
 
     threads = [threading.Thread(target=come) for _ in range(8)]
     for each in threads:

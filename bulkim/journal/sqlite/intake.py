@@ -3,74 +3,136 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import islice
+from typing import Any, NamedTuple
 
-from bulkim.journal.records import Entry, to_json
+from bulkim.journal.records import KEY_NAME, Entry, InputChange, to_json
 from bulkim.journal.sqlite.database import Database
 from bulkim.journal.sqlite.tally import count_ended
 
 CHUNK = 2_000  # rows a transaction
 
 
+Judge = Callable[[InputChange], None]
+"""Looks at what an input brought before it is taken over, and may raise: then nothing is."""
+
+
 def read_input(
-    database: Database, run_id: int, entries: Iterable[Entry], *, name: str, digest: str | None, now: float
-) -> None:
-    """As `writer.Journal.read_input`."""
-    fresh = _forget_positions(database, run_id)
-    source = iter(entries)
-    while chunk := list(islice(source, CHUNK)):
-        with database.transaction() as tx:
-            added = chunk if fresh else _merge(tx, run_id, chunk)
-            insert_entries(tx, run_id, added, now=now)
+    database: Database,
+    run_id: int,
+    entries: Iterable[Entry],
+    *,
+    name: str,
+    digest: str | None,
+    now: float,
+    judge: Judge,
+) -> InputChange | None:
+    """As `writer.Journal.read_input`. Read again, it is one transaction: all of it, or nothing."""
+    fresh = not database.row("SELECT 1 FROM item WHERE run_id = ? LIMIT 1", (run_id,))
+    chunks = iter(partial(_chunk, iter(entries)), [])
+    if fresh:
+        for chunk in chunks:
+            with database.transaction() as tx:
+                insert_entries(tx, run_id, chunk, now=now)
     with database.transaction() as tx:
-        _drop_removed(tx, run_id, now=now)
+        change = None if fresh else _read_again(tx, run_id, chunks, now=now)
+        if change is not None:
+            judge(change)
+            _drop_removed(tx, run_id, now=now)
         tx.execute(
             "UPDATE run SET planned_at = ?, input_name = ?, input_digest = ? WHERE id = ?",
             (now, name, digest, run_id),
         )
+    return change
 
 
-def _forget_positions(database: Database, run_id: int) -> bool:
-    """Make ready for reading (again). True when the run has no items yet."""
-    with database.transaction() as tx:
-        tx.execute("UPDATE run SET planned_at = NULL WHERE id = ?", (run_id,))
-        if not tx.execute("SELECT 1 FROM item WHERE run_id = ? LIMIT 1", (run_id,)).fetchone():
-            return True
-        tx.execute("DELETE FROM item WHERE run_id = ? AND outcome = 'skipped'", (run_id,))
-        tx.execute("DELETE FROM tally WHERE run_id = ? AND outcome = 'skipped'", (run_id,))
-        tx.execute("UPDATE item SET position = NULL WHERE run_id = ? AND outcome IS NULL", (run_id,))
-        tx.execute(
-            "UPDATE run SET items = (SELECT count(*) FROM item WHERE run_id = run.id) WHERE id = ?", (run_id,)
-        )
-    return False
+def _chunk(entries: Iterator[Entry]) -> list[Entry]:
+    return list(islice(entries, CHUNK))
 
 
-def _merge(tx: sqlite3.Connection, run_id: int, chunk: Sequence[Entry]) -> list[Entry]:
-    """Update what the journal knows of the chunk; returns what it does not know."""
-    keys = [entry.key for entry in chunk if entry.key is not None]
-    known: dict[str, int] = {}
-    for start in range(0, len(keys), 500):
-        part = keys[start : start + 500]
-        marks = ",".join("?" * len(part))
-        known.update(
-            tx.execute(
-                f"SELECT key, ordinal FROM item WHERE run_id = ? AND key IN ({marks})", (run_id, *part)
-            )
-        )
+def _read_again(
+    tx: sqlite3.Connection, run_id: int, chunks: Iterable[Sequence[Entry]], *, now: float
+) -> InputChange:
+    tx.execute("DELETE FROM item WHERE run_id = ? AND outcome = 'skipped'", (run_id,))
+    tx.execute("DELETE FROM tally WHERE run_id = ? AND outcome = 'skipped'", (run_id,))
+    tx.execute("UPDATE item SET position = NULL WHERE run_id = ? AND outcome IS NULL", (run_id,))
+    tx.execute(
+        "UPDATE run SET items = (SELECT count(*) FROM item WHERE run_id = run.id) WHERE id = ?", (run_id,)
+    )
+    never_sent = "SELECT count(*) FROM item WHERE run_id = ? AND outcome IS NULL AND doubt_since IS NULL"
+    (pending,) = tx.execute(never_sent, (run_id,)).fetchone()
+    rows, new, altered = 0, 0, Counter[bool]()
+    for chunk in chunks:
+        added = _merge(tx, run_id, chunk, altered)
+        insert_entries(tx, run_id, added, now=now)
+        rows += len(chunk)
+        new += sum(entry.skip_code is None for entry in added)
+    (gone,) = tx.execute(f"{never_sent} AND position IS NULL", (run_id,)).fetchone()
+    return InputChange(rows, pending, new, gone, altered.total(), altered[True])
+
+
+def _merge(
+    tx: sqlite3.Connection, run_id: int, chunk: Sequence[Entry], altered: Counter[bool]
+) -> list[Entry]:
+    """Update what the journal knows of the chunk; returns what it does not know.
+
+    Counts in `altered` those whose values are not what they were, by whether they had ended.
+    """
+    known = _known(tx, run_id, [entry.key for entry in chunk if entry.key is not None])
     for each in chunk:
-        if each.skip_code and each.key in known and _withdraw(tx, run_id, known[each.key]):
+        if each.skip_code and each.key in known and _withdraw(tx, run_id, known[each.key].ordinal):
             del known[each.key]
+    here = [(each, known[each.key]) for each in chunk if each.key in known and not each.skip_code]
+    altered.update(before.ended for each, before in here if differs(each, before.fields, before.digest))
     tx.executemany(
-        "UPDATE item SET position = ?, line = ?, username = ?, fields = ?, extra = ?"
+        "UPDATE item SET position = ?, line = ?, username = ?, fields = ?, extra = ?, digest = ?"
         " WHERE run_id = ? AND ordinal = ? AND outcome IS NULL",
         [
-            (each.position, each.line, each.username, to_json(each.fields), to_json(each.extra), run_id,
-             known[each.key])
-            for each in chunk if each.key in known
+            (each.position, each.line, each.username, _json(each.fields), _json(each.extra), each.digest,
+             run_id, before.ordinal)
+            for each, before in here
         ],
     )  # fmt: skip
     return [entry for entry in chunk if entry.key not in known]
+
+
+class Known(NamedTuple):
+    """What the journal has of an identity."""
+
+    ordinal: int
+    ended: bool
+    fields: str | None
+    digest: bytes | None
+
+
+def differs(entry: Entry, fields: str | None, digest: bytes | None) -> bool:
+    """Whether other values would be sent now than the journal has. Digests are compared where they were made with one key."""
+    if fields != _json(entry.fields):
+        return True
+    if digest is None or entry.digest is None or digest[:KEY_NAME] != entry.digest[:KEY_NAME]:
+        return False
+    return digest != entry.digest
+
+
+def _known(tx: sqlite3.Connection, run_id: int, keys: Sequence[str]) -> dict[str | None, Known]:
+    known: dict[str | None, Known] = {}
+    for start in range(0, len(keys), 500):
+        part = keys[start : start + 500]
+        marks = ",".join("?" * len(part))
+        rows = tx.execute(
+            "SELECT key, ordinal, outcome IS NOT NULL, fields, digest FROM item"
+            f" WHERE run_id = ? AND key IN ({marks})",
+            (run_id, *part),
+        )
+        known |= {key: Known(ordinal, bool(ended), *values) for key, ordinal, ended, *values in rows}
+    return known
+
+
+def _json(values: Mapping[str, Any] | None) -> str | None:
+    return to_json(values) if values else None
 
 
 def _withdraw(tx: sqlite3.Connection, run_id: int, ordinal: int) -> bool:
@@ -86,11 +148,11 @@ def insert_entries(tx: sqlite3.Connection, run_id: int, entries: Sequence[Entry]
     last = tx.execute("SELECT coalesce(max(ordinal), 0) FROM item WHERE run_id = ?", (run_id,)).fetchone()[0]
     tx.executemany(
         "INSERT INTO item (run_id, ordinal, key, username, position, line, fields, extra, outcome, code, reason,"
-        " finished_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " finished_at, digest) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
-            (run_id, ordinal, key, username, position, line, to_json(fields) if fields else None,
-             to_json(extra) if extra else None, "skipped" if skip_code else None, skip_code, skip_reason, now if skip_code else None)
-            for ordinal, (position, line, key, username, fields, extra, skip_code, skip_reason)
+            (run_id, ordinal, key, username, position, line, _json(fields), _json(extra),
+             "skipped" if skip_code else None, skip_code, skip_reason, now if skip_code else None, digest)
+            for ordinal, (position, line, key, username, fields, extra, skip_code, skip_reason, digest)
             in enumerate(entries, last + 1)
         ],
     )  # fmt: skip
@@ -111,3 +173,27 @@ def _drop_removed(tx: sqlite3.Connection, run_id: int, *, now: float) -> None:
         (reason, now, run_id),
     )
     count_ended(tx, run_id, [("skipped", "removed", name, reason) for (name,) in names])
+
+
+def withhold(database: Database, run_id: int, protects: Callable[[str], str | None], *, now: float) -> int:
+    """Whoever is pending and protected is not sent any more, from whatever source they came. Returns how many.
+
+    Those never sent end as skipped. One in doubt stays pending, to be asked about: without a position it is not sent.
+    """
+    with database.transaction() as tx:
+        rows = tx.execute(
+            "SELECT ordinal, username, doubt_since FROM item WHERE run_id = ? AND outcome IS NULL", (run_id,)
+        )
+        found = [(ordinal, name, why, doubt) for ordinal, name, doubt in rows if (why := protects(name))]
+        never_sent = [(ordinal, name, why) for ordinal, name, why, doubt in found if doubt is None]
+        tx.executemany(
+            "UPDATE item SET outcome = 'skipped', code = 'protected', reason = ?, finished_at = ?"
+            " WHERE run_id = ? AND ordinal = ?",
+            [(why, now, run_id, ordinal) for ordinal, _, why in never_sent],
+        )
+        count_ended(tx, run_id, [("skipped", "protected", name, why) for _, name, why in never_sent])
+        tx.executemany(
+            "UPDATE item SET position = NULL WHERE run_id = ? AND ordinal = ?",
+            [(run_id, ordinal) for ordinal, _, _, doubt in found if doubt is not None],
+        )
+    return len(found)

@@ -3,41 +3,28 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cached_property
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from bulkim.errors import UsageError
 from bulkim.journal.records import CodeCount, Done, Result, RunRecord
-from bulkim.journal.sqlite.calls import Calls
 from bulkim.journal.sqlite.database import Database
+from bulkim.journal.sqlite.lookup import Lookup
 from bulkim.journal.sqlite.session import pending
 from bulkim.journal.sqlite.tally import counts
 from bulkim.model import KEY_SEPARATOR, Item, Status
 from bulkim.text import utc
 
-_RUN_COLUMNS = (
-    "id, run, name, provider, operation, target, state, parent, selection, job_path, job_text, params, input_name,"
-    " input_digest, item_limit, planned_at, created_at, finished_at, items, requests, retries, throttled, stop_code,"
-    " stop_reason"
-)
-_LATER_COLUMNS = ("settings", "vendor_text", "terms", "rehearsal")  # an older journal may lack them
 _AFTER_SEPARATOR = chr(ord(KEY_SEPARATOR) + 1)
 
 
-class Reader(Calls):
+class Reader(Lookup):
     """Questions to a journal. A run is named by its row id, once it was found; all raise JournalError."""
 
     @classmethod
     def open(cls, path: Path) -> Self:
         """Open a journal that must be there, to read it only. Raises JournalError."""
         return cls(Database.open_to_read(path))
-
-    @property
-    def path(self) -> Path:
-        """The file."""
-        return self._database.path
 
     def close(self) -> None:
         """Close the file."""
@@ -48,72 +35,6 @@ class Reader(Calls):
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    # ---------------------------------------------------------------------------------------- runs
-
-    def runs(self, *, limit: int | None = None) -> list[RunRecord]:
-        """All runs, the newest first."""
-        return self._runs("1 ORDER BY created_at DESC, id DESC LIMIT ?", (-1 if limit is None else limit,))
-
-    def find(self, wanted: str) -> RunRecord:
-        """The run that a person means: its id, a unique prefix of it, a job's name (its newest run) or `last`.
-
-        Raises UsageError when there is none, or more than one.
-        """
-        if wanted == "last":
-            found = self.runs(limit=1)
-        else:
-            found = self._runs("run = ?", (wanted,)) or self._runs(
-                "name = ? ORDER BY created_at DESC, id DESC LIMIT 1", (wanted,)
-            )
-            found = found or self._runs("substr(run, 1, length(?1)) = ?1", (wanted,))
-        if len(found) == 1:
-            return found[0]
-        if found:
-            ids = ", ".join(record.run for record in found[:5])
-            raise UsageError(
-                f"{wanted!r} is the beginning of {len(found)} runs: {ids}.", hint="type one letter more"
-            )
-        raise UsageError(f"the journal {self.path} has no run {wanted!r}.", hint="`bulkim runs` lists them")
-
-    def get(self, run_id: int) -> RunRecord:
-        """The run with that row id."""
-        return self._runs("id = ?", (run_id,))[0]
-
-    def unfinished(self, *, name: str, provider: str, operation: str, target: str) -> RunRecord | None:
-        """The newest run of this job that has not finished, retries left out."""
-        found = self._runs(
-            "name = ? AND provider = ? AND operation = ? AND target = ? AND parent IS NULL"
-            " ORDER BY created_at DESC, id DESC LIMIT 1",
-            (name, provider, operation, target),
-        )
-        return found[0] if found and found[0].state != "finished" else None
-
-    def unfinished_retry(self, parent: str, selection: Mapping[str, Any]) -> RunRecord | None:
-        """The newest retry of that run with that selection, when it has not finished."""
-        found = self._runs("parent = ? ORDER BY created_at DESC, id DESC LIMIT 1", (parent,))
-        if found and found[0].state != "finished" and found[0].selection == selection:
-            return found[0]
-        return None
-
-    @cached_property
-    def _columns(self) -> str:
-        there = {name for (name,) in self._database.rows("SELECT name FROM pragma_table_info('run')")}
-        return ", ".join([_RUN_COLUMNS, *(name if name in there else "NULL" for name in _LATER_COLUMNS)])
-
-    def _runs(self, condition: str, values: Sequence[Any]) -> list[RunRecord]:
-        rows = list(self._database.rows(f"SELECT {self._columns} FROM run WHERE {condition}", values))
-        return [self._record(row) for row in rows]
-
-    def _record(self, row: Sequence[Any]) -> RunRecord:
-        values = dict(zip(RunRecord.__slots__, row, strict=True))
-        values["params"] = json.loads(values["params"])
-        for name in ("selection", "settings", "terms"):
-            values[name] = json.loads(values[name]) if values[name] else None
-        values["rehearsal"] = bool(values["rehearsal"])
-        if values["state"] == "running" and self.holder(values["id"]) is None:
-            values["state"] = "interrupted"
-        return RunRecord(**values)
 
     def tables(self) -> frozenset[str]:
         """Names of the file's tables and views: an older bulkim's has fewer."""
@@ -143,9 +64,31 @@ class Reader(Calls):
         }  # fmt: skip
         if record.stop_code:
             found["stop"] = {"code": record.stop_code, "reason": record.stop_reason}
+        if record.rehearsal:
+            found["rehearsal"] = True
         if record.parent:
             found["parent"] = record.parent
         return found
+
+    def summary_of_nothing(self, record: RunRecord) -> dict[str, Any]:
+        """The same object of a run that was not made, for want of items."""
+        empty = {
+            "run": "",
+            "state": "finished",
+            "items": 0,
+            "counts": dict.fromkeys(map(str, Status), 0),
+            "codes": {},
+        }
+        known = {"name": record.name, "provider": record.provider, "operation": record.operation}
+        rest = {
+            "requests": 0,
+            "retries": 0,
+            "throttled": 0,
+            "resumed": False,
+            "elapsed_s": 0.0,
+            "journal": str(self.path),
+        }
+        return empty | known | rest | ({"parent": record.parent} if record.parent else {})
 
     def codes(self, run_id: int) -> dict[str, int]:
         """Every code with the number of items that it ended, the most frequent first; plain success left out."""

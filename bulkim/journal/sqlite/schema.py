@@ -161,6 +161,11 @@ ALTER TABLE run ADD COLUMN rehearsal /* 1: in the sandbox; NULL: at the vendor *
 """
 
 
+DIGEST = """
+ALTER TABLE item ADD COLUMN digest /* keyed digest of its secrets; NULL: it has none, or there is no key */ BLOB;
+"""
+
+
 @migrations()
 def m001_first(db: Database) -> None:
     """Tables and views of the first release."""
@@ -180,6 +185,13 @@ def m002_pace(db: Database) -> None:
 def m003_settings(db: Database) -> None:
     """What a run was allowed and agreed to do, so that nobody has to read it out of the job's text."""
     for statement in _statements(SETTINGS):
+        db.execute(statement)
+
+
+@migrations()
+def m004_digest(db: Database) -> None:
+    """What tells that a secret has changed in the input, without telling the secret."""
+    for statement in _statements(DIGEST):
         db.execute(statement)
 
 

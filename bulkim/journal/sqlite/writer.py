@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from bulkim.errors import BusyError
 from bulkim.journal import lease
-from bulkim.journal.records import Entry, NewRun, to_json
+from bulkim.journal.records import Entry, InputChange, NewRun, to_json
 from bulkim.journal.sqlite import intake
 from bulkim.journal.sqlite.database import Database
 from bulkim.journal.sqlite.reader import Reader
@@ -149,13 +149,26 @@ class Journal:
         return Session(self._database, self._turns, run_id, session_id)
 
     def read_input(
-        self, run_id: int, entries: Iterable[Entry], *, name: str, digest: str | None, now: float
-    ) -> None:
+        self, run_id: int, entries: Iterable[Entry], *, name: str, digest: str | None, now: float,
+        judge: Callable[[InputChange], None] = lambda _: None,
+    ) -> InputChange | None:  # fmt: skip
         """Bring the run's items in step with an input: new identities are added, known ones keep what they have.
 
-        Pending items that are no longer there end as skipped (`removed`). Interrupted anywhere, it is done again.
+        Pending items that are no longer there end as skipped (`removed`). Interrupted anywhere, it is done again. Where the run
+        has items already, `judge` sees the change before it is taken over; if it raises, nothing is. None for a first reading.
         """
-        intake.read_input(self._database, run_id, entries, name=name, digest=digest, now=now)
+        return intake.read_input(
+            self._database, run_id, entries, name=name, digest=digest, now=now, judge=judge
+        )
+
+    def withhold(self, run_id: int, protects: Callable[[str], str | None], *, now: float) -> int:
+        """Whoever is pending and protected is not sent any more (`protects` says why). Returns how many."""
+        return intake.withhold(self._database, run_id, protects, now=now)
+
+    def write_terms(self, run_id: int, terms: Mapping[str, Any]) -> None:
+        """What the run goes by from now on."""
+        with self._database.transaction() as tx:
+            tx.execute("UPDATE run SET terms = ? WHERE id = ?", (to_json(terms), run_id))
 
     def recover(self, run_id: int, *, now: float) -> int:
         """Attempts that a dead session left without an end put their items in doubt. Returns how many attempts."""

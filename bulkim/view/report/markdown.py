@@ -58,7 +58,8 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[
 def _lines(figures: Figures) -> Iterator[str]:
     record, summary = figures.record, figures.summary
     _, glyph, words = verdict(figures)
-    yield f"## {glyph} {plain(record.name)}: {record.operation} at {plain(figures.where)}"
+    rehearsal = "rehearsal of " if record.rehearsal else ""
+    yield f"## {glyph} {rehearsal}{plain(record.name)}: {record.operation} at {plain(figures.where)}"
     yield ""
     yield f"**{reconciliation(summary)}**"
     yield ""

@@ -142,7 +142,7 @@ KINDS: Mapping[str, KindMeaning] = {
         "refused because of another item", "takes the request apart until the item at fault is found", retried=True
     ),
     "throttled": KindMeaning(
-        "refused for the quota", "slows down and sends it again; that costs no attempt", retried=True
+        "refused for the quota", "slows down and sends it again; this is not counted as an attempt", retried=True
     ),
     "transient": KindMeaning("passing failure", "tries again, later and later", retried=True),
     "unknown": KindMeaning(

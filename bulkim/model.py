@@ -112,7 +112,7 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """Rails against a careless operator."""
+    """Safety limits."""
 
     protect: Sequence[str] = ()  # regular expressions that must match the whole id
     max_items: int | None = None

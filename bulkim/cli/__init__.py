@@ -58,7 +58,7 @@ SECTIONS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
         (
             Entry("runs", "journal:runs", "List all runs of the journal."),
             Entry("show", "journal:show", "Show one run, or what happened to one of its users."),
-            Entry("watch", "watch:watch", "See a run go on, from another terminal."),
+            Entry("watch", "watch:watch", "Follow a running run from another terminal."),
             Entry("results", "journal:results", "Print one row for each item of a run."),
             Entry("report", "report:report", "Write a run as one page with charts, or as Markdown."),
             Entry("browse", "browse:browse", "Open the journal in Datasette, with ready queries."),
@@ -72,7 +72,7 @@ SECTIONS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
         "Look up",
         (
             Entry("operations", "reference:operations", "What can be done at which vendor."),
-            Entry("quota", "quota:quota", "Who holds how much of which quota, on this host."),
+            Entry("quota", "quota:quota", "Show which processes on this host use which quota."),
             Entry("explain", "reference:explain", "What a vendor's error code means, and what to do."),
             Entry("schema", "reference:schema", "Print the job file's JSON Schema, for an editor."),
             Entry(

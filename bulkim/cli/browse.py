@@ -88,9 +88,9 @@ VIEWS = {
 
 @click.command(cls=Command, examples=["bulkim browse", "bulkim browse --port 8002 --open"])
 @click.option(
-    "--port", type=click.IntRange(1, 65535), default=8001, show_default=True, help="Where on this machine."
+    "--port", type=click.IntRange(1, 65535), default=8001, show_default=True, help="Port to listen on."
 )
-@click.option("--open", "opened", is_flag=True, help="Open a browser, too.")
+@click.option("--open", "opened", is_flag=True, help="Also open a browser.")
 @common
 def browse(settings: Settings, *, port: int, opened: bool) -> int:
     """Open the journal in Datasette, on loopback only, until Ctrl-C. It only reads.

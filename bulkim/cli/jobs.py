@@ -127,16 +127,16 @@ def _sending(function: Any) -> Any:
     """Options of what sends."""
     options = (
         SANDBOX,
-        click.option("--yes", is_flag=True, help="Destroy without asking (not at a production connection)."),
+        click.option("--yes", is_flag=True, help="Skip the confirmation prompt. Not enough at a production connection."),
         click.option("--confirm", "pledge", type=PledgeType(), metavar="APP:COUNT",
-                     help="Destroy without asking, if it is this app and this number of items."),
+                     help="Confirm in advance: the run starts only if app and number of items match."),
         click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Take only the first N items."),
         click.option("--accept-removals", is_flag=True,
                      help="Go on even if most of what is pending is no longer in the input."),
         click.option("--max-duration", type=DurationType(), metavar="TIME",
-                     help="Stop gently after so long, e.g. 90s, 30m, 4h; exit code 75, resumable."),
+                     help="Stop after this time, e.g. 90s, 30m, 4h; calls in flight are awaited. Exit code 75, resumable."),
         click.option("--metrics-file", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
-                     help="Write the end as Prometheus text, for node_exporter."),
+                     help="Write the run's summary as Prometheus metrics (node_exporter textfile)."),
         SET,
     )  # fmt: skip
     for option in reversed(options):

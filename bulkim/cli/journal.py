@@ -190,7 +190,7 @@ def _attempt(one: dict[str, Any]) -> tuple[str, ...]:
 @click.option("--format", "style", type=click.Choice(["csv", "jsonl", "table", "junit"]),
               help="Default: a table on a terminal, csv elsewhere; with --json, a JSON array.")  # fmt: skip
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path, allow_dash=True), metavar="FILE",
-              help="Write there, in one piece, readable by you alone.")  # fmt: skip
+              help="Write to FILE (mode 0600, replaced when complete).")  # fmt: skip
 @common
 def results(
     settings: Settings, *, run_name: str, outcome: tuple[str, ...], code: tuple[str, ...], style: str | None,

@@ -26,6 +26,10 @@ class Command(click.Command):
     def __init__(self, *args: Any, examples: Sequence[str] = (), **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.examples = tuple(examples)
+        idle = {name for name, commands in _TAKEN_BY.items() if self.name not in commands}
+        self.params = [
+            each for each in self.params if not (isinstance(each, CommonOption) and each.name in idle)
+        ]
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Examples first."""
@@ -49,6 +53,18 @@ class Command(click.Command):
 
 class CommonOption(click.Option):
     """An option that most commands take."""
+
+
+_SEND = frozenset({"demo", "run", "retry", "verify"})
+_READ = frozenset({"check", "plan", "undo", "runs", "show", "results", "report", "watch", "browse"})
+_TAKEN_BY: Mapping[
+    str, frozenset[str]
+] = {  # where a common option would do nothing, a command does not take it
+    "journal": _SEND | _READ,
+    "progress": frozenset({"run", "retry", "watch"}),
+    "log_format": _SEND,
+    "log_file": _SEND,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +115,11 @@ _COMMON = (
     click.option("-q", "--quiet", cls=CommonOption, is_flag=True, help="Only data and errors."),
     click.option("-v", "--verbose", cls=CommonOption, count=True, help="Log more; -vv logs every call."),
     click.option("--progress", cls=CommonOption, type=click.Choice(["auto", "bar", "plain", "none"]), default="auto",
-                 show_default=True, help="How a run shows that it goes on."),
+                 show_default=True, help="How to show progress."),
     click.option("--log-format", cls=CommonOption, type=click.Choice(["console", "json"]), default="console",
-                 show_default=True),
+                 show_default=True, help="Format of log lines on stderr."),
     click.option("--log-file", cls=CommonOption, metavar="PATH", type=click.Path(dir_okay=False, path_type=Path),
-                 help="Log into this file too."),
+                 help="Also log into this file."),
 )  # fmt: skip
 
 
@@ -116,7 +132,7 @@ def common(function: F) -> F:
         named = ctx.get_parameter_source("journal") is ParameterSource.COMMANDLINE
         settings = Settings(
             journal_named=named,
-            **{name: options.pop(name) for name in Settings.__slots__ if name != "journal_named"},
+            **{name: options.pop(name) for name in Settings.__slots__ if name in options},
         )
         if isinstance(ctx.obj, State):
             ctx.obj.verbose = settings.verbose

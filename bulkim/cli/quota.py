@@ -21,7 +21,7 @@ TELLING_S = 1.0  # below, a rate says more about starting than about the process
 @click.command(cls=Command, examples=["bulkim quota", "bulkim quota --json | jq '.[].pid'"])
 @common
 def quota(settings: Settings) -> int:
-    """Show who holds how much of which quota pool on this host.
+    """Show which processes on this host use which quota.
 
     All bulkim processes of a user share the limits of an app. A process is listed while it sends, and for a few seconds
     after. `limit` is what it allows all of them together; `calls` are its own.

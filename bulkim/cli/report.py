@@ -23,7 +23,7 @@ SUFFIXES = {".md": "markdown", ".markdown": "markdown"}
 )
 @RUN
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path, allow_dash=True), metavar="FILE",
-              help="Write there, in one piece, readable by you alone.")  # fmt: skip
+              help="Write to FILE (mode 0600, replaced when complete).")  # fmt: skip
 @click.option("--format", "style", type=click.Choice(["html", "markdown"]),
               help="Default: by the file's name; html.")  # fmt: skip
 @click.option("--redact", is_flag=True, help="Hash the user ids, and leave the job file out.")
@@ -42,7 +42,9 @@ def report(settings: Settings, *, run_name: str, output: Path | None, style: str
     to_file = output is not None and str(output) != "-"
     style = style or (SUFFIXES.get(output.suffix.lower(), "html") if output is not None else "html")
     if not to_file and style == "html" and sys.stdout.isatty():
-        raise UsageError("a page is nothing for a terminal.", hint=f"bulkim report {run_name} -o run.html")
+        raise UsageError(
+            "refusing to print HTML to a terminal.", hint=f"bulkim report {run_name} -o run.html"
+        )
     with Reader.open(settings.journal) as journal:
         record = journal.find(run_name)
         found = figures(journal, record, redact=redact)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @RUN
 @common
 def watch(settings: Settings, *, run_name: str) -> int:
-    """See a run go on that another process works on, until it ends. Only reads; Ctrl-C ends the watching, not the run."""
+    """Follow a run that another process works on, until it ends. Only reads; Ctrl-C ends the watching, not the run."""
     from bulkim.cli import show as printer
     from bulkim.journal import Reader
     from bulkim.view import live as progress

@@ -176,7 +176,7 @@ class RateShape(Shape):
 
 
 class GuardShape(Shape):
-    """Rails against mistakes."""
+    """Safety limits."""
 
     protect: list[Pattern] = Field(
         default_factory=list,
@@ -274,7 +274,7 @@ class JobShape(Shape):
     batch: Annotated[int, Field(ge=1)] | None = Field(
         default=None, description="Items a request. Default: as many as the vendor takes."
     )
-    guard: GuardShape = Field(default_factory=GuardShape, description="Rails against mistakes.")
+    guard: GuardShape = Field(default_factory=GuardShape, description="Safety limits.")
     window: WindowRef | None = Field(
         default=None,
         description="The hours of the day in which a run may send, by the clock of this machine or of a time zone. "

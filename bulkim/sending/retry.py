@@ -1,6 +1,6 @@
 """What follows from an answer: a pure function from outcomes to a `Decision`.
 
-Throttling, renewed credentials and narrowing down cost no attempt. What may have been done is never sent again before
+Throttling, renewed credentials and narrowing down are not counted as attempts. What may have been done is never sent again before
 the operation's declared way of settling doubt allows it.
 """
 
@@ -329,7 +329,7 @@ def reopened(operation: Operation, items: Sequence[Item]) -> Decision:
 class Step:
     """What follows from the answer to a call that carries no items (a page of a listing)."""
 
-    free: bool = False  # the try costs no attempt
+    free: bool = False  # the try is not counted as an attempt
     delay_s: float = 0.0
     cool_down: Rest | None = None
     renew: bool = False

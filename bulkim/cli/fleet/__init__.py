@@ -13,7 +13,7 @@ COMMANDS = {
     for entry in (
         Entry("init", "setup:init", "Make a database ready, or bring it up to this version."),
         Entry("doctor", "setup:doctor", "Look at the database, and say what is wrong with it."),
-        Entry("quota", "setup:quota", "Who holds how much of which quota, on all hosts."),
+        Entry("quota", "setup:quota", "Show which processes on all hosts use which quota."),
     )
 }
 

@@ -5,19 +5,21 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from importlib import resources
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 import click
 
+from bulkim.cli import candidates
 from bulkim.cli.options import Command, Settings, common
 from bulkim.errors import InputError, Problem, UsageError
 
-FILES = ("job.yaml", "connections.yaml", "users.csv")
 
-
-@click.command(cls=Command, examples=["bulkim init", "bulkim init my-campaign"])
+@click.command(
+    cls=Command,
+    examples=["bulkim init", "bulkim init leavers --provider tencent --operation delete"],
+)
 @click.argument(
     "folder",
     metavar="[DIR]",
@@ -25,10 +27,29 @@ FILES = ("job.yaml", "connections.yaml", "users.csv")
     type=click.Path(file_okay=False, path_type=Path),
     help="Where; default: the current folder.",
 )
+@click.option(
+    "--provider",
+    default="easemob",
+    show_default=True,
+    shell_complete=candidates.providers,
+    help="The vendor.",
+)
+@click.option("--operation", default="register", show_default=True, shell_complete=candidates.operations,
+              help="What to do; `bulkim operations` lists them.")  # fmt: skip
 @common
-def init(settings: Settings, *, folder: Path) -> int:
-    """Write a commented job, a connection file and a CSV to start from. Overwrites nothing."""
-    written, kept = write_templates(folder)
+def init(settings: Settings, *, folder: Path, provider: str, operation: str) -> int:
+    """Write a commented job, its connection, a list and the job file's schema to start from. Overwrites nothing."""
+    from bulkim import vendors
+    from bulkim.work import starter
+
+    vendor = vendors.provider(provider)
+    found = vendor.operation(operation)
+    if found is None:
+        offered = ", ".join(each.name for each in vendor.operations)
+        near = get_close_matches(operation, [each.name for each in vendor.operations], n=1)
+        hint = f"did you mean {near[0]}?" if near else f"one of {offered}"
+        raise UsageError(f"{vendor.label} has no operation {operation!r}", hint=hint)
+    written, kept = write_templates(folder, starter.files(vendor, found))
     if settings.json:
         click.echo(json.dumps({"folder": str(folder), "written": written, "kept": kept}))
         return 0
@@ -36,19 +57,20 @@ def init(settings: Settings, *, folder: Path) -> int:
         click.echo(f"wrote {folder / name}")
     for name in kept:
         settings.say(f"kept  {folder / name}: it was there already")
-    job = str(folder / FILES[0])
+    job = str(folder / starter.JOB)
     settings.say(f"next: {settings.command('run', job, '--sandbox')}   (a rehearsal; no account needed)")
-    settings.say(f"      then put your app into {folder / FILES[1]}, and {settings.command('check', job)}")
+    settings.say(
+        f"      then put your app into {folder / starter.CONNECTIONS}, and {settings.command('check', job)}"
+    )
     return 0
 
 
-def write_templates(folder: Path) -> tuple[list[str], list[str]]:
+def write_templates(folder: Path, files: Mapping[str, str]) -> tuple[list[str], list[str]]:
     """Write the files that are not there. Returns their names, and those of files that were."""
     written, kept = [], []
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name in FILES:
-            text = resources.files("bulkim").joinpath("data", "init", name).read_text(encoding="utf-8")
+        for name, text in files.items():
             try:
                 with (folder / name).open("x", encoding="utf-8") as file:
                     file.write(text)

@@ -17,6 +17,12 @@ USERS_PAGE = f"{PAGES}user-system-registration"
 MUTES_PAGE = f"{PAGES}global-mute"
 ATTRIBUTES_PAGE = f"{PAGES}user-attributes-management/manage-user-attributes"
 
+EXAMPLES = {
+    "base_url": "https://a41.chat.agora.io",
+    "org": "41117440",
+    "app": "383391",
+}  # the host stands in the console
+
 # operation -> (its pool, calls a second, page)
 _METHODS = {
     "register": ("register", 100, USERS_PAGE),
@@ -87,6 +93,6 @@ AGORA = replace(
     operations=OPERATIONS,
     errors=tuple(replace(each, page=STATUS_CODES_PAGE) for each in EASEMOB.errors),
     pools=POOLS,
-    apps=(*EASEMOB.apps, BY_APP_ID),
+    apps=(*(replace(each, examples=EXAMPLES) for each in EASEMOB.apps), BY_APP_ID),
     auth=(Bearer(), CERTIFICATE),
 )

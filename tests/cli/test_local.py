@@ -17,17 +17,36 @@ def test_init_writes_what_runs_in_a_rehearsal(shell):
     said = shell("init", "campaign")
     assert said.code == 0
     assert said.out.splitlines() == [
-        f"wrote campaign/{name}" for name in ("job.yaml", "connections.yaml", "users.csv")
+        f"wrote campaign/{name}" for name in ("job.yaml", "connections.yaml", "users.csv", "job.schema.json")
     ]
     assert "next: bulkim run campaign/job.yaml --sandbox" in said.err
     assert shell("check", "campaign/job.yaml", "--sandbox").code == 0
     assert "3 in = 3 succeeded" in shell("run", "campaign/job.yaml", "--sandbox").out
 
 
+@pytest.mark.parametrize(
+    ("provider", "operation"),
+    [(vendor.name, each.name) for vendor in PROVIDERS.values() for each in vendor.operations],
+)
+def test_init_for_every_operation(shell, provider, operation):
+    shell("init", "--provider", provider, "--operation", operation)
+    said = shell("check", "job.yaml", "--sandbox")
+    assert said.code == 0, said.err
+    assert shell("plan", "job.yaml", "--sandbox").code == 0
+    assert "$schema=job.schema.json" in (shell.folder / "job.yaml").read_text().splitlines()[0]
+
+
+def test_init_knows_what_was_meant(shell):
+    said = shell("init", "--operation", "deletee")
+    assert (said.code, list(shell.folder.iterdir())) == (2, [])
+    assert "did you mean delete?" in said.err
+    assert "there is no provider 'tencnt'" in shell("init", "--provider", "tencnt").err
+
+
 def test_init_overwrites_nothing(shell):
     shell.write("job.yaml", "mine")
     said = shell("init")
-    assert said.out.splitlines() == ["wrote connections.yaml", "wrote users.csv"]
+    assert said.out.splitlines() == ["wrote connections.yaml", "wrote users.csv", "wrote job.schema.json"]
     assert "kept  job.yaml" in said.err
     assert (shell.folder / "job.yaml").read_text() == "mine"
 

@@ -16,7 +16,7 @@ APP = App(
     target="{sdk_app_id}",
     numbers=("sdk_app_id",),
     about={"sdk_app_id": "the SDKAppID."},
-    examples={"sdk_app_id": "1400000000"},
+    examples={"base_url": "https://console.tim.qq.com", "sdk_app_id": "1400000000"},
 )
 USERSIG = Signed(
     by="tencent-usersig",

@@ -65,6 +65,7 @@ class Source:
     path: Path | None = None  # None with kind csv, text, jsonl: standard input
     written: str | None = field(default=None, compare=False)  # the path as the job file has it
     columns: Mapping[str, str] = field(default_factory=dict)  # field -> column
+    called: str | None = None  # the column that is the username where there is none of that name
     encoding: str | None = None
     delimiter: str | None = None
     items: Sequence[Mapping[str, Any]] = ()
@@ -242,6 +243,7 @@ class Call:
     query: tuple[tuple[str, str], ...] = ()
     body: bytes = field(default=b"", repr=False)  # may hold passwords
     content_type: str | None = None
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)  # beside the usual ones
 
 
 @dataclass(frozen=True, slots=True)

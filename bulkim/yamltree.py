@@ -137,12 +137,15 @@ def decode(raw: bytes, file: str) -> str:
     return text
 
 
-def parse(text: str, file: str, *, place: Mark | None = None) -> tuple[Node, list[Problem]]:
+def parse(
+    text: str, file: str, *, place: Mark | None = None, number_keys: bool = False
+) -> tuple[Node, list[Problem]]:
     """The tree of a document, and what is wrong with it but did not stop the parser.
 
-    `place`: where everything in it is said to stand. Raises InputError for text that is not YAML.
+    `place`: where everything in it is said to stand. `number_keys`: whole numbers may be keys, and are taken as text.
+    Raises InputError for text that is not YAML.
     """
-    builder = _Builder(file, place)
+    builder = _Builder(file, place, number_keys=number_keys)
     if control := _CONTROL.search(text):
         before = text[: control.start()]
         mark = place or Mark(file, before.count("\n") + 1, len(before) - before.rfind("\n"))
@@ -162,8 +165,8 @@ def parse(text: str, file: str, *, place: Mark | None = None) -> tuple[Node, lis
 class _Builder:
     """Puts events together. Containers that are still open are on the stack; a mapping remembers its key."""
 
-    def __init__(self, file: str, place: Mark | None) -> None:
-        self.file = file
+    def __init__(self, file: str, place: Mark | None, *, number_keys: bool) -> None:
+        self.file, self.number_keys = file, number_keys
         self.place = place
         self.root: Node | None = None
         self.problems: list[Problem] = []
@@ -254,6 +257,8 @@ class _Builder:
 
     def key(self, parent: Node, node: Node) -> str | None:
         """The text of a key; None for what cannot be one, which is a problem."""
+        if self.number_keys and type(node.value) is int:
+            node.value = str(node.value)
         if not isinstance(node.value, str):
             what = describe(node.value)
             self.problems.append(node.mark.problem(f"a key is text, this is {what}", "quote it"))

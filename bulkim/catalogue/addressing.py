@@ -7,10 +7,11 @@ say what a job file may hold, what its messages offer and what the published sch
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
-from urllib.parse import quote
+from ipaddress import ip_address
+from typing import Any, Literal
+from urllib.parse import SplitResult, quote, urlsplit
 
 from bulkim.model import Auth, Connection
 
@@ -67,6 +68,44 @@ class App:
         found = re.fullmatch(pattern, target)
         values = found.groupdict() if found else {}
         return {key: values[key] for key in self.keys} if set(self.keys) <= set(values) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """How the vendor calls what tells its users apart. In a declaration ``username`` means the same."""
+
+    name: str = "username"
+    fold: Literal["lower", "exact"] = "exact"  # how the vendor compares them
+    pattern: str | None = None  # of the field that every operation has which names it without declaring it
+    bytes_max: int | None = None
+    chars_max: int | None = None
+
+
+def may_lead(hosts: Collection[str], address: str) -> bool:
+    """Whether a base_url is one of a declaration's hosts, or this machine. ``*`` is any name, or any before the rest."""
+    found = urlsplit(address)
+    return _is_here(found.hostname or "") or any(_fits(each, found) for each in hosts)
+
+
+def _is_here(name: str) -> bool:
+    try:
+        return name == "localhost" or ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+def _fits(host: str, found: SplitResult) -> bool:
+    scheme, _, rest = host.partition("://")
+    wanted, _, port = rest.partition(":")
+    name = found.hostname or ""
+    if wanted == "*":
+        named, anywhere = bool(name), not port
+    elif wanted.startswith("*."):
+        named, anywhere = name.endswith(wanted[1:].lower()) and name != wanted[2:].lower(), False
+    else:
+        named, anywhere = name == wanted.lower(), False
+    usual = {"https": 443, "http": 80}.get(scheme, 0)
+    return named and found.scheme == scheme and (anywhere or (found.port or usual) == int(port or usual))
 
 
 # ------------------------------------------------------------------------------------- credentials

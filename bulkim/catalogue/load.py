@@ -12,9 +12,11 @@ from enum import Enum
 from functools import cache
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+from bulkim.catalogue.hazards import hazards
+from bulkim.catalogue.identity import named
 from bulkim.catalogue.references import faults
 from bulkim.catalogue.shapes import Effect, Operation, Provider
-from bulkim.catalogue.tags import FORMAT, TAGS, members
+from bulkim.catalogue.tags import FORMAT, TAGS, VERBATIM, members
 from bulkim.errors import InputError, Problem
 from bulkim.text import nearest
 from bulkim.yamltree import Node, Path, describe, dotted, parse, shown
@@ -30,7 +32,7 @@ _MISSING: Any = object()
 
 def load(text: str, file: str) -> Provider:
     """The provider that a file declares. Raises InputError with every problem that it has."""
-    root, problems = parse(text, file)
+    root, problems = parse(text, file, number_keys=True)
     reader = _Reader(root, problems)
     version = root.child("provider")
     if not isinstance(root.value, dict) or version is None:
@@ -42,9 +44,10 @@ def load(text: str, file: str) -> Provider:
     del root.value["provider"]
     found = reader.shape(Provider, root, ())
     if found is not _MISSING and not problems:
+        found = named(found)
         problems += [
             root.mark_of(path).problem(f"{dotted(path)}: {message}", hint)
-            for path, message, hint in faults(found)
+            for path, message, hint in (*faults(found), *hazards(found))
         ]
     if problems:
         raise InputError(sorted(dict.fromkeys(problems), key=lambda each: (each.line or 0, each.column or 0)))
@@ -78,6 +81,8 @@ class _Reader:
         one = choices[0]
         if one in TAGS:
             return self.tagged(choices, node, path)
+        if len(choices) > 1:  # of scalars: the one whose type it has
+            one = next((each for each in choices if type(node.value) is each), one)
         return self.plain(one, node, path)
 
     def plain(self, kind: Any, node: Node, path: Path) -> Any:
@@ -93,7 +98,7 @@ class _Reader:
         elif origin is tuple:
             found = self.sequence(inside[0], node, path)
         elif origin is not None:
-            found = self.mapping(inside[1], node, path)
+            found = self.mapping(inside, node, path)
         else:
             found = self.scalar(kind, node, path)
         return found
@@ -126,11 +131,19 @@ class _Reader:
         found = [self.value(kind, each, (*path, number)) for number, each in enumerate(node.value)]
         return _MISSING if _MISSING in found else tuple(found)
 
-    def mapping(self, kind: Any, node: Node, path: Path) -> Any:
+    def mapping(self, kinds: Any, node: Node, path: Path) -> Any:
         """A mapping with keys of the file's own."""
         if not isinstance(node.value, dict):
             return self.wrong(node, path, f"expected a mapping, got {describe(node)}")
-        found = {key: self.value(kind, each, (*path, key)) for key, each in node.value.items()}
+        found = {}
+        for key, each in node.value.items():
+            if kinds[0] is int and not key.isdigit():
+                self.problems.append(
+                    node.keys.get(key, node.mark).problem(f"{dotted(path)}: '{shown(key)}' is no number")
+                )
+                found[key] = _MISSING
+            else:
+                found[int(key) if kinds[0] is int else key] = self.value(kinds[1], each, (*path, key))
         return _MISSING if any(each is _MISSING for each in found.values()) else found
 
     def tagged(self, shapes: tuple[type[Any], ...], node: Node, path: Path) -> Any:
@@ -147,7 +160,12 @@ class _Reader:
         if tag not in by_tag:
             hint = nearest(tag, by_tag) or f"one of {', '.join(by_tag)}"
             return self.wrong(node, path, f"there is no shape '{shown(tag)}'", hint)
-        return self.shape(by_tag[tag], inside, path if isinstance(node.value, str) else (*path, tag))
+        shape, path = by_tag[tag], path if isinstance(node.value, str) else (*path, tag)
+        if shape in VERBATIM:
+            kind = _hints(shape)[VERBATIM[shape]]  # type: ignore[arg-type]  # a class is hashable
+            tree = self.value(kind, inside, path)
+            return tree if tree is _MISSING else shape(tree)
+        return self.shape(shape, inside, path)
 
     def shape(self, shape: type[Any], node: Node, path: Path) -> Any:
         """A dataclass from a mapping of its fields."""

@@ -8,12 +8,19 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
 
 from bulkim.catalogue.addressing import ApiKey, App, Signed, app_keys, keys_in, kind_of
+from bulkim.catalogue.bodies import BY, ITEMS, fields_in, leaves, sole
+from bulkim.catalogue.rates import per_second
 from bulkim.catalogue.shapes import (
+    ATTEMPT_KEY,
     Effect,
     Form,
+    FormTree,
+    Json,
     Names,
     NoBody,
     Object,
@@ -22,6 +29,7 @@ from bulkim.catalogue.shapes import (
     Provider,
     WholeCall,
 )
+from bulkim.catalogue.values import Invalid, checker
 from bulkim.text import nearest
 from bulkim.yamltree import Path
 
@@ -42,8 +50,10 @@ def faults(provider: Provider) -> Iterator[Fault]:
     yield from _of_apps(provider)
     yield from _of_auth(provider)
     for number, pool in enumerate(provider.pools):
-        if not pool.limit_per_s > 0:
-            yield ("pools", number, "limit_per_s"), "must be more than 0", None
+        try:
+            per_second(pool.limit)
+        except ValueError as error:
+            yield ("pools", number, "limit"), str(error), None
     for number, rule in enumerate(provider.errors):
         if rule.pattern is not None:
             yield from _of_pattern(("errors", number, "pattern"), rule.pattern)
@@ -122,7 +132,9 @@ def _of_auth(provider: Provider) -> Iterator[Fault]:
 
 def _of_operation(provider: Provider, operation: Operation, path: Path) -> Iterator[Fault]:
     yield from _of_names(provider, operation, path)
-    yield from _of_path(operation, path)
+    yield from _of_path(provider, operation, path)
+    yield from _of_trees(operation, path)
+    yield from _of_defaults(operation, path)
     for number, field in enumerate(operation.fields):
         if field.pattern is not None:
             yield from _of_pattern((*path, "fields", number, "pattern"), field.pattern)
@@ -141,7 +153,13 @@ def _of_batch(operation: Operation, path: Path) -> Iterator[Fault]:
         yield (*path, "batch_max"), "must be at least 1", None
     if operation.batch_max <= 1 or operation.paging is not None:
         return
-    alone = isinstance(operation.body, Object | Form | NoBody)
+    match operation.body:
+        case Object() | Form() | NoBody():
+            alone = True
+        case Json(tree=tree) | FormTree(tree=tree):
+            alone = not fields_in(tree, inside=True)
+        case _:
+            alone = False
     if alone or set(operation.keys) <= set(operation.shared):
         why = "its body has room for one item" if alone else "its path names one item"
         yield (*path, "batch_max"), f"{why}: the others of a call would be lost", "leave batch_max out"
@@ -190,17 +208,75 @@ def _unknown(path: Path, names: Collection[str], known: Collection[str], what: s
             yield path, f"there is no {what} '{name}'", nearest(name, known)
 
 
-def _of_path(operation: Operation, path: Path) -> Iterator[Fault]:
+def _of_path(provider: Provider, operation: Operation, path: Path) -> Iterator[Fault]:
     if not _PATH.fullmatch(operation.path):
         yield (*path, "path"), "is no path of whole segments, such as /users/{username}", None
         return
+    apps = [each.keys for each in provider.apps]
     for name in keys_in(operation.path):
         field = operation.field(name)
+        if field is None and apps and all(name in keys for keys in apps):
+            continue
         if field is None:
-            yield (*path, "path"), f"there is no field '{name}'", None
+            known = [each.name for each in operation.fields]
+            yield (*path, "path"), f"there is no field '{name}'", nearest(name, known)
         elif field.pattern is None:
             hint = "a pattern says what may stand in an address"
             yield (*path, "path"), f"the field '{name}' has no pattern", hint
+
+
+def _of_trees(operation: Operation, path: Path) -> Iterator[Fault]:
+    """Whatever stands for a field in a body, a query or a header names one, and no text is half a field."""
+    known = [each.name for each in operation.fields]
+    trees: list[tuple[str, Any]] = [("query", operation.query), ("headers", dict(operation.headers))]
+    if isinstance(operation.body, Json | FormTree):
+        trees.append(("body", operation.body.tree))
+    for where, tree in trees:
+        below = (*path, where)
+        yield from _unknown(below, fields_in(tree), known, "field")
+        for leaf in leaves(tree):
+            if isinstance(leaf, str) and leaf != ATTEMPT_KEY and not sole(leaf) and keys_in(leaf):
+                yield (
+                    below,
+                    f"'{leaf}' has a field in the midst of text",
+                    'a field is a text of its own: "{field}"',
+                )
+        yield from _of_signs(below, tree, inside=where != "body")
+    if isinstance(operation.body, FormTree) and ITEMS in operation.body.tree:
+        yield (*path, "body"), "a form is a mapping", None
+
+
+def _of_signs(path: Path, tree: Any, *, inside: bool) -> Iterator[Fault]:
+    """Keys with a $ are ours: $items once, with $by beside it or nothing."""
+    if isinstance(tree, Mapping):
+        for key in tree:
+            if key.startswith("$") and key not in {ITEMS, BY}:
+                yield path, f"there is no {key}", f"{ITEMS}, and {BY} beside it"
+        if ITEMS in tree and (inside or set(tree) - {ITEMS, BY}):
+            what = (
+                "is inside another, or where no list can be" if inside else f"has {BY} beside it or nothing"
+            )
+            yield path, f"{ITEMS} {what}", None
+        if BY in tree and (ITEMS not in tree or not isinstance(tree[BY], str)):
+            yield path, f"{BY} is the name of a field, beside {ITEMS}", None
+        for key, each in tree.items():
+            yield from _of_signs(path, each, inside=inside or key == ITEMS)
+    elif isinstance(tree, list | tuple):
+        for each in tree:
+            yield from _of_signs(path, each, inside=inside)
+
+
+def _of_defaults(operation: Operation, path: Path) -> Iterator[Fault]:
+    for number, field in enumerate(operation.fields):
+        if field.default is None:
+            continue
+        if field.key or field.secret:
+            yield (*path, "fields", number, "default"), "what is secret or a key has no default", None
+            continue
+        try:
+            checker(replace(field, pattern=None))(field.default)
+        except Invalid as finding:
+            yield (*path, "fields", number, "default"), str(finding), None
 
 
 def _of_pattern(path: Path, pattern: str) -> Iterator[Fault]:

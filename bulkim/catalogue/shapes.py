@@ -10,8 +10,31 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal
 
-from bulkim.catalogue.addressing import App, AuthForm, keys_in, kind_of
+from bulkim.catalogue.addressing import App, AuthForm, Identity, keys_in, kind_of
+from bulkim.catalogue.bodies import (
+    Body,
+    Form,
+    FormTree,
+    Json,
+    Names,
+    NoBody,
+    Object,
+    Rows,
+    fields_in,
+)
+from bulkim.catalogue.cases import Case
+from bulkim.catalogue.rates import per_second
+from bulkim.catalogue.results import FailuresOnly, MapByKey, Paging, PerItem, Result, SplitLists, WholeCall
 from bulkim.model import Kind
+
+__all__ = [
+    "ATTEMPT_KEY", "Body", "Case", "Doubt", "Effect", "Envelope", "ErrorRule", "FailuresOnly", "Field", "Form", "FormTree", "Json",
+    "MapByKey", "Names", "Never", "NoBody", "Object", "Operation", "Paging", "PerItem", "Pool", "Probe", "Provider",
+    "ReadBack", "Repeat", "Result", "Rows", "SplitLists", "WholeCall",
+]  # fmt: skip
+ATTEMPT_KEY = (
+    "{$attempt_key}"  # in a header: what tells one sending of an item from all others, stable over retries
+)
 
 
 class Effect(StrEnum):
@@ -35,6 +58,7 @@ class Field:
     optional: bool = False
     param: bool = False  # the job's `params` may supply it
     type: Literal["str", "int", "bool", "map", "names", "seconds"] = "str"  # seconds: -1 for ever
+    default: Any = None  # where neither the row nor `params` gives it
     sent: bool = True  # False: known and checked, but this vendor has no use for it
     fixed: Any = None  # sent in place of the item's own value whenever the item gives one
     fallback_of: str | None = None  # sent only where the item does not give that other field
@@ -47,127 +71,10 @@ class Field:
     user: bool = False  # another user's id: compared as the vendor compares usernames
     help: str = ""
 
-
-# ---- bodies
-
-
-@dataclass(frozen=True, slots=True)
-class NoBody:
-    """No body at all; some pages demand a Content-Type header all the same."""
-
-    content_type: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Rows:
-    """A JSON array of one object an item, bare (`root=None`) or under a key. A call for one item may be the bare object."""
-
-    root: str | None = None
-    single_object: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Object:
-    """One JSON object with the item's fields."""
-
-
-@dataclass(frozen=True, slots=True)
-class Names:
-    """A JSON object whose `root` is the array of usernames.
-
-    `also` names fields that are sent beside it, once for the whole call. They are shared (`Operation.shared`), but for a
-    read's lists of names: who asks for more than one wanted asks for the union.
-    """
-
-    root: str
-    also: tuple[str, ...] = ()
-    of: str = "username"  # the field whose values the array holds
-
-
-@dataclass(frozen=True, slots=True)
-class Form:
-    """A form body: the pairs of the item's map field `of`."""
-
-    of: str
-
-
-Body = NoBody | Rows | Object | Names | Form
-
-# ---- results
-
-
-@dataclass(frozen=True, slots=True)
-class WholeCall:
-    """One answer for all items. A value that contradicts `accept` is looked up in the error table as ``name=value``."""
-
-    data: str | None = None  # dotted path of what a read returns for its one item (``entities.0``)
-    pick: tuple[str, ...] = ()  # or these top-level fields of it, as an object
-    accept: Mapping[str, Any] = field(default_factory=dict)  # dotted path -> value that a success must show
-    # values of `pick` that, all together, are answered of a user who does not exist as well
-    vague: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class SplitLists:
-    """Those that succeeded in one list, those that failed in another."""
-
-    succeeded: str
-    failed: str
-    key: str  # the username's name in both lists' objects
-    reason: str | None = None
-    code: str | None = None
-    by: str = "username"  # the item's field that the key's values are
-
-
-@dataclass(frozen=True, slots=True)
-class PerItem:
-    """One object an item with a code each."""
-
-    items: str
-    key: str
-    code: str
-    reason: str
-    ok: tuple[str, ...]  # codes that mean success
-    state: str | None = None  # beside a code of success, the value of this field is looked up as a code
-    by: str = "username"  # the item's field that the key's values are
-
-
-@dataclass(frozen=True, slots=True)
-class FailuresOnly:
-    """A list of the usernames that failed; all others succeeded."""
-
-    failed: str
-    by: str = "username"  # the item's field that the list's values are
-
-
-@dataclass(frozen=True, slots=True)
-class MapByKey:
-    """Username -> value: an object, or a list of one-key objects, at the dotted path `at`.
-
-    `key`: the path holds a list of objects instead, each with the username under this name.
-    """
-
-    at: str
-    key: str | None = None
-    value: str | None = None  # with `key`: the field to return; None: the whole object
-    by: str = "username"  # the item's field that the keys are values of
-    missing: Literal["unknown", "absent", "empty"] = "unknown"  # what a username that is not there means
-
-
-Result = WholeCall | SplitLists | PerItem | FailuresOnly | MapByKey
-
-
-@dataclass(frozen=True, slots=True)
-class Paging:
-    """The operation takes no items: each call answers a page, and what it lists becomes items."""
-
-    items: str  # dotted path of the page's list
-    key: str  # the username's name in its objects
-    size: str  # query parameter of the page's size
-    by: Literal["cursor", "number"]
-    at: str  # query parameter of the cursor or the page's number
-    cursor: str | None = None  # dotted path of the next cursor; absent on the last page
-    merge: bool = False  # rows repeat a username (one a scope): they are merged into one item
+    @property
+    def needed(self) -> bool:
+        """Whether every item must have it."""
+        return not self.optional and self.default is None
 
 
 # ---- doubt
@@ -176,6 +83,8 @@ class Paging:
 @dataclass(frozen=True, slots=True)
 class Repeat:
     """Sending it again is harmless: that settles it."""
+
+    because: str = ""  # of a create: why a second sending creates nothing, as the vendor says it
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,8 +138,13 @@ class Operation:
     path: str  # below the app's root; {field} is filled with the item's field, percent-encoded
     effect: Effect
     fields: tuple[Field, ...] = ()
-    body: Body = NoBody()
-    result: Result = WholeCall()
+    body: Body = field(default_factory=NoBody)
+    query: Mapping[str, Any] = field(default_factory=dict)  # constants, and ``{field}``
+    headers: Mapping[str, str] = field(default_factory=dict)  # constants, ``{field}``, and ``{$attempt_key}``
+    content_type: str | None = None  # where the body's own is not wanted
+    # What an HTTP status means; a success is then decoded. Empty: 200 is one. All others are the error table's.
+    statuses: Mapping[int, Kind] = field(default_factory=dict)
+    result: Result = field(default_factory=WholeCall)
     batch_max: int = 1
     pools: tuple[str, ...] = ()  # the operation's own pool first, then those it lies inside
     doubt: Doubt = Repeat()
@@ -246,6 +160,7 @@ class Operation:
     help: str = ""
     source: str = ""  # the vendor's page
     read_on: str = ""
+    cases: tuple[Case, ...] = ()  # documented exchanges, which `bulkim check` holds the declaration to
 
     def field(self, name: str) -> Field | None:
         """The field of that name, or None."""
@@ -266,8 +181,16 @@ class Operation:
         """Names of the fields that a call has room for once: all its items must have the same value."""
         if self.batch_max == 1 or self.paging is not None:
             return ()
-        beside = self.body.also if isinstance(self.body, Names) and self.effect is not Effect.READ else ()
-        return tuple(dict.fromkeys((*keys_in(self.path), *beside)))
+        match self.body:
+            case Names(also=also) if self.effect is not Effect.READ:
+                beside = also
+            case Json(tree=tree) | FormTree(tree=tree):
+                beside = fields_in(tree, inside=False)
+            case _:
+                beside = ()
+        named = (*keys_in(self.path), *fields_in(self.query), *fields_in(self.headers), *beside)
+        own = {each.name for each in self.fields}
+        return tuple(dict.fromkeys(name for name in named if name in own))
 
     @property
     def secrets(self) -> frozenset[str]:
@@ -293,20 +216,26 @@ class ErrorRule:
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """A quota as the vendor counts it: calls in a sliding second, for each app."""
+    """A quota as the vendor counts it, for each app."""
 
     name: str
-    limit_per_s: float
+    limit: float | str  # calls in a sliding second, or text: ``50/s``, ``1200/min``, ``1000/10s``
     help: str = ""
+    source: str = ""  # where the vendor says so
+
+    @property
+    def limit_per_s(self) -> float:
+        """Calls a second; as many, evenly, keep within any longer window."""
+        return per_second(self.limit)
 
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
     """Where a vendor's answers say how the call went, apart from the HTTP status (dotted paths)."""
 
-    code: str
-    reason: str
-    ok: tuple[str, ...] = ()  # codes that mean success; empty: HTTP 200 does
+    code: str | None = None
+    reason: str | None = None
+    ok: tuple[str, ...] = ()  # codes that mean success; empty: the HTTP status does
     status: str | None = None  # a field that must not be `failed`
     failed: str = "FAIL"
     timestamp_ms: str | None = None  # the vendor's clock
@@ -321,13 +250,16 @@ class Provider:
 
     name: str
     label: str
-    fold: Literal["lower", "exact"]  # how the vendor compares usernames
+    identity: Identity
     operations: tuple[Operation, ...]
     errors: tuple[ErrorRule, ...]
     pools: tuple[Pool, ...]
     envelope: Envelope
     apps: tuple[App, ...]  # the forms in which a connection may name an app
     auth: tuple[AuthForm, ...]  # the credentials that it takes
+    hosts: tuple[str, ...] = ()  # where `base_url` may lead beside this machine; empty: anywhere
+    source: str = ""  # the vendor's page
+    read_on: str = ""
 
     def operation(self, name: str) -> Operation | None:
         """The operation of that name, or None."""
@@ -360,4 +292,4 @@ class Provider:
 
     def folded(self, username: str) -> str:
         """The username as the vendor compares it."""
-        return username.lower() if self.fold == "lower" else username
+        return username.lower() if self.identity.fold == "lower" else username

@@ -13,6 +13,8 @@ from bulkim.catalogue.addressing import ApiKey, Bearer, NoAuth, OAuth2Client, Si
 from bulkim.catalogue.shapes import (
     FailuresOnly,
     Form,
+    FormTree,
+    Json,
     MapByKey,
     Names,
     Never,
@@ -33,6 +35,8 @@ TAGS: Mapping[type[Any], str] = {
     Object: "object",
     Names: "names",
     Form: "form-of",
+    Json: "json",
+    FormTree: "form",
     WholeCall: "whole-call",
     SplitLists: "split-lists",
     PerItem: "per-item",
@@ -47,6 +51,12 @@ TAGS: Mapping[type[Any], str] = {
     OAuth2Client: "oauth2-client",
     Signed: "signed",
 }
+
+
+VERBATIM: Mapping[type[Any], str] = {
+    Json: "tree",
+    FormTree: "tree",
+}  # what stands below their tag is this field
 
 
 def members(annotation: Any) -> tuple[Any, ...]:

@@ -8,7 +8,7 @@ from enum import Enum
 from typing import Any
 
 from bulkim.catalogue.shapes import Effect, Operation, Provider
-from bulkim.catalogue.tags import FORMAT, TAGS
+from bulkim.catalogue.tags import FORMAT, TAGS, VERBATIM
 
 
 def written(provider: Provider) -> dict[str, Any]:
@@ -39,6 +39,8 @@ def _plain(value: Any) -> Any:
         inside = _fields(value)
         if (tag := TAGS.get(type(value))) is None:
             return inside
+        if type(value) in VERBATIM:
+            return {tag: _plain(getattr(value, VERBATIM[type(value)]))}
         return {tag: inside} if inside else tag
     if isinstance(value, Enum):
         return value.value

@@ -78,7 +78,9 @@ def _hold(provider: Provider, operation: Operation, item: Item, address: str) ->
         return
     for part, there in pairs:
         if placeholder := _PLACEHOLDER.fullmatch(part):
-            asked = str(field_value(item, placeholder[1]))
+            if (value := field_value(item, placeholder[1])) is None:  # a key of the app
+                continue
+            asked = str(value)
             fold = provider.folded if placeholder[1] == "username" else str
             if fold(there) != fold(asked):
                 raise StrangerError(there)

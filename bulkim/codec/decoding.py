@@ -7,9 +7,11 @@ their folded identity and never by position, except where a reply says nothing b
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, assert_never
+from urllib.parse import urlsplit
 
 from bulkim.catalogue.shapes import (
     Effect,
@@ -86,7 +88,7 @@ def pages(provider: Provider, operation: Operation, request: PageRequest, reply:
     clock = server_time(provider, reply, body)
     refused = refusal(provider, operation, reply, body)
     rows = dig(body, paging.items)
-    next_at = _next(paging, request, body, rows) if isinstance(rows, list) else None
+    next_at = _next(paging, request, reply, body, rows) if isinstance(rows, list) else None
     if refused:
         outcome = Outcome(refused.kind, refused.code, refused.reason, retry_after_s=refused.retry_after_s)
     elif not isinstance(rows, list):
@@ -206,7 +208,7 @@ def _whole(provider: Provider, operation: Operation, result: WholeCall, body: An
         if value != wanted or type(value) is not type(wanted):
             return _contradiction(provider, operation, path, value)
     if result.pick:
-        if not all(name in body for name in result.pick):
+        if not isinstance(body, dict) or not all(name in body for name in result.pick):
             return bad_response(f"the answer lacks one of {', '.join(result.pick)}")
         picked = {name: body[name] for name in result.pick}
         caveat = VAGUE if result.vague and picked == result.vague else None
@@ -255,7 +257,8 @@ def _per_item(provider: Provider, operation: Operation, result: PerItem, body: A
 def _per_item_row(
     provider: Provider, operation: Operation, result: PerItem, row: Mapping[str, Any]
 ) -> Outcome:
-    code, reason = text(row.get(result.code)), text(row.get(result.reason))
+    code = text(dig(row, result.code))
+    reason = text(dig(row, result.reason)) if result.reason else None
     data = row if operation.effect is Effect.READ else None
     if code is None:
         return bad_response(f"the user's row has no {result.code}")
@@ -303,7 +306,7 @@ def _map_by_key(provider: Provider, result: MapByKey, body: Any) -> Named | None
 def _rows(rows: list[Any] | None, key: str) -> Iterable[tuple[str, dict[str, Any]]]:
     """The rows that name a user."""
     for row in rows or ():
-        if isinstance(row, dict) and isinstance(name := row.get(key), str):
+        if isinstance(row, dict) and (name := text(dig(row, key))) is not None:
             yield name, row
 
 
@@ -320,13 +323,28 @@ def _listed(provider: Provider, paging: Paging, rows: list[Any]) -> tuple[tuple[
     return tuple(merged.values())
 
 
-def _next(paging: Paging, request: PageRequest, body: Any, rows: list[Any]) -> str | None:
+def _next(paging: Paging, request: PageRequest, reply: Reply, body: Any, rows: list[Any]) -> str | None:
     match paging.by:
         case "cursor":
             # A short page may still carry a cursor; only its absence ends the listing.
             return text(dig(body, paging.cursor or ""))
         case "number":
             # Pages are not always full: only an empty one ends the listing.
-            return str(int(request.at or "1") + 1) if rows else None
+            return str(int(request.at or paging.first) + 1) if rows else None
+        case "offset":
+            return str(int(request.at or 0) + len(rows)) if rows else None
+        case "next-url":
+            return _query_of(text(dig(body, paging.cursor or "")))
+        case "link":
+            found = _LINK.search(reply.headers.get("link", ""))
+            return _query_of(found[1] if found else None)
         case never:
             assert_never(never)
+
+
+_LINK = re.compile(r'<([^>]*)>(?=[^,]*;\s*rel="?next"?)')
+
+
+def _query_of(address: str | None) -> str | None:
+    """Of the next page's address only what is asked: where it is, is the declaration's to say."""
+    return urlsplit(address).query or None if address else None

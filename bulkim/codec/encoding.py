@@ -6,17 +6,33 @@ never address anything but itself.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, Protocol, assert_never
-from urllib.parse import quote, urlencode
+from urllib.parse import parse_qsl, quote, urlencode
 
-from bulkim.catalogue.shapes import Field, Form, Names, NoBody, Object, Operation, Paging, Provider, Rows
+from bulkim.catalogue.shapes import (
+    ATTEMPT_KEY,
+    Field,
+    Form,
+    FormTree,
+    Json,
+    Names,
+    NoBody,
+    Object,
+    Operation,
+    Paging,
+    Provider,
+    Rows,
+)
+from bulkim.codec.trees import as_text, built, pairs
 from bulkim.model import Call, Connection, Item, PageRequest
 
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
+Pairs = tuple[tuple[str, str], ...]
 
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
@@ -29,32 +45,36 @@ def encode(
     *,
     single: bool = False,
     page: PageRequest | None = None,
+    run: str = "",
 ) -> Call:
     """The call that does `operation` to all `items`, without credentials.
 
     `single` takes the form for one item a request where the vendor has another one. A paging operation takes a `page`
-    instead of items. Raises ValueError for what no valid plan contains.
+    instead of items. `run` is what an attempt's key is made from, beside the item. Raises ValueError for what no valid
+    plan contains.
     """
     form = operation.single if single and operation.single else operation
+    paged: Pairs = ()
     if form.paging is not None:
         if items:
             raise ValueError(f"{provider.name} {form.name} takes no items")
-        query = _page_query(form.paging, page or PageRequest(size=form.batch_max))
+        paged = _page_pairs(form.paging, page or PageRequest(size=form.batch_max))
     else:
         if not 1 <= len(items) <= (1 if single else form.batch_max):
             raise ValueError(f"{provider.name} {form.name} does not take {len(items)} items a request")
         if len(items) > 1 and (part := parting(form)) and len({part(each) for each in items}) > 1:
             shared = ", ".join(form.shared)
             raise ValueError(f"{provider.name} {form.name} takes one {shared} a request")
-        query = ()
-    body, content_type = _body(form, items, single=single)
+    in_query = paged if form.paging is None or form.paging.within == "query" else ()
+    body, content_type = _body(form, items, single=single, paged=() if in_query else paged)
     return Call(
         method=form.method,
-        path=connection.root + _path(form.path, items),
+        path=connection.root + _path(form.path, items, connection.app),
         template=provider.app(connection.app).root + form.path,
-        query=query,
+        query=_query(form, items, in_query),
+        headers=_headers(form, items, run=run) if form.headers else (),
         body=body,
-        content_type=content_type,
+        content_type=form.content_type or content_type,
     )
 
 
@@ -83,8 +103,19 @@ def _comparable(value: Any) -> Hashable:
 
 def wire_fields(operation: Operation, item: Item) -> dict[str, Any]:
     """What the vendor gets of an item: wire name -> value, fields of the path included."""
+    return {
+        each.wire or each.name: value
+        for each, value in ((operation.field(name), value) for name, value in values(operation, item).items())
+        if each is not None
+    }
+
+
+def values(operation: Operation, item: Item) -> dict[str, Any]:
+    """The same by the fields' own names."""
     given = {
-        each.name: value for each in operation.fields if (value := field_value(item, each.name)) is not None
+        each.name: value
+        for each in operation.fields
+        if (value := _or_default(each, field_value(item, each.name))) is not None
     }
     if operation.any_of and not any(name in given for name in operation.any_of):
         given |= operation.otherwise
@@ -96,10 +127,14 @@ def wire_fields(operation: Operation, item: Item) -> dict[str, Any]:
     if missing:
         raise ValueError(f"{operation.name} of {item.username!r} lacks {', '.join(missing)}")
     return {
-        each.wire or each.name: _on_wire(each, given[each.name])
+        each.name: _on_wire(each, given[each.name])
         for each in operation.fields
         if each.name in given and each.sent and each.fallback_of not in given
     }
+
+
+def _or_default(field: Field, value: Any) -> Any:
+    return field.default if value is None else value
 
 
 def field_value(item: Listed, name: str) -> Any:
@@ -107,10 +142,11 @@ def field_value(item: Listed, name: str) -> Any:
     return item.username if name == "username" else item.fields.get(name)
 
 
-def _path(path: str, items: Sequence[Item]) -> str:
+def _path(path: str, items: Sequence[Item], app: Mapping[str, str]) -> str:
     def segment(match: re.Match[str]) -> str:
         name = match[1]
-        value = field_value(items[0], name)
+        value = field_value(items[0], name) if items else None
+        value = app.get(name) if value is None else value
         text = "" if value is None else str(value)
         if text in {"", ".", ".."}:
             raise ValueError(f"{name} is {text!r}: it would change the meaning of the path {path}")
@@ -119,34 +155,77 @@ def _path(path: str, items: Sequence[Item]) -> str:
     return _PLACEHOLDER.sub(segment, path)
 
 
-def _page_query(paging: Paging, page: PageRequest) -> tuple[tuple[str, str], ...]:
+def _query(operation: Operation, items: Sequence[Item], paged: Pairs) -> Pairs:
+    """The declared parameters, then those of the page, which stand above them."""
+    if not operation.query:
+        return paged
+    first = values(operation, items[0]) if items else {}
+    taken = {name for name, _ in paged}
+    return (*(each for each in pairs(built(operation.query, [first])) if each[0] not in taken), *paged)
+
+
+def _headers(operation: Operation, items: Sequence[Item], *, run: str) -> Pairs:
+    first = values(operation, items[0]) if items else {}
+    made = {
+        name: attempt_key(run, items) if text == ATTEMPT_KEY else text
+        for name, text in operation.headers.items()
+    }
+    return tuple(pairs(built(made, [first])))
+
+
+def attempt_key(run: str, items: Sequence[Item]) -> str:
+    """The same for every sending of these items in one run, and for nothing else: a UUID in form."""
+    digest = hashlib.sha256("\0".join((run, *(each.key for each in items))).encode()).hexdigest()
+    return f"{digest[:8]}-{digest[8:12]}-{digest[12:16]}-{digest[16:20]}-{digest[20:32]}"
+
+
+def _page_pairs(paging: Paging, page: PageRequest) -> Pairs:
     size = (paging.size, str(page.size))
     match paging.by:
         case "cursor":
             return (size,) if page.at is None else (size, (paging.at, page.at))
         case "number":
-            return ((paging.at, page.at or "1"), size)
+            return ((paging.at, page.at or str(paging.first)), size)
+        case "offset":
+            return ((paging.at, page.at or "0"), size)
+        case "next-url" | "link":  # the vendor wrote the whole query of the next page
+            return (size,) if page.at is None else tuple(parse_qsl(page.at, keep_blank_values=True))
         case never:
             assert_never(never)
 
 
-def _body(operation: Operation, items: Sequence[Item], *, single: bool) -> tuple[bytes, str | None]:
+def _body(
+    operation: Operation, items: Sequence[Item], *, single: bool, paged: Pairs
+) -> tuple[bytes, str | None]:
     match operation.body:
         case NoBody(content_type=content_type):
-            return b"", content_type
+            return (_json(_numbers(paged)), JSON) if paged else (b"", content_type)
+        case Json(tree=tree) | FormTree(tree=tree):
+            found = built(tree, [values(operation, each) for each in items])
+            if isinstance(operation.body, FormTree):
+                return urlencode([*pairs(found), *paged]).encode(), FORM
+            return _json(found | _numbers(paged) if paged else found), JSON
+        case Form(of=of):
+            given = wire_fields(operation, items[0])[_wire_name(operation, of)]
+            return urlencode({key: as_text(value) for key, value in given.items()}).encode(), FORM
+        case Rows() | Object() | Names():
+            return _json(_short(operation, operation.body, items, single=single)), JSON
+        case never:
+            assert_never(never)
+
+
+def _short(operation: Operation, body: Rows | Object | Names, items: Sequence[Item], *, single: bool) -> Any:
+    match body:
         case Rows(root=root, single_object=single_object):
             rows = _rows(operation, items)
             if single and single_object:
-                return _json(rows[0]), JSON
-            return _json(rows if root is None else {root: rows}), JSON
+                return rows[0]
+            return rows if root is None else {root: rows}
         case Object():
-            return _json(_rows(operation, items[:1])[0]), JSON
+            return _rows(operation, items[:1])[0]
         case Names(root=root, also=also, of=of):
             beside = {_wire_name(operation, name): _beside(operation, items, name) for name in also}
-            return _json({root: [field_value(each, of) for each in items], **beside}), JSON
-        case Form(of=of):
-            pairs = wire_fields(operation, items[0])[_wire_name(operation, of)]
-            return urlencode({key: _form_text(value) for key, value in pairs.items()}).encode(), FORM
+            return {root: [field_value(each, of) for each in items], **beside}
         case never:
             assert_never(never)
 
@@ -173,7 +252,8 @@ def _rows(operation: Operation, items: Sequence[Item]) -> list[dict[str, Any]]:
 
 def _is_text(field: Field) -> bool:
     """Whether a field is sent just as it is."""
-    return field.type == "str" and field.sent and field.fixed is None and field.fallback_of is None
+    plain = field.type == "str" and field.sent and field.fixed is None
+    return plain and field.fallback_of is None and field.default is None
 
 
 def _beside(operation: Operation, items: Sequence[Item], name: str) -> Any:
@@ -209,8 +289,9 @@ def _on_wire(field: Field, value: Any) -> Any:
             assert_never(never)
 
 
-def _form_text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+def _numbers(paged: Pairs) -> dict[str, Any]:
+    """A page's parameters in a JSON body: sizes and numbers as numbers."""
+    return {name: int(text) if text.isascii() and text.isdigit() else text for name, text in paged}
 
 
 def _json(value: Mapping[str, Any] | Sequence[Any]) -> bytes:

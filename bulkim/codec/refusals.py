@@ -10,7 +10,15 @@ from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from bulkim.catalogue.shapes import ErrorRule, Operation, Provider
+from bulkim.catalogue.shapes import (
+    ErrorRule,
+    FailuresOnly,
+    MapByKey,
+    Operation,
+    PerItem,
+    Provider,
+    WholeCall,
+)
 from bulkim.codes import OWN
 from bulkim.model import Kind, Outcome, Reply
 from bulkim.text import page_words, place, whole
@@ -79,28 +87,29 @@ def refusal(provider: Provider, operation: Operation, reply: Reply, body: Any) -
     if 300 <= reply.status < 400:
         return Refusal(Kind.FATAL, "redirect", _redirected(reply), foreign=True)
     envelope = provider.envelope
-    raw_code = dig(body, envelope.code)
-    code, reason = text(raw_code), text(dig(body, envelope.reason))
-    if reply.status == 200:
-        if not isinstance(body, dict) or (envelope.ok and code is None):
-            reason = f"HTTP 200 with a body that is not the vendor's JSON{_quoted(reply)}"
-            return Refusal(Kind.UNKNOWN, "bad_response", reason, foreign=True)
-        marked = envelope.status is not None and body.get(envelope.status) == envelope.failed
-        if not marked and (code in envelope.ok if envelope.ok else raw_code is None):
+    raw_code = dig(body, envelope.code) if envelope.code else None
+    code, reason = text(raw_code), text(dig(body, envelope.reason) if envelope.reason else None)
+    said = operation.statuses.get(reply.status) if operation.statuses else _USUAL.get(reply.status)
+    declared = reply.status in operation.statuses
+    silent = declared and not reply.body.strip()
+    if said is Kind.SUCCEEDED:
+        if (silent or (declared and isinstance(body, list))) and _asks_nothing(operation):
             return None
-        if code is None or code in envelope.ok:
-            return Refusal(
-                Kind.UNKNOWN, "bad_response", "HTTP 200 that says neither success nor what went wrong"
-            )
-    elif not _is_the_vendors(provider, body):
+        if isinstance(body, list) and _wants_list(operation):
+            return None
+        doubtful = _no_answer(provider, reply, body, raw_code)
+        if doubtful is not None or _is_success(provider, body, raw_code, code):
+            return doubtful
+    elif not (_is_the_vendors(provider, body) or (said and silent)):
         return _gateways(provider, operation, reply)
     code = code or str(reply.status)
     rule, culprit = lookup(provider, operation, status=reply.status, code=code, reason=reason)
     wait_s = max(
         (s for s in (rule.wait_s if rule else None, retry_after_s(reply)) if s is not None), default=None
     )
+    unruled = Kind.UNKNOWN if said in {None, Kind.SUCCEEDED} else said
     return Refusal(
-        kind=rule.kind if rule else Kind.UNKNOWN,
+        kind=rule.kind if rule else unruled or Kind.UNKNOWN,
         code=code,
         reason=reason,
         item=rule.item if rule else False,
@@ -109,11 +118,55 @@ def refusal(provider: Provider, operation: Operation, reply: Reply, body: Any) -
     )
 
 
+def _no_answer(provider: Provider, reply: Reply, body: Any, raw_code: Any) -> Refusal | None:
+    """A status of success with a body that is nobody's, or that says neither."""
+    ok, code = provider.envelope.ok, text(raw_code)
+    if not isinstance(body, dict) or (ok and code is None):
+        reason = f"HTTP {reply.status} with a body that is not the vendor's JSON{_quoted(reply)}"
+        return Refusal(Kind.UNKNOWN, "bad_response", reason, foreign=True)
+    if not _is_success(provider, body, raw_code, code) and (code is None or code in ok):
+        reason = f"HTTP {reply.status} that says neither success nor what went wrong"
+        return Refusal(Kind.UNKNOWN, "bad_response", reason)
+    return None
+
+
+def _is_success(provider: Provider, body: Any, raw_code: Any, code: str | None) -> bool:
+    envelope = provider.envelope
+    marked = envelope.status is not None and body.get(envelope.status) == envelope.failed
+    return not marked and (code in envelope.ok if envelope.ok else raw_code is None)
+
+
+_USUAL = {200: Kind.SUCCEEDED}
+
+
+def _asks_nothing(operation: Operation) -> bool:
+    """Whether the status alone says it all."""
+    result = operation.result
+    if operation.paging is not None or not isinstance(result, WholeCall):
+        return False
+    return result.data is None and not result.pick and not result.accept
+
+
+def _wants_list(operation: Operation) -> bool:
+    """Whether the body may be an array: what is read of it begins at its root, or nothing is."""
+    if operation.paging is not None:
+        return not operation.paging.items
+    match operation.result:
+        case WholeCall(data=data):
+            return data is not None and data.partition(".")[0].isdigit() | (not data)
+        case PerItem(items=path) | MapByKey(at=path) | FailuresOnly(failed=path):
+            return not path
+        case _:
+            return False
+
+
 def _is_the_vendors(provider: Provider, body: Any) -> bool:
     """Whether an answer has anything of what the vendor's answers have."""
     envelope = provider.envelope
-    paths = (envelope.code, envelope.reason, envelope.status, envelope.timestamp_ms)
-    return isinstance(body, dict) and any(dig(body, path) is not None for path in paths if path)
+    paths = [
+        each for each in (envelope.code, envelope.reason, envelope.status, envelope.timestamp_ms) if each
+    ]
+    return isinstance(body, dict) and (not paths or any(dig(body, path) is not None for path in paths))
 
 
 # What is so whoever says it: an address that is none, too many calls, an answer that did not come, a body too large.

@@ -113,19 +113,24 @@ def check_source(root: Node, operation: Operation, provider: Provider) -> Iterat
             hint = "leave source out" + (narrowed if operation.lists else "")
             yield root.key_mark_of(("source",)).problem(message, hint)
             return
-    yield from _check_columns(section, operation)
-    yield from _check_items(section, operation)
+    yield from _check_columns(section, operation, provider)
+    yield from _check_items(section, operation, provider)
     yield from _check_listing(section, provider)
 
 
-def _check_columns(section: Node, operation: Operation) -> Iterator[Problem]:
+def _own_names(operation: Operation, provider: Provider) -> list[str]:
+    """The operation's fields as the vendor's users know them."""
+    return [provider.identity.name if each.name == "username" else each.name for each in operation.fields]
+
+
+def _check_columns(section: Node, operation: Operation, provider: Provider) -> Iterator[Problem]:
     columns = section.child("columns")
     if columns is None:
         return
-    names = [each.name for each in operation.fields]
+    names = _own_names(operation, provider)
     taken: dict[str, str] = {}
     for name, node in columns.value.items():
-        if name not in names:
+        if name not in {*names, "username"}:
             hint = nearest(name, names) or f"its fields: {', '.join(names)}"
             mark = columns.key_mark_of((name,))
             yield mark.problem(f"source.columns: {operation.name} has no field '{shown(name)}'", hint)
@@ -134,10 +139,10 @@ def _check_columns(section: Node, operation: Operation) -> Iterator[Problem]:
             yield node.mark.problem(message)
 
 
-def _check_items(section: Node, operation: Operation) -> Iterator[Problem]:
+def _check_items(section: Node, operation: Operation, provider: Provider) -> Iterator[Problem]:
     """Inline items are part of the file: a wrong type or a slip of the pen in a key is the file's problem."""
     items = section.child("items")
-    names = [each.name for each in operation.fields]
+    names = _own_names(operation, provider)
     for item in items.value if items is not None else ():
         given: Mapping[str, Node] = item.value if isinstance(item.value, dict) else _EMPTY
         for name, node in given.items():

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from bulkim.catalogue.addressing import App, AuthForm, NoAuth, app_keys, auth_keys, kind_of, written
+from bulkim.catalogue.addressing import App, AuthForm, NoAuth, app_keys, auth_keys, kind_of, may_lead, written
 from bulkim.catalogue.shapes import Provider
 from bulkim.errors import InputError, Problem
 from bulkim.jobfile.values import is_plain_and_remote
@@ -124,6 +124,12 @@ def check(
     """What a well-formed connection lacks or has too much for its vendor. `known` are all vendors' keys of apps."""
     yield from _check_app(section, data, provider, known)
     yield from _check_auth(section, data["auth"], provider, operation)
+    if provider.hosts and not may_lead(provider.hosts, data["base_url"]):
+        message = (
+            f"connection.base_url: {provider.name} is declared for other hosts, and a token goes nowhere else"
+        )
+        hint = f"its `hosts` are {', '.join(provider.hosts)}"
+        yield section.mark_of(("base_url",)).problem(message, hint)
     if is_plain_and_remote(data["base_url"]) and not data.get("allow_http"):
         message = "connection.base_url: plain http would send credentials in clear to another machine"
         yield section.mark_of(("base_url",)).problem(message, "write https, or allow_http: true")

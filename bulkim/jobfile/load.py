@@ -327,6 +327,16 @@ class _Reading:
             },
         )
 
+    @property
+    def _called(self) -> str | None:
+        """The vendor's own name for a username, where it has one."""
+        name = self.provider.identity.name if self.provider else None
+        return name if name != "username" else None
+
+    def _own(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Under our name for it."""
+        return {"username" if key == self._called else key: value for key, value in values.items()}
+
     def _source(self, data: Mapping[str, Any] | None, now: float) -> Source:
         if data is None:
             return Source("none")
@@ -336,7 +346,9 @@ class _Reading:
             lines = (
                 tuple(node.mark.line for node in nodes.value if node.mark.line) if nodes is not None else ()
             )
-            items = tuple({"username": each} if isinstance(each, str) else each for each in data["items"])
+            items = tuple(
+                {"username": each} if isinstance(each, str) else self._own(each) for each in data["items"]
+            )
             return Source("items", path=self.path, items=items, item_lines=lines)
         if kind == "listing":
             where = dict(data["where"])
@@ -351,7 +363,8 @@ class _Reading:
             kind,  # type: ignore[arg-type]
             path=None if data[kind] == "-" else self.folder / os.path.expanduser(data[kind]),  # noqa: PTH111 - never raises
             written=data[kind],
-            columns=data.get("columns", {}),
+            columns=self._own(data.get("columns", {})),
+            called=self._called,
             encoding=data.get("encoding"),
             delimiter=data.get("delimiter"),
         )

@@ -34,7 +34,7 @@ def protector(guard: Guard, provider: Provider) -> Protects | None:
 
 def compiled(patterns: Iterable[str], provider: Provider) -> tuple[tuple[str, re.Pattern[str]], ...]:
     """Patterns as the vendor compares usernames: regardless of case where it ignores case."""
-    flags = re.IGNORECASE if provider.fold == "lower" else 0
+    flags = re.IGNORECASE if provider.identity.fold == "lower" else 0
     return tuple((text, re.compile(text, flags)) for text in patterns)
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
+from bulkim.catalogue.bodies import fields_in
 from bulkim.catalogue.shapes import Field, Operation, Provider
 from bulkim.catalogue.values import Check, Invalid, checker, quoted
 from bulkim.errors import InputError, Problem
@@ -24,6 +26,7 @@ RESULT_COLUMNS = (
 """What `results` writes before the source's own columns."""
 
 _ABSENT = (None, "")
+_USERNAME = re.compile(r"^(no )?username\b")
 _NOTHING: Mapping[str, Any] = {}
 
 
@@ -56,7 +59,7 @@ def prepare(job: Job, provider: Provider, operation: Operation, reader: SourceRe
 
     Raises InputError for a file that lacks a column which the operation needs, and as `SourceReader.rows` does.
     """
-    _demand_columns(job, operation, reader)
+    _demand_columns(job, provider, operation, reader)
     return _planned(_Rules(job, provider, operation, reader), reader)
 
 
@@ -73,7 +76,7 @@ def _planned(rules: _Rules, reader: SourceReader) -> Iterator[Planned]:
         try:
             fields = check(row)
         except Invalid as finding:
-            yield _invalid(row, str(finding), extra)
+            yield _invalid(row, rules.worded(str(finding)), extra)
             continue
         username = fields["username"]
         key = key_of(fields)
@@ -98,8 +101,10 @@ class _Rules:
 
     def __init__(self, job: Job, provider: Provider, operation: Operation, reader: SourceReader) -> None:
         self._operation = operation
+        headers = fields_in(operation.headers)
         self._checks: tuple[tuple[str, Check, bool], ...] = tuple(
-            (each.name, checker(each), not each.optional) for each in operation.fields
+            (each.name, _in_header(each) if each.name in headers else checker(each), each.needed)
+            for each in operation.fields
         )
         self._params = _typed_params(job, operation)
         self._any_of = () if operation.otherwise else operation.any_of
@@ -109,7 +114,7 @@ class _Rules:
         self.key: Callable[[Mapping[str, Any]], str] = (
             self._only_key if len(self._keys) == 1 else self._joined_key
         )
-        self._label = provider.label
+        self._label, self._called = provider.label, provider.identity.name
         self.protects = protector(job.guard, provider)
         self._public = _public_names(operation, reader)
         self.extra: Callable[[Mapping[str, Any]], Mapping[str, str]] | None = None
@@ -133,6 +138,12 @@ class _Rules:
         if self._any_of and not any(name in fields for name in self._any_of):
             raise Invalid(f"none of {', '.join(self._any_of)}: at least one is needed")
         return fields
+
+    def worded(self, finding: str) -> str:
+        """A finding in the vendor's word for what tells its users apart."""
+        if self._called == "username":
+            return finding
+        return _USERNAME.sub(rf"\g<1>{self._called}", finding, count=1)
 
     def _only_key(self, fields: Mapping[str, Any]) -> str:
         return self._folded(fields["username"])
@@ -164,6 +175,18 @@ class _Rules:
         return others
 
 
+def _in_header(field: Field) -> Check:
+    check = checker(field)
+
+    def checked(value: Any) -> Any:
+        typed = check(value)
+        if not (text := str(typed)).isascii() or not text.isprintable():
+            raise Invalid(f"{field.name} has a character that no header can carry")
+        return typed
+
+    return checked
+
+
 def _typed_params(job: Job, operation: Operation) -> dict[str, Any]:
     """The params that items may take over. Raises InputError."""
     typed = {}
@@ -177,13 +200,16 @@ def _typed_params(job: Job, operation: Operation) -> dict[str, Any]:
     return typed
 
 
-def _demand_columns(job: Job, operation: Operation, reader: SourceReader) -> None:
+def _demand_columns(job: Job, provider: Provider, operation: Operation, reader: SourceReader) -> None:
     """What no row can have is missed once, not once a row. Raises InputError."""
     names = reader.names
     if names is None:
         return
     given = {*names, *(each.name for each in operation.fields if each.param and each.name in job.params)}
-    lacking = [each for each in operation.fields if not each.optional and each.name not in given]
+    lacking = [each for each in operation.fields if each.needed and each.name not in given]
+    lacking = [
+        replace(each, name=provider.identity.name) if each.name == "username" else each for each in lacking
+    ]
     problems = [_lack(each, operation, reader) for each in lacking]
     if operation.any_of and not operation.otherwise and not given.intersection(operation.any_of):
         wanted = ", ".join(operation.any_of)

@@ -163,4 +163,4 @@ def _headers(call: Call, proof: Credentials) -> dict[str, str]:
     headers = {"Accept": "application/json"}
     if call.content_type:
         headers["Content-Type"] = call.content_type
-    return headers | {name.title(): value for name, value in proof.headers}
+    return headers | {name.title(): value for name, value in (*call.headers, *proof.headers)}

@@ -54,6 +54,8 @@ class JsonlReader:
     def __init__(self, source: Source, content: Content) -> None:
         self._content = content
         self._fields = {column: name for name, column in source.columns.items()}
+        if source.called and "username" not in source.columns:
+            self._fields.setdefault(source.called, "username")
         self.name = content.name
         self.digest = content.digest
 

@@ -162,5 +162,7 @@ def _header_problems(
 def _names(header: Sequence[str], source: Source) -> tuple[str, ...]:
     """What each column is called in a row: by its field where it is mapped, else by its own name."""
     fields = {column: name for name, column in source.columns.items()}
+    if source.called and "username" not in {*header, *source.columns}:
+        fields.setdefault(source.called, "username")
     taken = set(source.columns)
     return tuple(fields.get(name) or (f"source_{name}" if name in taken else name) for name in header)

@@ -155,7 +155,7 @@ class Transport:
             raise RefusedUrlError(f"refused to send {call.method} {call.path!r}: it is not {call.template}")
         pairs = (*credentials.query, *call.query)
         target = self._prefix + call.path + (f"?{urlencode(pairs)}" if pairs else "")
-        headers = [*self._headers, *credentials.headers]
+        headers = [*self._headers, *call.headers, *credentials.headers]
         if call.content_type:
             headers.append(("Content-Type", call.content_type))
         url, extensions = self._addressed(target.encode("ascii"))

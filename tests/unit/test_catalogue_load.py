@@ -16,11 +16,11 @@ SMALL = """\
 provider: 1
 name: small
 label: Small
-fold: exact
+identity: {fold: exact}
 apps: [{keys: [workspace], name: "{workspace}", target: "{workspace}"}]
 auth: [bearer]
 envelope: {code: error, reason: message}
-pools: [{name: users, limit_per_s: 10}]
+pools: [{name: users, limit: 10}]
 errors: []
 operations:
   - name: look
@@ -56,11 +56,11 @@ def test_a_shape_without_keys_is_its_tag_alone():
     [
         ("provider: 1", "provider: 2", "1:11: provider: expected 1, the version of the format"),
         ("label: Small", "lable: Small", "3:1: unknown key 'lable' (did you mean 'label'?)"),
-        ("fold: exact", "fold: exakt", "4:7: fold: expected one of lower, exact, got 'exakt' (did you mean 'exact'?)"),
+        ("fold: exact", "fold: exakt", "4:18: identity.fold: expected one of lower, exact, got 'exakt' (did you mean 'exact'?)"),
         ("[bearer]", "[baerer]", "6:8: auth.0: there is no shape 'baerer' (did you mean 'bearer'?)"),
         ("[bearer]", "[{api-key: {}}]", "6:8: auth.0: an API key stands in a `header` or in a `query` parameter (give one of the two)"),
         ("[bearer]", "[{api-key: {headr: x}}]", "6:19: unknown key 'headr' under auth.0.api-key (did you mean 'header'?)"),
-        ("limit_per_s: 10", "limit_per_s: '10'", "8:36: pools.0.limit_per_s: expected a number, got text (without quotes and units)"),
+        ("limit: 10", "limit: '10'", '8:30: pools.0.limit: must be calls a second, or text such as "50/s", "1200/min" or "1000/10s"'),
         ("effect: read", "effect: rread", "14:13: operations.0.effect: expected one of create, ensure, delete, read, disrupt, got 'rread' (did you mean 'read'?)"),
         ("effect: read", "effect: ensure", "11:5: operations.0 needs the key 'doubt'"),
         ("effect: read", "effect: delete\n    doubt: repeat", "11:5: operations.0: needs the key 'destroys': what goes with it, in the words of a confirmation"),

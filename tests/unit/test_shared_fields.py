@@ -24,11 +24,11 @@ GROUPS = """\
 provider: 1
 name: rooms
 label: Rooms
-fold: lower
+identity: {fold: lower}
 apps: [{keys: [site], name: "{site}", target: "{site}"}]
 auth: [bearer]
 envelope: {code: error, reason: message}
-pools: [{name: all, limit_per_s: 10}]
+pools: [{name: all, limit: 10}]
 errors: []
 operations:
   - name: add-to-group

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bulkim.catalogue.addressing import App, Bearer, NoAuth, OAuth2Client
+from bulkim.catalogue.addressing import App, Bearer, Identity, NoAuth, OAuth2Client
 from bulkim.catalogue.shapes import Envelope, Provider
 from bulkim.vendors.easemob import accounts, attributes, mutes, presence
 from bulkim.vendors.easemob.common import POOLS
@@ -32,7 +32,7 @@ APP = App(
 EASEMOB = Provider(
     name="easemob",
     label="Easemob",
-    fold="lower",
+    identity=Identity(fold="lower"),
     operations=OPERATIONS,
     errors=ERRORS,
     pools=POOLS,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bulkim.catalogue.addressing import App, Signed
+from bulkim.catalogue.addressing import App, Identity, Signed
 from bulkim.catalogue.shapes import Envelope, Provider
 from bulkim.vendors.tencent.errors import ERRORS
 from bulkim.vendors.tencent.operations import OPERATIONS, POOLS
@@ -36,7 +36,7 @@ USERSIG = Signed(
 TENCENT = Provider(
     name="tencent",
     label="Tencent Chat",
-    fold="exact",
+    identity=Identity(),
     operations=OPERATIONS,
     errors=ERRORS,
     pools=POOLS,

@@ -104,7 +104,7 @@ REGISTER = Operation(
     result=FailuresOnly(failed="FailAccounts"),
     batch_max=100,
     pools=("multiaccount-import",),
-    doubt=Repeat(),  # importing again creates nobody twice
+    doubt=Repeat(because="importing again creates nobody twice"),
     verify=ReadBack("get-user"),
     inverse="delete",
     blind="somebody may have been there before: the vendor answers the same",

@@ -1,0 +1,85 @@
+"""What an answer says of each item, and how a listing goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+
+@dataclass(frozen=True, slots=True)
+class WholeCall:
+    """One answer for all items. A value that contradicts `accept` is looked up in the error table as ``name=value``."""
+
+    data: str | None = None  # dotted path of what a read returns for its one item (``entities.0``)
+    pick: tuple[str, ...] = ()  # or these top-level fields of it, as an object
+    accept: Mapping[str, Any] = field(default_factory=dict)  # dotted path -> value that a success must show
+    # values of `pick` that, all together, are answered of a user who does not exist as well
+    vague: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SplitLists:
+    """Those that succeeded in one list, those that failed in another."""
+
+    succeeded: str
+    failed: str
+    key: str  # the username's name in both lists' objects
+    reason: str | None = None
+    code: str | None = None
+    by: str = "username"  # the item's field that the key's values are
+
+
+@dataclass(frozen=True, slots=True)
+class PerItem:
+    """One object an item with a code each."""
+
+    items: str
+    key: str
+    code: str
+    ok: tuple[str, ...]  # codes that mean success
+    reason: str | None = None
+    state: str | None = None  # beside a code of success, the value of this field is looked up as a code
+    by: str = "username"  # the item's field that the key's values are
+
+
+@dataclass(frozen=True, slots=True)
+class FailuresOnly:
+    """A list of the usernames that failed; all others succeeded."""
+
+    failed: str
+    by: str = "username"  # the item's field that the list's values are
+
+
+@dataclass(frozen=True, slots=True)
+class MapByKey:
+    """Username -> value: an object, or a list of one-key objects, at the dotted path `at`.
+
+    `key`: the path holds a list of objects instead, each with the username under this name.
+    """
+
+    at: str
+    key: str | None = None
+    value: str | None = None  # with `key`: the field to return; None: the whole object
+    by: str = "username"  # the item's field that the keys are values of
+    missing: Literal["unknown", "absent", "empty"] = "unknown"  # what a username that is not there means
+
+
+Result = WholeCall | SplitLists | PerItem | FailuresOnly | MapByKey
+
+
+@dataclass(frozen=True, slots=True)
+class Paging:
+    """The operation takes no items: each call answers a page, and what it lists becomes items."""
+
+    items: str  # dotted path of the page's list
+    key: str  # the username's name in its objects
+    size: str  # parameter of the page's size
+    by: Literal["cursor", "number", "offset", "next-url", "link"]
+    at: str = ""  # parameter of the cursor, the page's number or the offset
+    # Dotted path of the next cursor, or of the next page's address: absent on the last page. Pages by number and by
+    # offset end with an empty one; a header Link with the one that has no rel="next".
+    cursor: str | None = None
+    first: int = 1  # the number of the first page
+    within: Literal["query", "body"] = "query"  # where the parameters stand
+    merge: bool = False  # rows repeat a username (one a scope): they are merged into one item

@@ -3,6 +3,9 @@
 A call needs a `Permit`: credentials, and a place in each pool that it draws on. Whoever has one writes down what it is
 about to do, and sends. What follows from an answer for the channel itself (a pool rests, credentials are renewed, the
 run stops) is obeyed here and nowhere else.
+
+Until the vendor has done something with the credentials, or said that it will not do it, one call is under way at a
+time: it has not answered yet, or refused them. Vendors lock out an app that signs wrongly again and again.
 """
 
 from __future__ import annotations
@@ -102,6 +105,9 @@ class Channel:
     # Answers in a row that were something else's than the vendor's, and whether the vendor itself has answered.
     gateways: int = field(default=0, init=False)
     met: bool = field(default=False, init=False)
+    _trusted: bool = field(default=False, init=False)  # the credentials, since they were last refused
+    _out: int = field(default=0, init=False)  # permits whose calls have not come back
+    _back: anyio.Event = field(default_factory=anyio.Event, init=False)
     _fetch_after: float = field(default=0.0, init=False)
     _turn: anyio.Lock = field(default_factory=lambda: anyio.Lock(fast_acquire=True), init=False)
 
@@ -110,23 +116,38 @@ class Channel:
 
         Raises RefusedError when the vendor gives no credentials, GuardError when it cannot be reached.
         """
-        async with self._turn:
-            if waiting:
-                waiting("credentials")
-            credentials = await self._credentials()
-            if waiting:
-                waiting(
-                    "vendor" if self.pacer.limiters[operation.pools[0]].slowed else self.pacer.waiting_for
-                )
-            await self.pacer.acquire(operation.pools)
-            return Permit(operation, credentials, self.pacer.sent(operation.pools))
+        while True:
+            while self._must_wait:  # not in the turn: a call that is held back by the gate needs it
+                if waiting:
+                    waiting("answers")
+                await self._back.wait()
+            async with self._turn:
+                if not self._must_wait:
+                    return await self._permit(operation, waiting or _nobody)
+
+    @property
+    def _must_wait(self) -> bool:
+        return self._out > 0 and not self._trusted
+
+    async def _permit(self, operation: Operation, waiting: Callable[[str], None]) -> Permit:
+        waiting("credentials")
+        credentials = await self._credentials()
+        waiting("vendor" if self.pacer.limiters[operation.pools[0]].slowed else self.pacer.waiting_for)
+        await self.pacer.acquire(operation.pools)
+        self._out += 1
+        return Permit(operation, credentials, self.pacer.sent(operation.pools))
 
     async def send(self, call: Call, permit: Permit) -> Reply | Fault:
         """Send a call, once. Raises BulkimError, and sends nothing, when the gate will not open again."""
-        if self.gate is not None:
-            await self._pass(self.gate, permit)
-        self.pacer.leaving(permit.marks)
-        reply = await self.transport.send(call, permit.credentials)
+        try:
+            if self.gate is not None:
+                await self._pass(self.gate, permit)
+            self.pacer.leaving(permit.marks)
+            reply = await self.transport.send(call, permit.credentials)
+        finally:  # whoever waits for it goes on when the answer has been heard: there is no `await` in between
+            self._out -= 1
+            self._back.set()
+            self._back = anyio.Event()
         self.pacer.answered(permit.marks)
         return reply
 
@@ -166,6 +187,7 @@ class Channel:
     def told(self, kind: str, permit: Permit) -> None:
         """What a call with this permit ended as: credentials with which the vendor did something are good."""
         if kind in _DEALT_WITH:
+            self._trusted = True
             self.credential.accepted(permit.credentials)
 
     def obey(self, orders: Orders, permit: Permit) -> Stop | None:
@@ -174,8 +196,10 @@ class Channel:
             pools = permit.operation.pools
             rest_s = self.pacer.refused(pools, orders.cool_down.seconds)
             log.info("pool.refused", pool=pools[0], rest_s=round(rest_s, 3))
-        refused = self._renew(permit.credentials) if orders.renew else None
-        return refused or orders.stop
+        if not orders.renew:
+            return orders.stop
+        self._trusted = False
+        return self._renew(permit.credentials) or orders.stop
 
     async def _credentials(self) -> Credentials:
         """Valid credentials, fetched if need be."""
@@ -196,6 +220,10 @@ class Channel:
         except RefusedError as error:
             return Stop(error.exit_code, "unauthorized", error.message, error.hint or "")
         return None
+
+
+def _nobody(_what_for: str) -> None:
+    """Told what a permit waits for, where nobody asks."""
 
 
 @asynccontextmanager

@@ -90,11 +90,12 @@ def test_a_token_that_is_revoked_again_and_again_is_replaced(server, tmp_path):
 
 def test_new_tokens_that_are_refused_too_stop_the_run(server, tmp_path):
     server.faults(unauthorized(after=0, times=100))
+    server.latency(0.1)
     done = ask(server, tmp_path, 60, concurrency=4)
     assert (done.exit_code, done.summary["state"]) == (6, "stopped")
     assert done.summary["counts"]["pending"] == 60
     assert server.stats()["token_fetches"] == 2
-    assert done.summary["requests"] <= 2 * 4, "what was in flight with each of the two"
+    assert done.summary["requests"] == 2
 
 
 def test_a_wrong_secret_is_tried_twice(server, tmp_path):
@@ -106,7 +107,7 @@ def test_a_wrong_secret_is_tried_twice(server, tmp_path):
 def test_a_ready_token_that_is_refused_cannot_be_renewed(server, tmp_path):
     done = ask(server, tmp_path, 60, Auth("token", secret="not-a-token"), concurrency=4)
     assert done.exit_code == 6
-    assert server.stats()["operations"]["get-user"] <= 4
+    assert server.stats()["operations"]["get-user"] == 1
 
 
 def test_milliseconds_of_one_cluster_are_understood(tmp_path):
@@ -185,14 +186,16 @@ def test_a_run_longer_than_a_signatures_life_signs_anew(server, tmp_path, monkey
     assert len(made) >= 2
 
 
-def test_a_wrong_certificate_stops_the_run_after_two_tries(server, tmp_path, monkeypatch):
+@pytest.mark.parametrize("latency_s", [0, 0.3])
+def test_a_wrong_certificate_stops_the_run_after_two_tries(server, tmp_path, monkeypatch, latency_s):
+    server.latency(latency_s)
     made = signatures(monkeypatch, "agora-access-token2")
     wrong = Auth("app_certificate", APP_ID, "0" * 32)
-    done = ask(server, tmp_path, 60, wrong, provider="agora", concurrency=4)
+    done = ask(server, tmp_path, 60, wrong, provider="agora")
     assert done.exit_code == 6
     assert len(made) <= 2
     assert done.summary["counts"]["pending"] == 60
-    assert server.stats(APPS["agora"])["operations"]["get-user"] <= 2 * 4, "what was in flight with each"
+    assert server.stats(APPS["agora"])["operations"]["get-user"] == 2
 
 
 def test_a_wrong_secret_key_stops_the_run_at_once(server, tmp_path):
@@ -201,19 +204,20 @@ def test_a_wrong_secret_key_stops_the_run_at_once(server, tmp_path):
     done = ask(server, tmp_path, 60, wrong, provider="tencent", batch=1, concurrency=4)
     assert (done.exit_code, done.summary["counts"]["pending"]) == (6, 60)
     assert done.summary["codes"] == {}
-    assert server.stats(APPS["tencent"])["operations"]["get-user"] <= 4
+    assert server.stats(APPS["tencent"])["operations"]["get-user"] == 1
 
 
 def test_a_wrong_identifier_stops_the_run_at_once(server, tmp_path):
     wrong = Auth("secret_key", "somebody", "sandbox-secret-key")
     done = ask(server, tmp_path, 60, wrong, provider="tencent", batch=1, concurrency=4)
     assert done.exit_code == 6
-    assert server.stats(APPS["tencent"])["operations"]["get-user"] <= 4
+    assert server.stats(APPS["tencent"])["operations"]["get-user"] == 1
 
 
-def usersig_fault(code, times):
+def usersig_fault(code, times, after=0):
     return {
         "match": {"operation": "get-user"},
+        "after": after,
         "times": times,
         "do": {"error": {"ErrorCode": code, "ErrorInfo": "no"}},
     }
@@ -222,7 +226,7 @@ def usersig_fault(code, times):
 def test_an_expired_usersig_is_signed_anew(server, tmp_path, monkeypatch):
     made = signatures(monkeypatch, "tencent-usersig")
     server.latency(0.05)  # so that all three are under way
-    server.faults(usersig_fault(70001, 3))
+    server.faults(usersig_fault(70001, 3, after=10))
     done = ask(server, tmp_path, 40, USER_SIG, provider="tencent", batch=1)
     assert done.summary["counts"]["succeeded"] == 40
     assert len(made) == 2
@@ -252,4 +256,4 @@ def test_a_lock_that_stays_stops_the_run_without_hammering(server, tmp_path, sho
     server.faults(usersig_fault(70050, 1000))
     done = ask(server, tmp_path, 100, USER_SIG, provider="tencent", batch=1, concurrency=4)
     assert (done.exit_code, done.summary["counts"]["pending"]) == (6, 100)
-    assert server.stats(APPS["tencent"])["operations"]["get-user"] <= 2 * 4
+    assert server.stats(APPS["tencent"])["operations"]["get-user"] == 2

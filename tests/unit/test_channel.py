@@ -50,12 +50,17 @@ class Credential:
 class Transport:
     """Notes what is sent, and answers after a while."""
 
-    def __init__(self) -> None:
+    def __init__(self, latency_s: float = 0.05) -> None:
         self.sent: list[tuple[float, str, Credentials]] = []
+        self.under_way: list[int] = []  # as each call of an operation left, itself included
+        self._latency_s, self._now = latency_s, 0
 
     async def send(self, call: Call, credentials: Credentials = Credentials()) -> Reply | Fault:  # noqa: B008
         self.sent.append((asyncio.get_running_loop().time(), call.path, credentials))
-        await anyio.sleep(0.05)
+        self._now += 1
+        self.under_way.append(self._now)
+        await anyio.sleep(self._latency_s)
+        self._now -= 1
         return Reply(200, b"{}")
 
 
@@ -242,8 +247,59 @@ def test_waiting_is_told_what_for():
         told: list[str] = []
         channel = Channel(Transport(), Pacer({POOL: 100.0}), Credential(), Policy())
         permit = await channel.permit(ASK, waiting=told.append)
+        await channel.send(CALL, permit)
         channel.obey(Step(cool_down=Rest()), permit)
         await channel.permit(ASK, waiting=told.append)
         return told
 
     assert run(main) == ["credentials", "quota", "credentials", "vendor"]
+
+
+def at_once(calls: int, *kinds: Kind, latency_s: float, renewals: int = 99) -> Transport:
+    """So many tasks send at once; answers mean `kinds`, the last of them from then on. Whoever is stopped ends."""
+    transport = Transport(latency_s)
+
+    async def main() -> None:
+        channel = Channel(transport, Pacer({POOL: 100.0}), Credential(renewals=renewals), Policy(3))
+        left = list(kinds)
+
+        async def one(scope: anyio.CancelScope) -> None:
+            async def attempt() -> Heard[str]:
+                permit = await channel.permit(ASK)
+                await channel.send(CALL, permit)
+                kind = left.pop(0) if len(left) > 1 else left[0]
+                return Heard(Outcome(kind), permit, "there" if kind is Kind.SUCCEEDED else None)
+
+            try:
+                await channel.until_answered(attempt)
+            except Stopped:
+                scope.cancel()
+
+        async with anyio.create_task_group() as tasks:
+            for _ in range(calls):
+                tasks.start_soon(one, tasks.cancel_scope)
+
+    run(main)
+    return transport
+
+
+@pytest.mark.parametrize("latency_s", [0.001, 0.5, 3.0])
+def test_refused_credentials_cost_two_calls_in_all_whatever_the_latency(latency_s):
+    for renewals in (0, 1):
+        transport = at_once(200, Kind.UNAUTHORIZED, latency_s=latency_s, renewals=renewals)
+        asked = [path for _, path, _ in transport.sent if path == CALL.path]
+        assert len(asked) == min(2, renewals + 1)
+
+
+@pytest.mark.parametrize("first", [Kind.TRANSIENT, Kind.UNKNOWN, Kind.GATEWAY, Kind.THROTTLED])
+def test_until_the_vendor_has_done_something_one_call_is_under_way(first):
+    transport = at_once(50, first, first, Kind.SUCCEEDED, latency_s=0.5)
+    assert transport.under_way[:3] == [1, 1, 1]
+    assert max(transport.under_way) > 5
+
+
+def test_credentials_that_are_refused_later_go_alone_again():
+    kinds = [Kind.SUCCEEDED] * 30 + [Kind.UNAUTHORIZED]
+    transport = at_once(200, *kinds, latency_s=0.5)
+    refused = [sent for sent in transport.sent if dict(sent[2].headers).get("authorization") == "2"]
+    assert len(refused) == 1

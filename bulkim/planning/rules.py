@@ -80,7 +80,7 @@ JOB_FILE: tuple[Rule, ...] = (
         Means.REFUSED,
         "source.place",
         Scope.INPUT,
-        note="the place; the rows in it may change, see below",
+        note="the place; its rows may change",
     ),
     Rule("source.text", Means.REFUSED, "source.place", Scope.INPUT),
     Rule("source.jsonl", Means.REFUSED, "source.place", Scope.INPUT),
@@ -109,7 +109,7 @@ JOB_FILE: tuple[Rule, ...] = (
     # ---- safety
     Rule("guard", Means.GUARD, "guard.protect"),
     Rule("guard.protect", Means.GUARD, "guard.protect",
-         note="added: holds for whatever is pending, from whatever source; taken away: taken over"),
+         note="from whatever source"),
     Rule("guard.max_items", Means.GUARD, "guard.max_items", note="judges what is left to send"),
     Rule("guard.max_failures", Means.TAKEN_OVER, "guard.max_failures"),
     Rule("guard.canary", Means.TAKEN_OVER, "guard.canary"),
@@ -147,9 +147,9 @@ BEYOND: tuple[Rule, ...] = (  # what no key names
 RULES: tuple[Rule, ...] = (*JOB_FILE, *OPTIONS, *BEYOND)
 
 WORDS = {
-    Means.REFUSED: "refused, exit code 3, nothing sent: put it back, or begin another run with `--new`",
-    Means.GUARD: "stricter: holds for what is pending; laxer: taken over; said",
-    Means.TAKEN_OVER: "taken over, said in one line",
+    Means.REFUSED: "refused",
+    Means.GUARD: "stricter: holds for what is pending; laxer: taken over",
+    Means.TAKEN_OVER: "taken over",
     Means.CONFIRMED: "",
     Means.JOB: "",
     Means.INPUT: "",
@@ -174,6 +174,18 @@ def rule_of(key: str) -> Rule | None:
 def rule_of_term(term: str) -> Rule:
     """The row by which a term is compared: the last that names it, which is the most particular."""
     return next(each for each in reversed(RULES) if each.term == term)
+
+
+def in_a_retry(rule: Rule) -> str:
+    """What a change since the retried run means for a retry, as the docs' table says it."""
+    if rule.means is not Means.REFUSED:
+        return ""
+    where = {
+        Scope.TARGET: "refused",
+        Scope.DEED: "refused",
+        Scope.INPUT: "refused where the input is read again",
+    }
+    return where.get(rule.scope, "another retry")
 
 
 def words(rule: Rule) -> str:

@@ -23,6 +23,7 @@ from bulkim import jobfile
 from bulkim.catalogue.shapes import Field, Operation, Provider
 from bulkim.cli import SECTIONS, cli
 from bulkim.journal import Journal
+from bulkim.planning import rules
 from bulkim.vendors import PROVIDERS
 from support.house import LAYERS, OWNERS
 
@@ -237,12 +238,25 @@ def owners() -> str:
     return table(("library", "imported by", "because"), rows)
 
 
+# --------------------------------------------------------------------------------------------- terms
+
+
+def terms() -> str:
+    """Every key of the job file and every option, by what a change of it means for a run that has begun."""
+    alike: dict[tuple[str, str], list[str]] = {}
+    for each in rules.RULES:
+        name = each.key if " " in each.key else f"`{each.key}`"
+        alike.setdefault((rules.words(each), rules.in_a_retry(each)), []).append(name)
+    rows = [(", ".join(names), *what) for what, names in alike.items()]
+    return table(("changed since the run began", "continuing it", "retrying it"), rows)
+
+
 # --------------------------------------------------------------------------------------------- parts
 
 
 def parts() -> dict[str, Callable[[], str]]:
     return {
-        "operations": operations, "fields": fields, "pools": pools, "commands": commands, "layers": layers, "owners": owners,
+        "operations": operations, "fields": fields, "pools": pools, "commands": commands, "layers": layers, "owners": owners, "terms": terms,
         **dict(_shape_parts()), **dict(_journal_parts()),
     }  # fmt: skip
 

@@ -1,0 +1,245 @@
+"""A storm of edits: the job, its input, its options and its name change between interruptions, as people do it.
+
+A model of what the terms and the guard allow decides what may be sent. The sandbox tells what was: journal and sandbox must agree
+user by user, and whoever was pending is never lost in silence.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from support.jobs import rows
+from support.server import Server, serving
+from support.ways import REFUSED
+
+import bulkim
+from bulkim.planning.guarding import compiled
+from bulkim.vendors import PROVIDERS
+
+USERS = [f"{kind}{n}" for kind in ("test", "boss", "anna") for n in range(8)]
+PATTERNS = ["boss.*", "anna[0-3]", "test7"]
+
+
+class Edits(RuleBasedStateMachine):
+    """One folder with job files, edited and run. `self.job` is what the file says now."""
+
+    server: Server
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stack = contextlib.ExitStack()
+        self.folder = Path(self.stack.enter_context(tempfile.TemporaryDirectory()))
+        self.begun: dict[str, dict[str, Any]] = {}  # run -> what it was begun with
+        self.harmed: dict[str, set[str]] = {}  # operation -> users to whom it was done
+        self.finished: set[str] = set()
+
+    def teardown(self) -> None:
+        self.stack.close()
+
+    @initialize(
+        source=st.sampled_from(["text", "listing"]), operation=st.sampled_from(["delete", "ban", "mute"])
+    )
+    def begin(self, source: str, operation: str) -> None:
+        self.server.reset()
+        self.server.seed(USERS)
+        self.job: dict[str, Any] = {
+            "name": "storm", "operation": operation, "source": source, "protect": [], "where": ".*", "chat": 60, "limit": 100,
+        }  # fmt: skip
+        self.input = list(USERS)
+
+    # ------------------------------------------------------------------------------------ edits
+
+    @rule(pattern=st.sampled_from(PATTERNS))
+    def protect(self, pattern: str) -> None:
+        self.job["protect"] = sorted({*self.job["protect"], pattern})
+
+    @rule()
+    def protect_nobody(self) -> None:
+        self.job["protect"] = []
+
+    @rule(operation=st.sampled_from(["delete", "ban", "mute"]))
+    def another_operation(self, operation: str) -> None:
+        self.job["operation"] = operation
+
+    @rule(chat=st.sampled_from([60, 3600]))
+    def other_params(self, chat: int) -> None:
+        self.job["chat"] = chat
+
+    @rule(where=st.sampled_from([".*", "test.*", "[bt].*"]))
+    def another_where(self, where: str) -> None:
+        self.job["where"] = where
+
+    @rule(limit=st.sampled_from([100, 200]))
+    def another_rate(self, limit: int) -> None:
+        self.job["limit"] = limit
+
+    @rule(name=st.sampled_from(["storm", "calm"]))
+    def another_name(self, name: str) -> None:
+        self.job["name"] = name
+
+    @rule(names=st.lists(st.sampled_from(USERS), unique=True))
+    def another_input(self, names: list[str]) -> None:
+        self.input = names
+
+    @rule()
+    def whole_input(self) -> None:
+        self.input = list(USERS)
+
+    # ------------------------------------------------------------------------------------- runs
+
+    @rule(
+        calls=st.integers(0, 12), new=st.booleans(), limit=st.sampled_from([None, None, 5]), accept=st.booleans(),
+        missing=st.booleans(),
+    )  # fmt: skip
+    def run(self, calls: int, *, new: bool, limit: int | None, accept: bool, missing: bool) -> None:
+        """A session that the vendor ends after some calls."""
+        self._session(lambda job: bulkim.run(
+            job, journal=self.folder / "j.db", new=new, limit=limit, missing=missing, accept_removals=accept,
+            confirm=lambda _: True,
+        ), calls)  # fmt: skip
+
+    @precondition(lambda self: self.finished)
+    @rule(calls=st.integers(0, 12), new=st.booleans(), pick=st.randoms(use_true_random=False))
+    def retry(self, calls: int, *, new: bool, pick: Any) -> None:
+        parent = pick.choice(sorted(self.finished))
+        self._session(lambda job: bulkim.retry_items(
+            parent, job=job, journal=self.folder / "j.db", new=new, confirm=lambda _: True,
+            outcome=("failed", "unknown", "unchanged"),
+        ), calls)  # fmt: skip
+
+    def _session(self, act: Any, calls: int) -> None:
+        before = {run.run: run for run in self._runs()}
+        done = self._done()
+        said = dict(self.job)
+        self.server.faults({"match": {"operation": self.job["operation"]}, "after": calls, "do": REFUSED})
+        try:
+            finished = act(self._loaded())
+        except bulkim.BulkimError:
+            assert self._done() == done, "what is refused sends nothing"
+            return
+        finally:
+            self.server.faults()
+        if not finished.run:
+            assert self._done() == done, "no run, no call"
+            return
+        begun = self.begun.setdefault(finished.run, said)
+        self._allowed(finished.run, begun, said, done, resumed=finished.run in before)
+        if finished.state == "finished":
+            self.finished.add(finished.run)
+
+    def _allowed(
+        self,
+        run: str,
+        begun: dict[str, Any],
+        said: dict[str, Any],
+        before: dict[str, set[str]],
+        *,
+        resumed: bool,
+    ) -> None:
+        """What this session did is what the run's terms and the guard as it is now allow."""
+        assert begun["operation"] == said["operation"], "a run does what it was begun with"
+        assert begun["source"] == said["source"]
+        if begun["source"] == "listing":
+            assert begun["where"] == said["where"] or not resumed
+        if begun["operation"] == "mute":
+            assert begun["chat"] == said["chat"]
+        now = self._done()
+        for operation, users in now.items():
+            fresh = users - before.get(operation, set())
+            assert not fresh or operation == said["operation"]
+            for user in fresh:
+                assert not any(
+                    p.fullmatch(user) for _, p in compiled(said["protect"], PROVIDERS["easemob"])
+                ), (run, user)
+
+    # --------------------------------------------------------------------------------- comparing
+
+    def _done(self) -> dict[str, set[str]]:
+        users = self.server.users()
+        return {
+            "delete": {name for name, user in users.items() if user["effects"].get("deleted")},
+            "ban": {name for name, user in users.items() if user["effects"].get("banned")},
+            "mute": {name for name, user in users.items() if user["effects"].get("mute_set")},
+        }
+
+    @invariant()
+    def journal_and_sandbox_agree(self) -> None:
+        done: dict[str, set[str]] = {"delete": set(), "ban": set(), "mute": set()}
+        for run in self._runs():
+            found = rows(self.folder / "j.db", run.run)
+            done[run.operation] |= {name for name, row in found.items() if row["outcome"] == "succeeded"}
+            counts = bulkim.summary(run.run, journal=self.folder / "j.db")["counts"]
+            assert sum(counts.values()) == run.items == len(found), "the numbers add up"
+            if run.state == "finished":
+                assert not counts["pending"], "a run that has finished has nobody left"
+                lost = {name for name, row in found.items() if row["outcome"] == "skipped"}
+                assert all(found[name]["code"] in {"protected", "removed", "duplicate"} for name in lost)
+        if hasattr(self, "job"):
+            assert done == self._done()
+
+    def _runs(self) -> list[Any]:
+        return bulkim.runs(journal=self.folder / "j.db") if (self.folder / "j.db").exists() else []
+
+    def _loaded(self) -> Path:
+        job = self.job
+        (self.folder / "list").write_text("".join(f"{name}\n" for name in self.input))
+        source = (
+            "{text: list}"
+            if job["source"] == "text"
+            else f'{{listing: users, where: {{match: "{job["where"]}"}}}}'
+        )
+        params = f"params: {{chat: {job['chat']}}}\n" if job["operation"] == "mute" else ""
+        place = self.folder / "job.yaml"
+        place.write_text(
+            f"name: {job['name']}\nprovider: easemob\noperation: {job['operation']}\nsource: {source}\nconcurrency: 1\n"
+            f"connection: {{base_url: '{self.server.base_url}', org: sandbox, app: demo, auth: {{token: sandbox-token}}}}\n"
+            f"rate: {{limit: {job['limit']}}}\nguard: {{protect: {job['protect']}}}\n{params}"
+        )
+        return place
+
+
+@pytest.fixture(scope="module")
+def sandbox():
+    with serving(limits={"users": 5000, "mute": 5000}) as found:
+        yield found
+
+
+QUIET = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large]
+
+
+def storm(sandbox: Server, tmp_path: Path, monkeypatch: Any, *, examples: int, steps: int) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    machine = type("Storm", (Edits,), {"server": sandbox})
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=examples,
+            stateful_step_count=steps,
+            deadline=None,
+            suppress_health_check=QUIET,
+            print_blob=True,
+        ),
+    )
+
+
+def test_a_storm_of_edits_between_kills(sandbox, tmp_path, monkeypatch):
+    storm(sandbox, tmp_path, monkeypatch, examples=4, steps=12)
+
+
+@pytest.mark.slow
+def test_a_long_storm_of_edits(sandbox, tmp_path, monkeypatch):
+    storm(sandbox, tmp_path, monkeypatch, examples=60, steps=30)

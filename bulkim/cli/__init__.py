@@ -46,6 +46,7 @@ SECTIONS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
         "Work",
         (
             Entry("check", "jobs:check", "Check a job and every item, offline."),
+            Entry("doctor", "doctor:doctor", "Check whether a job could run from here."),
             Entry("plan", "jobs:plan", "Show what a run would send, and how long it would take."),
             Entry("run", "jobs:run", "Run a job, or continue its unfinished run."),
             Entry("retry", "jobs:retry", "Send a run's failed and unknown items again."),

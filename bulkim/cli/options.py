@@ -56,7 +56,7 @@ class CommonOption(click.Option):
 
 
 _SEND = frozenset({"demo", "run", "retry", "verify"})
-_READ = frozenset({"check", "plan", "undo", "runs", "show", "results", "report", "watch", "browse"})
+_READ = frozenset({"check", "doctor", "plan", "undo", "runs", "show", "results", "report", "watch", "browse"})
 _TAKEN_BY: Mapping[
     str, frozenset[str]
 ] = {  # where a common option would do nothing, a command does not take it

@@ -14,6 +14,7 @@ import click
 from bulkim.cli.confirm import PledgeType
 from bulkim.cli.options import CODE, JOB, JOB_FILE, RUN, SET, Command, Settings, common
 from bulkim.errors import InputError, Problem
+from bulkim.journal.records import RunRecord
 from bulkim.model import Job
 from bulkim.places import there
 from bulkim.text import whole
@@ -112,6 +113,16 @@ def plan(settings: Settings, *, job: Path, changes: list[tuple[str, str]], sandb
 
 
 # ---------------------------------------------------------------------------------------- run, retry
+
+
+def job_file(record: RunRecord) -> Path:
+    """Where a run had its job file. Raises InputError when it is not there, or the job was never a file."""
+    path = Path(record.job_path) if record.job_path else None
+    if path is not None and there(path):
+        return path
+    message = "is not there any more" if path else "was none: it came from a pipe or from a program"
+    problem = Problem(str(path or "job"), None, None, f"the job file of run {record.run} {message}")
+    raise InputError([problem], hint="name it with --job FILE")
 
 
 def spare(settings: Settings, job: Job, metrics_file: Path | None) -> None:
@@ -221,10 +232,7 @@ def retry(settings: Settings, *, run_name: str, job: Path | None, **options: Any
     settings.start_log()
     with Reader.open(settings.journal) as journal:
         record = journal.find(run_name)
-    path = job or Path(record.job_path or "")
-    if not there(path):
-        problem = Problem(str(path), None, None, f"the job file of run {record.run} is not there any more")
-        raise InputError([problem], hint="name it with --job FILE")
+    path = job or job_file(record)
     changes, sandbox, text = options["changes"], options["sandbox"], record.vendor_text
     with place(settings, sandbox, lambda url: load(path, changes, sandbox=url, vendor_text=text)) as loaded:
         spare(settings, loaded, options["metrics_file"])

@@ -188,6 +188,6 @@ SET = click.option("--set", "changes", metavar="KEY=VALUE", multiple=True, callb
                    shell_complete=candidates.changes, help="Change a key of the job file, e.g. rate.limit=50.")  # fmt: skip
 CODE = click.option("--code", multiple=True, metavar="CODE", shell_complete=candidates.codes,
                     help="Only items with this code; may be repeated.")  # fmt: skip
-JOB_FILE = click.option("--job", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE",
+JOB_FILE = click.option("--job", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path), metavar="FILE",
                         shell_complete=candidates.job_files,
                         help="The job file, if it is no longer where the run had it.")  # fmt: skip

@@ -10,8 +10,6 @@ from typing import Any
 import click
 
 from bulkim.cli.options import JOB_FILE, RUN, SET, Command, Settings, common
-from bulkim.errors import InputError, Problem
-from bulkim.places import there
 from bulkim.text import counted
 
 
@@ -38,7 +36,7 @@ def verify(
     Prints who drifted. Exit code 0: all that was asked about holds; 5: something drifted, or could not be told; 3: nothing
     can read back what this operation did.
     """
-    from bulkim.cli.jobs import load
+    from bulkim.cli.jobs import job_file, load
     from bulkim.fleet import sharing
     from bulkim.journal import Reader
     from bulkim.vendors import provider
@@ -51,12 +49,7 @@ def verify(
         operation = vendor.operation(record.operation)
         assert operation is not None, f"{record.provider} has no {record.operation}"
         verifying.read_back(vendor, operation)  # before the job file is looked for
-        path = job or Path(record.job_path or "")
-        if not there(path):
-            problem = Problem(
-                str(path), None, None, f"the job file of run {record.run} is not there any more"
-            )
-            raise InputError([problem], hint="name it with --job FILE")
+        path = job or job_file(record)
         loaded = load(path, changes, vendor_text=record.vendor_text)
         result = verifying.verify(loaded, record, journal, vendor, share=sample, sharing=sharing())
     settings.happened(int(result.exit_code))

@@ -21,17 +21,19 @@ from bulkim.catalogue.shapes import Effect, Operation, Provider, ReadBack
 from bulkim.codec import decode, encode, parting
 from bulkim.codec.encoding import field_value, wire_fields
 from bulkim.codec.refusals import dig
-from bulkim.errors import BulkimError, GuardError, ImpossibleError, RefusedError, UsageError
+from bulkim.errors import BulkimError, GuardError, ImpossibleError, RefusedError, TermsError, UsageError
 from bulkim.journal import Reader
 from bulkim.journal.records import Done, RunRecord
 from bulkim.log.events import log
 from bulkim.model import Answer, Item, Job, Kind, Outcome, Stop
 from bulkim.planning import limits
 from bulkim.planning.gather import Gathered
+from bulkim.planning.terms import Way, compare, refusal, terms_of
 from bulkim.quota.host import on_this_host
 from bulkim.quota.source import Sharing
 from bulkim.sending.channel import Channel, Heard, Permit, Stopped, opened
 from bulkim.sending.doubt import COUNTDOWN_ERROR_S, equals
+from bulkim.work.ways import terms_in
 
 IN_FLIGHT = 32
 TELLING = {Kind.SUCCEEDED, Kind.ALREADY, Kind.ABSENT, Kind.REJECTED}  # answers about the user
@@ -121,6 +123,9 @@ def verify(
             f"run {record.run} was sent to {record.target}, but the job's connection leads to {target}.",
             hint="name the job file with the right connection: --job FILE",
         )
+    found = compare(terms_in(record), terms_of(job), way=Way.VERIFY)
+    if not found.allowed:
+        raise TermsError(refusal(found, run=record.run), hint="name the job file of that run: --job FILE")
     declared, asking = read_back(provider, operation)
     items, chosen = sampled(journal, record, share)
     asked = items if chosen is None else len(chosen)

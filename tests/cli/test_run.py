@@ -397,3 +397,16 @@ def test_ctrl_c_leaves_a_run_that_continues(shell, server):
     assert found["counts"]["succeeded"] + found["counts"]["pending"] == 200
     assert "next: bulkim run gone.yaml" in err
     assert "Traceback" not in err
+
+
+def test_from_a_thousand_items_on_the_apps_name_is_typed(shell, server):
+    names = [f"u{n}" for n in range(1000)]
+    server.seed(1000)
+    job = shell.job("gone", server.base_url, "delete", names)
+    screen = shell.at_terminal("run", job, asked="to go on", typed="y\n")
+    assert "These are 1,000. Type the app's name to go on" in screen
+    assert "not confirmed" in screen
+    assert server.requests() == []
+    screen = shell.at_terminal("run", job, "--limit", "999", asked="Go on?", typed="n\n")
+    assert "Go on? [y/N]" in screen
+    assert server.requests() == []

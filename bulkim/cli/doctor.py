@@ -8,7 +8,6 @@ import sys
 import time
 from pathlib import Path
 
-import anyio
 import click
 
 from bulkim import language, vendors
@@ -79,8 +78,7 @@ def online(settings: Settings, job: Job, *, offline: bool) -> list[Finding]:
     if offline:
         return [Finding("credentials", "skipped", f"without --offline, this would be sent: {question.words}")]
     settings.say(f"sending one call: {question.words}")
-    _, findings = anyio.run(examination.asked, job, provider, question)
-    return findings
+    return examination.answered(job, provider, question)
 
 
 def terminal() -> Finding:

@@ -14,6 +14,8 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Literal
 
+import anyio
+
 from bulkim import places
 from bulkim.auth.credentials import credential
 from bulkim.catalogue.shapes import Operation, Provider
@@ -81,11 +83,14 @@ def _nobody(operation: Operation) -> Item:
     return Item(1, NOBODY, NOBODY, {operation.keys[0]: NOBODY})
 
 
-async def asked(job: Job, provider: Provider, found: Question) -> tuple[Reply | Fault, list[Finding]]:
+def answered(job: Job, provider: Provider, found: Question) -> list[Finding]:
     """Send the question. What the answer says of the network, of the credentials and of the clock."""
+    return [*_judged(job, provider, found, anyio.run(_sent, job, found), now=time.time())]
+
+
+async def _sent(job: Job, found: Question) -> Reply | Fault:
     async with Transport(job.connection.base_url, timeout_s=job.timeout_s) as transport:
-        answer = await transport.send(found.call, found.credentials)
-    return answer, [*_judged(job, provider, found, answer, now=time.time())]
+        return await transport.send(found.call, found.credentials)
 
 
 def _judged(

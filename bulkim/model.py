@@ -40,6 +40,7 @@ class Connection:
     target: str = (
         ""  # the app as the vendor counts quotas: the identity of a quota pool's owner, without the host
     )
+    account: str = ""  # the provider whose quota it is, where that is another one
     environment: str | None = None  # "production" demands --confirm for what destroys
     allow_http: bool = False  # plain http:// to other than loopback is wanted
 

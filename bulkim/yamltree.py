@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from io import StringIO
 from typing import Any, TypeAlias
 
 from ruamel.yaml import YAML
@@ -160,6 +161,17 @@ def parse(
     if builder.root is None:
         raise InputError([Mark(file).problem("is empty", "`bulkim init` writes one to start from")])
     return builder.root, builder.problems
+
+
+def dumped(value: Any) -> str:
+    """Plain values as YAML, keys in their order."""
+    writer = YAML(typ="rt", pure=True)
+    writer.default_flow_style = None  # what holds no other container stands on one line
+    writer.width = 110
+    writer.representer.ignore_aliases = lambda _: True
+    stream = StringIO()
+    writer.dump(value, stream)
+    return stream.getvalue()
 
 
 class _Builder:

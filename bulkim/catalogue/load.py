@@ -6,20 +6,22 @@ shape of which nothing is said but the tag is the tag alone: ``doubt: never``, `
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import MISSING, fields, is_dataclass
+from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
 from enum import Enum
 from functools import cache
+from types import MappingProxyType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from bulkim.catalogue.hazards import hazards
 from bulkim.catalogue.identity import named
 from bulkim.catalogue.references import faults
-from bulkim.catalogue.shapes import Effect, Operation, Provider
+from bulkim.catalogue.shapes import Effect, ErrorRule, Operation, Pool, Provider
 from bulkim.catalogue.tags import FORMAT, TAGS, VERBATIM, members
 from bulkim.errors import InputError, Problem
 from bulkim.text import nearest
-from bulkim.yamltree import Node, Path, describe, dotted, parse, shown
+from bulkim.yamltree import Mark, Node, Path, describe, dotted, parse, shown
 
 _TYPES: Mapping[type[Any], tuple[str, str | None]] = {  # type -> in words, and what to do where it is another
     str: ("text", "quote it"),
@@ -30,8 +32,67 @@ _TYPES: Mapping[type[Any], tuple[str, str | None]] = {  # type -> in words, and 
 _MISSING: Any = object()
 
 
-def load(text: str, file: str) -> Provider:
-    """The provider that a file declares. Raises InputError with every problem that it has."""
+@dataclass(frozen=True, slots=True)
+class Extension:
+    """A file that adds to a provider, and overrides nothing of it."""
+
+    name: str
+    extends: str
+    label: str = ""
+    operations: tuple[Operation, ...] = ()
+    errors: tuple[ErrorRule, ...] = ()
+    pools: tuple[Pool, ...] = ()
+    hosts: tuple[str, ...] = ()
+    source: str = ""
+    read_on: str = ""
+
+    def onto(self, base: Provider) -> Provider:
+        """The base with what is added. It draws on the base's quota."""
+        return replace(
+            base,
+            name=self.name,
+            label=self.label or f"{base.label} ({self.name})",
+            operations=(*base.operations, *self.operations),
+            errors=(*base.errors, *self.errors),
+            pools=(*base.pools, *self.pools),
+            hosts=self.hosts,
+            quota_of=base.quota_of or base.name,
+            source=self.source,
+            read_on=self.read_on,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """A provider and the file that declares it: `added` are the operations, error rows and pools of the file's own."""
+
+    provider: Provider
+    root: Node
+    base: Provider | None = None
+
+    def place(self, path: Path) -> Mark | None:
+        """Where a path into the provider stands in the file; None: in the base."""
+        if self.base is not None and len(path) > 1 and path[0] in {"operations", "errors", "pools"}:
+            number = int(path[1]) - len(getattr(self.base, str(path[0])))
+            return self.root.mark_of((path[0], number, *path[2:])) if number >= 0 else None
+        return self.root.mark_of(path)
+
+
+def load(text: str, file: str, bases: Mapping[str, Provider] = MappingProxyType({})) -> Provider:
+    """The provider that a file declares, on top of one of `bases` if it says so. Raises InputError with every problem."""
+    return read(text, file, bases).provider
+
+
+def is_provider(text: str) -> bool:
+    """Whether a file declares a provider: its first key is ``provider:``, with the format's number. A job's names one."""
+    return bool(_FIRST.match(text))
+
+
+_FIRST = re.compile(r'(\s*(#[^\n]*|---)?\n)*[\s{]*"?provider"?\s*:\s*[0-9]+\s*([#,\n}]|$)')
+
+
+def read(text: str, file: str, bases: Mapping[str, Provider] = MappingProxyType({})) -> Declared:
+    """The same with the file's places. Raises InputError."""
     root, problems = parse(text, file, number_keys=True)
     reader = _Reader(root, problems)
     version = root.child("provider")
@@ -42,17 +103,25 @@ def load(text: str, file: str) -> Provider:
         message = f"provider: expected {FORMAT}, the version of the format"
         raise InputError([*problems, version.mark.problem(message)])
     del root.value["provider"]
-    found = reader.shape(Provider, root, ())
-    if found is not _MISSING and not problems:
-        found = named(found)
-        problems += [
-            root.mark_of(path).problem(f"{dotted(path)}: {message}", hint)
-            for path, message, hint in (*faults(found), *hazards(found))
-        ]
+    found = reader.shape(Extension if "extends" in root.value else Provider, root, ())
+    base = bases.get(found.extends) if isinstance(found, Extension) else None
+    if isinstance(found, Extension) and base is None:
+        message = f"there is no provider '{shown(found.extends)}'"
+        reader.wrong(root.value["extends"], ("extends",), message, nearest(found.extends, bases))
+    if problems or found is _MISSING:
+        raise InputError(_in_order(problems))
+    made = named(found.onto(base) if base is not None else found)
+    declared = Declared(made, root, base)
+    for path, message, hint in (*faults(made), *hazards(made)):
+        if (mark := declared.place(path)) is not None:
+            problems.append(mark.problem(f"{dotted(path)}: {message}", hint))
     if problems:
-        raise InputError(sorted(dict.fromkeys(problems), key=lambda each: (each.line or 0, each.column or 0)))
-    assert isinstance(found, Provider)
-    return found
+        raise InputError(_in_order(problems))
+    return declared
+
+
+def _in_order(problems: list[Problem]) -> list[Problem]:
+    return sorted(dict.fromkeys(problems), key=lambda each: (each.line or 0, each.column or 0))
 
 
 @cache

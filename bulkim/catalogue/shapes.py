@@ -25,7 +25,7 @@ from bulkim.catalogue.bodies import (
 from bulkim.catalogue.cases import Case
 from bulkim.catalogue.rates import per_second
 from bulkim.catalogue.results import FailuresOnly, MapByKey, Paging, PerItem, Result, SplitLists, WholeCall
-from bulkim.model import Kind
+from bulkim.model import Auth, Connection, Kind
 
 __all__ = [
     "ATTEMPT_KEY", "Body", "Case", "Doubt", "Effect", "Envelope", "ErrorRule", "FailuresOnly", "Field", "Form", "FormTree", "Json",
@@ -257,9 +257,15 @@ class Provider:
     envelope: Envelope
     apps: tuple[App, ...]  # the forms in which a connection may name an app
     auth: tuple[AuthForm, ...]  # the credentials that it takes
+    quota_of: str = ""  # the provider whose quota it draws on, where that is another one
     hosts: tuple[str, ...] = ()  # where `base_url` may lead beside this machine; empty: anywhere
     source: str = ""  # the vendor's page
     read_on: str = ""
+
+    def connect(self, base_url: str, app: Mapping[str, str], auth: Auth, **others: Any) -> Connection:
+        """The connection to an app of this vendor's, as `App.connect`. Raises ValueError, KeyError."""
+        account = self.quota_of or self.name
+        return self.app(app).connect(self.name, base_url, app, auth, account=account, **others)
 
     def operation(self, name: str) -> Operation | None:
         """The operation of that name, or None."""

@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from bulkim.cli import candidates
 from bulkim.cli.confirm import PledgeType
 from bulkim.cli.options import CODE, JOB, JOB_FILE, RUN, SET, Command, Settings, common
 from bulkim.errors import InputError, Problem
@@ -81,21 +82,45 @@ def place(
 # --------------------------------------------------------------------------------------- check, plan
 
 
-@click.command(cls=Command, examples=["bulkim check job.yaml"])
-@JOB
+@click.command(cls=Command, examples=["bulkim check job.yaml", "bulkim check providers/*.yaml"])
+@click.argument("jobs", metavar="FILE...", nargs=-1, required=True, shell_complete=candidates.job_files,
+                type=click.Path(path_type=Path), help="Jobs, and files that declare a provider.")  # fmt: skip
 @SET
 @SANDBOX
 @common
-def check(settings: Settings, *, job: Path, changes: list[tuple[str, str]], sandbox: bool) -> int:
-    """Check the job file and every item of its input, offline. Sends nothing.
+def check(
+    settings: Settings, *, jobs: tuple[Path, ...], changes: list[tuple[str, str]], sandbox: bool
+) -> int:
+    """Check jobs and every item of their input, or providers that files declare, offline. Sends nothing.
 
-    Prints every problem with its file, line and column. Exit code 0: all is well; 1: some items would be skipped as
-    invalid; 3: the job cannot be used.
+    Prints every problem with its file, line and column; of a provider, also what its own cases show to be wrong, and
+    warnings. Exit code 0: all is well; 1: some items would be skipped as invalid; 3: a file cannot be used.
     """
+    import json
+
+    ended = [_checked(settings, each, changes, sandbox=sandbox, alone=len(jobs) == 1) for each in jobs]
+    if settings.json:
+        documents = [document for _, document in ended]
+        click.echo(json.dumps(documents if len(jobs) > 1 else documents[0], ensure_ascii=False))
+    return max(code for code, _ in ended)
+
+
+def _checked(
+    settings: Settings, path: Path, changes: list[tuple[str, str]], *, sandbox: bool, alone: bool
+) -> tuple[int, dict[str, Any]]:
+    from bulkim.cli import declared
     from bulkim.cli.preview import checked
     from bulkim.work.rehearsal import NOWHERE
 
-    return checked(settings, lambda: load(job, changes, sandbox=NOWHERE if sandbox else None))
+    try:
+        if (text := declared.text_of(path)) is not None:
+            return declared.checked(settings, path, text)
+        return checked(settings, lambda: load(path, changes, sandbox=NOWHERE if sandbox else None))
+    except InputError as error:
+        if alone:
+            raise
+        click.echo("\n".join(map(str, error.problems)), err=True)
+        return error.exit_code, {}
 
 
 @click.command(cls=Command, examples=["bulkim plan job.yaml", "bulkim plan job.yaml --set rate.limit=50"])

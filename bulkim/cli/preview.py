@@ -29,26 +29,24 @@ BODY_CHARS_MAX = 400
 # --------------------------------------------------------------------------------------------- check
 
 
-def checked(settings: Settings, load: Callable[[], Job]) -> int:
-    """`bulkim check`: prints problems; returns the exit code."""
+def checked(settings: Settings, load: Callable[[], Job]) -> tuple[int, dict[str, Any]]:
+    """`bulkim check` of a job: prints problems; returns the exit code, and the object for ``--json``."""
     try:
         found = surveyed(load(), journal=settings.journal)
     except InputError as error:
         if not settings.json:
             raise
-        document = {"ok": False, "problems": [_problem(each) for each in error.problems]}
-        click.echo(json.dumps(document, ensure_ascii=False))
-        return error.exit_code
+        return error.exit_code, {"ok": False, "problems": [_problem(each) for each in error.problems]}
     counts, invalid = dict(found.counts or {}), found.invalid
     problems = found.survey.problems if found.survey else ()
+    code = 1 if invalid else 0
+    document = {
+        "ok": not invalid, "name": found.job.name, "provider": found.job.provider,
+        "operation": found.job.operation, "items": sum(counts.values()), "counts": counts,
+        "problems": [_problem(each) for each in problems],
+    }  # fmt: skip
     if settings.json:
-        document = {
-            "ok": not invalid, "name": found.job.name, "provider": found.job.provider,
-            "operation": found.job.operation, "items": sum(counts.values()), "counts": counts,
-            "problems": [_problem(each) for each in problems],
-        }  # fmt: skip
-        click.echo(json.dumps(document, ensure_ascii=False))
-        return 1 if invalid else 0
+        return code, document
     for problem in problems:
         click.echo(str(problem))
     if invalid > len(problems):
@@ -56,7 +54,7 @@ def checked(settings: Settings, load: Callable[[], Job]) -> int:
     show.put([_verdict(found, counts, invalid)])
     if not invalid:
         settings.say(f"next: {settings.command('plan', *_again(found.job))}")
-    return 1 if invalid else 0
+    return code, document
 
 
 def _verdict(found: Surveyed, counts: Mapping[str, int], invalid: int) -> Spans:

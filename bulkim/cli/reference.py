@@ -20,40 +20,63 @@ from bulkim.view.live import Spans
 WIDE = 140  # columns that the table of operations takes
 
 
-@click.command(cls=Command, examples=["bulkim schema > job.schema.json"])
+@click.command(
+    cls=Command,
+    examples=["bulkim schema > job.schema.json", "bulkim schema provider > provider.schema.json"],
+)
+@click.argument("of", type=click.Choice(["job", "provider"]), default="job", help="What files it is for.")
 @common
-def schema(settings: Settings) -> int:  # noqa: ARG001 - JSON either way
-    """Print the JSON Schema of job files, for completion and checks in an editor.
+def schema(settings: Settings, *, of: str) -> int:  # noqa: ARG001 - JSON either way
+    """Print the JSON Schema of job files, or of files that declare a provider, for completion and checks in an editor.
 
     In VS Code: put `# yaml-language-server: $schema=job.schema.json` into the first line of a job file.
     """
     from bulkim import jobfile
+    from bulkim.catalogue.published import provider_schema
     from bulkim.vendors import PROVIDERS
 
-    click.echo(json.dumps(jobfile.json_schema(PROVIDERS), ensure_ascii=False, indent=2))
+    found = provider_schema() if of == "provider" else jobfile.json_schema(PROVIDERS)
+    click.echo(json.dumps(found, ensure_ascii=False, indent=2))
     return 0
 
 
 # ---------------------------------------------------------------------------------------- operations
 
 
-@click.command(cls=Command, examples=["bulkim operations", "bulkim operations mute"])
-@click.argument(
-    "name", required=False, shell_complete=candidates.operations, help="One operation, in detail."
+@click.command(
+    cls=Command,
+    examples=[
+        "bulkim operations",
+        "bulkim operations mute",
+        "bulkim operations show mute --provider tencent --as yaml",
+        "bulkim operations --provider ./synapse.yaml",
+    ],
 )
-@click.option("--provider", shell_complete=candidates.providers, help="Only this vendor.")
+@click.argument(
+    "names",
+    metavar="[NAME]",
+    nargs=-1,
+    shell_complete=candidates.operations,
+    help="One operation, in detail.",
+)
+@click.option("--provider", shell_complete=candidates.providers, help="Only this vendor: a name, or a file.")
+@click.option("--as", "form", type=click.Choice(["table", "yaml"]), default="table",
+              help="yaml: as a file of your own would declare it.")  # fmt: skip
 @common
-def operations(settings: Settings, *, name: str | None, provider: str | None) -> int:
+def operations(settings: Settings, *, names: tuple[str, ...], provider: str | None, form: str) -> int:
     """List what can be done at which vendor, or explain one operation: fields, limits, how doubt is settled."""
     from bulkim import vendors
 
-    chosen = [vendors.provider(provider)] if provider else list(vendors.PROVIDERS.values())
+    name = _one(names[1:] if names[:1] == ("show",) else names)
+    chosen = [_vendor(provider)] if provider else list(vendors.PROVIDERS.values())
     found = [
         (vendor, each) for vendor in chosen for each in vendor.operations if name is None or each.name == name
     ]
     if not found:
         raise _no_operation(name or "", chosen)
-    if settings.json:
+    if form == "yaml":
+        _as_yaml(found, whole=name is None)
+    elif settings.json:
         click.echo(json.dumps([_document(*pair) for pair in found], ensure_ascii=False))
     elif name is None:
         _table(found)
@@ -61,6 +84,33 @@ def operations(settings: Settings, *, name: str | None, provider: str | None) ->
         for vendor, operation in found:
             show.put(_details(vendor, operation))
     return 0
+
+
+def _vendor(name: str) -> Provider:
+    from bulkim import vendors
+
+    if name in vendors.PROVIDERS:
+        return vendors.provider(name)
+    from bulkim.work.declared import find
+
+    return find(name)
+
+
+def _one(names: tuple[str, ...]) -> str | None:
+    if len(names) > 1:
+        raise UsageError("one operation at a time", hint="bulkim operations NAME")
+    return names[0] if names else None
+
+
+def _as_yaml(found: list[tuple[Provider, Operation]], *, whole: bool) -> None:
+    """A file that declares it. Only one fits, so of several vendors the first is taken, and the others are named."""
+    from bulkim.cli.declared import as_yaml
+
+    vendor, operation = found[0]
+    others = list(dict.fromkeys(each.name for each, _ in found if each is not vendor))
+    if others:
+        click.echo(f"# {vendor.name}'s; with --provider also: {', '.join(others)}")
+    click.echo(as_yaml(vendor, None if whole else operation), nl=False)
 
 
 def _no_operation(name: str, chosen: list[Provider]) -> UsageError:
@@ -109,6 +159,7 @@ def _details(vendor: Provider, operation: Operation) -> list[Spans]:
         rows.append(("with batch: 1", f"{operation.single.method} {operation.single.path}"))
     rows += [("quota", _pool(vendor, name)) for name in operation.pools]
     rows += [("effect", f"{operation.effect}"), ("doubt", _doubt(operation))]
+    rows.append(("known", _known(vendor, operation)))
     if operation.destroys:
         rows.append(("destroys", operation.destroys))
     if operation.inverse:
@@ -124,6 +175,17 @@ def _details(vendor: Provider, operation: Operation) -> list[Spans]:
         for number, each in enumerate(fields):
             lines += _row(label if not number else "", f"{each.name}: {_field(each)}")
     return [*lines, [("", "")]]
+
+
+def _known(vendor: Provider, operation: Operation) -> str:
+    from bulkim.work.declared import BUILT_IN, CASED, DECLARED, SETTLED, grade
+
+    return {
+        DECLARED: "declared: no case shows that it is right",
+        CASED: "cased: it does what its cases show",
+        SETTLED: "settled: it does what its cases show, and what a lost answer did can be found out",
+        BUILT_IN: "built in",
+    }[grade(vendor, operation)]
 
 
 def _row(name: str, value: str) -> list[Spans]:
@@ -155,9 +217,15 @@ def _field(each: Field) -> str:
     return "; ".join(notes) + (f". {each.help}" if each.help else "")
 
 
+def _grade(vendor: Provider, operation: Operation) -> str:
+    from bulkim.work.declared import grade
+
+    return grade(vendor, operation)
+
+
 def _document(vendor: Provider, operation: Operation) -> dict[str, Any]:
     return {
-        "provider": vendor.name, "operation": operation.name, "method": operation.method, "path": operation.path,
+        "provider": vendor.name, "operation": operation.name, "grade": _grade(vendor, operation), "method": operation.method, "path": operation.path,
         "effect": str(operation.effect), "batch_max": operation.batch_max,
         "pools": [
             {"name": name, "limit_per_s": vendor.pool(name).limit_per_s, "help": vendor.pool(name).help}
@@ -193,9 +261,7 @@ def _field_document(each: Field) -> dict[str, Any]:
 @common
 def explain(settings: Settings, *, provider: str, code: str) -> int:
     """Say what a code means, whether bulkim tries again, and what to do."""
-    from bulkim import vendors
-
-    vendor = vendors.provider(provider)
+    vendor = _vendor(provider)
     rules = vendor.rules(code)
     own = codes.OWN.get(code) or (codes.of_status(code) if not rules else None)
     if not rules and own is None:

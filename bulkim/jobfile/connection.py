@@ -189,7 +189,7 @@ def build(provider: Provider, data: Mapping[str, Any]) -> Connection:
     app = _complete(data, provider)[0]
     values = {key: str(data[key]) for key in app.keys}
     others = {"environment": data.get("environment"), "allow_http": bool(data.get("allow_http"))}
-    return app.connect(provider.name, data["base_url"], values, auth, **others)
+    return provider.connect(data["base_url"], values, auth, **others)
 
 
 def secrets_of(section: Node, provider: Provider) -> Iterator[Node]:

@@ -81,10 +81,6 @@ def _in_order(problems: Iterable[Problem], first: str) -> list[Problem]:
     )
 
 
-def _names_a_file(provider: Any) -> bool:
-    return isinstance(provider, str) and ("/" in provider or provider.endswith((".yaml", ".yml", ".json")))
-
-
 def _window(data: str | Mapping[str, Any] | None) -> Window | None:
     if data is None:
         return None
@@ -191,14 +187,14 @@ class _Reading:
     def _declared(self) -> Provider | Problem | None:
         """The provider of a file that the job names; a problem of it, the others are noted; None: it names none."""
         node = self.root.child("provider")
-        if node is None or not _names_a_file(node.value):
+        if node is None or node.value in self.providers or not place.names_a_provider(node.value):
             self.vendor_text = None
             return None
-        path = self.folder / os.path.expanduser(node.value)  # noqa: PTH111 - never raises
+        path = place.own_provider(node.value) or self.folder / os.path.expanduser(node.value)  # noqa: PTH111 - never raises
         try:
             if self.vendor_text is None:
                 self.vendor_text = place.text_of(path, missing="`provider:` is a built-in's name or a file")
-            found = load_provider(self.vendor_text, place.label(path))
+            found = load_provider(self.vendor_text, place.label(path), self.providers)
         except InputError as error:
             self.problems += error.problems[1:]
             return error.problems[0]

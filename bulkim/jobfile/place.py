@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 import sys
 from pathlib import Path
+from typing import Any
 
 from bulkim.errors import InputError, Problem
+from bulkim.places import config_folder, there
 from bulkim.yamltree import BYTES_MAX, decode
 
 STDIN = Path("-")
+_NAME = re.compile(r"[a-z][a-z0-9-]*")
 _DEVICES = (f"{os.sep}dev{os.sep}", f"{os.sep}proc{os.sep}")
 
 
@@ -44,6 +48,24 @@ def text_of(path: Path, *, missing: str = "`bulkim init` writes one to start fro
     except OSError as error:
         message = f"cannot be read: {error.strerror or type(error).__name__}"
         raise InputError([Problem(label(path), None, None, message)]) from None
+
+
+def names_a_provider(value: Any) -> bool:
+    """Whether it names a file that declares a provider: by its place, or one in the user's configuration folder."""
+    if not isinstance(value, str):
+        return False
+    return "/" in value or value.endswith((".yaml", ".yml", ".json")) or own_provider(value) is not None
+
+
+def own_provider(name: str) -> Path | None:
+    """The file of that name in the user's configuration folder, under ``providers``."""
+    if not _NAME.fullmatch(name):
+        return None
+    try:
+        path = config_folder() / "providers" / f"{name}.yaml"
+    except OSError:  # no home
+        return None
+    return path if there(path) else None
 
 
 def label(path: Path) -> str:

@@ -10,6 +10,7 @@ from bulkim.jobfile.catalogued import job_shape
 from bulkim.jobfile.checks import param_fields
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
+FILE = r"/|\.(ya?ml|json)$"  # a provider that is named by its file: what it declares, no schema of ours knows
 _TYPES: Mapping[str, Mapping[str, Any]] = {
     "str": {"type": "string"},
     "int": {"type": "integer"},
@@ -24,9 +25,16 @@ def json_schema(providers: Mapping[str, Provider]) -> dict[str, Any]:
     """The schema of a job file that may use these providers."""
     schema: dict[str, Any] = _tidied(job_shape(providers).model_json_schema(mode="validation"))
     operations = dict.fromkeys(each.name for one in providers.values() for each in one.operations)
-    schema["properties"]["provider"]["enum"] = list(providers)
-    schema["properties"]["operation"]["enum"] = list(operations)
-    schema["allOf"] = [rule for one in providers.values() for rule in _rules(one)]
+    properties = schema["properties"]
+    strict = {"connection": properties["connection"], "operation": {"enum": list(operations)}}
+    properties["provider"]["anyOf"] = [{"enum": list(providers)}, {"pattern": FILE}]
+    properties["operation"]["anyOf"] = [{"enum": list(operations)}, {"type": "string"}]
+    properties["connection"] = {
+        "description": strict["connection"].get("description"),
+        "type": ["string", "object"],
+    }
+    built_in = {"if": {"properties": {"provider": {"enum": list(providers)}}}, "then": {"properties": strict}}
+    schema["allOf"] = [built_in, *(rule for one in providers.values() for rule in _rules(one))]
     return {"$schema": DIALECT, **schema, "title": "bulkim job"}
 
 

@@ -240,7 +240,9 @@ def owner_of(connection: Connection) -> str:
     """Whose quota a connection draws on: the vendor counts by app, whatever the host; each sandbox counts for itself."""
     host = connection.base_url.partition("://")[2]
     local = host.startswith(("127.", "localhost", "[::1]"))
-    return f"{connection.provider} {connection.target}" + (f" at {host}" if local else "")
+    return f"{connection.account or connection.provider} {connection.target}" + (
+        f" at {host}" if local else ""
+    )
 
 
 @asynccontextmanager

@@ -45,4 +45,4 @@ def folding(name: str, text: str | None = None) -> Callable[[str], str]:
 def _declared(text: str, file: str) -> Provider:
     from bulkim.catalogue.load import load  # and the YAML parser with it
 
-    return load(text, file)
+    return load(text, file, PROVIDERS)

@@ -1,0 +1,150 @@
+"""What the command line says of providers that files declare: check, schema, operations, explain."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from support.json_schema import Validator
+
+from bulkim.catalogue.load import load
+from bulkim.catalogue.published import provider_schema
+from bulkim.catalogue.written import written
+from bulkim.jobfile import json_schema
+from bulkim.vendors import PROVIDERS
+from bulkim.yamltree import parse
+
+VENDORS = Path(__file__).parents[1] / "vendors"
+
+
+@pytest.fixture
+def folder(shell):
+    for each in VENDORS.glob("*.yaml"):
+        shutil.copy(each, shell.folder)
+    return shell.folder
+
+
+def test_a_provider_is_told_from_a_job_and_held_to_its_cases(shell, folder):
+    said = shell("check", "synapse.yaml")
+    assert said.code == 0
+    assert "synapse: 2 operations (1 cased, 1 declared), 1 case" in said.out
+    assert "synapse.yaml:32:5: warning: get-user has no case" in said.out
+
+
+def test_a_case_that_is_not_met_is_said_with_its_place(shell, folder):
+    file = folder / "synapse.yaml"
+    file.write_text(
+        file.read_text()
+        .replace("json: {erase: true}", "json: {erase: 1}")
+        .replace("outcomes: [succeeded]", "outcomes: [already]")
+    )
+    said = shell("check", "synapse.yaml")
+    assert said.code == 3
+    assert (
+        'synapse.yaml:28:9: deactivate, case 1: body: {"erase": true} is sent where the case has {"erase": 1}'
+        in said.out
+    )
+    assert "deactivate, case 1: item 1 is succeeded where the case has already" in said.out
+    assert "2 cases not met" in said.out
+
+
+def test_several_files_at_once(shell, folder):
+    (folder / "bad.yaml").write_text("provider: 1\nname: bad\n")
+    said = shell("check", "acme.yaml", "bad.yaml", "synapse.yaml", "--json")
+    assert said.code == 3
+    documents = said.json
+    assert [each.get("ok") for each in documents] == [True, False, True]
+    assert documents[2]["operations"] == {"deactivate": "cased", "get-user": "declared"}
+    plain = shell("check", "acme.yaml", "nothing.yaml", "bad.yaml")
+    assert plain.code == 3
+    assert "nothing.yaml: no such file" in plain.err
+    assert "bad.yaml:2:1: needs the key 'label'" in plain.err.replace("bad.yaml:1:1", "bad.yaml:2:1")
+
+
+def test_a_page_that_was_read_long_ago_is_warned_about(shell, folder):
+    file = folder / "synapse.yaml"
+    file.write_text(file.read_text().replace("read_on: 2026-11", "read_on: 2024-01"))
+    assert (
+        "the page was read in 2024-01: more than a year ago (read it again)"
+        in shell("check", "synapse.yaml").out
+    )
+
+
+@pytest.mark.parametrize("name", PROVIDERS)
+def test_a_built_in_provider_is_printed_as_a_file_would_declare_it(shell, name):
+    said = shell("operations", "--provider", name, "--as", "yaml")
+    assert load(said.out, "copy.yaml") == PROVIDERS[name]
+
+
+def test_one_operation_is_printed_with_what_it_names(shell):
+    said = shell("operations", "show", "mute", "--provider", "tencent", "--as", "yaml")
+    copy = load(said.out, "copy.yaml")
+    assert [each.name for each in copy.operations] == ["mute", "get-mute"]
+    assert [each.name for each in copy.pools] == ["set-mute", "get-mute"]
+
+
+def test_operations_and_explain_know_a_declared_provider(shell, folder):
+    assert "deactivate" in shell("operations", "--provider", "./synapse.yaml").out
+    told = shell("operations", "deactivate", "--provider", "./synapse.yaml")
+    assert "cased: it does what its cases show" in told.out
+    assert "check the spelling" in shell("explain", "./synapse.yaml", "M_NOT_FOUND").out
+    assert shell("explain", "./nobody.yaml", "1").code == 3
+
+
+def test_a_provider_in_the_users_configuration_folder_has_a_name(shell, folder, monkeypatch):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(folder / "config"))
+    (folder / "config/bulkim/providers").mkdir(parents=True)
+    shutil.copy(folder / "synapse.yaml", folder / "config/bulkim/providers/synapse.yaml")
+    (folder / "job.yaml").write_text(
+        "provider: synapse\noperation: deactivate\n"
+        "connection: {base_url: 'https://m.example', server_name: e, auth: {token: t}}\n"
+        "source: {items: [{user_id: '@a:e'}, '@b:e', nonsense]}\n"
+    )
+    said = shell("check", "job.yaml")
+    assert (said.code, "user_id 'nonsense' is not allowed" in said.out) == (1, True), said.out + said.err
+    planned = shell("plan", "job.yaml", "--json").json["first_request"]
+    assert planned["url"] == "https://m.example/_synapse/admin/v1/deactivate/%40a%3Ae"
+    assert json.loads(planned["body"]) == {"erase": True}
+
+
+def test_a_token_goes_nowhere_but_to_the_declared_hosts(shell, folder):
+    file = folder / "synapse.yaml"
+    file.write_text(file.read_text().replace("https://*", "https://*.example.com"))
+    job = "provider: ./synapse.yaml\noperation: get-user\nsource: {items: ['@a:e']}\n"
+    for address, code in [
+        ("https://m.example.com", 0), ("http://127.0.0.1:8008", 0), ("http://localhost:1", 0), ("https://example.com", 3),
+        ("https://m.example.com.evil.example", 3), ("http://m.example.com", 3), ("https://m.example.com:8443", 3),
+        ("https://127.evil.example", 3),
+    ]:  # fmt: skip
+        connection = (
+            f"connection: {{base_url: '{address}', server_name: e, auth: {{token: t}}, allow_http: true}}\n"
+        )
+        (folder / "job.yaml").write_text(job + connection)
+        said = shell("check", "job.yaml")
+        assert said.code == code, (address, said.err)
+        assert ("is declared for other hosts" in said.err) is bool(code)
+
+
+def test_the_published_schema_takes_what_the_loader_takes(folder):
+    fits = Validator(provider_schema()).fits
+    for file in folder.glob("*.yaml"):
+        root, _ = parse(file.read_text(), file.name, number_keys=True)
+        assert fits(root.plain()), file
+    for each in PROVIDERS.values():
+        assert fits(json.loads(json.dumps(written(each))))
+    for wrong in ({"provider": 2}, {"provider": 1, "name": "x"}, {"provider": 1, "extends": "easemob"}):
+        assert not fits(wrong)
+
+
+def test_the_jobs_schema_takes_a_declared_provider():
+    fits = Validator(json_schema(PROVIDERS)).fits
+    job = {"provider": "./synapse.yaml", "operation": "deactivate", "source": {"csv": "u.csv"}}
+    assert fits({**job, "connection": {"base_url": "https://h", "server_name": "e", "auth": {"token": "t"}}})
+    assert not fits({**job, "provider": "easmob", "connection": "c"})
+    assert not fits({**job, "provider": "easemob", "connection": "c"})
+
+
+def test_schema_of_a_provider(shell):
+    assert shell("schema", "provider").json == provider_schema()

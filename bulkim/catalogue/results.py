@@ -13,7 +13,8 @@ class WholeCall:
 
     data: str | None = None  # dotted path of what a read returns for its one item (``entities.0``)
     pick: tuple[str, ...] = ()  # or these top-level fields of it, as an object
-    accept: Mapping[str, Any] = field(default_factory=dict)  # dotted path -> value that a success must show
+    # dotted path -> value that a success must show, or a list of values of which it must show one
+    accept: Mapping[str, Any] = field(default_factory=dict)
     # values of `pick` that, all together, are answered of a user who does not exist as well
     vague: Mapping[str, Any] = field(default_factory=dict)
 
@@ -45,9 +46,12 @@ class PerItem:
 
 @dataclass(frozen=True, slots=True)
 class FailuresOnly:
-    """A list of the usernames that failed; all others succeeded."""
+    """A list of those that failed, which may be absent; all others succeeded."""
 
     failed: str
+    key: str | None = None  # the username's name in the list's objects; None: it is a list of bare usernames
+    code: str | None = None
+    reason: str | None = None
     by: str = "username"  # the item's field that the list's values are
 
 

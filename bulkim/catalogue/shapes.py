@@ -234,7 +234,7 @@ class Envelope:
     """Where a vendor's answers say how the call went, apart from the HTTP status (dotted paths)."""
 
     code: str | None = None
-    reason: str | None = None
+    reason: str | None = None  # "a|b": whichever is there
     ok: tuple[str, ...] = ()  # codes that mean success; empty: the HTTP status does
     status: str | None = None  # a field that must not be `failed`
     failed: str = "FAIL"

@@ -89,6 +89,8 @@ def pages(provider: Provider, operation: Operation, request: PageRequest, reply:
     refused = refusal(provider, operation, reply, body)
     rows = dig(body, paging.items)
     next_at = _next(paging, request, reply, body, rows) if isinstance(rows, list) else None
+    if next_at == request.at and isinstance(rows, list) and len(rows) < request.size:
+        next_at = None  # a last page, which some vendors answer with the cursor that led to it
     if refused:
         outcome = Outcome(refused.kind, refused.code, refused.reason, retry_after_s=refused.retry_after_s)
     elif not isinstance(rows, list):
@@ -154,7 +156,7 @@ def _succeeded(provider: Provider, operation: Operation, items: Sequence[Item], 
         case PerItem():
             named = _per_item(provider, operation, result, body)
         case FailuresOnly():
-            named = _failures_only(result, body)
+            named = _failures_only(provider, operation, result, body)
         case MapByKey():
             named = _map_by_key(provider, result, body)
         case never:
@@ -205,7 +207,10 @@ def _whole(provider: Provider, operation: Operation, result: WholeCall, body: An
         value = dig(body, path)
         if value is None:
             return bad_response(f"the answer has nothing at {path}")
-        if value != wanted or type(value) is not type(wanted):
+        if not any(
+            value == each and type(value) is type(each)
+            for each in (wanted if isinstance(wanted, list) else [wanted])
+        ):
             return _contradiction(provider, operation, path, value)
     if result.pick:
         if not isinstance(body, dict) or not all(name in body for name in result.pick):
@@ -241,9 +246,7 @@ def _split_lists(provider: Provider, operation: Operation, result: SplitLists, b
         done = _success(provider)
         named = [(name, done) for name, _ in _rows(succeeded, result.key)]
     for name, row in _rows(failed, result.key):
-        code = text(row.get(result.code)) if result.code else None
-        reason = text(row.get(result.reason)) if result.reason else None
-        named.append((name, _failed_row(provider, operation, code, reason)))
+        named.append((name, _failed_row(provider, operation, *_told(row, result.code, result.reason))))
     return named
 
 
@@ -278,14 +281,24 @@ def _failed_row(provider: Provider, operation: Operation, code: str | None, reas
     return Outcome(kind, code or rule.code or "rejected", reason, retry_after_s=rule.wait_s)
 
 
-def _failures_only(result: FailuresOnly, body: Any) -> Named | None:
+def _failures_only(provider: Provider, operation: Operation, result: FailuresOnly, body: Any) -> Named | None:
     failed = dig(body, result.failed)
     if failed is not None and not isinstance(failed, list):
         return None
+    if result.key is not None:
+        return [
+            (name, _failed_row(provider, operation, *_told(row, result.code, result.reason)))
+            for name, row in _rows(failed, result.key)
+        ]
     refused = Outcome(
         Kind.REJECTED, "not_imported", "the vendor lists the user as failed and gives no reason"
     )
     return [(str(name), refused) for name in failed or () if isinstance(name, str | int)]
+
+
+def _told(row: Mapping[str, Any], code: str | None, reason: str | None) -> tuple[str | None, str | None]:
+    """A row's code and reason, where it has such fields."""
+    return text(row.get(code)) if code else None, text(row.get(reason)) if reason else None
 
 
 def _map_by_key(provider: Provider, result: MapByKey, body: Any) -> Named | None:

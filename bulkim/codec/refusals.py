@@ -70,6 +70,11 @@ def dig(value: Any, path: str) -> Any:
     return value
 
 
+def either(value: Any, paths: str) -> Any:
+    """What lies at the first of the paths ``a|b`` at which something does."""
+    return next((found for path in paths.split("|") if (found := dig(value, path)) is not None), None)
+
+
 def text(value: Any) -> str | None:
     """A code or a reason as text. None for what is neither text nor number, and for nothing at all."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
@@ -88,7 +93,7 @@ def refusal(provider: Provider, operation: Operation, reply: Reply, body: Any) -
         return Refusal(Kind.FATAL, "redirect", _redirected(reply), foreign=True)
     envelope = provider.envelope
     raw_code = dig(body, envelope.code) if envelope.code else None
-    code, reason = text(raw_code), text(dig(body, envelope.reason) if envelope.reason else None)
+    code, reason = text(raw_code), text(either(body, envelope.reason) if envelope.reason else None)
     said = operation.statuses.get(reply.status) if operation.statuses else _USUAL.get(reply.status)
     declared = reply.status in operation.statuses
     silent = declared and not reply.body.strip()
@@ -107,9 +112,8 @@ def refusal(provider: Provider, operation: Operation, reply: Reply, body: Any) -
     wait_s = max(
         (s for s in (rule.wait_s if rule else None, retry_after_s(reply)) if s is not None), default=None
     )
-    unruled = Kind.UNKNOWN if said in {None, Kind.SUCCEEDED} else said
     return Refusal(
-        kind=rule.kind if rule else unruled or Kind.UNKNOWN,
+        kind=rule.kind if rule else _unruled(provider, reply, said),
         code=code,
         reason=reason,
         item=rule.item if rule else False,
@@ -160,13 +164,25 @@ def _wants_list(operation: Operation) -> bool:
             return False
 
 
+def _unruled(provider: Provider, reply: Reply, said: Kind | None) -> Kind:
+    """What follows from a refusal in the vendor's own words whose code no table knows: it is a verdict all the same.
+
+    A server that failed may have done it; and so may one that names a fault beside a status of success, unless the vendor
+    says with codes alone how a call went.
+    """
+    if said not in {None, Kind.SUCCEEDED}:
+        return said or Kind.UNKNOWN
+    verdict = bool(provider.envelope.ok) if said else 400 <= reply.status < 500
+    return Kind.REJECTED if verdict else Kind.UNKNOWN
+
+
 def _is_the_vendors(provider: Provider, body: Any) -> bool:
     """Whether an answer has anything of what the vendor's answers have."""
     envelope = provider.envelope
     paths = [
         each for each in (envelope.code, envelope.reason, envelope.status, envelope.timestamp_ms) if each
     ]
-    return isinstance(body, dict) and (not paths or any(dig(body, path) is not None for path in paths))
+    return isinstance(body, dict) and (not paths or any(either(body, path) is not None for path in paths))
 
 
 # What is so whoever says it: an address that is none, too many calls, an answer that did not come, a body too large.

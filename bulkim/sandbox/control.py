@@ -76,6 +76,7 @@ def _user(app: AppState, username: str, user: User | None, wall: float) -> dict[
         "effects": app.effects_on(username),
         "mutes": {scope: mute_left_s(mutes, scope, wall) for scope in mutes},
         "attributes": app.attributes.get(username, {}),
+        "profile": app.profiles.get(username, {}),
     }
     if user is not None:
         shown |= {

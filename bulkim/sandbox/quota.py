@@ -126,7 +126,7 @@ DOCUMENTED_LIMITS: dict[str, dict[str, float]] = {
         "multiaccount_import": 100,
         "account_delete": 100,
         "account_check": 100,
-        "kick": 100,
+        "kick": 200,
         "query_online_status": 200,
         "setnospeaking": 100,
         "getnospeaking": 100,

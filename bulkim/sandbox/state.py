@@ -88,6 +88,7 @@ class AppState:
     mutes: dict[str, Mutes] = field(default_factory=dict)  # in the order of the first mute
     messages: dict[str, dict[str, str]] = field(default_factory=dict)  # offline message -> delivery state
     attributes: dict[str, dict[str, str]] = field(default_factory=dict)  # needs no account
+    profiles: dict[str, dict[str, Any]] = field(default_factory=dict)  # Tencent: tag -> value
     # What was done to whom: kind -> folded id -> times; kept when the user goes.
     effects: dict[str, dict[str, int]] = field(default_factory=dict)
     operations: Counter[str] = field(default_factory=Counter)
@@ -144,7 +145,7 @@ class AppState:
         user.exists = False
         user.go_offline()
         del self.users[user.username]
-        for beside in (self.mutes, self.messages, self.attributes):
+        for beside in (self.mutes, self.messages, self.attributes, self.profiles):
             beside.pop(user.username, None)
         self.effect(user.username, "deleted")
 

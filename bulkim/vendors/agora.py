@@ -51,11 +51,21 @@ _STATUS_OF_ONE = Pool("status", 100, "GET /users/{username}/status")
 
 
 def _agoras(operation: Operation) -> Operation:
-    """Easemob's declaration with Agora's pool and page. Agora counts a password's bytes, Easemob its characters."""
+    """Easemob's declaration with Agora's pool and page.
+
+    Agora counts a password's bytes, Easemob its characters. Agora's page of 2026-07 registers users without one: they
+    sign in with tokens.
+    """
     pool, _, page = _METHODS[operation.name]
     single = operation.single and replace(operation.single, pools=(_STATUS_OF_ONE.name,), source=page)
     fields = tuple(
-        replace(each, bytes_max=64, chars_max=None, help="at most 64 bytes; never stored by bulkim")
+        replace(
+            each,
+            bytes_max=64,
+            chars_max=None,
+            optional=operation.name == "register",
+            help="at most 64 bytes; never stored by bulkim",
+        )
         if each.secret
         else each
         for each in operation.fields

@@ -263,13 +263,25 @@ def test_a_body_that_is_not_json(offline, body):
     error(offline.call("POST", f"{DEMO}/mutes", headers=headers, body=body), 400, "json_parse")
 
 
-@pytest.mark.parametrize("media_type", ["text/plain", "application/x-www-form-urlencoded", ""])
+OTHER_TYPES = pytest.mark.parametrize("media_type", ["text/plain", "application/x-www-form-urlencoded", ""])
+
+
+@OTHER_TYPES
 def test_a_body_of_another_kind(offline, media_type):
     headers = {**TOKEN, "content-type": media_type}
-    answer = offline.call(
-        "POST", f"{DEMO}/users", headers=headers, body=b'{"username": "u", "password": "1"}'
-    )
+    answer = offline.call("POST", f"{DEMO}/mutes", headers=headers, body=b'{"username": "u", "chat": 1}')
     error(answer, 415, "web_application", "Unsupported Media Type")
+
+
+@OTHER_TYPES
+def test_users_and_tokens_are_read_whatever_their_type_is(offline, media_type):
+    """The vendor's PHP and Node clients, and the page's own curl, send no type or a form's."""
+    headers = {**TOKEN, "content-type": media_type}
+    body = b'{"username": "u", "password": "1"}'
+    assert offline.call("POST", f"{DEMO}/users", headers=headers, body=body).status == 200
+    wish = b' {"grant_type": "client_credentials", "client_id": "sandbox-client", "client_secret": "sandbox-secret"}'
+    answer = offline.call("POST", f"{DEMO}/token", headers={"content-type": media_type}, body=wish)
+    assert answer.json()["access_token"].startswith("YWMt")
 
 
 def test_json_where_a_form_is_due(offline):

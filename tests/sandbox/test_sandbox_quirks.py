@@ -57,6 +57,12 @@ def outcome(answer):
     )
 
 
+def last_page(o):
+    o.register("user2", "user3")
+    first = o.call("GET", f"{DEMO}/users?limit=2").json()["cursor"]
+    return o.call("GET", f"{DEMO}/users?limit=2&cursor={first}")
+
+
 def cursor(answer):
     return "cursor" in answer.json()
 
@@ -136,10 +142,17 @@ CASES = {
     ),
     "capitals-refused": (register({"username": "User2", "password": "1"}), status, 200, 400),
     "password-optional": (register({"username": "user2"}), status, 400, 200),
+    "attributes-desc": (
+        call("PUT", "/metadata/user/user1", {"a": "b"}), lambda answer: sorted(answer.json()),
+        ["duration", "error", "error_description", "timestamp"], ["desc", "duration", "timestamp"],
+    ),
+    "attributes-removed-empty": (
+        call("DELETE", "/metadata/user/user1"), lambda answer: answer.json()["data"], True, {},
+    ),
     "password-min-6": (call("PUT", "/users/user1/password", {"newpassword": "12345"}), status, 200, 400),
     "body-413": (register(LONG), status, 200, 413),
     "content-type-lenient": (
-        call("POST", "/users", headers=NO_TYPE, body=b'{"username":"user2","password":"1"}'), status, 415, 200,
+        call("POST", "/mutes", headers=NO_TYPE, body=b'{"username":"user1","chat":1}'), status, 415, 200,
     ),
     "delete-missing-400": (
         call("DELETE", "/users/nobody"), error, (404, "service_resource_not_found"), (400, "management"),
@@ -152,7 +165,7 @@ CASES = {
         (404, "entity_not_found"), (400, "required_property_not_found"),
     ),
     "password-post": (call("POST", "/users/user1/password", {"newpassword": "x"}), status, 405, 200),
-    "cursor-on-last-page": (call("GET", "/users"), cursor, False, True),
+    "cursor-on-last-page": (last_page, cursor, False, True),
     "status-missing-offline": (call("GET", "/users/nobody/status"), status, 404, 200),
     "disconnect-offline-false": (call("GET", "/users/user1/disconnect"), result, True, False),
     "disconnect-post": (call("POST", "/users/user1/disconnect"), status, 405, 200),
@@ -214,10 +227,11 @@ def test_an_unknown_switch_is_refused_with_the_known_ones():
         check_quirks(["nothing"])
 
 
-def test_a_short_last_page_with_a_cursor_is_followed_by_an_empty_one():
+def test_a_last_page_may_repeat_the_cursor_that_led_to_it():
     offline = Offline(SandboxConfig(quirks=frozenset({"cursor-on-last-page"})))
-    offline.register("user1")
-    cursor = offline.call("GET", f"{DEMO}/users").json()["cursor"]
-    last = offline.call("GET", f"{DEMO}/users?cursor={cursor}").json()
-    assert last["entities"] == []
-    assert "cursor" not in last
+    offline.register("user1", "user2", "user3")
+    cursor = offline.call("GET", f"{DEMO}/users?limit=2").json()["cursor"]
+    last = offline.call("GET", f"{DEMO}/users?limit=2&cursor={cursor}").json()
+    assert [each["username"] for each in last["entities"]] == ["user3"]
+    assert last["cursor"] == cursor
+    assert "cursor" not in offline.call("GET", f"{DEMO}/users").json()

@@ -74,7 +74,7 @@ def test_limits_by_plain_and_by_qualified_name():
     assert limit_for("easemob", "users", limits) == 7
     assert limit_for("agora", "users", limits) == 5
     assert limit_for("agora", "mute", limits) is None
-    assert limit_for("tencent", "kick", limits) == 100
+    assert limit_for("tencent", "kick", limits) == 200
 
 
 @pytest.mark.parametrize("limits", [{"nothing": 1}, {"users": -1}, {"users": "9"}, {"users": True}, [1]])

@@ -337,12 +337,16 @@ def test_a_timeout_of_the_call_is_in_doubt_and_one_of_an_item_is_not():
 
 
 def test_a_code_that_nobody_documented():
-    """Of an item it is a refusal, in the vendor's words; of a call it may have been done."""
+    """It is a refusal, in the vendor's words: of an item, and of a call."""
     row = {"UserID": "a", "ResultCode": 12345, "ResultInfo": "?"}
     body = {"ActionStatus": "OK", "ErrorCode": 0, "ResultItem": [row]}
     assert outcomes(TENCENT, "delete", items("a"), reply(body)) == (Outcome(Kind.REJECTED, "12345", "?"),)
     body = {"ActionStatus": "FAIL", "ErrorCode": 12345, "ErrorInfo": "?"}
-    assert outcomes(TENCENT, "delete", items("a"), reply(body)) == (Outcome(Kind.UNKNOWN, "12345", "?"),)
+    assert outcomes(TENCENT, "delete", items("a"), reply(body)) == (Outcome(Kind.REJECTED, "12345", "?"),)
+    assert kinds(TENCENT, "delete", items("a", "b"), reply(body)) == [Kind.REJECTED] * 2
+    teapot = {"error": "never_seen", "error_description": "?"}
+    assert kinds(EASEMOB, "delete", items("a"), reply(teapot, status=418)) == [Kind.REJECTED]
+    assert kinds(EASEMOB, "delete", items("a"), reply(teapot, status=520)) == [Kind.UNKNOWN]
 
 
 def test_throttling_at_tencent_is_a_200():
@@ -376,9 +380,29 @@ def test_a_listing_ends_where_the_cursor_does():
     assert page("list-users", {"entities": [{"username": "a"}]}).next is None
 
 
-def test_a_cursor_that_repeats_is_an_error():
-    turning = page("list-users", {"entities": [{"username": "a"}], "cursor": "same"}, at="same")
+def test_a_cursor_that_repeats_behind_a_full_page_is_an_error():
+    rows = [{"username": "a"}, {"username": "b"}]
+    turning = page("list-users", {"entities": rows, "cursor": "same"}, at="same")
     assert (turning.outcome.kind, turning.outcome.code, turning.rows) == (Kind.UNKNOWN, "bad_response", ())
+
+
+def test_a_short_page_that_repeats_the_cursor_is_the_last():
+    for rows in ([{"username": "a"}], []):
+        last = page("list-users", {"entities": rows, "cursor": "same"}, at="same")
+        assert (last.outcome.kind, len(last.rows), last.next) == (Kind.SUCCEEDED, len(rows), None)
+
+
+def test_a_batch_of_old_names_nobody_who_failed():
+    """Recorded in 2019: no list of failures at all."""
+    body = {"action": "post", "entities": [{"username": "a"}, {"username": "b"}], "duration": 51}
+    assert kinds(EASEMOB, "register", items("a", "b"), reply(body)) == [Kind.SUCCEEDED] * 2
+
+
+def test_failures_that_are_named_with_a_code():
+    body = {"ActionStatus": "OK", "ErrorCode": 0, "ErrorList": [{"To_Account": "b", "ErrorCode": 90035}]}
+    for operation in ("set-attributes", "remove-attributes"):
+        said = outcomes(TENCENT, operation, items("a", "b"), reply(body))
+        assert [(each.kind, each.code) for each in said] == [(Kind.SUCCEEDED, "0"), (Kind.REJECTED, "90035")]
 
 
 def test_numbered_pages_end_with_an_empty_one_and_merge_scopes():

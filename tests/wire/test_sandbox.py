@@ -41,6 +41,9 @@ QUIRKS = {
     "one existing user refuses the call": "register_some_exist_400",
     "password of a missing user answers 400": "password_missing_400",
     "online status is called State": "online_status_state",
+    "the attributes service has its own envelope": "attributes_desc",
+    "removed attributes are an empty object": "attributes_removed_empty",
+    "the last page repeats the cursor": "cursor_on_last_page",
     "somebody offline cannot be forced offline": "disconnect_offline_false",
 }
 # A case names scopes as bulkim does.
@@ -213,6 +216,8 @@ def faults(vendor, reply):
             {"do": {"item_error": {"code": row["ResultCode"], "reason": row["ResultInfo"], "user": row["UserID"]}}}
             for row in bad
         ]  # fmt: skip
+    if rows := body.get("ErrorList"):
+        return [{"do": {"item_error": {"code": row["ErrorCode"], "user": row["To_Account"]}}} for row in rows]
     if vendor == "tencent":
         return [{"do": {"error": {"ErrorCode": body["ErrorCode"], "ErrorInfo": body["ErrorInfo"]}}}]
     error = {"http": reply["status"], "error": body["error"], "description": body["error_description"]}

@@ -19,7 +19,7 @@ def account_import(x: TencentExchange) -> dict[str, Any]:
     if _deleted_lately(x, account):
         raise RefusedError(RECENTLY_DELETED)
     x.app.register_sizes[1] += 1
-    _import(x, account, document.get("Nick"))
+    _import(x, account, document)
     return {}
 
 
@@ -42,7 +42,7 @@ def multiaccount_import(x: TencentExchange) -> dict[str, Any]:
         if user_id(account) is None or _deleted_lately(x, account) or x.verdict.item_fault(account):
             failed.append(account)
         else:
-            _import(x, account, row.get("Nick"))
+            _import(x, account, row)
     x.app.register_sizes[len(rows)] += 1
     return {"FailAccounts": failed}
 
@@ -94,18 +94,19 @@ def _account(value: object) -> str:
     return account
 
 
-def _import(x: TencentExchange, account: str, nick: object) -> None:
-    """A second import makes no second account, but its nickname replaces the first one's."""
-    nickname = None if nick is None else str(nick)
+def _import(x: TencentExchange, account: str, row: dict[str, Any]) -> None:
+    """A second import makes no second account, but its nickname and picture replace the first one's."""
+    nickname = None if row.get("Nick") is None else str(row["Nick"])
     user = x.app.users.get(account)
     if user is None:
         x.app.add(account, password=None, nickname=nickname, now_ms=x.world.now_ms())
         x.app.effect(account, "registered")
-        return
-    if nickname is not None:
-        user.nickname = nickname
-    user.modified_ms = x.world.now_ms()
-    x.app.effect(account, "overwritten")
+    else:
+        user.nickname = user.nickname if nickname is None else nickname
+        user.modified_ms = x.world.now_ms()
+        x.app.effect(account, "overwritten")
+    if row.get("FaceUrl") is not None:
+        x.app.profiles.setdefault(account, {})["Tag_Profile_IM_Image"] = str(row["FaceUrl"])
 
 
 def _deleted_lately(x: TencentExchange, account: str) -> bool:

@@ -1,6 +1,6 @@
 """User attributes for pushes, and the names an app gives them (Tencent: push to all users pages, read 2026-11).
 
-The whole call succeeds or fails: there is no result per user.
+The whole call succeeds or fails; a fault of one user is told in `ErrorList`, as the pages of the timpush twins do.
 """
 
 from __future__ import annotations
@@ -21,10 +21,12 @@ def set_attributes(x: TencentExchange) -> dict[str, Any]:
             _check_name(x, name)
             if not isinstance(value, str) or len(value.encode()) > VALUE_BYTES_MAX:
                 raise RefusedError(BAD_ATTRIBUTE)
+    failed = _failed(x, wanted)
     for account, attributes in wanted:
-        x.app.attributes.setdefault(account, {}).update(attributes)
-        x.app.effect(account, "attributes_set")
-    return {}
+        if account not in failed:
+            x.app.attributes.setdefault(account, {}).update(attributes)
+            x.app.effect(account, "attributes_set")
+    return _answer(failed)
 
 
 def remove_attributes(x: TencentExchange) -> dict[str, Any]:
@@ -32,12 +34,15 @@ def remove_attributes(x: TencentExchange) -> dict[str, Any]:
     for _, names in wanted:
         for name in names:
             _check_name(x, name)
+    failed = _failed(x, wanted)
     for account, names in wanted:
+        if account in failed:
+            continue
         attributes = x.app.attributes.get(account, {})
         for name in names:
             attributes.pop(name, None)
         x.app.effect(account, "attributes_removed")
-    return {}
+    return _answer(failed)
 
 
 def get_attributes(x: TencentExchange) -> dict[str, Any]:
@@ -78,6 +83,17 @@ def _user_attributes(x: TencentExchange, kind: type) -> list[tuple[str, Any]]:
             raise RefusedError(BAD_USER)
         wanted.append((account, row["Attrs"]))
     return wanted
+
+
+def _failed(x: TencentExchange, wanted: list[tuple[str, Any]]) -> dict[str, int | str]:
+    """Account -> code, of those that fail alone."""
+    faults = {account: x.verdict.item_fault(account) for account, _ in wanted}
+    return {account: fault.code for account, fault in faults.items() if fault is not None}
+
+
+def _answer(failed: dict[str, int | str]) -> dict[str, Any]:
+    rows = [{"To_Account": account, "ErrorCode": code} for account, code in failed.items()]
+    return {"ErrorList": rows} if rows else {}
 
 
 def _check_name(x: TencentExchange, name: object) -> None:

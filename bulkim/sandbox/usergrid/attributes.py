@@ -58,7 +58,7 @@ def remove_attributes(x: UsergridExchange) -> dict[str, Any]:
     username = x.app.fold(x.args[0])
     if x.app.attributes.pop(username, None) is not None or username in x.app.users:
         x.app.effect(username, "attributes_removed")
-    return _answer(x, True)
+    return _answer(x, {} if x.quirk("attributes-removed-empty") else True)
 
 
 def attributes_size(x: UsergridExchange) -> dict[str, Any]:

@@ -86,8 +86,11 @@ def _check_credentials(x: UsergridExchange, asked: dict[str, Any]) -> None:
 
 
 def _token_request(x: UsergridExchange) -> dict[str, Any]:
-    """The credentials, as JSON or, as OAuth clients send them, as a form."""
-    if x.request.media_type() == "application/x-www-form-urlencoded":
+    """The credentials: JSON whatever it is called, or a form, as OAuth clients send it."""
+    if (
+        x.request.media_type() == "application/x-www-form-urlencoded"
+        and not x.request.body.lstrip().startswith(b"{")
+    ):
         return {name: values[0] for name, values in parse_qs(x.request.body.decode(errors="replace")).items()}
     return x.json_object()
 

@@ -29,6 +29,7 @@ class Route:
     pools: Mapping[str, tuple[str, ...]]  # by provider
     handler: Handler
     needs_token: bool = True
+    any_type: bool = False  # reads JSON whatever its Content-Type
 
 
 @dataclass(slots=True)
@@ -64,7 +65,7 @@ class UsergridExchange:
 
     def users(self) -> Sequence[str]:
         try:
-            document = None if self._is_form() else self._read_json()
+            document = self._read_json()
         except ValueError:
             document = None
         if isinstance(document, list):
@@ -104,13 +105,17 @@ class UsergridExchange:
     def refused(self, refusal: Refusal, headers: tuple[tuple[str, str], ...] = ()) -> Response:
         self.app.refusals[refusal.error] += 1
         document = refusal.document(now_ms=self.world.now_ms(), duration_ms=self.duration_ms())
+        if self.route.path[0] == "metadata" and self.quirk("attributes-desc"):
+            words = refusal.description if refusal.status == 403 else refusal.error
+            document = {**self.timing(), "desc": words}
         return json_response(document, refusal.status, headers)
 
     # -- what handlers ask
 
     def json(self) -> Any:
         """The body's document. 415 without a JSON Content-Type, 400 when it is not JSON."""
-        if self.request.media_type() != "application/json" and not self.quirk("content-type-lenient"):
+        lenient = self.route.any_type or self.quirk("content-type-lenient")
+        if self.request.media_type() != "application/json" and not lenient:
             raise Refusal(415, "web_application", "Unsupported Media Type")
         try:
             return self._read_json()
@@ -154,9 +159,6 @@ class UsergridExchange:
             return self.request.url()
         host = self.request.headers.get("host", "localhost")
         return f"http://{host}/{self.app.config.org}/{self.app.config.app}{path}"
-
-    def _is_form(self) -> bool:
-        return self.request.media_type() == "application/x-www-form-urlencoded"
 
     def _read_json(self) -> Any:
         if self._document is _UNREAD:

@@ -74,7 +74,7 @@ def _read(x: UsergridExchange, row: object) -> _Newcomer:
     password = row.get("password")
     if password:
         check_password(x, password)
-    elif not x.quirk("password-optional"):
+    elif x.app.config.provider == "easemob" and not x.quirk("password-optional"):
         raise illegal("password or pin must provided")
     nickname = row.get("nickname")
     if nickname is not None:

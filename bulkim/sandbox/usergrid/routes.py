@@ -16,8 +16,9 @@ def _route(  # noqa: PLR0917 - a row of the table below
     """A route in Easemob's pool `pool` and Agora's `agora_pool`; a narrower cap follows a `+`."""
     pools = {"easemob": tuple(pool.split("+")), "agora": (agora_pool,)}
     segments = tuple(path.strip("/").split("/"))
+    open_to_all = operation in ("token", "register")
     return Route(
-        method, segments, operation, pools, handler, needs_token=operation not in ("token", "register")
+        method, segments, operation, pools, handler, needs_token=not open_to_all, any_type=open_to_all
     )
 
 

@@ -134,14 +134,14 @@ def _params(x: UsergridExchange) -> dict[str, Any]:
 
 
 def _page(x: UsergridExchange) -> tuple[list[User], dict[str, str]]:
-    """A page of users, oldest first, and `cursor` if there is another (or the quirk says one too many)."""
+    """A page of users, oldest first, and `cursor` if there is another (or, by the quirk, the one that was sent)."""
     limit = x.whole_number("limit", LIMIT_DEFAULT, LIMIT_MAX)
-    start = _read_cursor(x.request.query_value("cursor"))
-    ahead = x.app.oldest(start, limit + 1)
+    sent = x.request.query_value("cursor")
+    ahead = x.app.oldest(_read_cursor(sent), limit + 1)
     page = ahead[:limit]
-    if len(ahead) > limit or (page and x.quirk("cursor-on-last-page")):
+    if len(ahead) > limit:
         return page, {"cursor": _write_cursor(page[-1].sequence + 1)}
-    return page, {}
+    return page, {"cursor": sent} if sent and x.quirk("cursor-on-last-page") else {}
 
 
 def _write_cursor(place: int) -> str:

@@ -11,7 +11,7 @@ from bulkim.vendors.easemob.errors import ERRORS
 OPERATIONS = (*accounts.OPERATIONS, *presence.OPERATIONS, *mutes.OPERATIONS, *attributes.OPERATIONS)
 ENVELOPE = Envelope(
     code="error",
-    reason="error_description",
+    reason="error_description|desc",  # the attributes service has an envelope of its own: timestamp, desc, duration
     timestamp_ms="timestamp",
     names=("entities.*.username", "data.userid"),
     addresses=("path", "uri"),

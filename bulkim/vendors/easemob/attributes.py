@@ -45,7 +45,7 @@ REMOVE_ATTRIBUTES = Operation(
     path="/metadata/user/{username}",
     effect=Effect.ENSURE,
     fields=(USERNAME,),
-    result=WholeCall(accept={"data": True}),
+    result=WholeCall(accept={"data": [True, {}]}),  # the page says true; an empty object was recorded
     pools=("attributes-remove",),
     help="Removes all attributes of a user. A user who does not exist counts as done.",
     source=f"{PAGES}userprofile.html",

@@ -99,6 +99,23 @@ _ILLEGAL = (
         page=ERRORS_PAGE,
     ),
     ErrorRule(
+        kind=Kind.FATAL,
+        status=400,
+        code="service open exception",
+        meaning="The function is not enabled for the app: nothing on the list can be done before it is.",
+        remedy="Have it enabled in the vendor's console.",
+        page=ERRORS_PAGE,
+    ),
+    ErrorRule(
+        kind=Kind.FATAL,
+        status=400,
+        code="Bad Request",
+        pattern=r"(?i)\bapp(?:key)?\b.*\bnot open\b",
+        meaning="The function is not enabled for the app: nothing on the list can be done before it is.",
+        remedy="Have it enabled in the vendor's console.",
+        page=ERRORS_PAGE,
+    ),
+    ErrorRule(
         kind=Kind.THROTTLED,
         status=400,
         pattern=r"(?i)too many queries",
@@ -180,22 +197,31 @@ _CREDENTIALS = (
 )
 
 _PLAN = (
-    ErrorRule(
-        kind=Kind.REJECTED,
-        status=403,
-        pattern=r"(?i)size of metadata for this single user exceeds",
-        item=True,
-        meaning="The user's attributes would be larger than the vendor stores (2 kB a user by default).",
-        remedy="Shorten the values, or ask the vendor for more.",
-        page=ATTRIBUTES_PAGE,
-    ),
-    ErrorRule(
-        kind=Kind.EXHAUSTED_PLAN,
-        status=403,
-        pattern=r"(?i)total size of user metadata for this app exceeds",
-        meaning="All users' attributes together would be larger than the plan allows (10 GB by default).",
-        remedy="Remove attributes, or ask the vendor for more.",
-        page=ATTRIBUTES_PAGE,
+    # The page's code, and none in the attributes service's own envelope, where the status stands for it.
+    *(
+        rule
+        for code in ("FORBIDDEN", None)
+        for rule in (
+            ErrorRule(
+                kind=Kind.REJECTED,
+                status=403,
+                code=code,
+                pattern=r"(?i)size of metadata for this single user exceeds",
+                item=True,
+                meaning="The user's attributes would be larger than the vendor stores (2 kB a user by default).",
+                remedy="Shorten the values, or ask the vendor for more.",
+                page=ATTRIBUTES_PAGE,
+            ),
+            ErrorRule(
+                kind=Kind.EXHAUSTED_PLAN,
+                status=403,
+                code=code,
+                pattern=r"(?i)total size of user metadata for this app exceeds",
+                meaning="All users' attributes together would be larger than the plan allows (10 GB by default).",
+                remedy="Remove attributes, or ask the vendor for more.",
+                page=ATTRIBUTES_PAGE,
+            ),
+        )
     ),
     ErrorRule(
         kind=Kind.EXHAUSTED_PLAN,

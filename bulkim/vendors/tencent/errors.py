@@ -42,6 +42,8 @@ _CREDENTIALS = (
             ("70002", "The UserSig is empty."),
             ("70003", "The UserSig does not verify; it may have been cut off."),
             ("70005", "The UserSig does not verify."),
+            ("70032", "The UserSig does not verify; an older form of the answer, which gives no reason."),
+            ("70346", "The UserSig does not verify; no page lists the code."),
             ("70052", "The UserSig was voided, for instance by `disconnect` of the administrator."),
         )
     ),
@@ -192,6 +194,7 @@ _ITEMS = (
             ("40005", "The profile holds a word that is not allowed.", ERRORS_PAGE),
             ("40601", "A value of the profile is longer than 500 bytes.", ERRORS_PAGE),
             ("90033", "An attribute is not one of the app's, or its value is not allowed.", f"{PAGES}37170"),
+            ("90035", "There is no such account, or it cannot have attributes.", f"{PAGES}37170"),
             ("130004", "The mute names no account.", f"{PAGES}34923"),
             ("130005", "The mute's account is not text.", f"{PAGES}34923"),
             ("130006", "The time for one-to-one messages is malformed.", f"{PAGES}34923"),

@@ -27,11 +27,14 @@ def json_schema(providers: Mapping[str, Provider]) -> dict[str, Any]:
     operations = dict.fromkeys(each.name for one in providers.values() for each in one.operations)
     properties = schema["properties"]
     strict = {"connection": properties["connection"], "operation": {"enum": list(operations)}}
-    properties["provider"]["anyOf"] = [{"enum": list(providers)}, {"pattern": FILE}]
-    properties["operation"]["anyOf"] = [{"enum": list(operations)}, {"type": "string"}]
+    properties["provider"]["anyOf"] = [
+        {"type": "string", "enum": list(providers)},
+        {"type": "string", "pattern": FILE},
+    ]
+    properties["operation"]["anyOf"] = [{"type": "string", "enum": list(operations)}, {"type": "string"}]
     properties["connection"] = {
         "description": strict["connection"].get("description"),
-        "type": ["string", "object"],
+        "anyOf": [{"type": "string"}, {"type": "object"}],
     }
     built_in = {"if": {"properties": {"provider": {"enum": list(providers)}}}, "then": {"properties": strict}}
     schema["allOf"] = [built_in, *(rule for one in providers.values() for rule in _rules(one))]

@@ -118,7 +118,7 @@ def undo(settings: Settings, *, run_name: str, output: Path | None, accept_risk:
     with Reader.open(settings.journal) as journal:
         record = journal.find(run_name)
         vendor = provider(record.provider, record.vendor_text)
-        written = undoing.undo(journal, record, vendor, accept=accept_risk)
+        written = undoing.undo(journal, record, vendor, accept=accept_risk).jobs[0].text
     if output is None or str(output) == "-":
         if settings.json:
             click.echo(json.dumps({"run": record.run, "job": written}, ensure_ascii=False))

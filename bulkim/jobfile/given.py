@@ -3,14 +3,76 @@
 from __future__ import annotations
 
 import json
+import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from bulkim.errors import InputError, Problem
 from bulkim.yamltree import Mark, Node, Path, dotted
 
 NAME = "job"  # what problems and the journal call it
+LISTED_MAX = 1_000  # items that are a part of the job, as in a file; more are an input of its own
+
+PROBLEMS_MAX = 20
+
+Items = Sequence[Mapping[str, Any]]
+
+
+def apart(job: Mapping[str, Any]) -> tuple[Mapping[str, Any], Items | None]:
+    """The job without its items, where they are many, or come out of an iterable; None: they are a part of it."""
+    source = job.get("source")
+    items = source.get("items") if isinstance(source, Mapping) else None
+    if not isinstance(items, Iterable) or isinstance(items, str | bytes | Mapping):
+        return job, None
+    if isinstance(items, list | tuple) and len(items) <= LISTED_MAX:
+        return job, None
+    taken = taken_in(items)
+    return {**job, "source": {**job["source"], "items": standing_for(taken)}}, taken
+
+
+def taken_in(items: Iterable[Any]) -> Items:
+    """All of them. Raises InputError with those that are no mapping or username, and whose values no file could hold."""
+    problems = []
+    taken: list[Mapping[str, Any]] = []
+    for number, each in enumerate(items):
+        try:
+            taken.append(_item(each))
+        except TypeError as error:
+            problems.append(Problem(f"{NAME}.source.items[{number}]", None, None, str(error)))
+            if len(problems) == PROBLEMS_MAX:
+                break
+    if problems:
+        raise InputError(problems)
+    return tuple(taken)
+
+
+def standing_for(items: Items) -> list[str]:
+    """What the job's text says in their place."""
+    return [f"({len(items):,} of the program's own)"] if items else []
+
+
+def _item(given: Any) -> Mapping[str, Any]:
+    if isinstance(given, str):
+        return {"username": given}
+    if not isinstance(given, Mapping):
+        raise TypeError(f"expected a mapping or a username, got {type(given).__name__}")
+    return dict(_cells(given))
+
+
+def _cells(given: Mapping[Any, Any]) -> Iterator[tuple[str, Any]]:
+    for name, value in given.items():
+        if not isinstance(name, str):
+            raise TypeError(f"its keys are names, got {type(name).__name__}")
+        if isinstance(value, float) and math.isnan(value):  # a table's way to say that a cell is empty
+            yield name, None
+            continue
+        if not isinstance(value, str | int | float | None):
+            try:
+                json.dumps(value, allow_nan=False)
+            except (TypeError, ValueError, RecursionError):
+                raise TypeError(f"{name}: {type(value).__name__} is of no use in it") from None
+        yield name, value
 
 
 def as_text(job: Mapping[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -41,6 +42,7 @@ def load(
     sandbox: Sandbox | None = None,
     vendor_text: str | None = None,
     now: float | None = None,
+    items: Iterable[Mapping[str, Any] | str] | None = None,
 ) -> Job:
     """The job in a YAML or JSON file, or in a mapping of the same keys. Raises InputError with every problem that it has.
 
@@ -48,15 +50,20 @@ def load(
 
     `overrides` are ``--set`` pairs: a dotted path and a value in YAML. With `sandbox` the connection is replaced by
     what it answers for the provider, and no environment variable is needed. `vendor_text` stands for the file that
-    ``provider: ./FILE`` names: an earlier run's, which needs no file. `now` (Unix seconds) is what ages like ``7d`` count from.
+    ``provider: ./FILE`` names: an earlier run's, which needs no file. `items` stand for its `source`. `now` (Unix seconds) is what ages like ``7d`` count from.
     """
+    taken = None if items is None else given.taken_in(items)
     if isinstance(job, Path):
         path, text = Path(place.label(job)), place.text_of(job)
         origin = Origin.STREAM if place.is_stream(job) else Origin.FILE
     else:
+        if taken is None:
+            job, taken = given.apart(job)
         path, text, origin = Path(given.NAME), given.as_text(job), Origin.MAPPING
     reading = _Reading(path, text, providers, sandbox=sandbox, origin=origin)
-    reading.vendor_text = vendor_text
+    reading.vendor_text, reading.taken = vendor_text, taken
+    if items is not None and taken is not None:
+        overrides = [*overrides, ("source", json.dumps({"items": given.standing_for(taken)}))]
     reading.override(pair for pair in overrides if not pair[0].startswith("connection."))
     reading.resolve_connection(env, [pair for pair in overrides if pair[0].startswith("connection.")])
     reading.judge()
@@ -101,6 +108,7 @@ class _Reading:
     ) -> None:
         self.path, self.text, self.providers, self.sandbox = path, text, providers, sandbox
         self.vendor_text: str | None = None
+        self.taken: given.Items | None = None  # a program's items, of which the text has none
         self.shape = job_shape(providers)
         self.origin = origin
         self.folder = path.parent if origin is Origin.FILE else Path()  # where relative places start
@@ -342,10 +350,10 @@ class _Reading:
             lines = (
                 tuple(node.mark.line for node in nodes.value if node.mark.line) if nodes is not None else ()
             )
-            items = tuple(
-                {"username": each} if isinstance(each, str) else self._own(each) for each in data["items"]
-            )
-            return Source("items", path=self.path, items=items, item_lines=lines)
+            listed = data["items"] if self.taken is None else self.taken
+            items = tuple({"username": each} if isinstance(each, str) else self._own(each) for each in listed)
+            place = self.path if self.origin is Origin.FILE else None
+            return Source("items", path=place, items=items, item_lines=lines)
         if kind == "listing":
             where = dict(data["where"])
             written = {

@@ -23,12 +23,21 @@ from bulkim.window import Window
 
 BEAT_S = 1.0  # between two signs of life
 LOOK_S = 1.0  # between two looks at the clock
+ASKED_S = 0.1  # between two looks at the program's event
 LEAVE_S = 10.0  # for the journal, before a session leaves
 TIME_UP = 0  # no signal has this number
 JOURNAL_LOST = "journal_lost"
 STOP_IN_TIME = Stop(
     75, "max_duration", "the time given by --max-duration is over", "run the same command again: it continues"
 )
+STOP_ASKED = Stop(75, "asked", "the program asked it to stop", "call it again: it continues")
+
+
+class StopEvent(Protocol):
+    """Says when to stop: a `threading.Event`, for one."""
+
+    def is_set(self) -> bool:
+        """Whether to stop now."""
 
 
 class Worker(Observed, Protocol):
@@ -49,13 +58,16 @@ async def safe(journal: Writer) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """How long a session may send."""
+    """How long a session may send: to an end, within hours, and until somebody asks it to stop."""
 
     until: float = math.inf  # on the monotonic clock
     window: Window | None = None  # on the wall clock, which somebody may set while we wait
+    asked: StopEvent | None = None
 
     def stop(self) -> Stop | None:
         """Why it may not send any longer."""
+        if self.asked is not None and self.asked.is_set():
+            return STOP_ASKED
         over = STOP_IN_TIME if time.monotonic() >= self.until else None
         return over or guard.window_end(self.window, window.now())
 
@@ -63,7 +75,8 @@ class Deadline:
         """Wait until it may not send any longer; returns why."""
         while (stop := self.stop()) is None:
             minute_s = 60 - window.now().timestamp() % 60  # a window ends with a minute
-            await anyio.sleep(min(LOOK_S, minute_s, max(0.0, self.until - time.monotonic())))
+            look_s = LOOK_S if self.asked is None else ASKED_S
+            await anyio.sleep(min(look_s, minute_s, max(0.0, self.until - time.monotonic())))
         return stop
 
 
@@ -132,4 +145,9 @@ async def supervised(worker: Worker, heartbeat: Callable[[], None], deadline: De
         tasks.cancel_scope.cancel()
     if failure:
         raise failure
-    return Ending("stopped", stop) if ending.signal == TIME_UP else ending
+    return stopped_by(stop) if stop and ending.signal == TIME_UP else ending
+
+
+def stopped_by(stop: Stop) -> Ending:
+    """How a session ends that may not send any longer: whoever asked for it has interrupted it."""
+    return Ending("interrupted" if stop is STOP_ASKED else "stopped", stop)

@@ -23,7 +23,7 @@ from bulkim.log.events import log
 from bulkim.model import Job, Stop
 from bulkim.quota.host import on_this_host
 from bulkim.quota.source import Sharing
-from bulkim.sending.supervise import JOURNAL_LOST, Deadline
+from bulkim.sending.supervise import JOURNAL_LOST, Deadline, StopEvent
 from bulkim.sending.telemetry import Ending, Observed
 from bulkim.transport import environment_proxy
 from bulkim.work import checks as guard
@@ -77,13 +77,14 @@ Observe = Callable[[Observed, Preview], AbstractAsyncContextManager[None]]
 def run(
     job: Job, *, journal: Path, new: bool = False, limit: int | None = None, missing: bool = False,
     continue_run: str | None = None, accept_removals: bool = False, confirm: Confirm | None = None,
-    observe: Observe | None = None, max_duration_s: float | None = None, say: Say = lambda _: None, sharing: Sharing = on_this_host,
+    observe: Observe | None = None, max_duration_s: float | None = None, stop: StopEvent | None = None, say: Say = lambda _: None,
+    sharing: Sharing = on_this_host,
 ) -> Finished:  # fmt: skip
     """Run a job, or continue its unfinished run unless `new`. Raises BulkimError when nothing can be sent.
 
     `missing`: only rows that no earlier run of this job has done. `continue_run`: that run, wherever its job file is now.
     `accept_removals`: an input that lost most of its rows is meant so. `confirm` may raise ConfirmationError before anything
-    is sent; `observe` is entered around the sending; `say` hears what a person should know.
+    is sent; `observe` is entered around the sending; `stop` drains once it is set; `say` hears what a person should know.
     """
     guard.check_window(job.window, window.now())
     wanted = Wanted(new, limit, missing, continue_run, accept_removals)
@@ -91,8 +92,9 @@ def run(
     with open_journal(journal, notes) as opened:
         opening = opening_of(opened, job, wanted)
         session = _Session(
-            opened, opening, wanted, notes, max_duration_s, confirm=confirm, observe=observe, sharing=sharing
-        )
+            opened, opening, wanted, notes, max_duration_s,
+            stop=stop, confirm=confirm, observe=observe, sharing=sharing,
+        )  # fmt: skip
         return session.go(opening.record or session.submission.create())
 
 
@@ -100,7 +102,7 @@ def retry(
     parent: RunRecord, job: Job, *, journal: Path, outcome: Sequence[str] = RETRIED, code: Sequence[str] = (),
     changed: bool = False, new: bool = False, limit: int | None = None, accept_removals: bool = False,
     confirm: Confirm | None = None, observe: Observe | None = None, max_duration_s: float | None = None,
-    say: Say = lambda _: None, sharing: Sharing = on_this_host,
+    stop: StopEvent | None = None, say: Say = lambda _: None, sharing: Sharing = on_this_host,
 ) -> Finished:  # fmt: skip
     """Send a run's items again, those of these outcomes and codes, as a new run. An unfinished retry is continued, unless `new`.
 
@@ -115,8 +117,9 @@ def retry(
     with open_journal(journal, notes) as opened:
         opening = opening_of_retry(opened, parent, job, wanted, selection=selection)
         session = _Session(
-            opened, opening, wanted, notes, max_duration_s, confirm=confirm, observe=observe, sharing=sharing
-        )
+            opened, opening, wanted, notes, max_duration_s,
+            stop=stop, confirm=confirm, observe=observe, sharing=sharing,
+        )  # fmt: skip
         return session.go(opening.record or session.submission.create(parent=parent))
 
 
@@ -125,12 +128,12 @@ class _Session:
 
     def __init__(
         self, journal: Journal, opening: Opening, wanted: Wanted, notes: Notes, max_duration_s: float | None,
-        *, confirm: Confirm | None, observe: Observe | None, sharing: Sharing,
+        *, stop: StopEvent | None, confirm: Confirm | None, observe: Observe | None, sharing: Sharing,
     ) -> None:  # fmt: skip
         job, self.sharing = opening.job, sharing
         environment_proxy(job.connection.base_url)  # before anything is written: it may name one that is none
         until = math.inf if max_duration_s is None else time.monotonic() + max_duration_s
-        self.deadline = Deadline(until, job.window)
+        self.deadline = Deadline(until, job.window, stop)
         self.journal, self.job, self.notes = journal, job, notes
         self.confirm, self.observe = confirm, observe
         self.submission = Submission(journal, opening, accept_removals=wanted.accept_removals)

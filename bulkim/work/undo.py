@@ -7,11 +7,13 @@ so before, is left alone. The connection is the run's; its secrets stay where th
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bulkim import jobfile
+from bulkim import files, jobfile
 from bulkim.catalogue.shapes import Effect, Operation, Provider
 from bulkim.errors import ImpossibleError
 from bulkim.journal import Reader
@@ -22,8 +24,33 @@ from bulkim.text import TO_THE_MINUTE, utc
 PLACEHOLDER = "FILL IN: seconds, -1 for ever"
 
 
-def undo(journal: Reader, record: RunRecord, provider: Provider, *, accept: bool = False) -> str:
-    """The inverse job as YAML. Raises ImpossibleError where there is none, or none that is safe.
+@dataclass(frozen=True, slots=True)
+class UndoJob:
+    """A job that undoes a run, or a part of what it did."""
+
+    operation: str
+    text: str  # the job file
+
+
+@dataclass(frozen=True, slots=True)
+class Undo:
+    """What undoes a run."""
+
+    run: str  # the id of the run to undo
+    jobs: tuple[UndoJob, ...]  # to be run in this order
+
+    def write(self, path: str | os.PathLike[str]) -> list[Path]:
+        """Write the job files: the first there, others beside it, named after what they do. Returns where. Raises OSError."""
+        first = Path(path)
+        places = [first, *(first.with_stem(f"{first.stem}-{each.operation}") for each in self.jobs[1:])]
+        for place, job in zip(places, self.jobs, strict=True):
+            with files.written(place) as stream:
+                stream.write(job.text)
+        return places
+
+
+def undo(journal: Reader, record: RunRecord, provider: Provider, *, accept: bool = False) -> Undo:
+    """The inverse job. Raises ImpossibleError where there is none, or none that is safe.
 
     `accept`: write it even if an item that succeeded may have been so before, and the inverse destroys.
     """
@@ -46,7 +73,7 @@ def undo(journal: Reader, record: RunRecord, provider: Provider, *, accept: bool
         *_heading(record, provider, operation, inverse, changed),
         *_body(journal, record, provider, operation, inverse),
     ]
-    return "\n".join(lines) + "\n"
+    return Undo(record.run, (UndoJob(inverse.name, "\n".join(lines) + "\n"),))
 
 
 def _inverse(provider: Provider, operation: Operation) -> Operation:

@@ -29,7 +29,7 @@ from bulkim.sending.heartbeat import Heartbeat
 from bulkim.sending.listing import Plan, count_users, list_items
 from bulkim.sending.oldest import Purge, delete_oldest
 from bulkim.sending.serial import Serial
-from bulkim.sending.supervise import Deadline, Worker, supervised
+from bulkim.sending.supervise import Deadline, Worker, stopped_by, supervised
 from bulkim.sending.telemetry import Ending, Observed, Telemetry
 
 Begin = Callable[[Channel, RunJournal], Worker]
@@ -151,7 +151,7 @@ def work(
     """Let a worker do its work, on an event loop of its own. Raises BulkimError when the journal or the input fails."""
     deadline = deadline or Deadline(math.inf)
     if stop := deadline.stop():  # reading the input, or somebody's answer, took longer
-        return Ending("stopped", stop)
+        return stopped_by(stop)
     try:
         return anyio.run(
             partial(working, sharing=sharing), workers, session, begin, deadline, watching, backend="asyncio"

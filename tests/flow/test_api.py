@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import pkgutil
 import signal
+import sqlite3
 import subprocess
 import sys
+import threading
 import warnings
 from pathlib import Path
 
@@ -179,12 +182,181 @@ def test_inside_a_running_loop_it_says_what_to_do_and_a_thread_works():
     async def inside():
         with pytest.raises(bulkim.UsageError, match="running event loop") as caught:
             run(job("get-user"))
-        assert "anyio.to_thread.run_sync" in caught.value.hint
+        assert caught.value.hint == "await bulkim.arun(...)"
         return await anyio.to_thread.run_sync(lambda: run(job("get-user")))
 
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert asyncio.run(inside()).counts["succeeded"] == 5
+
+
+SLOW = {"rate": {"limit": 4}, "source": {"items": [f"user{number}" for number in range(60)]}}
+
+
+def test_a_notebook_awaits_a_run_and_its_own_loop_goes_on():
+    ticks = []
+
+    async def cell():
+        async def tick():
+            while True:
+                ticks.append(threading.current_thread())
+                await asyncio.sleep(0.01)
+
+        ticking = asyncio.ensure_future(tick())
+        finished = await bulkim.arun(job("get-user", rate={"limit": 10}), sandbox=True)
+        ticking.cancel()
+        return finished
+
+    assert asyncio.run(cell()).counts["succeeded"] == 5
+    assert len(ticks) > 5
+
+
+@pytest.mark.parametrize("cancels", [1, 3])
+def test_a_cancelled_run_drains_before_it_is_cancelled(cancels):
+    async def cancel():
+        sent = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        observe = lambda now: now.done and loop.call_soon_threadsafe(sent.set)  # noqa: E731
+        running = asyncio.ensure_future(bulkim.arun(job("get-user", **SLOW), sandbox=True, observe=observe))
+        await sent.wait()
+        for _ in range(cancels):
+            running.cancel()
+            await asyncio.sleep(0)
+        await asyncio.wait([running])
+        assert running.cancelled()
+
+    asyncio.run(cancel())
+    summary = bulkim.summary()
+    assert (summary.state, summary.stop["code"]) == ("interrupted", "asked")
+    assert 0 < summary.counts["succeeded"] < 60
+    assert summary.counts["succeeded"] + summary.counts["pending"] == 60
+    with sqlite3.connect("bulkim.db") as db:
+        assert db.execute("SELECT count(*) FROM attempt WHERE ended_at IS NULL").fetchone() == (0,), (
+            "all are answered"
+        )
+    db.close()
+
+
+def test_a_scope_that_is_over_drains_too():
+    async def limited():
+        with anyio.move_on_after(1.5) as scope:
+            await bulkim.arun(job("get-user", **SLOW), sandbox=True)
+        return scope.cancelled_caught
+
+    assert asyncio.run(limited())
+    assert bulkim.summary().state == "interrupted"
+
+
+def test_what_a_run_raises_is_raised_where_it_is_awaited():
+    with pytest.raises(bulkim.ConfirmationError):
+        asyncio.run(bulkim.arun(job(), sandbox=True))
+
+
+def test_an_event_of_another_thread_drains():
+    stop = threading.Event()
+    finished = run(job("get-user", **SLOW), stop=stop, observe=lambda now: now.done and stop.set())
+    assert (finished.state, finished.exit_code) == ("interrupted", 75)
+    assert 0 < finished.counts["succeeded"] < 60
+    assert finished.counts["succeeded"] + finished.counts["pending"] == 60
+
+
+def test_an_event_that_was_set_before_sends_nothing():
+    stop = threading.Event()
+    stop.set()
+    finished = run(job("get-user"), stop=stop)
+    assert (finished.state, finished.summary["requests"], finished.counts["pending"]) == ("interrupted", 0, 5)
+
+
+# ------------------------------------------------------------------------------- items of one's own
+
+
+def people(number):
+    return ({"username": f"user{n}", "password": f"planted-{n:05}", "team": "a"} for n in range(number))
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        lambda: job("register", source={"items": people(1500)}),
+        lambda: job("register", source={"items": list(people(1500))}),
+        lambda: bulkim.load(job("register"), items=people(1500), sandbox=True),
+    ],
+    ids=["generator", "list", "instead"],
+)
+def test_items_are_any_iterable_of_mappings_secrets_included(given):
+    finished = run(given())
+    assert finished.counts["succeeded"] == 1500
+    row = next(bulkim.results())
+    assert (row.username, row.extra) == ("user0", {"team": "a"})
+    assert b"planted" not in b"".join(file.read_bytes() for file in Path().iterdir())
+
+
+def test_items_take_the_place_of_a_files_source(tmp_path):
+    Path("look.yaml").write_text(
+        "provider: easemob\noperation: get-user\nsource: {text: nowhere.txt}\n"
+        "connection: {base_url: 'https://a1.easemob.com', org: o, app: a, auth: {token: '${NOT_SET}'}}\n"
+    )
+    loaded = bulkim.load("look.yaml", items=["user1", {"username": "user2"}], sandbox=True)
+    assert bulkim.estimate(loaded).send == 2
+    assert run(loaded).counts["succeeded"] == 2
+
+
+def test_no_items_are_as_wrong_as_in_a_file():
+    with pytest.raises(bulkim.InputError, match="must not be empty"):
+        bulkim.load(job("get-user"), items=iter(()), sandbox=True)
+
+
+def test_an_item_that_no_file_could_hold_is_named():
+    with pytest.raises(bulkim.InputError) as caught:
+        bulkim.load(job("mute"), items=[{"username": "a", "chat": 1}, {"username": "b", "chat": object()}, 3])
+    assert [str(each) for each in caught.value.problems] == [
+        "job.source.items[1]: chat: object is of no use in it",
+        "job.source.items[2]: expected a mapping or a username, got int",
+    ]
+
+
+def test_an_empty_cell_of_a_table_is_no_value():
+    loaded = bulkim.load(
+        job("mute"), items=[{"username": "a", "chat": 60, "groupchat": float("nan")}], sandbox=True
+    )
+    assert bulkim.check(loaded).ok
+
+
+# --------------------------------------------------------------------------------------- documents
+
+
+def test_estimate_and_summary_are_the_documents_of_the_command_line(tmp_path):
+    (tmp_path / "job.json").write_text(json.dumps(job("get-user")))
+    finished = run("job.json")
+    assert dict(bulkim.summary(finished.run)) == {**finished.summary, "resumed": False}
+    assert dict(bulkim.summary()).items() <= bulkim_here("show", "last", "--json").json.items()
+    estimate = bulkim.estimate(bulkim.load("job.json", sandbox=True))
+    assert dict(estimate) == bulkim_here("plan", "job.json", "--sandbox", "--json").json
+    assert (estimate.item_count, estimate["items"], len(estimate)) == (5, 5, len(list(estimate.items())))
+    with pytest.raises(AttributeError):
+        estimate.send = 3
+    with pytest.raises(KeyError):
+        estimate["item_count"]
+    assert "stop" not in bulkim.summary()
+    assert bulkim.summary().stop is None
+
+
+# ------------------------------------------------------------------------------------------- after
+
+
+def test_a_report_is_a_text_and_a_file(tmp_path):
+    run(job("get-user"))
+    assert bulkim.report("last", tmp_path / "run.html") == (tmp_path / "run.html").read_text()
+    assert bulkim.report(style="markdown").startswith("#")
+    assert "user1" not in bulkim.report(style="markdown", redact=True)
+
+
+def test_verify_blocks_and_says_so():
+    async def inside():
+        bulkim.verify()
+
+    with pytest.raises(bulkim.UsageError, match="running event loop"):
+        asyncio.run(inside())
 
 
 def test_the_first_ctrl_c_drains_and_returns():

@@ -16,8 +16,11 @@ from pathlib import Path
 import pytest
 from support.sessions import alike
 
+import bulkim
+
+PEOPLE, SPAMMERS = 240, 60  # of the Python example
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
-QUICK = ("rehearse", "resume")
+QUICK = ("rehearse", "resume", "python")
 OTHERS = ("faults", "purge", "vendors", "nightly")
 
 
@@ -98,6 +101,41 @@ def test_resume(quick):
     assert quick["resume"].effects() == {"registered": 120}
     assert re.search(r"interrupted +120  \d+ succeeded, \d+ pending", quick["resume"].out)
     assert "reconciled" in quick["resume"].out
+
+
+def test_python(quick):
+    """Stopped by an event and cancelled on the way, each user was muted once."""
+    assert quick["python"].effects() == {"registered": PEOPLE, "mute_set": SPAMMERS}
+    lines = quick["python"].out.splitlines()
+    for line in (
+        f"{PEOPLE} to send in 4 requests, 60 a request",
+        f"registered: {PEOPLE}, finished",
+        "stopped: interrupted, True",
+        "cancelled: interrupted",
+        "to retry: 0",
+        f"muted: {SPAMMERS} of {SPAMMERS}; mute",
+        "the first: test_0001",
+        f"verified: {SPAMMERS} hold",
+        "report: True",
+        "runs: ['mute-spammers', 'register-people']",
+    ):
+        assert line in lines
+
+
+def test_the_python_example_uses_every_function():
+    text = (EXAMPLES / "python" / "campaign.py").read_text(encoding="utf-8")
+    functions = {name for name in bulkim.__all__ if name[0].islower()}
+    assert {name for name in functions if f"bulkim.{name}(" not in text} == set()
+
+
+@pytest.mark.slow
+def test_the_python_example_is_typed():
+    """As a user's type checker sees it: strictly, from their own folder."""
+    command = [sys.executable, "-m", "mypy", "--strict", "campaign.py"]
+    ended = subprocess.run(
+        command, cwd=EXAMPLES / "python", capture_output=True, text=True, timeout=300, check=False
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
 
 
 @pytest.mark.slow

@@ -5,19 +5,22 @@ They block, use the command line's journal and connection files, log nothing by 
 
 from __future__ import annotations
 
-import asyncio
-import json
 import os
 import warnings
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, nullcontext, suppress
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from typing import Any, TypeAlias
 
 import anyio
 
-from bulkim import jobfile, redact, vendors
+from bulkim.api.after import report, undo, verify
+from bulkim.api.common import AnyJob, any_job, job_of, job_of_run
+from bulkim.api.common import bare_errors as _bare_errors
+from bulkim.api.common import journal_path as _journal
+from bulkim.api.common import load_job as _load
+from bulkim.api.common import refuse_running_loop as _refuse_running_loop
+from bulkim.api.records import Checked, Estimate, Summary
+from bulkim.api.waiting import awaited
 from bulkim.errors import (
     BulkimError,
     BusyError,
@@ -36,23 +39,23 @@ from bulkim.fleet import sharing
 from bulkim.journal import Reader
 from bulkim.journal.records import Result, RunRecord
 from bulkim.model import Job, Status
-from bulkim.places import there
 from bulkim.planning import preview as forecast
+from bulkim.sending.supervise import StopEvent
 from bulkim.sending.telemetry import Observed, Telemetry
 from bulkim.text import counted
 from bulkim.work import rehearsal, runner, submission
 from bulkim.work.confirm import Pledge, agreed, pledge, unconfirmed
 from bulkim.work.runner import Finished
 from bulkim.work.submission import Preview
+from bulkim.work.undo import Undo, UndoJob
+from bulkim.work.verify import Finding, Verdict, Verified
 
 __all__ = [
-    "BulkimError", "BusyError", "Checked", "ConfirmationError", "Finished", "GuardError", "ImpossibleError",
+    "BulkimError", "BusyError", "Checked", "ConfirmationError", "Estimate", "Finding", "Finished", "GuardError", "ImpossibleError",
     "InputError", "Job", "JournalError", "OutsideWindowError", "Preview", "Problem", "RefusedError", "Result", "RunRecord", "Status",
-    "Telemetry", "TermsError", "UsageError", "check", "estimate", "load", "results", "retry_items", "run", "runs", "summary",
+    "Summary", "Telemetry", "TermsError", "Undo", "UndoJob", "UsageError", "Verdict", "Verified", "arun", "check", "estimate", "load", "report",
+    "results", "retry_items", "run", "runs", "summary", "undo", "verify",
 ]  # fmt: skip
-
-AnyJob: TypeAlias = Job | str | os.PathLike[str] | Mapping[str, Any]
-"""A loaded job, a job file's path, or a mapping with a job file's keys."""
 
 Confirm: TypeAlias = str | Callable[[Preview], bool]
 """``"APP:COUNT"``, or a function that looks at what is about to be destroyed and says whether to go on."""
@@ -63,19 +66,6 @@ Observe: TypeAlias = Callable[[Telemetry], object]
 OBSERVE_S = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Checked:
-    """What `check` found. `counts` has ``send`` and the reasons to skip; it is empty where only the vendor knows."""
-
-    counts: Mapping[str, int]
-    problems: Sequence[Problem]  # with invalid items; the first fifty
-
-    @property
-    def ok(self) -> bool:
-        """Whether no item would be skipped as invalid."""
-        return not self.counts.get("invalid")
-
-
 # --------------------------------------------------------------------------------------------- jobs
 
 
@@ -83,27 +73,29 @@ def load(
     job: str | os.PathLike[str] | Mapping[str, Any],
     *,
     set: Mapping[str, Any] | None = None,  # noqa: A002 - as the command line calls it
+    items: Iterable[Mapping[str, Any] | str] | None = None,
     sandbox: bool = False,
 ) -> Job:
     """Load a job file, or a mapping with the same keys and a `name`. Raises InputError with every problem.
 
-    `set` changes keys, like ``{"rate.limit": 50}``. With `sandbox` no environment variable is needed, and the
+    `set` changes keys, like ``{"rate.limit": 50}``. `items` are read to their end and stand for the job's `source`: mappings with
+    the operation's fields, secrets included, or bare usernames. With `sandbox` no environment variable is needed, and the
     connection is the sandbox's.
     """
-    return _load(job, set or {}, rehearsal.NOWHERE if sandbox else None)
+    return _load(job, set or {}, rehearsal.NOWHERE if sandbox else None, items=items)
 
 
 def check(job: AnyJob, *, journal: str | os.PathLike[str] | None = None) -> Checked:
     """Read and judge the whole input, offline. Raises InputError when the job or its input cannot be used."""
-    found = forecast.surveyed(_job(job), journal=_journal(journal))
+    found = forecast.surveyed(any_job(job), journal=_journal(journal))
     return Checked(dict(found.counts or {}), found.survey.problems if found.survey else ())
 
 
-def estimate(job: AnyJob, *, journal: str | os.PathLike[str] | None = None) -> dict[str, Any]:
-    """Say what a run would send and how long it would take, offline: the object that ``bulkim plan --json`` prints."""
-    found = forecast.surveyed(_job(job), journal=_journal(journal))
+def estimate(job: AnyJob, *, journal: str | os.PathLike[str] | None = None) -> Estimate:
+    """Say what a run would send and how long it would take, offline."""
+    found = forecast.surveyed(any_job(job), journal=_journal(journal))
     cost = found.estimate
-    return forecast.plan_document(found, cost, forecast.first_call(found))
+    return Estimate.of(forecast.plan_document(found, cost, forecast.first_call(found)))
 
 
 # --------------------------------------------------------------------------------------------- runs
@@ -121,6 +113,7 @@ def run(
     confirm: Confirm | None = None,
     observe: Observe | None = None,
     max_duration_s: float | None = None,
+    stop: StopEvent | None = None,
     sandbox: bool = False,
 ) -> Finished:
     """Run a job, or continue its unfinished run unless `new`. Raises BulkimError when nothing can be sent.
@@ -129,19 +122,22 @@ def run(
     `notes`. `missing` sends only rows that no earlier run of this job has done; `continue_run` names a run whose job file was
     elsewhere; `accept_removals` lets an input lose most of what is pending.
 
-    What destroys needs `confirm`, else ConfirmationError. In the main thread the first Ctrl-C, SIGTERM or SIGHUP drains: then
-    this returns, with the state ``interrupted``. With `sandbox` everything goes to an embedded emulator.
+    What destroys needs `confirm`, else ConfirmationError. In the main thread the first Ctrl-C, SIGTERM or SIGHUP drains, and so
+    does `stop`, an event that another thread sets: then this returns, with the state ``interrupted``. With `sandbox` everything goes to an embedded emulator.
     """
-    _refuse_running_loop("run")
+    _refuse_running_loop("run", awaitable="arun")
     with _place(job, sandbox=sandbox) as loaded:
         with _bare_errors():
             finished = runner.run(
                 loaded, journal=_journal(journal), new=new, limit=limit, missing=missing, continue_run=continue_run,
                 accept_removals=accept_removals, confirm=_asking(confirm), observe=_observing(observe),
-                max_duration_s=max_duration_s,
+                max_duration_s=max_duration_s, stop=stop,
                 sharing=sharing(rehearsal=sandbox),
             )  # fmt: skip
         return _told(loaded, finished, sandbox=sandbox)
+
+
+arun = awaited(run)
 
 
 def retry_items(
@@ -158,6 +154,7 @@ def retry_items(
     confirm: Confirm | None = None,
     observe: Observe | None = None,
     max_duration_s: float | None = None,
+    stop: StopEvent | None = None,
     sandbox: bool = False,
 ) -> Finished:
     """Send a run's items again, those of these outcomes and codes, as a new run. Otherwise like `run`.
@@ -173,14 +170,13 @@ def retry_items(
     with Reader.open(path) as opened:
         record = opened.find(run)
     if not isinstance(job, Job):
-        job = _job_of(record) if job is None else job
-        job = job if sandbox else _load(job, {}, None, record.vendor_text)
+        job = (job_of(record) if job is None else job) if sandbox else job_of_run(record, job)
     with _place(job, sandbox=sandbox) as loaded:
         with _bare_errors():
             finished = runner.retry(
                 record, loaded, journal=path, outcome=outcome, code=code, changed=changed, new=new, limit=limit,
                 accept_removals=accept_removals, confirm=_asking(confirm), observe=_observing(observe), max_duration_s=max_duration_s,
-                sharing=sharing(rehearsal=sandbox),
+                stop=stop, sharing=sharing(rehearsal=sandbox),
             )  # fmt: skip
         return _told(loaded, finished, sandbox=sandbox)
 
@@ -194,10 +190,10 @@ def runs(*, journal: str | os.PathLike[str] | None = None) -> list[RunRecord]:
         return opened.runs()
 
 
-def summary(run: str = "last", *, journal: str | os.PathLike[str] | None = None) -> dict[str, Any]:
-    """The object that ``bulkim show RUN --json`` prints. Raises UsageError where there is no such run."""
+def summary(run: str = "last", *, journal: str | os.PathLike[str] | None = None) -> Summary:
+    """How a run stands. Raises UsageError where there is no such run."""
     with Reader.open(_journal(journal)) as opened:
-        return opened.summary(opened.find(run))
+        return Summary.of(opened.summary(opened.find(run)))
 
 
 def results(
@@ -218,44 +214,10 @@ def results(
 # ------------------------------------------------------------------------------------------- helpers
 
 
-def _journal(given: str | os.PathLike[str] | None) -> Path:
-    return Path(given or os.environ.get("BULKIM_JOURNAL") or "bulkim.db")
-
-
-def _load(
-    job: str | os.PathLike[str] | Mapping[str, Any],
-    changes: Mapping[str, Any],
-    sandbox: str | None,
-    vendor_text: str | None = None,
-) -> Job:
-    given = job if isinstance(job, Mapping) else Path(job)
-    pairs = [(key, json.dumps(value)) for key, value in changes.items()]
-    loaded = jobfile.load(
-        given,
-        env=os.environ,
-        overrides=pairs,
-        providers=vendors.PROVIDERS,
-        sandbox=rehearsal.published(sandbox),
-        vendor_text=vendor_text,
-    )
-    redact.hide([loaded.connection.auth.secret])
-    return loaded
-
-
-def _job(job: AnyJob) -> Job:
-    return job if isinstance(job, Job) else _load(job, {}, None)
-
-
-def _job_of(record: RunRecord) -> Path:
-    if record.job_path and there(path := Path(record.job_path)):
-        return path
-    raise UsageError(f"the job of run {record.run} is no file that is there.", hint="pass it: job=...")
-
-
 def _place(job: AnyJob, *, sandbox: bool) -> AbstractContextManager[Job]:
     """The job where it is to run: at its vendor, or in an embedded sandbox that knows its users."""
     if not sandbox:
-        return nullcontext(_job(job))
+        return nullcontext(any_job(job))
     return rehearsal.rehearsed(
         lambda url: rehearsal.moved(job, url) if isinstance(job, Job) else _load(job, {}, url)
     )
@@ -308,18 +270,6 @@ def _observing(observe: Observe | None) -> runner.Observe | None:
     return watching
 
 
-@contextmanager
-def _bare_errors() -> Iterator[None]:
-    """A task group wraps what its tasks raise; callers expect the error itself."""
-    try:
-        yield
-    except BaseExceptionGroup as group:
-        error: BaseException = group
-        while isinstance(error, BaseExceptionGroup):
-            error = error.exceptions[0]
-        raise error from None
-
-
 def _told(job: Job, finished: Finished, *, sandbox: bool) -> Finished:
     """Tell the job's webhook; one that does not answer is a pity, no failure."""
     if job.notify is not None and not sandbox and finished.run:
@@ -328,12 +278,3 @@ def _told(job: Job, finished: Finished, *, sandbox: bool) -> Finished:
         if trouble := told(job.notify, finished):
             warnings.warn(trouble, RuntimeWarning, stacklevel=3)
     return finished
-
-
-def _refuse_running_loop(name: str) -> None:
-    with suppress(RuntimeError):
-        asyncio.get_running_loop()
-        raise UsageError(
-            f"bulkim.{name} blocks, and was called inside a running event loop.",
-            hint=f"await anyio.to_thread.run_sync(lambda: bulkim.{name}(...)), or asyncio.to_thread",
-        )

@@ -1,0 +1,92 @@
+"""What the functions have in common: where the journal is, which job is meant, how errors come out."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from bulkim import jobfile, redact, vendors
+from bulkim.errors import UsageError
+from bulkim.journal.records import RunRecord
+from bulkim.model import Job
+from bulkim.places import there
+from bulkim.work import rehearsal
+
+AnyJob: TypeAlias = Job | str | os.PathLike[str] | Mapping[str, Any]
+"""A loaded job, a job file's path, or a mapping with a job file's keys."""
+
+AnyPath: TypeAlias = str | os.PathLike[str]
+
+
+def journal_path(given: AnyPath | None) -> Path:
+    """The journal that is meant: the one given, the environment's, or the current folder's."""
+    return Path(given or os.environ.get("BULKIM_JOURNAL") or "bulkim.db")
+
+
+def load_job(
+    job: AnyPath | Mapping[str, Any],
+    changes: Mapping[str, Any],
+    sandbox: str | None,
+    vendor_text: str | None = None,
+    items: Iterable[Mapping[str, Any] | str] | None = None,
+) -> Job:
+    """A job from its file or its mapping. `sandbox` is the URL of the sandbox that stands for its connection."""
+    given = job if isinstance(job, Mapping) else Path(job)
+    pairs = [(key, json.dumps(value)) for key, value in changes.items()]
+    loaded = jobfile.load(
+        given,
+        env=os.environ,
+        overrides=pairs,
+        providers=vendors.PROVIDERS,
+        sandbox=rehearsal.published(sandbox),
+        vendor_text=vendor_text,
+        items=items,
+    )
+    redact.hide([loaded.connection.auth.secret])
+    return loaded
+
+
+def any_job(job: AnyJob) -> Job:
+    """The job, loaded if it is not."""
+    return job if isinstance(job, Job) else load_job(job, {}, None)
+
+
+def job_of(record: RunRecord) -> Path:
+    """The job file of a run. Raises UsageError where it is none that is there."""
+    if record.job_path and there(path := Path(record.job_path)):
+        return path
+    raise UsageError(f"the job of run {record.run} is no file that is there.", hint="pass it: job=...")
+
+
+def job_of_run(record: RunRecord, job: AnyJob | None) -> Job:
+    """The job given, or the one in the run's job file; a declared provider is the run's."""
+    if isinstance(job, Job):
+        return job
+    return load_job(job_of(record) if job is None else job, {}, None, record.vendor_text)
+
+
+@contextmanager
+def bare_errors() -> Iterator[None]:
+    """A task group wraps what its tasks raise; callers expect the error itself."""
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        error: BaseException = group
+        while isinstance(error, BaseExceptionGroup):
+            error = error.exceptions[0]
+        raise error from None
+
+
+def refuse_running_loop(name: str, *, awaitable: str | None = None) -> None:
+    """What blocks would stop the caller's event loop. Raises UsageError with what to do instead."""
+    with suppress(RuntimeError):
+        asyncio.get_running_loop()
+        instead = (
+            f"await bulkim.{awaitable}(...)" if awaitable else f"await asyncio.to_thread(bulkim.{name}, ...)"
+        )
+        raise UsageError(f"bulkim.{name} blocks, and was called inside a running event loop.", hint=instead)

@@ -117,7 +117,7 @@ _COMMON = (
     click.option("--progress", cls=CommonOption, type=click.Choice(["auto", "bar", "plain", "none"]), default="auto",
                  show_default=True, help="How to show progress."),
     click.option("--log-format", cls=CommonOption, type=click.Choice(["console", "json"]), default="console",
-                 show_default=True, help="Format of log lines on stderr."),
+                 show_default=True, help="Format of log lines on stderr. json: every line there is one JSON object."),
     click.option("--log-file", cls=CommonOption, metavar="PATH", type=click.Path(dir_okay=False, path_type=Path),
                  help="Also log into this file."),
 )  # fmt: skip
@@ -136,6 +136,8 @@ def common(function: F) -> F:
         )
         if isinstance(ctx.obj, State):
             ctx.obj.verbose = settings.verbose
+        if settings.log_format == "json":
+            _collected()
         _demand_text(options)
         return function(settings, **options)
 
@@ -143,6 +145,14 @@ def common(function: F) -> F:
     for option in reversed(_COMMON):
         decorated = option(decorated)
     return decorated  # type: ignore[no-any-return]
+
+
+def _collected() -> None:
+    """Every line of stderr is JSON from here on, whoever writes it."""
+    from bulkim.cli.streams import JsonLines
+
+    if not isinstance(sys.stderr, JsonLines):
+        sys.stderr = JsonLines(sys.stderr)
 
 
 def _demand_text(options: Mapping[str, Any]) -> None:

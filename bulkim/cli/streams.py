@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import errno
 import io
+import json
 import os
 import sys
 from contextlib import suppress
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, TextIO
 
 from bulkim.text import ESCAPED
 
@@ -56,6 +58,45 @@ class _Stderr(io.TextIOWrapper):
     def flush(self) -> None:
         with suppress(OSError):
             super().flush()
+
+
+class JsonLines(io.TextIOBase):
+    """stderr for a collector of logs: what is not JSON already becomes an event of its own, a line each."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._rest = ""
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override] # a stream's own is a plain attribute
+        return self._stream.encoding
+
+    def isatty(self) -> bool:
+        """Nobody looks at it: no colours, no live block."""
+        return False
+
+    def write(self, text: str, /) -> int:
+        *lines, self._rest = (self._rest + text).split("\n")
+        for line in lines:
+            self._put(line)
+        return len(text)
+
+    def flush(self) -> None:
+        self._stream.flush()
+
+    def end(self) -> None:
+        """A line that nobody ended."""
+        rest, self._rest = self._rest, ""
+        self._put(rest)
+
+    def _put(self, line: str) -> None:
+        if not line.strip():
+            return
+        if not line.startswith('{"'):
+            moment = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+            event = {"timestamp": moment, "level": "info", "event": "said", "message": line}
+            line = json.dumps(event, ensure_ascii=False)
+        self._stream.write(line + "\n")
 
 
 def prepare() -> None:

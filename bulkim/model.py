@@ -6,7 +6,7 @@ Units stand last in names: `timeout_s`, `began_at` (Unix seconds, float), `laten
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
@@ -258,6 +258,9 @@ class PageRequest:
 @dataclass(frozen=True, slots=True)
 class Credentials:
     """What proves who we are, ready for a request. `repr` shows nothing."""
+
+    # Where the proof is of the request itself: it is made last.
+    sign: Callable[[Call], Credentials] | None = field(default=None, repr=False, compare=False, kw_only=True)
 
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     query: tuple[tuple[str, str], ...] = field(default=(), repr=False)

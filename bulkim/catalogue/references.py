@@ -12,8 +12,9 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from bulkim.catalogue.addressing import ApiKey, App, Signed, app_keys, keys_in, kind_of
+from bulkim.catalogue.addressing import App, app_keys, keys_in
 from bulkim.catalogue.bodies import BY, ITEMS, fields_in, leaves, sole
+from bulkim.catalogue.proofs import ApiKey, AuthForm, Digest, OAuth2Client, Signed, kind_of
 from bulkim.catalogue.rates import per_second
 from bulkim.catalogue.shapes import (
     ATTEMPT_KEY,
@@ -107,24 +108,43 @@ def _of_app(app: App, path: Path) -> Iterator[Fault]:
 
 def _of_auth(provider: Provider) -> Iterator[Fault]:
     if not provider.auth:
-        yield ("auth",), "is empty", "none, bearer, api-key, oauth2-client or signed"
+        yield ("auth",), "is empty", "none, bearer, basic, api-key, oauth2-client, digest or signed"
     kinds = [kind_of(each) for each in provider.auth]
     taken = [*app_keys(provider.apps), "signature", "random"]
     for number, form in enumerate(provider.auth):
         path: Path = ("auth", number)
         if kinds[number] in kinds[:number]:
             yield path, f"two forms have the secret '{kinds[number]}'", "give one of them another `secret`"
-        if isinstance(form, ApiKey) and bool(form.header) is bool(form.query):
-            yield path, "an API key stands in a `header` or in a `query` parameter", "give one of the two"
-        if isinstance(form, Signed):
-            known = {*app_keys(provider.apps), form.identity, "signature", "random"}
-            for key in (
-                key for each in (*form.headers.values(), *form.query.values()) for key in keys_in(each)
-            ):
-                if key not in known:
-                    yield path, f"there is no key '{key}' to fill in", nearest(key, known)
+        yield from _of_proof(provider, form, path)
         if form.secret in taken:
             yield path, f"'{form.secret}' is the key of an app already", None
+
+
+def _of_proof(provider: Provider, form: AuthForm, path: Path) -> Iterator[Fault]:
+    """What a form fills in, it has."""
+    apps = set(app_keys(provider.apps))
+    match form:
+        case ApiKey(header=header, query=query) if bool(header) is bool(query):
+            yield path, "an API key stands in a `header` or in a `query` parameter", "give one of the two"
+        case Signed(headers=headers, query=query):
+            yield from _unfilled(
+                path, (*headers.values(), *query.values()), {*apps, form.identity, "signature", "random"}
+            )
+        case Digest(headers=headers):
+            yield from _unfilled(
+                path, headers.values(), {form.identity, "nonce", "timestamp", "timestamp_ms", "digest"}
+            )
+            if not any("digest" in keys_in(each) for each in headers.values()):
+                yield path, "the digest stands in no header", "headers: {X-Signature: '{digest}'}"
+        case OAuth2Client(path=where):
+            if not _PATH.fullmatch(where) or not set(keys_in(where)) <= apps:
+                yield path, f"'{where}' is no path of whole segments and keys of the app", None
+
+
+def _unfilled(path: Path, templates: Collection[str], known: Collection[str]) -> Iterator[Fault]:
+    for key in (key for each in templates for key in keys_in(each)):
+        if key not in known:
+            yield path, f"there is no key '{key}' to fill in", nearest(key, known)
 
 
 # ------------------------------------------------------------------------------------- operations

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal
 
-from bulkim.catalogue.addressing import App, AuthForm, Identity, keys_in, kind_of
+from bulkim.catalogue.addressing import App, Identity, keys_in
 from bulkim.catalogue.bodies import (
     Body,
     Form,
@@ -23,6 +23,7 @@ from bulkim.catalogue.bodies import (
     fields_in,
 )
 from bulkim.catalogue.cases import Case
+from bulkim.catalogue.proofs import AuthForm, kind_of
 from bulkim.catalogue.rates import per_second
 from bulkim.catalogue.results import FailuresOnly, MapByKey, Paging, PerItem, Result, SplitLists, WholeCall
 from bulkim.model import Auth, Connection, Kind

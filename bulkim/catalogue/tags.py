@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from types import UnionType
 from typing import Any, Union, get_args, get_origin
 
-from bulkim.catalogue.addressing import ApiKey, Bearer, NoAuth, OAuth2Client, Signed
+from bulkim.catalogue.proofs import ApiKey, Basic, Bearer, Digest, NoAuth, OAuth2Client, Signed
 from bulkim.catalogue.shapes import (
     FailuresOnly,
     Form,
@@ -47,6 +47,8 @@ TAGS: Mapping[type[Any], str] = {
     Never: "never",
     NoAuth: "none",
     Bearer: "bearer",
+    Basic: "basic",
+    Digest: "digest",
     ApiKey: "api-key",
     OAuth2Client: "oauth2-client",
     Signed: "signed",

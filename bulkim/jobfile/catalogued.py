@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Discriminator, Field, Tag, create_model
 
-from bulkim.catalogue.addressing import AuthForm, NoAuth, auth_keys, variable
+from bulkim.catalogue.proofs import AuthForm, NoAuth, auth_keys, variable
 from bulkim.catalogue.shapes import Provider
 from bulkim.jobfile.scalars import Address, Line, Number, Segment, Shape, Text
 from bulkim.jobfile.schema import CONNECTION, JobShape

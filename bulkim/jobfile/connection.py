@@ -8,7 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from bulkim.catalogue.addressing import App, AuthForm, NoAuth, app_keys, auth_keys, kind_of, may_lead, written
+from bulkim.catalogue.addressing import App, app_keys, may_lead
+from bulkim.catalogue.proofs import AuthForm, NoAuth, auth_keys, kind_of, written
 from bulkim.catalogue.shapes import Provider
 from bulkim.errors import InputError, Problem
 from bulkim.jobfile.values import is_plain_and_remote

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bulkim.catalogue.addressing import usual
+from bulkim.catalogue.proofs import usual
 from bulkim.catalogue.shapes import Provider
 from bulkim.errors import InputError
 from bulkim.jobfile.connection import look_up

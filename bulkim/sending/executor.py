@@ -41,10 +41,10 @@ class Executor:
 
     def __init__(
         self, job: Job, provider: Provider, operation: Operation, *,
-        journal: Executing, items: PendingItems, channel: Channel,
+        journal: Executing, items: PendingItems, channel: Channel, run: str = "",
     ) -> None:  # fmt: skip
         batch_max = batch_size(operation, job)
-        self.single = batch_max == 1
+        self.single, self._run = batch_max == 1, run
         self.job, self.provider = job, provider
         self.operation = operation.single if self.single and operation.single else operation
         doubt = operation.doubt
@@ -176,7 +176,9 @@ class Executor:
         """Write ahead, then send when that is durable. No `await` here: what is journaled is sent, what is not is not."""
         now = self._clock()
         single = self.single and batch.mode is Mode.SEND
-        call = encode(self.provider, permit.operation, self.job.connection, batch.items, single=single)
+        call = encode(
+            self.provider, permit.operation, self.job.connection, batch.items, single=single, run=self._run
+        )
         attempt_id = self._journal.begin(batch, now=now)
         durable = self._journal.durable()
         if batch.mode is Mode.SEND:

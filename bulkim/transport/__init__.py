@@ -99,7 +99,7 @@ class Transport:
 
     async def send(self, call: Call, credentials: Credentials = Credentials()) -> Reply | Fault:  # noqa: B008
         """Send once, never again. Raises RefusedUrlError before anything is sent, and what the gate raises."""
-        request = self._request(call, credentials)
+        request = self._request(call, credentials.sign(call) if credentials.sign else credentials)
         line = self._idle.pop() if self._idle else self._new()
         began = time.monotonic()
         try:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bulkim.catalogue.addressing import App, Bearer, Signed
+from bulkim.catalogue.addressing import App
+from bulkim.catalogue.proofs import Bearer, Signed
 from bulkim.catalogue.shapes import Operation, Pool
 from bulkim.vendors.easemob import EASEMOB
 

@@ -160,7 +160,7 @@ class _Session:
         log.info("run.started", run=record.run, resumed=resumed, to_send=preview.to_send)
         if ending.state == "finished":
             name = preview.record.input_name or self.job.name
-            begin = self.workers.sending(count=preview.in_all, secrets=secrets, name=name)
+            begin = self.workers.sending(count=preview.in_all, secrets=secrets, name=name, run=record.run)
             with self._ending_if_it_fails(record, session_id, resumed=True), self._not_unsent(record):
                 ending = self._work(preview, session, begin)
         return self._account(record, session_id, ending, resumed=resumed)

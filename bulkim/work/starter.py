@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from bulkim.catalogue.addressing import Bearer, NoAuth
+from bulkim.catalogue.proofs import Bearer, NoAuth
 from bulkim.catalogue.shapes import Effect, Field, Operation, Provider
 
 JOB, CONNECTIONS, SCHEMA = "job.yaml", "connections.yaml", "job.schema.json"

@@ -65,13 +65,16 @@ class Workers:
             return Census(self)
         return None
 
-    def sending(self, *, count: int, secrets: Secrets | None, name: str) -> Begin:
+    def sending(self, *, count: int, secrets: Secrets | None, name: str, run: str) -> Begin:
         """What does the run. `count`: users to delete in all, where nobody names them.
 
-        `secrets` reads the input's secret fields again, where there are any; `name` is the input's, for errors.
+        `secrets` reads the input's secret fields again, where there are any; `name` is the input's, for errors; `run` is
+        the run's id.
         """
         if self.operation.paging is None:
-            return lambda channel, session: self._executor(channel, session, secrets=secrets, name=name)
+            return lambda channel, session: self._executor(
+                channel, session, secrets=secrets, name=name, run=run
+            )
         if self.purges:
             purge = Purge(self.operation, self.named("list-users"), self.named("get-user"))
             return self._serial(lambda serial: delete_oldest(serial, purge, count=count))
@@ -99,13 +102,13 @@ class Workers:
         return [self.named(name) for name in sorted(names)]
 
     def _executor(
-        self, channel: Channel, session: RunJournal, *, secrets: Secrets | None, name: str
+        self, channel: Channel, session: RunJournal, *, secrets: Secrets | None, name: str, run: str
     ) -> Executor:
         items = PendingItems(
             lambda after: session.pending(after=after), params=self.job.params, secrets=secrets, name=name
         )
         return Executor(
-            self.job, self.provider, self.operation, journal=session, items=items, channel=channel
+            self.job, self.provider, self.operation, journal=session, items=items, channel=channel, run=run
         )
 
     def _serial(self, work: Callable[[Serial], Awaitable[None]]) -> Begin:

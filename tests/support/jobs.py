@@ -7,7 +7,7 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
-from bulkim.catalogue.addressing import kind_of
+from bulkim.catalogue.proofs import kind_of
 from bulkim.model import Auth, Connection, Guard, Job, Rate, Source
 from bulkim.vendors import PROVIDERS
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from support.jobs import at
 
 from bulkim.auth.credentials import credential, shown
-from bulkim.catalogue.addressing import ApiKey, App, Bearer, NoAuth, usual, written
+from bulkim.catalogue.addressing import App
+from bulkim.catalogue.proofs import ApiKey, Bearer, NoAuth, usual, written
 from bulkim.errors import RefusedError
 from bulkim.model import Auth, Credentials
 from bulkim.vendors import PROVIDERS

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from bulkim.catalogue.addressing import App, Bearer, Identity, NoAuth, OAuth2Client
+from bulkim.catalogue.addressing import App, Identity
+from bulkim.catalogue.proofs import Bearer, NoAuth, OAuth2Client
 from bulkim.catalogue.shapes import Envelope, Provider
 from bulkim.vendors.easemob import accounts, attributes, mutes, presence
 from bulkim.vendors.easemob.common import POOLS

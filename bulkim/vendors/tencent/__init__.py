@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from bulkim.catalogue.addressing import App, Identity, Signed
+from bulkim.catalogue.addressing import App, Identity
+from bulkim.catalogue.proofs import Signed
 from bulkim.catalogue.shapes import Envelope, Provider
 from bulkim.vendors.tencent.errors import ERRORS
 from bulkim.vendors.tencent.operations import OPERATIONS, POOLS

@@ -7,10 +7,13 @@ READY  := $(VENV)/.ready
 DOCS   := $(VENV)/.docs
 SPHINX := $(BIN)/sphinx-build --quiet --fail-on-warning --keep-going
 
-.PHONY: locale demo test test-slow lint types format docs man bench clean
+.PHONY: locale demo demo-fleet test test-slow lint types format docs man bench clean
 
 demo: $(BASE)             ## the whole story on an embedded sandbox: register, mute, kill -9, resume, delete
 	$(BIN)/bulkim demo
+
+demo-fleet: $(READY)      ## forty runs on three workers, one killed, one stopped; PostgreSQL comes with the tools
+	$(BIN)/python tests/fleet/demo.py
 
 test: $(READY)            ## the default suite, under two minutes
 	$(BIN)/python -m pytest -n 6  # they wait more than they compute

@@ -67,7 +67,7 @@ SECTIONS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
     ),
     (
         "Many hosts",
-        (Entry("fleet", "fleet:fleet", "Share limits with other hosts, through PostgreSQL."),),
+        (Entry("fleet", "fleet:fleet", "Runs on many hosts, with one limit and one journal."),),
     ),
     (
         "Look up",

@@ -60,10 +60,10 @@ _READ = frozenset({"check", "doctor", "plan", "undo", "runs", "show", "results",
 _TAKEN_BY: Mapping[
     str, frozenset[str]
 ] = {  # where a common option would do nothing, a command does not take it
-    "journal": _SEND | _READ,
+    "journal": _SEND | _READ | {"pull"},
     "progress": frozenset({"run", "retry", "watch"}),
-    "log_format": _SEND,
-    "log_file": _SEND,
+    "log_format": _SEND | {"worker"},
+    "log_file": _SEND | {"worker"},
 }
 
 

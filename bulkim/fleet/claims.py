@@ -14,13 +14,14 @@ ANSWER_S = 10.0
 LOOKED_AT = 20  # runs that might be had
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Taken:
-    """A run that this worker holds."""
+    """A run that this worker holds, and how far its epoch has come."""
 
     lease: Lease
     session_id: int
     last_attempt: int
+    turns: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -85,3 +88,22 @@ def _quick(connection: Any) -> Finding:
     if taken < FSYNC_S:
         return Finding(True, words)
     return Finding(None, words, "slow: more calls will be in flight for the same rate")
+
+
+async def serve(address: str, port: int, vitals: Callable[[], Mapping[str, float]]) -> None:
+    """Answer /healthz while the loop goes on, whatever the database does, and /metrics as Prometheus text. For ever."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError, TimeoutError, ValueError):
+            path = (await asyncio.wait_for(reader.readline(), 5.0)).split(b" ")[1:2]
+            found = path[:1] in ([b"/healthz"], [b"/metrics"])
+            body = b"ok\n" if path == [b"/healthz"] else "".join(
+                f"bulkim_fleet_worker_{name} {value:g}\n" for name, value in vitals().items()
+            ).encode() if found else b"/healthz, /metrics\n"  # fmt: skip
+            head = f"HTTP/1.1 {'200 OK' if found else '404 Not Found'}\r\nContent-Type: text/plain; version=0.0.4\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+            writer.write(head.encode() + body)
+            await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(answer, address, port) as server:
+        await server.serve_forever()

@@ -16,8 +16,9 @@ from itertools import groupby
 from typing import Any, Protocol
 
 from bulkim.errors import GuardError
+from bulkim.fleet.claims import Taken
 from bulkim.fleet.database import AwayError, Line, library
-from bulkim.fleet.lease import HistoryError, Lease, LostError
+from bulkim.fleet.lease import HistoryError, LostError
 from bulkim.journal.port import PAGE
 from bulkim.journal.records import Closing, PoolRate
 from bulkim.model import Batch, Final, Item, Mode, Status
@@ -86,19 +87,20 @@ class Carrier(Protocol):
 class Hand:
     """What a session writes: `bulkim.journal.port.Writer`, turn by turn."""
 
-    def __init__(self, carrier: Carrier, lease: Lease, session_id: int, last_attempt: int) -> None:
-        self.lease, self.run_id, self.session_id = lease, lease.run_id, session_id
-        self._carrier, self._attempt = carrier, last_attempt
+    def __init__(self, carrier: Carrier, taken: Taken) -> None:
+        lease = taken.lease
+        self.lease, self.run_id, self.session_id = lease, lease.run_id, taken.session_id
+        self._carrier, self._taken, self._attempt = carrier, taken, taken.last_attempt
         self._open: dict[int, None] = {}
         self._turn = self._last = Turn(0)
         self._last.close()
-        self._n = 0
+        self._n = taken.turns
         self._error: GuardError | None = None
         self._counts = dict.fromkeys(Status, 0)
 
     def begin(self, batch: Batch, *, now: float) -> int:
         turn = self._join()
-        self._attempt += 1
+        self._attempt = self._taken.last_attempt = self._attempt + 1
         self._open[self._attempt] = None
         ordinals = json.dumps([item.ordinal for item in batch.items], separators=(",", ":"))
         turn.begun.append((self._attempt, str(batch.mode), len(batch.items), ordinals, now))
@@ -140,8 +142,8 @@ class Hand:
     def _join(self) -> Turn:
         if self._error:
             raise self._error
-        if self._turn.n != self._n or self._n == 0:
-            self._n += 1
+        if self._turn.n != self._n or self._turn.n == 0:
+            self._n = self._taken.turns = self._n + 1
             self._turn = self._last = Turn(self._n)
             self._carrier.dirty(self)
         return self._turn
@@ -189,8 +191,8 @@ class Hand:
 class RunJournal(Hand):
     """One session's hand in its run's journal: `bulkim.journal.port.Executing`. Pages of items are read ahead."""
 
-    def __init__(self, store: Store, lease: Lease, session_id: int, last_attempt: int) -> None:
-        super().__init__(store, lease, session_id, last_attempt)
+    def __init__(self, store: Store, taken: Taken) -> None:
+        super().__init__(store, taken)
         self._store = store
         self._pages: deque[list[Item]] = deque()
         self._doubtful: list[Item] = []

@@ -11,7 +11,7 @@ import asyncio
 import math
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from bulkim.errors import GuardError
 from bulkim.fleet.database import AwayError, Line
@@ -20,6 +20,7 @@ from bulkim.version import __version__
 
 BEAT_S = 1.0
 ANSWER_S = 2.5  # for a beat
+LOOK_S = 0.05
 
 
 def boottime() -> float:
@@ -45,34 +46,30 @@ class Lease:
     clock: Callable[[], float] = boottime
     asked: str | None = None  # pause or cancel
     lost: bool = False
-    _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def valid(self) -> bool:
+    def is_open(self) -> bool:
         """Whether a byte may leave now."""
         return not self.lost and self.clock() < self.until
 
-    async def until_valid(self) -> None:
+    async def until_open(self) -> None:
         """Wait for that. Raises LostError when it will never be."""
-        while not self.valid():
+        while not self.is_open():
             if self.lost:
                 raise LostError("another worker has taken this run.")
-            self._changed.clear()
-            await self._changed.wait()
+            await asyncio.sleep(LOOK_S)  # a session may have a loop of its own: no event reaches it
 
-    async def change(self) -> None:
-        """Wait for the next beat's answer."""
-        self._changed.clear()
-        await self._changed.wait()
+    def check(self) -> None:
+        """Right before the first byte. Raises OSError: nothing was sent."""
+        if not self.is_open():
+            raise ConnectionAbortedError("the lease was over before anything was sent")
 
     def renewed(self, until: float, asked: str | None) -> None:
         """A beat was answered."""
         self.until, self.asked = max(self.until, until), asked
-        self._changed.set()
 
     def lose(self) -> None:
         """It is another's."""
         self.lost, self.until = True, -math.inf
-        self._changed.set()
 
 
 class Keeper:

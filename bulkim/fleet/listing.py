@@ -11,9 +11,10 @@ from collections.abc import Awaitable, Sequence
 from typing import Any
 
 from bulkim.errors import GuardError
+from bulkim.fleet.claims import Taken
 from bulkim.fleet.database import KEPT, library
 from bulkim.fleet.journal import AGAIN_S, ITEMS, Hand, Turn, answered, item_of, unwritten
-from bulkim.fleet.lease import Lease, LostError
+from bulkim.fleet.lease import LostError
 from bulkim.journal.records import Closing, ListedPage, to_json
 from bulkim.model import Final, Item, Status
 
@@ -27,8 +28,8 @@ class _Nobody:
 class ListingJournal(Hand):
     """`bulkim.journal.port.RunJournal`, whole; its turns travel alone."""
 
-    def __init__(self, dsn: str, lease: Lease, session_id: int, last_attempt: int) -> None:
-        super().__init__(_Nobody(), lease, session_id, last_attempt)
+    def __init__(self, dsn: str, taken: Taken) -> None:
+        super().__init__(_Nobody(), taken)
         self._dsn = dsn
         self._connection: Any = None
         found = self._ask(
@@ -43,7 +44,7 @@ class ListingJournal(Hand):
 
     def begin_page(self, *, now: float) -> int:
         turn = self._join()
-        self._attempt += 1
+        self._attempt = self._taken.last_attempt = self._attempt + 1
         self._open[self._attempt] = None
         turn.begun.append((self._attempt, "page", 0, "[]", now))
         return self._attempt

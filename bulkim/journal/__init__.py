@@ -1,6 +1,6 @@
 """The journal of runs: what was asked, what was sent, what came back; the only state there is.
 
-`Journal` is opened by whoever runs something, `Reader` by whoever looks at it; `completion` is what Tab asks.
+`Journal` is opened by whoever runs something, `Reader` by whoever looks at it; `completion` is what Tab asks, `transfer` moves runs.
 """
 
 from __future__ import annotations
@@ -9,13 +9,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bulkim.journal.sqlite import completion
+    from bulkim.journal.sqlite import completion, transfer
     from bulkim.journal.sqlite.reader import Reader
     from bulkim.journal.sqlite.writer import Journal
 
-__all__ = ["Journal", "Reader", "completion"]
+__all__ = ["Journal", "Reader", "completion", "transfer"]
 
-_PLACES = {"Journal": ("writer", "Journal"), "Reader": ("reader", "Reader"), "completion": ("completion", "")}
+_PLACES = {
+    "Journal": ("writer", "Journal"),
+    "Reader": ("reader", "Reader"),
+    "completion": ("completion", ""),
+    "transfer": ("transfer", ""),
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -49,6 +49,26 @@ EVENTS: tuple[Event, ...] = (
         {"run": "the run's id", "state": "finished, interrupted or stopped", "counts": "the run's items by outcome"},
     ),
     Event(
+        "fleet.worker", "info", "A worker of the fleet begins to take runs.",
+        {"worker": "its name", "places": "runs that it works on at once"},
+    ),
+    Event(
+        "fleet.taken", "info", "The worker has taken a run of the fleet.",
+        {"run_id": "the run's row in the fleet's database", "epoch": "how often it has been taken"},
+    ),
+    Event(
+        "fleet.left", "info", "The worker has given a run back.",
+        {"run_id": "the run's row in the fleet's database", "state": "what `fleet status` calls it now", "why": "what it waits for, or why it stopped; null where it waits for nothing"},
+    ),
+    Event(
+        "fleet.lost", "warning", "Another worker has taken the run: nothing more of it is sent here.",
+        {"run_id": "the run's row in the fleet's database"},
+    ),
+    Event(
+        "fleet.failed", "warning", "A run met an error of bulkim's own, and is stopped; the others go on.",
+        {"run_id": "the run's row in the fleet's database", "error": "its name and its words"},
+    ),
+    Event(
         "attempt.settled", "debug", "A call was answered, or given up, and the journal has what it meant.",
         {"attempt": "its number in the journal", "kind": "what it meant for most of its items", "http_status": "null without an answer",
          "code": "the vendor's code, or ours"},

@@ -75,6 +75,9 @@ class Gate(Protocol):
     async def until_open(self) -> None:
         """Wait for it. Raises BulkimError when it will not open again."""
 
+    def check(self) -> None:
+        """Asked once more right before the first byte. Raises OSError while it is shut: then nothing was sent."""
+
 
 class Orders(Protocol):
     """What an answer demands of the channel: a `Decision`, or a `Step`."""
@@ -234,12 +237,16 @@ async def opened(
     *,
     sharing: Sharing = on_this_host,
     gate: Gate | None = None,
+    user_timeout_s: float | None = None,
 ) -> AsyncIterator[Channel]:
     """The way to a job's app. `limits_per_s` are the pools that it may draw on, `sharing` is with whom."""
     connection, pacer = job.connection, Pacer(limits_per_s)
     async with sharing(connection, pacer.limiters) as source:
         pacer.draw_on(source)
-        async with Transport(connection.base_url, timeout_s=job.timeout_s) as transport:
+        asked = gate.check if gate else None
+        async with Transport(
+            connection.base_url, timeout_s=job.timeout_s, gate=asked, user_timeout_s=user_timeout_s
+        ) as transport:
             yield Channel(transport, pacer, credential(connection, provider), Policy(job.retries), gate=gate)
 
 

@@ -23,7 +23,7 @@ from bulkim.planning import limits
 from bulkim.planning.pending import PendingItems, Secrets
 from bulkim.quota.host import on_this_host
 from bulkim.quota.source import Sharing
-from bulkim.sending.channel import Channel, Gate, opened
+from bulkim.sending.channel import Channel, opened
 from bulkim.sending.executor import Executor
 from bulkim.sending.heartbeat import Heartbeat
 from bulkim.sending.listing import Plan, count_users, list_items
@@ -165,11 +165,11 @@ def work(
 
 async def working(
     workers: Workers, session: RunJournal, begin: Begin, deadline: Deadline, watching: Watching | None,
-    *, sharing: Sharing = on_this_host, gate: Gate | None = None,
+    *, sharing: Sharing = on_this_host,
 ) -> Ending:  # fmt: skip
     """The same on an event loop that runs. Raises RefusedError when the vendor gives no credentials."""
     provider, limits_per_s = workers.provider, workers.limits()
-    async with opened(workers.job, provider, limits_per_s, sharing=sharing, gate=gate) as channel:
+    async with opened(workers.job, provider, limits_per_s, sharing=sharing) as channel:
         worker = begin(channel, session)
         async with watching(worker) if watching else nullcontext():
             heartbeat = Heartbeat(session, channel.pacer.limiters.values(), worker.telemetry)

@@ -48,8 +48,10 @@ def test_commands_and_their_options_exist(name):
     for words in commands(BY_NAME[name]):
         assert words[0] in COMMANDS, f"bulkim {' '.join(words)}"
         command = cli.get_command(click.Context(cli), words[0])
-        if isinstance(command, click.Group) and len(words) > 1 and not words[1].startswith("-"):
-            command = command.get_command(click.Context(command), words[1])
+        for word in words[1:]:
+            if not isinstance(command, click.Group) or word.startswith("-"):
+                break
+            command = command.get_command(click.Context(command), word)
             assert command is not None, f"bulkim {' '.join(words)}"
         known = {
             option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)
@@ -65,13 +67,13 @@ def test_options_in_the_text_belong_to_some_command(name):
     text = re.sub(r'BENCH="[^"]*"', "", text)
     known = {"--help", "--version"}
     top = [cli.get_command(click.Context(cli), entry) for entry in COMMANDS]
-    groups = [command for command in top if isinstance(command, click.Group)]
-    inner = [
-        group.get_command(click.Context(group), name)
-        for group in groups
-        for name in group.list_commands(None)
-    ]
-    for command in (*top, *inner):
+    every = list(top)
+    for command in every:  # which grows
+        if isinstance(command, click.Group):
+            every += [
+                command.get_command(click.Context(command), name) for name in command.list_commands(None)
+            ]
+    for command in every:
         known |= {option for parameter in command.params for option in parameter.opts}
     assert set(re.findall(r"(?<![\w-])`?(--[a-z][a-z-]+)", re.sub(r"<!--.*?-->", "", text))) <= known
 

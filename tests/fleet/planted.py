@@ -89,7 +89,7 @@ class OneByOne:
         self.session: Any = self._opened(taken)
 
     def _opened(self, taken: Taken) -> Any:
-        return ListingJournal(self.database.dsn, taken.lease, taken.session_id, taken.last_attempt)
+        return ListingJournal(self.database.dsn, taken)
 
     def read_input(self, entries: Iterable[Entry]) -> None:
         fill(self.database, self.run_id, entries)
@@ -98,7 +98,7 @@ class OneByOne:
     def _again(self) -> None:
         """What a session reads when it begins."""
         before = self.session
-        self.session = self._opened(Taken(before.lease, before.session_id, before._attempt))
+        self.session = self._opened(before._taken)
         before.close()
 
     def _rows(self, what: str) -> list[dict[str, Any]]:

@@ -39,7 +39,7 @@ class Worker:
         self.taken = await take(self.line, self.keeper, self.name, run_id)
         if self.taken is None:
             return None
-        journal = RunJournal(self.store, self.taken.lease, self.taken.session_id, self.taken.last_attempt)
+        journal = RunJournal(self.store, self.taken)
         await journal.read()
         return journal
 
@@ -277,7 +277,7 @@ def test_owners_come_first_after_an_outage(own_cluster):
             with suppress(AwayError):
                 await owner.keeper.beat()
             await owner.keeper.beat()
-            assert owner.taken.lease.valid()
+            assert owner.taken.lease.is_open()
             for _ in range(5):
                 await asyncio.sleep(1)
                 await rival.keeper.beat()
@@ -357,7 +357,7 @@ def test_leases_are_renewed_and_say_what_is_asked(database):
             await one.keeper.beat()
             assert one.taken.lease.lost
             with pytest.raises(LostError):
-                await one.taken.lease.until_valid()
+                await one.taken.lease.until_open()
 
     asyncio.run(main())
 

@@ -13,6 +13,22 @@ COMMANDS = {
     for entry in (
         Entry("init", "setup:init", "Make a database ready, or bring it up to this version."),
         Entry("doctor", "setup:doctor", "Look at the database, and say what is wrong with it."),
+        Entry("submit", "runs:submit", "Plan a job here, confirm it, and queue it for workers."),
+        Entry("worker", "workers:worker", "Take runs and work on them, until it is told to stop."),
+        Entry("status", "runs:status", "All runs at a glance, and who works on them."),
+        Entry("watch", "runs:watch", "See one run go on."),
+        Entry("show", "look:show", "One run, or what happened to one of its users."),
+        Entry("results", "look:results", "One row for each item of a run."),
+        Entry("why", "look:why", "Every run that touched a user."),
+        Entry("pause", "steer:pause", "Let runs stop gently, until they are resumed."),
+        Entry("resume", "steer:resume", "Let paused and stopped runs go on."),
+        Entry("cancel", "steer:cancel", "End runs: what was not sent is skipped."),
+        Entry("confirm", "steer:confirm", "Agree to what a run would destroy, once that is known."),
+        Entry("pull", "look:pull", "Copy a run into a journal here: report, retry and verify work on it."),
+        Entry("schedule", "schedule:schedule", "Runs at times of the clock."),
+        Entry("workers", "workers:workers", "Who lives, and with how much to do."),
+        Entry("metrics", "workers:metrics", "The fleet as Prometheus text."),
+        Entry("forget", "steer:forget", "Delete users and calls of old runs."),
         Entry("quota", "setup:quota", "Show which processes on all hosts use which quota."),
     )
 }
@@ -36,7 +52,9 @@ class FleetGroup(click.Group):
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Begin with an example, like every command."""
-        write_examples(formatter, ("bulkim fleet init", "bulkim fleet quota"))
+        write_examples(
+            formatter, ("bulkim fleet init", "bulkim fleet submit job.yaml", "bulkim fleet worker")
+        )
         super().format_help(ctx, formatter)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
@@ -47,7 +65,8 @@ class FleetGroup(click.Group):
 
 @click.group(cls=FleetGroup)
 def fleet() -> None:
-    """Share limits and runs with other hosts, through the PostgreSQL database that BULKIM_FLEET names.
+    """Share runs and limits with other hosts, through the PostgreSQL database that BULKIM_FLEET names.
 
-    With BULKIM_FLEET set, `bulkim run` and `bulkim retry` keep each app's limit together with everybody else who has it set.
+    Runs are submitted, and workers take them; when one dies, another goes on. `bulkim run` with BULKIM_FLEET set keeps its
+    journal here, and each app's limit together with everybody else.
     """

@@ -43,11 +43,11 @@ def init(settings: Settings, *, sql: bool, lease_s: float | None, margin_s: floa
     It needs a user who may create a schema, once. Workers and everybody else may work with less.
     """
     from bulkim.errors import UsageError
-    from bulkim.fleet import schema
+    from bulkim.fleet import engine, schema
     from bulkim.fleet.database import address, connected
 
     if sql:
-        click.echo(schema.script())
+        click.echo(schema.script() + engine.script())
         return 0
     with connected(address()) as connection:
         before = schema.read(connection)
@@ -58,6 +58,8 @@ def init(settings: Settings, *, sql: bool, lease_s: float | None, margin_s: floa
                 hint="--lease 10s --margin 3s",
             )
         was, now = schema.migrate(connection, lease_s=lease_s, margin_s=margin_s)
+        with connection.transaction():
+            queue = engine.make_ready(connection)
         name = connection.info.dbname
     if settings.json:
         click.echo(
@@ -71,8 +73,10 @@ def init(settings: Settings, *, sql: bool, lease_s: float | None, margin_s: floa
         )
     else:
         did = "created" if not was else f"brought from version {was} to {now}"
-        settings.say(f"{name}: {did} schema bulkim (version {now}); lease {lease:g} s, margin {margin:g} s")
-    settings.say("next: bulkim fleet doctor; then set BULKIM_FLEET on every host")
+        settings.say(
+            f"{name}: {did} schema bulkim (version {now}), and procrastinate {queue}; lease {lease:g} s, margin {margin:g} s"
+        )
+    settings.say("next: bulkim fleet doctor; then, on every host with BULKIM_FLEET set: bulkim fleet worker")
     return 0
 
 

@@ -74,6 +74,8 @@ CREATE TABLE bulkim.worker (name text PRIMARY KEY, host text NOT NULL, pid bigin
   started_at timestamptz NOT NULL DEFAULT clock_timestamp(), seen_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   since timestamptz NOT NULL DEFAULT clock_timestamp(),   -- it has been heard of every few seconds since then
   places int NOT NULL, busy int NOT NULL, clock_s float8 NOT NULL DEFAULT 0) WITH (fillfactor = 50);
+CREATE TABLE bulkim.schedule (name text PRIMARY KEY, cron text NOT NULL, zone text NOT NULL, job text NOT NULL, pledge text, priority int NOT NULL DEFAULT 0,
+  paused bool NOT NULL DEFAULT false, last timestamptz NOT NULL DEFAULT clock_timestamp(), said text);   -- `last`: up to then its times are dealt with
 CREATE TABLE bulkim.event (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, at timestamptz NOT NULL DEFAULT clock_timestamp(),
   run_id bigint, worker text, who text DEFAULT current_user, what text NOT NULL, detail text);
 CREATE INDEX event_run ON bulkim.event (run_id);

@@ -1,0 +1,132 @@
+"""Looking into runs: as on one machine, by copying them into a journal."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bulkim.cli.fleet.reach import RUN, fleet
+from bulkim.cli.options import CODE, Command, Settings, common
+from bulkim.text import counted
+
+
+def _pulled(wanted: str, journal: Path) -> tuple[str, int, int]:
+    from bulkim.fleet import view
+    from bulkim.fleet.pull import pull as copy
+
+    with fleet() as connection:
+        connection.isolation_level = 3  # repeatable read: one moment of the run
+        with connection.transaction():
+            run = str(view.find(connection, wanted)["run"])
+            return (run, *copy(connection, run, journal))
+
+
+@contextmanager
+def _copy(settings: Settings, wanted: str) -> Iterator[tuple[Settings, str]]:
+    """A journal that holds nothing but this run."""
+    with tempfile.TemporaryDirectory(prefix="bulkim-") as folder:
+        journal = Path(folder) / "run.db"
+        run, _, _ = _pulled(wanted, journal)
+        yield replace(settings, journal=journal, journal_named=False), run
+
+
+@click.command(
+    cls=Command, examples=["bulkim fleet pull last", "bulkim fleet pull k7qf2m2x --journal night.db"]
+)
+@RUN
+@common
+def pull(settings: Settings, *, run_name: str) -> int:
+    """Copy a run into a journal here, in place of an earlier copy: `report`, `retry`, `verify`, `undo` and `browse` work on it."""
+    run, items, calls = _pulled(run_name, settings.journal)
+    if settings.json:
+        click.echo(json.dumps({"run": run, "items": items, "calls": calls, "journal": str(settings.journal)}))
+    settings.say(f"pulled {counted(items, 'item')} and {counted(calls, 'call')} into {settings.journal}")
+    settings.say(f"next: {settings.command('report', run)}")
+    return 0
+
+
+@click.command(cls=Command, examples=["bulkim fleet show last", "bulkim fleet show last user_048"])
+@RUN
+@click.argument("username", required=False, help="What happened to this user.")
+@common
+def show(settings: Settings, *, run_name: str, username: str | None) -> int:
+    """One run, or what happened to one of its users, as `bulkim show` says it."""
+    with _copy(settings, run_name) as (copied, run):
+        return _as_here("show", copied, run, *([username] if username else []))
+
+
+@click.command(cls=Command, examples=["bulkim fleet results last --outcome failed"])
+@RUN
+@click.option(
+    "--outcome", multiple=True, metavar="OUTCOME", help="Only items that ended so; may be repeated."
+)
+@CODE
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["csv", "jsonl", "table", "junit"]),
+    default=None,
+    help="How rows are printed.",
+)
+@click.option("-o", "output", metavar="FILE", help="Into this file.")
+@common
+def results(settings: Settings, *, run_name: str, **options: Any) -> int:
+    """One row for each item of a run, as `bulkim results` prints them."""
+    words = [word for each in options["outcome"] for word in ("--outcome", each)]
+    words += [word for each in options["code"] for word in ("--code", each)]
+    words += ["--format", options["form"]] if options["form"] else []
+    words += ["-o", options["output"]] if options["output"] else []
+    with _copy(settings, run_name) as (copied, run):
+        return _as_here("results", copied, run, *words)
+
+
+def _as_here(name: str, settings: Settings, *words: str) -> int:
+    """Let the command of one machine do it."""
+    from bulkim.cli import cli
+
+    common = [
+        "--journal",
+        str(settings.journal),
+        *(["--json"] if settings.json else []),
+        *(["-q"] if settings.quiet else []),
+    ]
+    ctx = click.get_current_context()
+    command = cli.get_command(ctx, name)
+    assert command is not None
+    inner = command.make_context(f"bulkim {name}", [*words, *common], parent=ctx)
+    with inner:
+        return int(command.invoke(inner) or 0)
+
+
+@click.command(cls=Command, examples=["bulkim fleet why user_048"])
+@click.argument("username", help="A user, as a run's input writes them.")
+@common
+def why(settings: Settings, *, username: str) -> int:
+    """Every run that touched a user, the newest first, and how that ended."""
+    with fleet() as connection:
+        rows = connection.execute(
+            "SELECT r.run, r.name, r.operation, r.app, coalesce(i.outcome, 'pending'), i.code, i.reason, to_timestamp(i.finished_at)::text"
+            " FROM bulkim.run AS r JOIN bulkim.item AS i ON i.run_id = r.id AND (i.key = %s OR i.key = lower(%s)) ORDER BY r.id DESC",
+            (username, username),
+        ).fetchall()
+    names = ("run", "name", "operation", "app", "outcome", "code", "reason", "finished_at")
+    if settings.json:
+        click.echo(json.dumps([dict(zip(names, row, strict=True)) for row in rows], ensure_ascii=False))
+        return 0
+    if not rows:
+        settings.say(f"no run of the fleet has a user {username!r}")
+    for run, name, operation, app, outcome, code, reason, finished in rows:
+        click.echo(
+            f"{run} {name}: {operation} at {app}: {outcome}"
+            + (f" ({code})" if code else "")
+            + (f", {reason}" if reason else "")
+            + (f", {finished}" if finished else "")
+        )
+    return 0

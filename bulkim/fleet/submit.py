@@ -1,0 +1,86 @@
+"""Submitting a job: planned and confirmed here, as `run` would, and then handed over in one transaction."""
+
+from __future__ import annotations
+
+import json
+import socket
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bulkim.fleet.references import Submission, digest
+from bulkim.journal import Journal, transfer
+from bulkim.quota.host import owner_of
+from bulkim.work.submission import Confirm, Preview
+from bulkim.work.submission import Submission as Planning
+from bulkim.work.ways import Notes, Wanted, opening_of
+from bulkim.work.workers import Workers
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """How a run is to be treated."""
+
+    priority: int = 0  # the highest first
+    beside: bool = False  # at once, beside other runs of its app, sharing the quota
+    limit: int | None = None  # only the first so many items
+    pledge: str | None = None  # what was agreed to: APP:COUNT, or yes
+    name: str | None = None  # instead of the job's
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """A run that was submitted."""
+
+    run: str
+    run_id: int
+    preview: Preview
+    known: bool  # what it would send; False: only the vendor knows, and a worker asks first
+
+
+def submit(connection: Any, sent: Submission, order: Order, confirm: Confirm | None) -> Ticket:
+    """Plan a job, have it confirmed, and queue it. Raises BulkimError: then nothing of it is there."""
+    with tempfile.TemporaryDirectory(prefix="bulkim-") as folder:
+        scratch = Path(folder) / "plan.db"
+        with Journal.open(scratch) as journal:
+            planning = Planning(journal, opening_of(journal, sent.job, Wanted(new=True, limit=order.limit)))
+            record = planning.create()
+            planning.read(record, Notes(lambda _: None))
+            preview = planning.preview(record)
+            workers = Workers(sent.job, planning.provider, planning.operation, planning.intake.entries)
+            known = workers.ahead(planned=preview.record.planned_at is not None) is None
+            if known:
+                planning.agree(preview, confirm)
+        with connection.transaction():
+            run_id = _hand_over(connection, scratch, sent, preview, order)
+    return Ticket(preview.record.run, run_id, preview, known)
+
+
+def _hand_over(connection: Any, scratch: Path, sent: Submission, preview: Preview, order: Order) -> int:
+    row, tally = transfer.planned(scratch, preview.record.run)
+    name, app = order.name or row["name"], owner_of(sent.job.connection)
+    kept = {**row, "name": name, "job_path": str(sent.path)}
+    connection.execute("INSERT INTO bulkim.app VALUES (%s) ON CONFLICT DO NOTHING", (app,))
+    (run_id,) = connection.execute(
+        "INSERT INTO bulkim.run (run, name, app, provider, operation, target, state, job, planned, input_sha256, pledge, planned_at,"
+        " created_at, items, submitted_from) VALUES (%s, %s, %s, %s, %s, %s, 'running', %s, %s, %s, %s, %s, %s, %s, %s) RETURNING id",
+        (row["run"], name, app, row["provider"], row["operation"], row["target"], json.dumps(sent.travels, ensure_ascii=False),
+         transfer.as_text(kept), digest(sent.input) if sent.input else None, order.pledge, row["planned_at"],
+         row["created_at"], row["items"], socket.gethostname()),
+    ).fetchone()  # fmt: skip
+    with connection.cursor() as cursor:
+        with cursor.copy(f"COPY bulkim.item (run_id, {', '.join(transfer.ITEM)}, rest) FROM STDIN") as copy:
+            for each in transfer.items(scratch, row["id"]):
+                copy.write_row((run_id, *each))
+        cursor.executemany(
+            "INSERT INTO bulkim.tally VALUES (%s, %s, %s, %s, %s, %s)", [(run_id, *each) for each in tally]
+        )
+    connection.execute(
+        "INSERT INTO bulkim.claim (run_id, app, state, priority, beside) VALUES (%s, %s, 'queued', %s, %s)",
+        (run_id, app, order.priority, order.beside),
+    )
+    connection.execute(
+        "INSERT INTO bulkim.event (run_id, what, detail) VALUES (%s, 'submitted', %s)", (run_id, order.pledge)
+    )
+    return int(run_id)

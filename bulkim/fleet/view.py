@@ -1,0 +1,134 @@
+"""Reading the fleet: runs, workers, and numbers for whoever measures. Tables only; nobody is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from bulkim.errors import UsageError
+
+RUN = ("run", "name", "app", "state", "why", "worker", "takeovers", "operation", "items", "ended", "pending", "failed", "unknown",
+       "requests", "retries", "throttled", "created_at", "finished_at", "stop_reason", "id", "target", "elapsed_s")  # fmt: skip
+_RUNS = (
+    "SELECT s.run, s.name, s.app, s.state, s.why, s.worker, s.takeovers, s.operation, s.items, s.ended::bigint, s.pending::bigint, s.failed::bigint,"
+    " s.unknown::bigint, s.requests, s.retries, s.throttled, s.created_at::text, s.finished_at::text, s.stop_reason, r.id, s.target,"
+    " (SELECT sum(coalesce(e.ended_at, e.seen_at) - e.started_at) FROM bulkim.session AS e WHERE e.run_id = r.id)"
+    " FROM bulkim.runs_summary AS s JOIN bulkim.run AS r ON r.run = s.run"
+)
+LIVE = "s.state IN ('queued', 'confirming', 'running', 'waiting', 'paused', 'stopped')"
+WORKER = ("name", "version", "places", "busy", "seen_s", "clock_s", "alive")
+
+
+def runs(connection: Any, *, every: bool = False) -> list[dict[str, Any]]:
+    """Runs that are not over, and the newest that are; or every one."""
+    limit = "" if every else f" WHERE {LIVE} OR s.finished_at > clock_timestamp() - interval '1 day'"
+    rows = connection.execute(f"{_RUNS}{limit} ORDER BY s.state = 'running' DESC, r.id").fetchall()
+    return [dict(zip(RUN, row, strict=True)) for row in rows]
+
+
+def find(connection: Any, wanted: str) -> dict[str, Any]:
+    """The run that a person means: its id, a unique beginning of it, a name (its newest run) or `last`. Raises UsageError."""
+    last = " ORDER BY r.id DESC LIMIT 1"
+    for condition, values in (
+        (f"{last}" if wanted == "last" else " WHERE s.run = %s", () if wanted == "last" else (wanted,)),
+        (f" WHERE s.name = %s{last}", (wanted,)),
+        (" WHERE starts_with(s.run, %s)", (wanted,)),
+    ):
+        rows = connection.execute(_RUNS + condition, values).fetchall()
+        if len(rows) == 1:
+            return dict(zip(RUN, rows[0], strict=True))
+        if rows:
+            ids = ", ".join(row[0] for row in rows[:5])
+            raise UsageError(
+                f"{wanted!r} is the beginning of {len(rows)} runs: {ids}.", hint="type one letter more"
+            )
+    raise UsageError(f"the fleet has no run {wanted!r}.", hint="`bulkim fleet status` lists them")
+
+
+def workers(connection: Any) -> list[dict[str, Any]]:
+    """Who lives, and who was heard of within a day."""
+    rows = connection.execute(
+        "SELECT name, version, places, busy, extract(epoch FROM clock_timestamp() - seen_at)::float8, clock_s,"
+        " seen_at > clock_timestamp() - make_interval(secs => (SELECT lease_s FROM bulkim.meta))"
+        " FROM bulkim.worker WHERE seen_at > clock_timestamp() - interval '1 day' ORDER BY name"
+    ).fetchall()
+    return [dict(zip(WORKER, row, strict=True)) for row in rows]
+
+
+def counts(connection: Any, run_id: int) -> dict[str, int]:
+    """Outcome -> items."""
+    found = connection.execute(
+        "SELECT outcome, sum(items)::bigint FROM bulkim.tally WHERE run_id = %s GROUP BY 1", (run_id,)
+    ).fetchall()
+    return dict(found)
+
+
+def exit_code(connection: Any, run: Mapping[str, Any]) -> int:
+    """As `bulkim run` would end."""
+    found = counts(connection, run["id"])
+    if run["state"] == "stopped":
+        code = connection.execute("SELECT stop_code FROM bulkim.run WHERE id = %s", (run["id"],)).fetchone()[
+            0
+        ]
+        return (
+            6
+            if code == "unauthorized"
+            else 70
+            if code == "internal"
+            else 3
+            if code in {"InputError", "ConfirmationError"}
+            else 4
+        )
+    if run["state"] in {"paused", "waiting", "confirming"}:
+        return 3 if run["state"] == "confirming" else 75
+    invalid = connection.execute(
+        "SELECT coalesce(sum(items), 0) FROM bulkim.tally WHERE run_id = %s AND outcome = 'skipped' AND code = 'invalid'",
+        (run["id"],),
+    ).fetchone()[0]
+    return 5 if found.get("unknown") else int(bool(found.get("failed") or invalid))
+
+
+def metrics(connection: Any) -> Iterator[str]:
+    """Prometheus text, line by line."""
+    states = connection.execute("SELECT state, count(*) FROM bulkim.claim GROUP BY 1 ORDER BY 1").fetchall()
+    yield from _family(
+        "runs", "gauge", "runs by state", [({"state": state}, number) for state, number in states]
+    )
+    alive = workers(connection)
+    yield from _family("workers", "gauge", "workers that live", [({}, sum(each["alive"] for each in alive))])
+    yield from _family(
+        "places",
+        "gauge",
+        "runs that they could work on",
+        [({}, sum(each["places"] for each in alive if each["alive"]))],
+    )
+    found = runs(connection)
+    labels = [({"app": each["app"], "run": each["run"]}, each) for each in found]
+    for name in ("items", "ended", "failed", "unknown", "requests", "throttled", "takeovers"):
+        yield from _family(
+            f"run_{name}", "gauge", f"{name} of a run", [(label, each[name]) for label, each in labels]
+        )
+    shares = connection.execute(
+        "SELECT pool, sum(used), min(limit_per_s) FROM bulkim.holder WHERE until > clock_timestamp() GROUP BY 1 ORDER BY 1"
+    ).fetchall()
+    yield from _family(
+        "quota_used_ratio",
+        "gauge",
+        "calls a second over the limit",
+        [({"pool": p}, used / limit) for p, used, limit in shares],
+    )
+
+
+def _family(
+    name: str, kind: str, about: str, samples: list[tuple[Mapping[str, str], float]]
+) -> Iterator[str]:
+    full = f"bulkim_fleet_{name}"
+    yield f"# HELP {full} {about}"
+    yield f"# TYPE {full} {kind}"
+    for labels, value in samples:
+        said = ",".join(f'{key}="{_quoted(text)}"' for key, text in labels.items())
+        yield f"{full}{{{said}}} {float(value):g}" if said else f"{full} {float(value):g}"
+
+
+def _quoted(text: str) -> str:
+    return text.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")

@@ -1,0 +1,193 @@
+"""A worker: takes runs and works on them until it is told to stop. One process, one event loop, some places."""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import os
+import secrets
+import signal
+import socket
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing import connection
+
+from bulkim.fleet import schedule
+from bulkim.fleet.claims import take_next, waiting
+from bulkim.fleet.database import AwayError, Line, connected, library
+from bulkim.fleet.engine import Engine
+from bulkim.fleet.health import serve
+from bulkim.fleet.journal import Store
+from bulkim.fleet.lease import Keeper
+from bulkim.fleet.schema import Meta, usable
+from bulkim.fleet.session import Host, session
+from bulkim.fleet.shares import Shares, across_hosts
+from bulkim.log.events import log
+from bulkim.quota.host import owner_of
+
+SWEEP_S = 1.5
+GENTLY = 143
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """What a worker is told when it starts."""
+
+    dsn: str
+    places: int = 4
+    health: tuple[str, int] | None = None  # address and port
+
+
+def new_name() -> str:
+    """A worker's: its host, its process, and what tells it from an earlier one of the same number."""
+    return f"{socket.gethostname()}/{os.getpid()}-{secrets.token_hex(2)}"
+
+
+def work(orders: Orders, name: str | None = None) -> int:
+    """Work until SIGTERM or SIGINT; the second one leaves at once. Returns the exit code. Raises BulkimError."""
+    with connected(orders.dsn) as database:
+        meta = usable(database)
+    return asyncio.run(_Worker(orders, name or new_name(), meta).run())
+
+
+class _Worker:
+    def __init__(self, orders: Orders, name: str, meta: Meta) -> None:
+        dsn, self._orders = orders.dsn, orders
+        self._line, self._looking = Line(dsn), asyncio.Lock()
+        self._beats, self._draws = Line(dsn), Line(dsn)
+        keeper = Keeper(self._beats, name, places=orders.places, lease_s=meta.lease_s, margin_s=meta.margin_s)
+        self._shares = Shares(self._draws, name, lease_s=meta.lease_s, margin_s=meta.margin_s)
+        sharing = lambda connection, limiters: self._shares.drawing(owner_of(connection), limiters)  # noqa: E731
+        self.host = Host(
+            name, dsn, keeper, Store(dsn), self._line, sharing, lambda: across_hosts({"BULKIM_FLEET": dsn})
+        )
+        self._engine = Engine(dsn, look=self.look, tick=self._tick, places=orders.places)
+        self._busy = 0
+        self._idle = asyncio.Event()
+
+    async def run(self) -> int:
+        loop, host = asyncio.get_running_loop(), self.host
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.drain)
+        log.info("fleet.worker", worker=host.name, places=self._orders.places)
+        for_ever = [
+            host.keeper.run(),
+            self._shares.run(),
+            host.store.flush(),
+            self._engine.work(),
+            self._sweep(),
+        ]
+        if self._orders.health:
+            for_ever.append(serve(*self._orders.health, self._vitals))
+        tasks = [asyncio.ensure_future(each) for each in for_ever]
+        stopping = asyncio.ensure_future(self._stopped())
+        done, _ = await asyncio.wait([*tasks, stopping], return_when=asyncio.FIRST_COMPLETED)
+        for task in tasks:
+            task.cancel()
+        with suppress(AwayError, library().Error):
+            await self._line.rows("SELECT bulkim.bury(%s)", (host.name,), within_s=2.0)
+        await asyncio.wait(tasks, timeout=2.0)
+        for line in (self._line, self._beats, self._draws):
+            await line.close()
+        await host.store.close()
+        for task in done - {stopping}:
+            task.result()  # it ended by itself: an error
+        return GENTLY
+
+    def drain(self) -> None:
+        """First: nothing new, what is in flight is waited for, runs are given back. Second: at once."""
+        self.host.draining += 1
+        if not self._busy:
+            self._idle.set()
+
+    async def _stopped(self) -> None:
+        while not self.host.draining or (self._busy and self.host.draining < 3):
+            self._idle.clear()
+            await self._idle.wait()
+
+    async def look(self) -> None:
+        """Take what there is to take, one run after another, while there is a place."""
+        while not self.host.draining and self._busy < self._orders.places:
+            self._busy += 1
+            try:
+                async with self._looking:
+                    taken = await take_next(self._line, self.host.keeper, self.host.name)
+                if taken is None:
+                    return
+                log.info("fleet.taken", run_id=taken.lease.run_id, epoch=taken.lease.epoch)
+                await session(self.host, taken)
+            except AwayError:
+                return
+            finally:
+                self._busy -= 1
+                if not self._busy:
+                    self._idle.set()
+
+    async def _sweep(self) -> None:
+        """What should be worked on, and is nobody's, is said again: the queue may have lost it."""
+        while True:
+            await asyncio.sleep(SWEEP_S)
+            free = self._orders.places - self._busy
+            if self.host.draining or free <= 0:
+                continue
+            with suppress(AwayError):
+                async with self._looking:
+                    runs = await waiting(self._line, self.host.name)
+                if runs and not await self._engine.wake(runs[:free]):
+                    asyncio.ensure_future(self.look())  # noqa: RUF006 - the engine is of no use now; a look holds itself
+
+    async def _tick(self, moment: int) -> None:
+        await asyncio.to_thread(schedule.tick, self.host.dsn, moment)
+
+    def _vitals(self) -> Mapping[str, float]:
+        now, keeper = time.time(), self.host.keeper
+        return {
+            "places": self._orders.places, "busy": self._busy, "held": keeper.held,
+            "database_away_seconds": now - keeper.away_since if keeper.away_since else 0.0,
+        }  # fmt: skip
+
+
+# ------------------------------------------------------------------------------------------ children
+
+
+def supervise(orders: Orders, processes: int) -> int:
+    """Several workers, each a process. What one held that died is free at once: its parent has proof. Returns the exit code."""
+    context = multiprocessing.get_context("spawn")
+    stopping = 0
+    children: dict[str, multiprocessing.process.BaseProcess] = {}
+
+    def told(number: int, _frame: object) -> None:
+        nonlocal stopping
+        stopping += 1
+        for child in children.values():
+            if child.pid:
+                os.kill(child.pid, number)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, told)
+    while not stopping or children:
+        while not stopping and len(children) < processes:
+            name = new_name()
+            children[name] = context.Process(target=_child, args=(orders, name))
+            children[name].start()
+        connection.wait([each.sentinel for each in children.values()], timeout=0.5)
+        for name, child in list(children.items()):
+            if not child.is_alive():
+                _bury(orders.dsn, name)
+                del children[name]
+                if not stopping:
+                    time.sleep(1.0)  # one that cannot even start is not started all the time
+    return GENTLY
+
+
+def _child(orders: Orders, name: str) -> None:
+    raise SystemExit(work(orders, name))
+
+
+def _bury(dsn: str, name: str) -> None:
+    from bulkim.errors import BulkimError
+
+    with suppress(BulkimError), connected(dsn) as database:
+        database.execute("SELECT bulkim.bury(%s)", (name,))

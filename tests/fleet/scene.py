@@ -1,0 +1,118 @@
+"""A fleet for tests: a database, a sandbox, workers as real processes, and the comparison of all books at the end."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from support.processes import Ended, bulkim, start, wait_until
+from support.server import Server
+
+from .database import Database
+
+SECRET = "sandbox-token"
+PATIENCE_S = 120
+
+
+class Scene:
+    def __init__(
+        self, folder: Path, database: Database, server: Server, *, lease: str = "10s", margin: str = "3s"
+    ) -> None:
+        self.folder, self.database, self.server = folder, database, server
+        self.extra = {"BULKIM_FLEET": database.dsn, "APP_TOKEN": SECRET}
+        self.workers: list[subprocess.Popen[str]] = []
+        ended = self.fleet("init", "--lease", lease, "--margin", margin)
+        assert ended.code == 0, ended.err
+
+    # ------------------------------------------------------------------------------------ commands
+
+    def fleet(self, *words: str, **extra: str) -> Ended:
+        return bulkim("fleet", *words, cwd=self.folder, within_s=PATIENCE_S, **{**self.extra, **extra})
+
+    def job(self, name: str, operation: str, source: Any, *, app: str = "sandbox/demo", **more: Any) -> str:
+        org, _, chosen = app.partition("/")
+        connection = {
+            "base_url": self.server.base_url, "org": org, "app": chosen, "auth": {"token": "${APP_TOKEN}"}, "environment": "test",
+        }  # fmt: skip
+        document = {
+            "provider": "easemob",
+            "operation": operation,
+            "connection": connection,
+            "rate": {"limit": 200},
+            **more,
+        }
+        if source is not None:
+            document["source"] = source
+        (self.folder / f"{name}.yaml").write_text(json.dumps(document, indent=1))
+        return f"{name}.yaml"
+
+    def users(self, name: str, number: int, *, app: str = "sandbox/demo", there: bool = True) -> list[str]:
+        names = [f"{name}-{n}" for n in range(number)]
+        (self.folder / f"{name}.txt").write_text("\n".join(names) + "\n")
+        if there:
+            self.server.seed(names, app=app)
+        return names
+
+    def submit(self, job: str, *words: str, **extra: str) -> str:
+        ended = self.fleet("submit", job, "--json", *words, **extra)
+        assert ended.code == 0, ended.err
+        return str(ended.json["run"])
+
+    def worker(self, *words: str, **extra: str) -> subprocess.Popen[str]:
+        name = f"worker{len(self.workers)}"
+        log = ("--log-file", str(self.folder / f"{name}.log"), "-q")
+        process = start("fleet", "worker", *log, *words, cwd=self.folder, **{**self.extra, **extra})
+        self.workers.append(process)
+        return process
+
+    def close(self) -> None:
+        for each in self.workers:
+            if each.poll() is None:
+                each.send_signal(signal.SIGCONT)
+                each.kill()
+            each.communicate()
+
+    # ------------------------------------------------------------------------------------- looking
+
+    def state(self, run: str) -> str:
+        return str(
+            self.database.one(
+                "SELECT c.state FROM bulkim.claim AS c JOIN bulkim.run AS r ON r.id = c.run_id WHERE r.run = %s",
+                run,
+            )
+        )
+
+    def until(self, run: str, state: str = "done", within_s: float = PATIENCE_S) -> None:
+        wait_until(lambda: self.state(run) == state, within_s=within_s)
+
+    def done(self, effect: str = "mute_set", app: str = "sandbox/demo") -> int:
+        return int(self.server.stats(app)["effects"].get(effect, 0))
+
+    def holder(self, run: str) -> str | None:
+        return self.database.one(
+            "SELECT c.worker FROM bulkim.claim AS c JOIN bulkim.run AS r ON r.id = c.run_id WHERE r.run = %s",
+            run,
+        )
+
+    def compare(
+        self, run: str, names: list[str], effect: str = "mute_set", *, app: str = "sandbox/demo"
+    ) -> None:
+        """The journal and the vendor tell the same story of every user: all done, each once."""
+        rows = self.database.query(
+            "SELECT i.username, i.outcome FROM bulkim.item AS i JOIN bulkim.run AS r ON r.id = i.run_id WHERE r.run = %s",
+            run,
+        )
+        assert {name for name, _ in rows} == set(names)
+        assert Counter(outcome for _, outcome in rows) == {"succeeded": len(names)}
+        there = self.server.users(app)
+        times = Counter(there[name]["effects"].get(effect, 0) for name in names)
+        assert times == {1: len(names)}, "lost or done twice"
+        tally = self.database.query(
+            "SELECT y.outcome, y.items FROM bulkim.tally AS y JOIN bulkim.run AS r ON r.id = y.run_id WHERE r.run = %s",
+            run,
+        )
+        assert tally == [("succeeded", len(names))]

@@ -1,0 +1,200 @@
+"""What is submitted: planned and confirmed where it is typed, with no secret in it; and what workers need for it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from support.processes import bulkim
+
+PLANTED = "planted-Secret-4711"
+
+
+def test_a_job_is_planned_here_and_worked_on_there_and_comes_back_as_a_run(scene):
+    names = scene.users("mute", 120)
+    scene.worker()
+    run = scene.submit(scene.job("mute", "mute", {"text": "mute.txt"}, params={"chat": 60}))
+    scene.until(run)
+    scene.compare(run, names)
+    status = scene.fleet("status", "--json").json
+    assert [
+        (each["run"], each["name"], each["app"].split()[1], each["state"], each["pending"])
+        for each in status["runs"]
+    ] == [(run, "mute", "sandbox#demo", "done", 0)]
+    assert [each["alive"] for each in status["workers"]] == [True]
+    assert scene.fleet("show", "mute", "--json").json["counts"]["succeeded"] == 120
+    assert len(scene.fleet("results", run[:4], "--outcome", "succeeded").out.splitlines()) == 121
+    assert scene.fleet("why", "MUTE-7").out.startswith(f"{run} mute: mute at easemob")
+    pulled = scene.fleet("pull", "last", "--json").json
+    assert {**pulled, "calls": 0} == {"run": run, "items": 120, "calls": 0, "journal": "bulkim.db"}
+    assert scene.fleet("pull", "last").code == 0, "again, in place of it"
+    here = bulkim("show", "last", "--json", cwd=scene.folder).json
+    assert (here["run"], here["counts"]["succeeded"], here["requests"], here["state"]) == (
+        run,
+        120,
+        pulled["calls"],
+        "finished",
+    )
+    assert bulkim("verify", "last", cwd=scene.folder, APP_TOKEN="sandbox-token").code == 0
+    assert 'bulkim_fleet_runs{state="done"} 1' in scene.fleet("metrics").out
+
+
+def test_waiting_ends_as_a_run_would(scene):
+    scene.users("mute", 5)
+    (scene.folder / "more.txt").write_text("mute-1\nno body\n")
+    scene.worker()
+    assert (
+        scene.fleet(
+            "submit", scene.job("a", "mute", {"text": "mute.txt"}, params={"chat": 60}), "--wait"
+        ).code
+        == 0
+    )
+    ended = scene.fleet(
+        "submit", scene.job("b", "mute", {"text": "more.txt"}, params={"chat": 60}), "--wait", "--json"
+    )
+    assert (ended.code, ended.json["state"]) == (1, "done")
+    assert ended.json["counts"] == {"succeeded": 1, "skipped": 1}
+
+
+def test_no_secret_is_in_any_byte_of_the_database(scene):
+    (scene.folder / "users.csv").write_text(
+        "username,password,team\n" + "".join(f"new-{n},{PLANTED}-{n},blue\n" for n in range(60))
+    )
+    scene.worker(APP_TOKEN="sandbox-token")
+    run = scene.submit(scene.job("register", "register", {"csv": "users.csv"}), APP_TOKEN="sandbox-token")
+    scene.until(run)
+    there = scene.server.users()
+    assert all(there[f"new-{n}"]["exists"] for n in range(60))
+    assert scene.database.files_with("new-37"), "or the search finds nothing at all"
+    for secret in (PLANTED, "sandbox-token"):
+        assert scene.database.files_with(secret) == []
+        assert secret not in scene.database.dump()
+    log = "".join(each.read_text() for each in scene.folder.glob("worker*.log"))
+    assert PLANTED not in log
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"connection": {"auth": {"token": PLANTED}}}, "connection.auth: a secret is written here"),
+        (
+            {"notify": {"url": f"https://hook.example/{PLANTED}"}},
+            "notify.url: whoever knows this address may post there",
+        ),
+        (
+            {"operation": "register", "source": {"items": [{"username": "a1", "password": PLANTED}]}},
+            "password: a secret is written here",
+        ),
+        ({"source": {"run": "last"}}, "workers do not have this host's journal"),
+    ],
+)
+def test_what_must_not_be_submitted_is_refused_with_its_place(scene, change, said):
+    scene.users("mute", 2)
+    path = scene.folder / scene.job("job", "mute", {"text": "mute.txt"}, params={"chat": 60})
+    document = json.loads(path.read_text())
+    for key, value in change.items():
+        document[key] = {**document[key], **value} if key == "connection" else value
+    if document["operation"] == "register":
+        del document["params"]
+    path.write_text(json.dumps(document, indent=1))
+    ended = scene.fleet("submit", "job.yaml")
+    assert ended.code == 3
+    assert said in ended.err
+    assert PLANTED not in ended.err
+    assert scene.database.one("SELECT count(*) FROM bulkim.run") == 0
+
+
+def test_a_secret_that_only_workers_have_is_enough_and_who_lacks_it_leaves_the_run_to_others(scene):
+    names = scene.users("mute", 20)
+    job = scene.job("mute", "mute", {"text": "mute.txt"}, params={"chat": 60})
+    lacking = {key: value for key, value in scene.extra.items() if key != "APP_TOKEN"}
+    scene.extra = lacking
+    scene.worker()
+    run = scene.submit(job)
+    scene.until(run, "waiting")
+    assert scene.fleet("status", "--json").json["runs"][0]["why"] == "needs APP_TOKEN"
+    scene.worker(APP_TOKEN="sandbox-token")
+    scene.until(run)
+    scene.compare(run, names)
+
+
+def test_an_input_that_is_not_what_was_submitted_is_refused_before_anything_is_sent(scene):
+    path = scene.folder / "users.csv"
+    path.write_text("username,password\nann,secret-1\nbob,secret-2\n")
+    run = scene.submit(scene.job("register", "register", {"csv": "users.csv"}))
+    path.write_text("username,password\nann,secret-1\neve,secret-2\n")
+    scene.worker()
+    scene.until(run, "stopped")
+    assert "is not what was submitted" in scene.fleet("status", "--json").json["runs"][0]["why"]
+    assert scene.server.stats()["effects"] == {}
+    assert scene.database.files_with("secret-1") == []
+
+
+def test_what_destroys_is_confirmed_where_it_is_submitted(scene):
+    scene.users("gone", 8)
+    job = scene.job("purge", "delete", {"text": "gone.txt"})
+    for words, code in (((), 3), (("--confirm", "demo:7"), 3), (("--confirm", "other:8"), 3)):
+        assert scene.fleet("submit", job, *words).code == code
+    assert scene.database.one("SELECT count(*) FROM bulkim.run") == 0
+    scene.worker()
+    run = scene.submit(job, "--confirm", "demo:8")
+    scene.until(run)
+    assert not any(scene.server.users()[f"gone-{n}"]["exists"] for n in range(8))
+
+
+def test_what_only_the_vendor_knows_is_asked_first_and_confirmed_then(scene):
+    scene.users("keep", 5)
+    scene.users("old", 230)
+    scene.worker()
+    run = scene.submit(scene.job("purge", "delete", {"listing": "users", "where": {"match": "old-.*"}}))
+    scene.until(run, "confirming")
+    assert scene.fleet("status", "--json").json["runs"][0]["why"] == "demo:230 to be confirmed"
+    assert scene.fleet("confirm", run, "demo:12").code == 3
+    assert scene.fleet("confirm", run, "demo:230").code == 0
+    scene.until(run)
+    left = {name for name, user in scene.server.users().items() if user["exists"]}
+    assert {name for name in left if name.startswith("old-")} == set()
+    assert {f"keep-{n}" for n in range(5)} <= left
+
+
+def test_operations_without_items_work_too(scene):
+    scene.users("old", 40)
+    scene.worker()
+    listed = scene.submit(scene.job("list", "list-users", None))
+    scene.until(listed)
+    assert len(scene.fleet("results", listed).out.splitlines()) == 1 + len(scene.server.users())
+    purge = scene.submit(
+        scene.job("oldest", "delete-oldest", None, params={"count": 12}), "--confirm", "demo:12"
+    )
+    scene.until(purge)
+    assert sum(not user["exists"] for user in scene.server.users().values()) == 12
+
+
+def test_pause_resume_cancel(scene):
+    scene.users("mute", 3000)
+    scene.worker()
+    run = scene.submit(
+        scene.job("mute", "mute", {"text": "mute.txt"}, params={"chat": 60}, rate={"limit": 20})
+    )
+    scene.until(run, "running")
+    assert "asked of" in scene.fleet("pause", run).err
+    scene.until(run, "paused")
+    done = scene.done()
+    assert scene.fleet("resume", "mute").code == 0
+    scene.until(run, "running")
+    assert scene.fleet("cancel", run).code == 0
+    scene.until(run, "cancelled")
+    rows = dict(scene.database.query("SELECT outcome, count(*) FROM bulkim.item GROUP BY 1"))
+    assert rows["succeeded"] == scene.done() >= done
+    assert rows["succeeded"] + rows["skipped"] == 3000
+    assert scene.fleet("resume", run).err.strip().endswith("it has ended")
+
+
+def test_forgetting_keeps_how_runs_ended(scene):
+    scene.users("mute", 10)
+    scene.worker()
+    run = scene.submit(scene.job("mute", "mute", {"text": "mute.txt"}, params={"chat": 60}))
+    scene.until(run)
+    scene.database.query("UPDATE bulkim.run SET finished_at = 1")
+    assert "of 1 runs" in scene.fleet("forget", "--older", "90d").err
+    assert scene.fleet("status", "--all", "--json").json["runs"][0]["ended"] == 10

@@ -195,7 +195,7 @@ async def _together(host: Host, taken: Taken, run: _Run) -> Ending:
             await journal.read()
             break
         await asyncio.sleep(AGAIN_S)
-    begin = run.workers.sending(count=0, secrets=run.secrets, name=run.row["name"])
+    begin = run.workers.sending(run=run.row["run"], count=0, secrets=run.secrets, name=run.row["name"])
     port: Any = journal  # what the executor asks of it
     ending = await _working(host, taken, run, port, begin, host.sharing)
     await journal.durable()
@@ -223,7 +223,7 @@ def _alone(host: Host, taken: Taken, run: _Run, ahead: Begin | None) -> Ending:
         if run.workers.operation.paging is None:
             return Ending("interrupted", signal=0)  # listed: the rest is done together
         count = (to_send or 0) + journal.counts()[Status.SUCCEEDED]
-        return work(run.workers.sending(count=count, secrets=None, name=run.row["name"]))
+        return work(run.workers.sending(run=run.row["run"], count=count, secrets=None, name=run.row["name"]))
     finally:
         journal.close()
 

@@ -101,6 +101,20 @@ class Edits(RuleBasedStateMachine):
 
     # ------------------------------------------------------------------------------------- runs
 
+    @rule(calls=st.integers(1, 12))
+    def go_on(self, calls: int) -> None:
+        """The same command again, as most people type it."""
+        self._session(
+            lambda job: bulkim.run(job, journal=self.folder / "j.db", confirm=lambda _: True), calls
+        )
+
+    @rule(calls=st.integers(1, 8), pattern=st.sampled_from(PATTERNS))
+    def protect_in_between(self, calls: int, pattern: str) -> None:
+        """Interrupted, a pattern added, and on: from whatever source they came, who is pending is protected."""
+        self.go_on(calls)
+        self.protect(pattern)
+        self.go_on(50)
+
     @rule(
         calls=st.integers(0, 12), new=st.booleans(), limit=st.sampled_from([None, None, 5]), accept=st.booleans(),
         missing=st.booleans(),

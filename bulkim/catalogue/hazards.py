@@ -13,9 +13,11 @@ from typing import Any
 
 from bulkim.catalogue.addressing import App, keys_in
 from bulkim.catalogue.bodies import fields_in
+from bulkim.catalogue.proofs import ApiKey, AuthForm, Digest, Signed
 from bulkim.catalogue.references import Fault
 from bulkim.catalogue.shapes import ATTEMPT_KEY, Effect, Operation, Provider, Repeat
-from bulkim.yamltree import Path
+from bulkim.model import Kind
+from bulkim.yamltree import Path, shown
 
 _HOST = re.compile(r"https?://(\*|(\*\.)?[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*)(:[0-9]{1,5})?")
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
@@ -36,6 +38,8 @@ def hazards(provider: Provider) -> Iterator[Fault]:
                 f"'{host}' is no host",
                 "https://*, https://*.example.com or https://example.com:8443",
             )
+    for number, form in enumerate(provider.auth):
+        yield from _of_proof(form, ("auth", number))
     if provider.identity.pattern is not None:
         yield from _of_pattern(("identity", "pattern"), provider.identity.pattern)
     for number, rule in enumerate(provider.errors):
@@ -45,7 +49,33 @@ def hazards(provider: Provider) -> Iterator[Fault]:
         yield from _of_operation(provider.apps, operation, ("operations", number))
 
 
+def _of_proof(form: AuthForm, path: Path) -> Iterator[Fault]:
+    names: tuple[str, ...] = ()
+    if isinstance(form, ApiKey) and form.header:
+        names = (form.header,)
+    elif isinstance(form, Digest | Signed):
+        names = tuple(form.headers)
+    for name in names:
+        if not _HEADER.fullmatch(name):
+            yield path, f"'{shown(name)}' is no header's name", None
+        elif name.lower() in _OURS - {"authorization"}:
+            yield path, f"{name} is set by bulkim alone", None
+
+
+def _of_statuses(operation: Operation, path: Path) -> Iterator[Fault]:
+    for status, kind in operation.statuses.items():
+        good = 200 <= status < 300
+        if not (good or (400 <= status < 500 and kind is not Kind.SUCCEEDED)):
+            hint = "successes are 2xx; of 4xx say what they mean, and leave all others to the error rows"
+            yield (
+                (*path, "statuses", str(status)),
+                f"{status} is no status that can be taken for {kind}",
+                hint,
+            )
+
+
 def _of_operation(apps: tuple[App, ...], operation: Operation, path: Path) -> Iterator[Fault]:
+    yield from _of_statuses(operation, path)
     if operation.method not in _METHODS:
         yield (*path, "method"), f"'{operation.method}' is none of {', '.join(_METHODS)}", None
     for number, field in enumerate(operation.fields):
@@ -107,7 +137,13 @@ def _of_pattern(path: Path, pattern: str) -> Iterator[Fault]:
 
 def _endless(parsed: Any, *, inside: bool) -> bool:
     """Whether a repetition without a bound holds something that can match one text in two ways."""
-    return any(_ambiguous(kind, value, inside=inside) for kind, value in parsed)
+    before = None  # what the element before repeats without a bound
+    for kind, value in parsed:
+        repeats = kind in {kinds.MAX_REPEAT, kinds.MIN_REPEAT} and value[1] > _FEW and value[0] != value[1]
+        if _ambiguous(kind, value, inside=inside) or (repeats and str(value[2]) == before):
+            return True
+        before = str(value[2]) if repeats else None
+    return False
 
 
 def _ambiguous(kind: Any, value: Any, *, inside: bool) -> bool:

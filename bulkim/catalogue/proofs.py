@@ -84,7 +84,7 @@ class Signed:
     ``{signature}`` and ``{random}``, a number of 32 bits that is drawn for each request.
     """
 
-    by: str  # an algorithm of `bulkim.auth.signatures`
+    by: Literal["agora-access-token2", "tencent-usersig"]  # an algorithm of `bulkim.auth.signatures`
     identity: str
     secret: str
     headers: Mapping[str, str] = field(default_factory=dict)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from math import inf
 
 _RATE = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*/\s*([0-9]*(?:\.[0-9]+)?)\s*(s|min|h|d)")
 _SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0, "d": 86_400.0}
@@ -20,6 +21,6 @@ def window(limit: float | str) -> tuple[float, float]:
 def per_second(limit: float | str) -> float:
     """Calls a second on the whole. Raises ValueError."""
     calls, seconds = window(limit)
-    if not (calls > 0 and seconds > 0):
+    if not (0 < calls < inf and seconds > 0):
         raise ValueError("must be more than 0")
     return calls / seconds

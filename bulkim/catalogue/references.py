@@ -39,7 +39,7 @@ Fault = tuple[Path, str, str | None]
 RESERVED = frozenset({"base_url", "auth", "environment", "allow_http"})  # keys of every connection
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _KEY = re.compile(r"[a-z][a-z0-9_]*")
-_PATH = re.compile(r"(/([A-Za-z0-9._~-]+|\{\w+\}))*")
+_PATH = re.compile(r"(/([A-Za-z0-9._~:@!$&'()*+,;=-]+|\{\w+\}))*")
 
 
 def faults(provider: Provider) -> Iterator[Fault]:
@@ -232,6 +232,8 @@ def _of_path(provider: Provider, operation: Operation, path: Path) -> Iterator[F
     if not _PATH.fullmatch(operation.path):
         yield (*path, "path"), "is no path of whole segments, such as /users/{username}", None
         return
+    if {".", ".."} & set(operation.path.split("/")):
+        yield (*path, "path"), "leads elsewhere by . or ..", None
     apps = [each.keys for each in provider.apps]
     for name in keys_in(operation.path):
         field = operation.field(name)

@@ -98,7 +98,8 @@ def refusal(provider: Provider, operation: Operation, reply: Reply, body: Any) -
     declared = reply.status in operation.statuses
     silent = declared and not reply.body.strip()
     if said is Kind.SUCCEEDED:
-        if (silent or (declared and isinstance(body, list))) and _asks_nothing(operation):
+        other = declared and body is not None and not isinstance(body, dict)  # an array, or a bare true
+        if (silent or other) and _asks_nothing(operation):
             return None
         if isinstance(body, list) and _wants_list(operation):
             return None

@@ -62,7 +62,11 @@ def _keys(shape: Mapping[str, Any], shapes: Mapping[str, Any], above: str = "") 
 
 def keys() -> list[str]:
     schema = jobfile.json_schema(PROVIDERS)
-    return list(dict.fromkeys(_keys(schema, schema["$defs"])))
+    shapes = schema["$defs"]
+    connection = _keys(
+        shapes["ConnectionShape"], shapes, "connection."
+    )  # which its providers' rules refer to
+    return list(dict.fromkeys([*_keys(schema, shapes), *connection]))
 
 
 def options() -> list[str]:

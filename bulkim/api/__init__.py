@@ -45,10 +45,11 @@ from bulkim.sending.telemetry import Observed, Telemetry
 from bulkim.text import counted
 from bulkim.work import rehearsal, runner, submission
 from bulkim.work.confirm import Pledge, agreed, pledge, unconfirmed
+from bulkim.work.judging import Verdict
 from bulkim.work.runner import Finished
 from bulkim.work.submission import Preview
 from bulkim.work.undo import Undo, UndoJob
-from bulkim.work.verify import Finding, Verdict, Verified
+from bulkim.work.verify import Finding, Verified
 
 __all__ = [
     "BulkimError", "BusyError", "Checked", "ConfirmationError", "Estimate", "Finding", "Finished", "GuardError", "ImpossibleError",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
@@ -9,19 +10,27 @@ from bulkim import files, vendors
 from bulkim.api.common import AnyJob, AnyPath, bare_errors, job_of_run, journal_path, refuse_running_loop
 from bulkim.fleet import sharing
 from bulkim.journal import Reader
+from bulkim.sending.supervise import StopEvent
 from bulkim.work import undo as undoing
 from bulkim.work import verify as verifying
 from bulkim.work.undo import Undo
-from bulkim.work.verify import Verified
+from bulkim.work.verify import Finding, Verified
 
 
 def verify(
-    run: str = "last", *, job: AnyJob | None = None, journal: AnyPath | None = None, sample: float = 1.0
+    run: str = "last",
+    *,
+    job: AnyJob | None = None,
+    journal: AnyPath | None = None,
+    sample: float = 1.0,
+    each: Callable[[Finding], object] | None = None,
+    stop: StopEvent | None = None,
 ) -> Verified:
     """Ask the vendor whether what a run did still holds; nothing is changed, there or in the journal. Blocks.
 
-    `sample`: the part of the items to ask about, above 0 and at most 1; the same run gives the same ones. `job` is needed where
-    the run's job was no file, or is no longer there. Raises ImpossibleError where nothing tells, BulkimError where the vendor
+    `sample`: the part of the items to ask about, above 0 and at most 1; the same run gives the same ones. `each` gets what is found
+    of every user, as it is found. In the main thread Ctrl-C leaves with what was found until then, and so does `stop`, an event. `job`
+    is needed where the run's job was no file, or is no longer there. Raises ImpossibleError where nothing tells, BulkimError where the vendor
     cannot be asked.
     """
     refuse_running_loop("verify")
@@ -30,7 +39,9 @@ def verify(
         provider = vendors.provider(record.provider, record.vendor_text)
         loaded = job_of_run(record, job)
         with bare_errors():
-            return verifying.verify(loaded, record, opened, provider, share=sample, sharing=sharing())
+            return verifying.verify(
+                loaded, record, opened, provider, share=sample, each=each, stop=stop, sharing=sharing()
+            )
 
 
 def undo(run: str = "last", *, journal: AnyPath | None = None, accept_risk: bool = False) -> Undo:

@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import Any
 
 import click
 
 from bulkim.cli.options import JOB_FILE, RUN, SET, Command, Settings, common
-from bulkim.text import counted
 
 
 def share(ctx: click.Context, parameter: click.Parameter, value: str) -> float:
@@ -21,23 +19,33 @@ def share(ctx: click.Context, parameter: click.Parameter, value: str) -> float:
     return float(found[1]) / 100
 
 
-@click.command(cls=Command, examples=["bulkim verify last", "bulkim verify nightly-purge --sample 5% --json"])
+@click.command(
+    cls=Command,
+    examples=[
+        "bulkim verify last",
+        "bulkim verify nightly-purge --sample 5% --json",
+        "bulkim verify last -o found.csv",
+    ],
+)
 @RUN
 @click.option("--sample", default="100%", callback=share, metavar="N%", show_default="all",
               help="Ask about so many of the items, chosen at random; the same run gives the same ones.")  # fmt: skip
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path, allow_dash=True), metavar="FILE",
+              help="Write a row for each user who was asked about: CSV, or JSON Lines to a *.jsonl.")  # fmt: skip
 @JOB_FILE
 @SET
 @common
 def verify(
-    settings: Settings, *, run_name: str, sample: float, job: Path | None, changes: list[tuple[str, str]]
-) -> int:
+    settings: Settings, *, run_name: str, sample: float, output: Path | None, job: Path | None,
+    changes: list[tuple[str, str]],
+) -> int:  # fmt: skip
     """Ask the vendor whether what a run did still holds. Changes nothing, there or in the journal.
 
-    Prints who drifted. Exit code 0: all that was asked about holds; 5: something drifted, or could not be told; 3: nothing
-    can read back what this operation did.
+    Prints who drifted. Ctrl-C leaves with what was found until then. Exit code 0: all that was asked about holds; 5: something
+    drifted, or could not be told; 3: nothing can read back what this operation did.
     """
     from bulkim.cli.jobs import job_file, load
-    from bulkim.fleet import sharing
+    from bulkim.cli.verifying import asked
     from bulkim.journal import Reader
     from bulkim.vendors import provider
     from bulkim.work import verify as verifying
@@ -51,49 +59,7 @@ def verify(
         verifying.read_back(vendor, operation)  # before the job file is looked for
         path = job or job_file(record)
         loaded = load(path, changes, vendor_text=record.vendor_text)
-        result = verifying.verify(loaded, record, journal, vendor, share=sample, sharing=sharing())
-    settings.happened(int(result.exit_code))
-    document = _document(record, result, sample)
-    if settings.json:
-        click.echo(json.dumps(document, ensure_ascii=False))
-    else:
-        _print(settings, document)
-    return int(result.exit_code)
-
-
-def _document(record: Any, result: Any, sample: float) -> dict[str, Any]:
-    from bulkim.work.verify import Verdict
-
-    return {
-        "run": record.run, "name": record.name, "provider": record.provider, "operation": record.operation,
-        "state": record.state, "items": result.items, "sample": sample, "asked": result.asked,
-        "counts": {str(verdict): result.counts[verdict] for verdict in Verdict}, "requests": result.requests,
-        "users": [
-            {"ordinal": each.ordinal, "username": each.username, "outcome": each.outcome,
-             "verdict": str(each.verdict), "found": each.found}
-            for each in result.exceptions
-        ],
-    }  # fmt: skip
-
-
-def _print(settings: Settings, document: dict[str, Any]) -> None:
-    from bulkim.cli import show
-    from bulkim.view import account as text
-
-    if document["users"]:
-        rows = [
-            (each["username"], each["outcome"], each["verdict"], each["found"]) for each in document["users"]
-        ]
-        for line in text.table(("username", "journal", "now", "found"), rows, width=show.terminal_width()):
-            click.echo(line)
-    counts = ", ".join(f"{number:,} {verdict}" for verdict, number in document["counts"].items() if number)
-    asked, items = document["asked"], document["items"]
-    of = counted(items, "item") if asked == items else f"{asked:,} of {counted(items, 'item')}"
-    settings.say(
-        f"asked about {of} that run {document['run']} left succeeded or unchanged: {counts or 'none'}"
-    )
-    if document["state"] != "finished":
-        settings.say(f"the run is {document['state']}: only what has ended was asked about")
+        return asked(settings, loaded, record, journal, share=sample, output=output)
 
 
 # ---------------------------------------------------------------------------------------------- undo

@@ -6,48 +6,41 @@ operation's declaration (`catalogue.ReadBack`).
 
 from __future__ import annotations
 
-import json
+import math
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, field
-from enum import StrEnum
+from functools import partial
 from itertools import islice
-from typing import Any
 
 import anyio
 
 from bulkim.catalogue.shapes import Effect, Operation, Provider, ReadBack
 from bulkim.codec import decode, encode, parting
-from bulkim.codec.encoding import field_value, wire_fields
-from bulkim.codec.refusals import dig
+from bulkim.codec.encoding import field_value
 from bulkim.errors import BulkimError, GuardError, ImpossibleError, RefusedError, TermsError, UsageError
 from bulkim.journal import Reader
 from bulkim.journal.records import Done, RunRecord
 from bulkim.log.events import log
-from bulkim.model import Answer, Item, Job, Kind, Outcome, Stop
+from bulkim.model import Answer, Item, Job, Kind, Outcome, Status, Stop
 from bulkim.planning import limits
 from bulkim.planning.gather import Gathered
 from bulkim.planning.terms import Way, compare, refusal, terms_of
 from bulkim.quota.host import on_this_host
 from bulkim.quota.source import Sharing
 from bulkim.sending.channel import Channel, Heard, Permit, Stopped, opened
-from bulkim.sending.doubt import COUNTDOWN_ERROR_S, equals
+from bulkim.sending.supervise import Deadline, StopEvent, supervised
+from bulkim.sending.telemetry import Ending, Telemetry
+from bulkim.work.judging import Verdict, judge, names_of
 from bulkim.work.ways import terms_in
+from bulkim.work.workers import Watching
 
 IN_FLIGHT = 32
 TELLING = {Kind.SUCCEEDED, Kind.ALREADY, Kind.ABSENT, Kind.REJECTED}  # answers about the user
 
 Taking = Callable[[int], Sequence[Done]]
-
-
-class Verdict(StrEnum):
-    """What reading back says of one item."""
-
-    HOLDS = "holds"
-    DRIFT = "drift"
-    EXPIRED = "expired"  # a mute whose time is over: there is nothing to see any more
-    UNKNOWN = "unknown"  # the vendor gave no answer about this user
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,19 +54,35 @@ class Finding:
     found: str  # in words
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Verified:
     """What came of asking."""
 
+    run: str  # the run's id
     items: int  # succeeded and unchanged ones of the run
-    asked: int
-    requests: int = 0
-    counts: Counter[Verdict] = field(default_factory=Counter)
-    exceptions: list[Finding] = field(default_factory=list)  # all but those that hold, in the run's order
+    asked: int  # of them, those that were to be asked about
+    requests: int
+    counts: Mapping[Verdict, int]  # they add up to `asked`, unless it was interrupted
+    exceptions: tuple[Finding, ...]  # all but those that hold, in the run's order
+    ending: Ending
+
+    @property
+    def answered(self) -> int:
+        """Users of whom something was found."""
+        return sum(self.counts.values())
+
+    @property
+    def state(self) -> str:
+        """finished, interrupted or stopped."""
+        return self.ending.state
 
     @property
     def exit_code(self) -> int:
-        """5 where something drifted or could not be told."""
+        """5 where something drifted or could not be told; that of an interruption goes first."""
+        if self.ending.stop is not None:
+            return self.ending.stop.exit_code
+        if self.ending.signal is not None:
+            return 128 + self.ending.signal
         return 5 if self.counts[Verdict.DRIFT] or self.counts[Verdict.UNKNOWN] else 0
 
 
@@ -106,12 +115,45 @@ def sampled(journal: Reader, record: RunRecord, share: float) -> tuple[int, froz
 
 def verify(
     job: Job, record: RunRecord, journal: Reader, provider: Provider, *, share: float = 1.0,
+    watching: Watching | None = None, each: Callable[[Finding], object] | None = None, stop: StopEvent | None = None,
     sharing: Sharing = on_this_host,
 ) -> Verified:  # fmt: skip
     """Ask the vendor about `share` of the run's items. Raises BulkimError when it cannot be asked.
 
-    `job` gives the connection, the rate and the patience; what was done is the journal's.
+    `job` gives the connection, the rate and the patience; what was done is the journal's. `watching` is entered around the asking,
+    `each` gets what is found of every user as it is found, `stop` ends it gently once it is set.
     """
+    operation = _operation(job, record, provider)
+    declared, asking = read_back(provider, operation)
+    items, chosen = sampled(journal, record, share)
+    asked = items if chosen is None else len(chosen)
+    reader = _Reader(job, record, provider, operation, declared, asking, each or _nobody)
+    reader.telemetry.counts[Status.PENDING] = asked
+    source = (each for each in journal.done(record.id) if chosen is None or each.ordinal in chosen)
+    with closing(source):  # while the journal is open: it may be left in the middle
+        ending = anyio.run(partial(_asked, reader, source, watching, stop, sharing), backend="asyncio")
+    exceptions = tuple(sorted(reader.exceptions, key=lambda each: each.ordinal))
+    return Verified(record.run, items, asked, reader.telemetry.requests, reader.counts, exceptions, ending)
+
+
+def least(job: Job, provider: Provider, operation: Operation, asked: int) -> tuple[int, float]:
+    """How many requests so many items need at least, and how many seconds."""
+    _, asking = read_back(provider, operation)
+    requests = -(-asked // asking.batch_max)
+    return requests, requests / min(limits_of(job, provider, operation, asking).values(), default=math.inf)
+
+
+def limits_of(job: Job, provider: Provider, operation: Operation, asking: Operation) -> dict[str, float]:
+    """Calls a second of every pool that asking draws on."""
+    allowed = limits(job, provider, asking)
+    if asking.pools[0] not in operation.pools:  # `rate.limit` is about the run's own pool
+        for name in asking.pools:
+            allowed[name] = job.rate.pools.get(name, provider.pool(name).limit_per_s) * job.rate.share
+    return allowed
+
+
+def _operation(job: Job, record: RunRecord, provider: Provider) -> Operation:
+    """What the run did. Raises UsageError or TermsError where the job leads elsewhere."""
     operation = provider.operation(record.operation)
     if operation is None or job.provider != record.provider:
         raise UsageError(
@@ -126,16 +168,38 @@ def verify(
     found = compare(terms_in(record), terms_of(job), way=Way.VERIFY)
     if not found.allowed:
         raise TermsError(refusal(found, run=record.run), hint="name the job file of that run: --job FILE")
-    declared, asking = read_back(provider, operation)
-    items, chosen = sampled(journal, record, share)
-    asked = items if chosen is None else len(chosen)
-    reader = _Reader(job, record, provider, operation, declared, asking, Verified(items, asked), sharing)
-    source = (each for each in journal.done(record.id) if chosen is None or each.ordinal in chosen)
-    anyio.run(reader.run, source, backend="asyncio")
-    if reader.failure:
-        raise reader.failure
-    reader.result.exceptions.sort(key=lambda each: each.ordinal)
-    return reader.result
+    return operation
+
+
+async def _asked(
+    reader: _Reader, source: Iterator[Done], watching: Watching | None, stop: StopEvent | None, sharing: Sharing
+) -> Ending:  # fmt: skip
+    """Ask while signals, the event and whoever watches are heeded. Raises BulkimError."""
+    job = reader.job
+    allowed = limits_of(job, reader.provider, reader.operation, reader.asking)
+    reader.telemetry.limit_per_s = min(allowed.values())
+    async with opened(job, reader.provider, allowed, sharing=sharing) as channel:
+        reader.start = lambda: reader.share_out(channel, source)
+        async with watching(reader) if watching else nullcontext():
+            return await supervised(reader, lambda: None, Deadline(asked=stop))
+
+
+def _nobody(_: Finding) -> None:
+    """Hears of what is found where nobody wants it row by row."""
+
+
+_STATUS = {
+    Verdict.HOLDS: Status.SUCCEEDED,
+    Verdict.DRIFT: Status.FAILED,
+    Verdict.EXPIRED: Status.UNCHANGED,
+    Verdict.UNKNOWN: Status.UNKNOWN,
+}
+SHOWN_AS = {status: str(verdict) for verdict, status in _STATUS.items()}
+"""What a live block calls what was found, by the status that stands for it in the telemetry."""
+
+
+def _telemetry() -> Telemetry:
+    return Telemetry.of(dict.fromkeys(Status, 0), limit_per_s=0.0)
 
 
 @dataclass(slots=True)
@@ -148,32 +212,47 @@ class _Reader:
     operation: Operation
     declared: ReadBack
     asking: Operation
-    result: Verified
-    sharing: Sharing
+    each: Callable[[Finding], object]
+    telemetry: Telemetry = field(default_factory=_telemetry)
+    counts: Counter[Verdict] = field(default_factory=Counter)
+    exceptions: list[Finding] = field(default_factory=list)
     failure: BulkimError | None = None
+    start: Callable[[], Awaitable[None]] | None = None
+    _everything: anyio.CancelScope | None = None
+    _signal: int | None = None
 
-    async def run(self, source: Iterator[Done]) -> None:
-        job = self.job
-        allowed = limits(job, self.provider, self.asking)
-        if self.asking.pools[0] not in self.operation.pools:  # `rate.limit` is about the run's own pool
-            for name in self.asking.pools:
-                allowed[name] = (
-                    job.rate.pools.get(name, self.provider.pool(name).limit_per_s) * job.rate.share
-                )
-        async with opened(job, self.provider, allowed, sharing=self.sharing) as channel:
-            await self._share_out(channel, source)
+    async def run(self) -> Ending:
+        """Ask about all of them, or until interrupted. Raises BulkimError."""
+        assert self.start is not None
+        with anyio.CancelScope() as self._everything:
+            await self.start()
+        if self.failure:
+            raise self.failure
+        return Ending("finished") if self._signal is None else Ending("interrupted", signal=self._signal)
 
-    async def _share_out(self, channel: Channel, done: Iterator[Done]) -> None:
+    def interrupt(self, signal: int) -> None:
+        """Ask no more: nothing is changed by it, so that nothing in flight is waited for."""
+        self._signal = signal
+        self.telemetry.stopping = "leaving"
+        if self._everything is not None:
+            self._everything.cancel()
+
+    async def share_out(self, channel: Channel, done: Iterator[Done]) -> None:
+        """Let workers ask, as many at a time as are allowed."""
         source: Taking = lambda count: tuple(islice(done, count))  # noqa: E731 - it may be replaced
         if part := parting(self.asking):
             source = Gathered(source, lambda each: part(self._question(each))).take
         try:
             await channel.pacer.start()
             async with anyio.create_task_group() as tasks:
-                for _ in range(min(IN_FLIGHT, self.job.concurrency or IN_FLIGHT)):
+                for _ in range(self._workers()):
                     tasks.start_soon(self._work, channel, source, tasks.cancel_scope)
         except BulkimError as error:
             self.failure = error
+
+    def _workers(self) -> int:
+        self.telemetry.in_flight_max = min(IN_FLIGHT, self.job.concurrency or IN_FLIGHT)
+        return self.telemetry.in_flight_max
 
     async def _work(self, channel: Channel, source: Taking, scope: anyio.CancelScope) -> None:
         try:
@@ -222,12 +301,19 @@ class _Reader:
 
     async def _send(self, channel: Channel, batch: Sequence[Done]) -> tuple[Answer, Permit]:
         items = tuple(self._question(each) for each in batch)
-        permit = await channel.permit(self.asking)
+        permit = await channel.permit(self.asking, waiting=self._waiting)
         call = encode(self.provider, self.asking, self.job.connection, items)
-        self.result.requests += 1
-        reply = await channel.send(call, permit)
+        self.telemetry.requests += 1
+        self.telemetry.in_flight += 1
+        self._waiting("answers")
+        try:
+            reply = await channel.send(call, permit)
+        finally:
+            self.telemetry.in_flight -= 1
+        self.telemetry.answered_in(reply.latency_s)
         answer = decode(self.provider, self.asking, items, reply)
         channel.heard(reply, answer.speaker)
+        self.telemetry.throttled += answer.outcomes[0].kind is Kind.THROTTLED
         log.debug(
             "verify.asked", items=len(items), kind=answer.outcomes[0].kind, http_status=answer.http_status
         )
@@ -240,7 +326,7 @@ class _Reader:
         fields = {name: value for name, value in given if value is not None}
         about = self.declared.holds or self.declared.lacks
         if about and (own := field_value(sent, about)):
-            fields[about] = _names(own)
+            fields[about] = names_of(own)
         return Item(done.ordinal, done.key, done.username, fields)
 
     def _sent(self, done: Done) -> Item:
@@ -254,91 +340,18 @@ class _Reader:
         self._finding(done, verdict, found)
 
     def _finding(self, done: Done, verdict: Verdict, found: str) -> None:
-        self.result.counts[verdict] += 1
+        self.counts[verdict] += 1
+        self.telemetry.counts[_STATUS[verdict]] += 1
+        self.telemetry.counts[Status.PENDING] -= 1
+        finding = Finding(done.ordinal, done.username, done.outcome, verdict, found)
+        self.each(finding)
         if verdict is not Verdict.HOLDS:
-            self.result.exceptions.append(Finding(done.ordinal, done.username, done.outcome, verdict, found))
+            self.exceptions.append(finding)
+
+    def _waiting(self, what_for: str) -> None:
+        self.telemetry.waiting_for = what_for
 
 
 def _unaskable(stop: Stop) -> BulkimError:
     kind = RefusedError if stop.exit_code == RefusedError.exit_code else GuardError
     return kind(f"the vendor cannot be asked: {stop.code}: {stop.reason}", hint=stop.hint)
-
-
-# ----------------------------------------------------------------------------------------- judging
-
-
-def judge(
-    operation: Operation, declared: ReadBack, item: Item, outcome: Outcome, *, elapsed_s: float
-) -> tuple[Verdict, str]:
-    """What an answer about the user says of the item; `elapsed_s` is how long ago it ended. Pure."""
-    refused = outcome.kind is Kind.REJECTED
-    if refused or (outcome.reason is not None and outcome.kind is Kind.SUCCEEDED):  # it may be said of nobody
-        return Verdict.UNKNOWN, f"{outcome.code}: {outcome.reason}" if refused else str(outcome.reason)
-    if outcome.kind is Kind.ABSENT:
-        return (Verdict.DRIFT, "there is no such user") if declared.exists else (Verdict.HOLDS, "gone")
-    if not declared.exists:
-        return Verdict.DRIFT, "the user is there"
-    if declared.remaining:
-        return _muted(operation, declared, item, outcome.data, elapsed_s=elapsed_s)
-    wrong = [path for path, wanted in declared.equals.items() if not equals(outcome.data, path, wanted)]
-    if wrong:
-        return Verdict.DRIFT, ", ".join(
-            f"{path or 'it'} is {_json(dig(outcome.data, path))}" for path in wrong
-        )
-    return _attributes(declared, item, outcome.data)
-
-
-def _muted(
-    operation: Operation, declared: ReadBack, item: Item, data: Any, *, elapsed_s: float
-) -> tuple[Verdict, str]:
-    sent = wire_fields(operation, item)
-    scopes = {
-        each.wire or each.name: each.forever for each in operation.fields if each.name in declared.remaining
-    }
-    asked = {name: value for name, value in sent.items() if name in scopes}
-    remaining = {name: dig(data, name) for name in asked}
-    words = ", ".join(f"{name}: {_json(value)} s remain" for name, value in remaining.items())
-    if not all(isinstance(value, int) and not isinstance(value, bool) for value in remaining.values()):
-        return Verdict.UNKNOWN, f"the answer lacks a remaining time ({words})"
-    over = {
-        name
-        for name, value in asked.items()
-        if value > 0 and value != scopes[name] and value <= elapsed_s + COUNTDOWN_ERROR_S
-    }
-    if not all(_still(asked[name], remaining[name], scopes[name]) for name in asked if name not in over):
-        return Verdict.DRIFT, words
-    return (Verdict.EXPIRED, f"its time is over ({words})") if over else (Verdict.HOLDS, words)
-
-
-def _still(asked: int, remaining: int, forever: int | None) -> bool:
-    """0 is lifted, for ever is for ever; any other time may have been changed, but not lifted."""
-    if asked <= 0 or asked == forever:
-        return remaining == asked
-    return remaining > 0
-
-
-def _attributes(declared: ReadBack, item: Item, data: Any) -> tuple[Verdict, str]:
-    found: Mapping[str, Any] = data if isinstance(data, dict) else {}
-    if declared.holds:
-        wanted = field_value(item, declared.holds) or {}
-        wrong = [name for name, value in wanted.items() if _text(found.get(name)) != _text(value)]
-    elif declared.lacks:
-        wrong = [name for name in _names(field_value(item, declared.lacks)) if name in found]
-    else:
-        return Verdict.HOLDS, "there"
-    if wrong:
-        return Verdict.DRIFT, ", ".join(f"{name} is {_json(found.get(name))}" for name in wrong)
-    return Verdict.HOLDS, "as it was left"
-
-
-def _names(value: Any) -> list[str]:
-    return [value] if isinstance(value, str) else [str(name) for name in value or ()]
-
-
-def _text(value: Any) -> str:
-    """Attributes come back as text, whatever they were sent as."""
-    return value if isinstance(value, str) else _json(value)
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import os
 import re
+import signal
 import sqlite3
+import threading
 from pathlib import Path
 
 import pytest
 from support.apps import KEYS, VENDORS, write_job
 from support.here import bulkim_here
 
+import bulkim
 from bulkim import jobfile
 from bulkim.catalogue.shapes import Effect, Probe
 from bulkim.codec.encoding import wire_fields
 from bulkim.model import Item, Kind, Outcome
 from bulkim.vendors import PROVIDERS
-from bulkim.work.verify import Verdict, judge
+from bulkim.work.judging import Verdict, judge
 
 EXPECTED = {  # what a run leaves behind, and the call at the server that takes it away again
     "register": ({}, lambda server, app: remove(server, app, "u1")),
@@ -107,6 +112,55 @@ def test_delete_oldest_is_verified_by_whom_it_hit(server, tmp_path):
     write_job(tmp_path, "job", "easemob", server.base_url, "delete-oldest", params={"count": 10})
     assert bulkim_here("run", "job.yaml", "--yes").code == 0
     assert bulkim_here("verify", "last", "--json").json["counts"]["holds"] == 10
+
+
+@pytest.mark.parametrize("name", ["found.csv", "found.jsonl", "-"])
+def test_a_row_a_user_is_kept(server, tmp_path, name):
+    server.seed(5)
+    write_job(tmp_path, "job", "easemob", server.base_url, "ban", [f"u{n}" for n in range(5)])
+    assert bulkim_here("run", "job.yaml", "--yes").code == 0
+    act(server, "easemob", "unban", ["u1"])
+    ended = bulkim_here("verify", "last", "-o", name)
+    assert ended.code == 5, ended.err
+    text = ended.out if name == "-" else (tmp_path / name).read_text()
+    parse = (lambda lines: map(json.loads, lines)) if name.endswith("jsonl") else csv.DictReader
+    rows = sorted(parse(text.splitlines()), key=lambda row: int(row["ordinal"]))
+    assert list(rows[0]) == ["ordinal", "username", "outcome", "verdict", "found"]
+    assert [(row["username"], row["verdict"]) for row in rows] == [
+        (f"u{n}", "drift" if n == 1 else "holds") for n in range(5)
+    ]
+    assert "asking about 5 users in 5 requests: " in ended.err
+    assert "verify ban at easemob" in ended.err
+    assert "5 of 5 items to ask about" in ended.err
+
+
+def test_rows_never_go_over_what_the_run_needs(server, tmp_path):
+    server.seed(1)
+    write_job(tmp_path, "job", "easemob", server.base_url, "ban", ["u0"])
+    assert bulkim_here("run", "job.yaml", "--yes").code == 0
+    assert bulkim_here("verify", "last", "-o", "job.yaml").code == 2
+
+
+@pytest.mark.parametrize("how", ["signal", "event"])
+def test_an_interrupted_verify_tells_what_it_has_found(server, tmp_path, how):
+    server.seed(40)
+    names = [f"u{n}" for n in range(40)]
+    write_job(tmp_path, "job", "easemob", server.base_url, "ban", names)
+    assert bulkim_here("run", "job.yaml", "--yes").code == 0
+    job = bulkim.load("job.yaml", set={"rate.limit": 10, "concurrency": 1})
+    found, stop = [], threading.Event()
+
+    def each(finding):
+        found.append(finding)
+        if how == "event":
+            stop.set()
+        elif len(found) == 1:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    result = bulkim.verify("last", job=job, each=each, stop=stop)
+    assert (result.state, result.exit_code) == ("interrupted", 130 if how == "signal" else 75)
+    assert 0 < result.answered == len(found) < result.asked == 40
+    assert result.counts[Verdict.HOLDS] == len(found)
 
 
 def test_a_sample_is_the_same_each_time_and_says_how_many_were_asked(server, tmp_path):

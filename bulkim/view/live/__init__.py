@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bulkim.view.live.block import ASCII, GLYPHS, LINE_S, STYLES, Lines, Spans, block, line, shares
 from bulkim.view.live.meter import Meter, Readings, View
-from bulkim.view.live.screen import FRAME_S, chosen, observer, screen
+from bulkim.view.live.screen import FRAME_S, chosen, drawing, observer, screen
 
 __all__ = [
     "ASCII",
@@ -23,6 +23,7 @@ __all__ = [
     "View",
     "block",
     "chosen",
+    "drawing",
     "line",
     "observer",
     "screen",

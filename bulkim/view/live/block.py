@@ -81,7 +81,10 @@ def _outcomes(view: View) -> Spans:
         if status is not Status.PENDING and (number or status in SHOWN_ALWAYS):
             spans += [
                 ("  ", ""),
-                (f"{GLYPHS[status]} {number:,} {status}", STYLES[status] if number else "dim"),
+                (
+                    f"{GLYPHS[status]} {number:,} {view.names.get(status, status)}",
+                    STYLES[status] if number else "dim",
+                ),
             ]
     if view.restored:
         spans.append((f"  ▒ {view.restored:,} restored", "dim"))
@@ -142,7 +145,9 @@ def _fitting(spans: Spans, width: int) -> Spans:
 def line(view: View) -> str:
     """The same in one line for a log, in ASCII."""
     ended = ", ".join(
-        f"{n:,} {status}" for status, n in view.counts.items() if n and status is not Status.PENDING
+        f"{n:,} {view.names.get(status, status)}"
+        for status, n in view.counts.items()
+        if n and status is not Status.PENDING
     )
     percent = f"{100 * view.done // view.items if view.items else 100}%"
     amount = f"{view.items:,} so far" if view.open_ended else f"{view.done:,} of {view.items:,} done"
@@ -166,7 +171,8 @@ def beginning(view: View) -> str:
     pending, limit = view.counts[Status.PENDING], _number(view.limit_per_s)
     if view.open_ended:
         return f"{view.title}: begins, at most {limit} calls/s"
-    return f"{view.title}: {pending:,} of {counted(view.items, 'item')} to send, at most {limit} calls/s"
+    what = "to ask about" if view.names else "to send"
+    return f"{view.title}: {pending:,} of {counted(view.items, 'item')} {what}, at most {limit} calls/s"
 
 
 def _number(value: float | None) -> str:

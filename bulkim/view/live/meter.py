@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from bulkim.model import Status
@@ -73,6 +73,7 @@ class View:
     pace: str  # what holds the speed where it is
     state: str  # running, slowed or stopping
     open_ended: bool = False  # nobody knows how many items there will be
+    names: Mapping[Status, str] = field(default_factory=dict)  # what else an outcome is called here
 
     @property
     def items(self) -> int:
@@ -102,12 +103,14 @@ class Meter:
         open_ended: bool = False,
         expected: int | None = None,
         throttled: int = 0,
+        names: Mapping[Status, str] | None = None,
     ) -> None:
         """`capped`: the job sets the number of calls in flight itself. `throttled`: so many refusals are no news.
 
         `open_ended`: nobody knows how many items there will be; `expected`: this many will end in this session.
         """
         self._title, self._resumed, self._capped = title, resumed, capped
+        self._names = names or {}
         self._open_ended, self._expected = open_ended and expected is None, expected
         self._samples: deque[tuple[float, int, int]] = deque()  # (time, requests, done)
         self._waits: deque[str] = deque(maxlen=9)
@@ -146,7 +149,7 @@ class Meter:
             retries=readings.retries, throttled=readings.throttled, latency_s=readings.latency_s,
             codes=tuple(readings.codes.most_common(3)),
             pace=self._pace(now, readings),
-            state=self._state(now, readings), open_ended=self._open_ended,
+            state=self._state(now, readings), open_ended=self._open_ended, names=self._names,
         )  # fmt: skip
 
     def _limit(self, readings: Readings, pending: int) -> str:

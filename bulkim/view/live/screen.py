@@ -25,6 +25,33 @@ def chosen(wish: str, *, quiet: bool) -> str:
     return "bar" if sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb" else "plain"
 
 
+@asynccontextmanager
+async def drawing(style: str, meter: Meter, worker: Any) -> AsyncIterator[None]:
+    """Draw what a worker's telemetry says, meanwhile."""
+    import asyncio
+
+    if style == "none":
+        yield
+        return
+    show, close = screen(style)
+
+    async def draw() -> None:
+        with suppress(OSError, ValueError):  # a terminal that went away must not end the run
+            while True:
+                now = asyncio.get_running_loop().time()
+                show(now, meter.read(now, worker.telemetry))
+                await asyncio.sleep(FRAME_S)
+
+    # Not a task group: it would wrap the errors of what it stands around.
+    task = asyncio.get_running_loop().create_task(draw())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(OSError, ValueError):
+            close()
+
+
 Observe = Callable[[Any, Any], AbstractAsyncContextManager[None]]
 
 
@@ -33,11 +60,6 @@ def observer(style: str) -> Observe:
 
     @asynccontextmanager
     async def observe(worker: Any, preview: Any) -> AsyncIterator[None]:
-        import asyncio
-
-        if style == "none":
-            yield
-            return
         meter = Meter(
             _title(preview),
             resumed=preview.resumed,
@@ -45,23 +67,8 @@ def observer(style: str) -> Observe:
             open_ended=preview.operation.paging is not None or _listing(preview),
             expected=preview.expected,
         )
-        show, close = screen(style)
-
-        async def draw() -> None:
-            with suppress(OSError, ValueError):  # a terminal that went away must not end the run
-                while True:
-                    now = asyncio.get_running_loop().time()
-                    show(now, meter.read(now, worker.telemetry))
-                    await asyncio.sleep(FRAME_S)
-
-        # Not a task group: it would wrap the errors of what it stands around.
-        drawing = asyncio.get_running_loop().create_task(draw())
-        try:
+        async with drawing(style, meter, worker):
             yield
-        finally:
-            drawing.cancel()
-            with suppress(OSError, ValueError):
-                close()
 
     return observe
 

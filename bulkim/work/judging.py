@@ -1,0 +1,101 @@
+"""What an answer about a user says of what a run did to them. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any
+
+from bulkim.catalogue.shapes import Operation, ReadBack
+from bulkim.codec.encoding import field_value, wire_fields
+from bulkim.codec.refusals import dig
+from bulkim.model import Item, Kind, Outcome
+from bulkim.sending.doubt import COUNTDOWN_ERROR_S, equals
+
+
+class Verdict(StrEnum):
+    """What reading back says of one item."""
+
+    HOLDS = "holds"
+    DRIFT = "drift"
+    EXPIRED = "expired"  # a mute whose time is over: there is nothing to see any more
+    UNKNOWN = "unknown"  # the vendor gave no answer about this user
+
+
+def judge(
+    operation: Operation, declared: ReadBack, item: Item, outcome: Outcome, *, elapsed_s: float
+) -> tuple[Verdict, str]:
+    """What an answer about the user says of the item; `elapsed_s` is how long ago it ended. Pure."""
+    refused = outcome.kind is Kind.REJECTED
+    if refused or (outcome.reason is not None and outcome.kind is Kind.SUCCEEDED):  # it may be said of nobody
+        return Verdict.UNKNOWN, f"{outcome.code}: {outcome.reason}" if refused else str(outcome.reason)
+    if outcome.kind is Kind.ABSENT:
+        return (Verdict.DRIFT, "there is no such user") if declared.exists else (Verdict.HOLDS, "gone")
+    if not declared.exists:
+        return Verdict.DRIFT, "the user is there"
+    if declared.remaining:
+        return _muted(operation, declared, item, outcome.data, elapsed_s=elapsed_s)
+    wrong = [path for path, wanted in declared.equals.items() if not equals(outcome.data, path, wanted)]
+    if wrong:
+        return Verdict.DRIFT, ", ".join(
+            f"{path or 'it'} is {_json(dig(outcome.data, path))}" for path in wrong
+        )
+    return _attributes(declared, item, outcome.data)
+
+
+def _muted(
+    operation: Operation, declared: ReadBack, item: Item, data: Any, *, elapsed_s: float
+) -> tuple[Verdict, str]:
+    sent = wire_fields(operation, item)
+    scopes = {
+        each.wire or each.name: each.forever for each in operation.fields if each.name in declared.remaining
+    }
+    asked = {name: value for name, value in sent.items() if name in scopes}
+    remaining = {name: dig(data, name) for name in asked}
+    words = ", ".join(f"{name}: {_json(value)} s remain" for name, value in remaining.items())
+    if not all(isinstance(value, int) and not isinstance(value, bool) for value in remaining.values()):
+        return Verdict.UNKNOWN, f"the answer lacks a remaining time ({words})"
+    over = {
+        name
+        for name, value in asked.items()
+        if value > 0 and value != scopes[name] and value <= elapsed_s + COUNTDOWN_ERROR_S
+    }
+    if not all(_still(asked[name], remaining[name], scopes[name]) for name in asked if name not in over):
+        return Verdict.DRIFT, words
+    return (Verdict.EXPIRED, f"its time is over ({words})") if over else (Verdict.HOLDS, words)
+
+
+def _still(asked: int, remaining: int, forever: int | None) -> bool:
+    """0 is lifted, for ever is for ever; any other time may have been changed, but not lifted."""
+    if asked <= 0 or asked == forever:
+        return remaining == asked
+    return remaining > 0
+
+
+def _attributes(declared: ReadBack, item: Item, data: Any) -> tuple[Verdict, str]:
+    found: Mapping[str, Any] = data if isinstance(data, dict) else {}
+    if declared.holds:
+        wanted = field_value(item, declared.holds) or {}
+        wrong = [name for name, value in wanted.items() if _text(found.get(name)) != _text(value)]
+    elif declared.lacks:
+        wrong = [name for name in names_of(field_value(item, declared.lacks)) if name in found]
+    else:
+        return Verdict.HOLDS, "there"
+    if wrong:
+        return Verdict.DRIFT, ", ".join(f"{name} is {_json(found.get(name))}" for name in wrong)
+    return Verdict.HOLDS, "as it was left"
+
+
+def names_of(value: Any) -> list[str]:
+    """The names in a list of names, or in a map."""
+    return [value] if isinstance(value, str) else [str(name) for name in value or ()]
+
+
+def _text(value: Any) -> str:
+    """Attributes come back as text, whatever they were sent as."""
+    return value if isinstance(value, str) else _json(value)
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)

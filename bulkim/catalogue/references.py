@@ -175,7 +175,7 @@ def _of_batch(operation: Operation, path: Path) -> Iterator[Fault]:
         return
     match operation.body:
         case Object() | Form() | NoBody():
-            alone = True
+            alone = operation.joined not in keys_in(operation.path)
         case Json(tree=tree) | FormTree(tree=tree):
             alone = not fields_in(tree, inside=True)
         case _:

@@ -33,7 +33,7 @@ class SplitLists:
 
 @dataclass(frozen=True, slots=True)
 class PerItem:
-    """One object an item with a code each."""
+    """One object an item with a code each, or a truth value, which is the code ``name=true``; a bare object is one row."""
 
     items: str
     key: str
@@ -57,7 +57,7 @@ class FailuresOnly:
 
 @dataclass(frozen=True, slots=True)
 class MapByKey:
-    """Username -> value: an object, or a list of one-key objects, at the dotted path `at`.
+    """Username -> value: an object, or a list of one-key objects, or of bare usernames, at the dotted path `at`.
 
     `key`: the path holds a list of objects instead, each with the username under this name.
     """
@@ -66,7 +66,9 @@ class MapByKey:
     key: str | None = None
     value: str | None = None  # with `key`: the field to return; None: the whole object
     by: str = "username"  # the item's field that the keys are values of
-    missing: Literal["unknown", "absent", "empty"] = "unknown"  # what a username that is not there means
+    missing: Literal["unknown", "absent", "empty", "already"] = (
+        "unknown"  # what a username that is not there means
+    )
 
 
 Result = WholeCall | SplitLists | PerItem | FailuresOnly | MapByKey

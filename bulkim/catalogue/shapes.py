@@ -147,6 +147,9 @@ class Operation:
     statuses: Mapping[int, Kind] = field(default_factory=dict)
     result: Result = field(default_factory=WholeCall)
     batch_max: int = 1
+    joined: str | None = (
+        None  # the field whose values stand in its segment of the path together: /users/a%2Cb
+    )
     pools: tuple[str, ...] = ()  # the operation's own pool first, then those it lies inside
     doubt: Doubt = Repeat()
     paging: Paging | None = None
@@ -191,7 +194,7 @@ class Operation:
                 beside = ()
         named = (*keys_in(self.path), *fields_in(self.query), *fields_in(self.headers), *beside)
         own = {each.name for each in self.fields}
-        return tuple(dict.fromkeys(name for name in named if name in own))
+        return tuple(dict.fromkeys(name for name in named if name in own and name != self.joined))
 
     @property
     def secrets(self) -> frozenset[str]:

@@ -158,7 +158,7 @@ def _succeeded(provider: Provider, operation: Operation, items: Sequence[Item], 
         case FailuresOnly():
             named = _failures_only(provider, operation, result, body)
         case MapByKey():
-            named = _map_by_key(provider, result, body)
+            named = _map_by_key(provider, operation, result, body)
         case never:
             assert_never(never)
     if named is None:
@@ -196,6 +196,8 @@ def _missing(provider: Provider, result: SplitLists | PerItem | FailuresOnly | M
             return unnamed
         case MapByKey(missing="absent"):
             return Outcome(Kind.ABSENT)
+        case MapByKey(missing="already"):
+            return Outcome(Kind.ALREADY)
         case MapByKey():
             return _success(provider, {})
         case never:
@@ -251,7 +253,8 @@ def _split_lists(provider: Provider, operation: Operation, result: SplitLists, b
 
 
 def _per_item(provider: Provider, operation: Operation, result: PerItem, body: Any) -> Named | None:
-    rows = dig(body, result.items)
+    found = dig(body, result.items)
+    rows = [found] if isinstance(found, dict) and result.key in found else found
     if not isinstance(rows, list):
         return None
     return [(name, _per_item_row(provider, operation, result, row)) for name, row in _rows(rows, result.key)]
@@ -260,7 +263,8 @@ def _per_item(provider: Provider, operation: Operation, result: PerItem, body: A
 def _per_item_row(
     provider: Provider, operation: Operation, result: PerItem, row: Mapping[str, Any]
 ) -> Outcome:
-    code = text(dig(row, result.code))
+    said = dig(row, result.code)
+    code = f"{result.code}={json.dumps(said)}" if isinstance(said, bool) else text(said)
     reason = text(dig(row, result.reason)) if result.reason else None
     data = row if operation.effect is Effect.READ else None
     if code is None:
@@ -269,7 +273,9 @@ def _per_item_row(
         return replace(_failed_row(provider, operation, code, reason), data=data)
     state = text(row.get(result.state)) if result.state else None
     rule, _ = lookup(provider, operation, code=state) if state else (None, None)
-    return Outcome(rule.kind, state, reason, data) if rule else Outcome(Kind.SUCCEEDED, code, data=data)
+    if rule:
+        return Outcome(rule.kind, state, reason, data)
+    return Outcome(Kind.SUCCEEDED, None if isinstance(said, bool) else code, data=data)
 
 
 def _failed_row(provider: Provider, operation: Operation, code: str | None, reason: str | None) -> Outcome:
@@ -301,19 +307,23 @@ def _told(row: Mapping[str, Any], code: str | None, reason: str | None) -> tuple
     return text(row.get(code)) if code else None, text(row.get(reason)) if reason else None
 
 
-def _map_by_key(provider: Provider, result: MapByKey, body: Any) -> Named | None:
+def _map_by_key(provider: Provider, operation: Operation, result: MapByKey, body: Any) -> Named | None:
     found = dig(body, result.at)
     if isinstance(found, dict):
         pairs: Iterable[tuple[str, Any]] = found.items()
     elif not isinstance(found, list):
         return None
     elif result.key is None:
-        pairs = [pair for row in found if isinstance(row, dict) for pair in row.items()]
+        rows = [{row: {}} if isinstance(row, str) else row for row in found]
+        pairs = [pair for row in rows if isinstance(row, dict) for pair in row.items()]
     else:
         pairs = [
             (name, row.get(result.value) if result.value else row) for name, row in _rows(found, result.key)
         ]
-    return [(name, _success(provider, value)) for name, value in pairs if value is not None]
+    reads = operation.effect is Effect.READ
+    return [
+        (name, _success(provider, value if reads else None)) for name, value in pairs if value is not None
+    ]
 
 
 def _rows(rows: list[Any] | None, key: str) -> Iterable[tuple[str, dict[str, Any]]]:

@@ -31,6 +31,7 @@ from bulkim.codec.trees import as_text, built, pairs
 from bulkim.model import Call, Connection, Item, PageRequest
 
 JSON = "application/json"
+COMMA = "%2C"
 FORM = "application/x-www-form-urlencoded"
 Pairs = tuple[tuple[str, str], ...]
 
@@ -69,7 +70,7 @@ def encode(
     body, content_type = _body(form, items, single=single, paged=() if in_query else paged)
     return Call(
         method=form.method,
-        path=connection.root + _path(form.path, items, connection.app),
+        path=connection.root + _path(form, items, connection.app),
         template=provider.app(connection.app).root + form.path,
         query=_query(form, items, in_query),
         headers=_headers(form, items, run=run) if form.headers else (),
@@ -142,17 +143,25 @@ def field_value(item: Listed, name: str) -> Any:
     return item.username if name == "username" else item.fields.get(name)
 
 
-def _path(path: str, items: Sequence[Item], app: Mapping[str, str]) -> str:
+def _path(operation: Operation, items: Sequence[Item], app: Mapping[str, str]) -> str:
+    path = operation.path
+
     def segment(match: re.Match[str]) -> str:
         name = match[1]
+        if name == operation.joined:
+            return COMMA.join(_segment(path, name, field_value(each, name)) for each in items)
         value = field_value(items[0], name) if items else None
         value = app.get(name) if value is None else value
-        text = "" if value is None else str(value)
-        if text in {"", ".", ".."}:
-            raise ValueError(f"{name} is {text!r}: it would change the meaning of the path {path}")
-        return quote(text, safe="")
+        return _segment(path, name, value)
 
     return _PLACEHOLDER.sub(segment, path)
+
+
+def _segment(path: str, name: str, value: Any) -> str:
+    text = "" if value is None else str(value)
+    if text in {"", ".", ".."}:
+        raise ValueError(f"{name} is {text!r}: it would change the meaning of the path {path}")
+    return quote(text, safe="")
 
 
 def _query(operation: Operation, items: Sequence[Item], paged: Pairs) -> Pairs:

@@ -77,6 +77,14 @@ def _user(app: AppState, username: str, user: User | None, wall: float) -> dict[
         "mutes": {scope: mute_left_s(mutes, scope, wall) for scope in mutes},
         "attributes": app.attributes.get(username, {}),
         "profile": app.profiles.get(username, {}),
+        "groups": [
+            place for (kind, place), members in app.members.items() if kind == "group" and username in members
+        ],
+        "chatrooms": [
+            place for (kind, place), members in app.members.items() if kind != "group" and username in members
+        ],
+        "contacts": sorted(app.contacts.get(username, ())),
+        "blocked": sorted(app.blocks.get(username, ())),
     }
     if user is not None:
         shown |= {
@@ -125,6 +133,10 @@ _SEED_FIELDS: dict[str, type] = {
     "messages": dict,  # id -> delivered / undelivered
     "attributes": dict,
     "mutes": dict,  # scope -> seconds
+    "groups": list,  # ids
+    "chatrooms": list,
+    "contacts": list,
+    "blocked": list,
 }
 
 
@@ -148,8 +160,19 @@ def _seed(world: World, app: AppState, given: Mapping[str, Any]) -> None:
         user.status = "Online"
     if "attributes" in given:
         app.attributes[username] = dict(given["attributes"])
+    _seed_lists(app, username, given)
     for scope, seconds in given.get("mutes", {}).items():
         app.mute(username, scope, seconds, world.clock.wall())
+
+
+def _seed_lists(app: AppState, username: str, given: Mapping[str, Any]) -> None:
+    """Where the user is a member, and whom they have on their lists."""
+    for kind in ("group", "chatroom"):
+        for place in given.get(f"{kind}s", ()):
+            app.members.setdefault((kind, str(place)), {})[username] = None
+    for name, lists in (("contacts", app.contacts), ("blocked", app.blocks)):
+        if name in given:
+            lists[username] = {app.fold(str(other)) for other in given[name]}
 
 
 def _reset(world: World, _: Request) -> dict[str, Any]:

@@ -37,7 +37,11 @@ When = Literal["before", "after"]
 
 #: What `match.operation` can name; the vendors' route tables use exactly these.
 OPERATIONS = (
+    "add-contact",
+    "add-to-group",
+    "add-to-room",
     "ban",
+    "block",
     "delete",
     "delete-oldest",
     "devices",
@@ -56,11 +60,16 @@ OPERATIONS = (
     "online-status",
     "register",
     "remove-attributes",
+    "remove-contact",
+    "remove-from-group",
+    "remove-from-room",
     "set-attribute-names",
     "set-attributes",
+    "set-nickname",
     "set-password",
     "token",
     "unban",
+    "unblock",
 )
 
 

@@ -113,6 +113,15 @@ _USERGRID = {
     "get-attributes-batch": 100,
     "remove-attributes": 100,
     "attributes-size": 100,
+    "set-nickname": 100,
+    "add-contact": 100,
+    "remove-contact": 100,
+    "block": 50,
+    "unblock": 50,
+    "add-to-group": 100,
+    "remove-from-group": 100,
+    "add-to-room": 100,
+    "remove-from-room": 100,
     "token": 300,
 }
 

@@ -89,6 +89,10 @@ class AppState:
     messages: dict[str, dict[str, str]] = field(default_factory=dict)  # offline message -> delivery state
     attributes: dict[str, dict[str, str]] = field(default_factory=dict)  # needs no account
     profiles: dict[str, dict[str, Any]] = field(default_factory=dict)  # Tencent: tag -> value
+    # (group or chatroom, id) -> members, folded; contacts and block lists by owner
+    members: dict[tuple[str, str], dict[str, None]] = field(default_factory=dict)
+    contacts: dict[str, set[str]] = field(default_factory=dict)
+    blocks: dict[str, set[str]] = field(default_factory=dict)
     # What was done to whom: kind -> folded id -> times; kept when the user goes.
     effects: dict[str, dict[str, int]] = field(default_factory=dict)
     operations: Counter[str] = field(default_factory=Counter)
@@ -147,6 +151,10 @@ class AppState:
         del self.users[user.username]
         for beside in (self.mutes, self.messages, self.attributes, self.profiles):
             beside.pop(user.username, None)
+        for lists in (self.contacts, self.blocks):
+            lists.pop(user.username, None)
+        for members in self.members.values():
+            members.pop(user.username, None)
         self.effect(user.username, "deleted")
 
     def oldest(self, start: int, limit: int) -> list[User]:

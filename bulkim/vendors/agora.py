@@ -23,6 +23,10 @@ EXAMPLES = {
     "org": "41117440",
     "app": "383391",
 }  # the host stands in the console
+PUSH_PAGE = f"{PAGES}offline-push-configuration"
+CONTACTS_PAGE = f"{PAGES}contact-management"
+GROUPS_PAGE = f"{PAGES}chat-group-management/manage-group-members"
+ROOMS_PAGE = f"{PAGES}chatroom-management/manage-chatroom-members"
 
 # operation -> (its pool, calls a second, page)
 _METHODS = {
@@ -46,6 +50,15 @@ _METHODS = {
     "set-attributes": ("attributes-set", 100, ATTRIBUTES_PAGE),
     "get-attributes": ("attributes-get", 100, ATTRIBUTES_PAGE),
     "remove-attributes": ("attributes-remove", 100, ATTRIBUTES_PAGE),
+    "set-nickname": ("nickname", 100, PUSH_PAGE),
+    "add-contact": ("contacts-add", 100, CONTACTS_PAGE),
+    "remove-contact": ("contacts-remove", 100, CONTACTS_PAGE),
+    "block": ("blocks-add", 50, CONTACTS_PAGE),
+    "unblock": ("blocks-remove", 50, CONTACTS_PAGE),
+    "add-to-group": ("group-members-add", 100, GROUPS_PAGE),
+    "remove-from-group": ("group-members-remove", 100, GROUPS_PAGE),
+    "add-to-room": ("room-members-add", 100, ROOMS_PAGE),
+    "remove-from-room": ("room-members-remove", 100, ROOMS_PAGE),
 }
 STATUS_CODES_PAGE = "https://docs.agora.io/en/agora-chat/reference/http-status-codes"
 _STATUS_OF_ONE = Pool("status", 100, "GET /users/{username}/status")

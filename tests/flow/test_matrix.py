@@ -22,6 +22,7 @@ WORDS = {"name": "Ann", "city": "Ulm"}
 THERE = {
     "username": "there", "online": True, "nickname": "T", "offline_count": 3, "messages": {"m1": "undelivered"},
     "devices": [{"res": "ios_1", "device_uuid": "d-1", "device_name": "phone"}], "attributes": WORDS,
+    "groups": ["g1"], "chatrooms": ["r1"],
 }  # fmt: skip
 
 
@@ -69,6 +70,21 @@ USERGRID = (
     Row("set-attributes", nobody=DONE, effects={"there": "attributes_set"}, params={"attributes": {"city": "Bonn"}}),
     Row("get-attributes", nobody=DONE, data={"there": {"city": "Ulm"}, "nobody": {}}, params={"attributes": ["city"]}),
     Row("remove-attributes", nobody=DONE, effects={"there": "attributes_removed"}),
+    Row("set-nickname", effects={"there": "nickname_set"}, fields={"nickname": "N"}),
+    Row("add-contact", effects={"there": "contact_added"}, fields={"contact": "there"}),
+    Row("remove-contact", effects={"there": "contact_removed"}, fields={"contact": "there"}),
+    Row("block", effects={"there": "blocked"}, fields={"contact": "there"}),
+    Row("unblock", effects={"there": "unblocked"}, fields={"contact": "there"}),
+    *(
+        row
+        for place, kind, seeded in (("group", "group", "g1"), ("room", "chatroom", "r1"))
+        for row in (
+            Row(f"add-to-{place}", nobody=("failed", "illegal_argument"), effects={"there": f"{kind}_joined"},
+                fields={f"{place}_id": "new"}, batched=4),
+            Row(f"remove-from-{place}", nobody=("failed", "result=false"), effects={"there": f"{kind}_left"},
+                fields={f"{place}_id": seeded}, alone={"nobody": ("failed", "resource_not_found")}),
+        )
+    ),
 )  # fmt: skip
 
 OK, REFUSED = ("succeeded", "0"), ("failed", "70402")

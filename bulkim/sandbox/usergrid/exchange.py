@@ -64,6 +64,11 @@ class UsergridExchange:
     # -- what the server asks
 
     def users(self) -> Sequence[str]:
+        """The ids the call is about: of a list that somebody owns, the owner; of a group, its members."""
+        if self.route.path[0] == "users" and len(self.args) > 0:
+            return self.args[:1]
+        if self.route.path[0] in {"chatgroups", "chatrooms"} and len(self.args) > 1:
+            return self.args[1].split(",")
         try:
             document = self._read_json()
         except ValueError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bulkim.sandbox.config import App
 from bulkim.sandbox.http import Request, Response, json_response
 from bulkim.sandbox.state import AppState, World
-from bulkim.sandbox.usergrid import attributes, auth, mutes, presence, register, users
+from bulkim.sandbox.usergrid import attributes, auth, groups, mutes, presence, register, relations, users
 from bulkim.sandbox.usergrid.errors import Refusal, no_such_app
 from bulkim.sandbox.usergrid.exchange import Handler, Route, UsergridExchange
 
@@ -53,6 +53,18 @@ ROUTES: tuple[Route, ...] = (
     _route("GET", "/metadata/user/{}", "get-attributes", "get-attributes", "get-attributes", attributes.get_attributes),
     _route("DELETE", "/metadata/user/{}", "remove-attributes", "remove-attributes", "remove-attributes",
            attributes.remove_attributes),
+    _route("PUT", "/users/{}", "set-nickname", "users", "set-nickname", relations.set_nickname),
+    _route("POST", "/users/{}/contacts/users/{}", "add-contact", "add-contact", "add-contact", relations.add_contact),
+    _route("DELETE", "/users/{}/contacts/users/{}", "remove-contact", "remove-contact", "remove-contact",
+           relations.remove_contact),
+    _route("POST", "/users/{}/blocks/users", "block", "block", "block", relations.block),
+    _route("DELETE", "/users/{}/blocks/users/{}", "unblock", "unblock", "unblock", relations.unblock),
+    _route("POST", "/chatgroups/{}/users", "add-to-group", "add-to-group", "add-to-group", groups.add_to_group),
+    _route("DELETE", "/chatgroups/{}/users/{}", "remove-from-group", "remove-from-group", "remove-from-group",
+           groups.remove_from_group),
+    _route("POST", "/chatrooms/{}/users", "add-to-room", "add-to-room", "add-to-room", groups.add_to_room),
+    _route("DELETE", "/chatrooms/{}/users/{}", "remove-from-room", "remove-from-room", "remove-from-room",
+           groups.remove_from_room),
 )
 
 # Methods that another page, or a vendor's own SDK, uses for an endpoint of the table.

@@ -5,11 +5,18 @@ from __future__ import annotations
 from bulkim.catalogue.addressing import App, Identity
 from bulkim.catalogue.proofs import Bearer, NoAuth, OAuth2Client
 from bulkim.catalogue.shapes import Envelope, Provider
-from bulkim.vendors.easemob import accounts, attributes, mutes, presence
+from bulkim.vendors.easemob import accounts, attributes, errors, groups, mutes, presence, relations
 from bulkim.vendors.easemob.common import POOLS
-from bulkim.vendors.easemob.errors import ERRORS
 
-OPERATIONS = (*accounts.OPERATIONS, *presence.OPERATIONS, *mutes.OPERATIONS, *attributes.OPERATIONS)
+OPERATIONS = (
+    *accounts.OPERATIONS,
+    *presence.OPERATIONS,
+    *mutes.OPERATIONS,
+    *attributes.OPERATIONS,
+    *relations.OPERATIONS,
+    *groups.OPERATIONS,
+)
+ERRORS = (*groups.ERRORS, *attributes.ERRORS, *errors.ERRORS)
 ENVELOPE = Envelope(
     code="error",
     reason="error_description|desc",  # the attributes service has an envelope of its own: timestamp, desc, duration

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from bulkim.catalogue.shapes import Effect, Field, Form, MapByKey, Names, Operation, ReadBack, WholeCall
+from bulkim.catalogue.shapes import (
+    Effect,
+    ErrorRule,
+    Field,
+    Form,
+    MapByKey,
+    Names,
+    Operation,
+    ReadBack,
+    WholeCall,
+)
+from bulkim.model import Kind
 from bulkim.vendors.easemob.common import PAGES, READ_ON, USERNAME
 
 SET_ATTRIBUTES = Operation(
@@ -56,4 +67,31 @@ OPERATIONS = (
     SET_ATTRIBUTES,
     GET_ATTRIBUTES,
     REMOVE_ATTRIBUTES,
+)
+
+# The page's code, and none in the service's own envelope, where the HTTP status stands for it.
+ERRORS = tuple(
+    rule
+    for code in ("FORBIDDEN", None)
+    for rule in (
+        ErrorRule(
+            kind=Kind.REJECTED,
+            status=403,
+            code=code,
+            pattern=r"(?i)size of metadata for this single user exceeds",
+            item=True,
+            meaning="The user's attributes would be larger than the vendor stores (2 kB a user by default).",
+            remedy="Shorten the values, or ask the vendor for more.",
+            page=f"{PAGES}userprofile.html",
+        ),
+        ErrorRule(
+            kind=Kind.EXHAUSTED_PLAN,
+            status=403,
+            code=code,
+            pattern=r"(?i)total size of user metadata for this app exceeds",
+            meaning="All users' attributes together would be larger than the plan allows (10 GB by default).",
+            remedy="Remove attributes, or ask the vendor for more.",
+            page=f"{PAGES}userprofile.html",
+        ),
+    )
 )

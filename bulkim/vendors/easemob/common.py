@@ -23,6 +23,14 @@ POOLS = (
     Pool("attributes-set", 100, "PUT /metadata/user/{username}"),
     Pool("attributes-get", 100, "POST /metadata/user/get"),
     Pool("attributes-remove", 100, "DELETE /metadata/user/{username}"),
+    Pool("contacts-add", 100, "POST /users/{username}/contacts/users/{contact}"),
+    Pool("contacts-remove", 100, "DELETE /users/{username}/contacts/users/{contact}"),
+    Pool("blocks-add", 50, "POST /users/{username}/blocks/users"),
+    Pool("blocks-remove", 50, "DELETE /users/{username}/blocks/users/{contact}"),
+    Pool("group-members-add", 100, "POST /chatgroups/{group_id}/users"),
+    Pool("group-members-remove", 100, "DELETE /chatgroups/{group_id}/users/{username}"),
+    Pool("room-members-add", 100, "POST /chatrooms/{room_id}/users"),
+    Pool("room-members-remove", 100, "DELETE /chatrooms/{room_id}/users/{username}"),
 )
 
 EMPTY_JSON = NoBody(content_type="application/json")  # some pages require the header with no body

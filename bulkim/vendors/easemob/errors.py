@@ -197,32 +197,6 @@ _CREDENTIALS = (
 )
 
 _PLAN = (
-    # The page's code, and none in the attributes service's own envelope, where the status stands for it.
-    *(
-        rule
-        for code in ("FORBIDDEN", None)
-        for rule in (
-            ErrorRule(
-                kind=Kind.REJECTED,
-                status=403,
-                code=code,
-                pattern=r"(?i)size of metadata for this single user exceeds",
-                item=True,
-                meaning="The user's attributes would be larger than the vendor stores (2 kB a user by default).",
-                remedy="Shorten the values, or ask the vendor for more.",
-                page=ATTRIBUTES_PAGE,
-            ),
-            ErrorRule(
-                kind=Kind.EXHAUSTED_PLAN,
-                status=403,
-                code=code,
-                pattern=r"(?i)total size of user metadata for this app exceeds",
-                meaning="All users' attributes together would be larger than the plan allows (10 GB by default).",
-                remedy="Remove attributes, or ask the vendor for more.",
-                page=ATTRIBUTES_PAGE,
-            ),
-        )
-    ),
     ErrorRule(
         kind=Kind.EXHAUSTED_PLAN,
         status=403,

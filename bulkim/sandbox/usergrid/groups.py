@@ -1,0 +1,89 @@
+"""Members of groups and chat rooms (Easemob and Agora: group and chat room member pages, read 2026-11).
+
+The sandbox creates no groups: any id is a group's, with nobody in it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bulkim.sandbox.usergrid.errors import Refusal, illegal
+from bulkim.sandbox.usergrid.exchange import UsergridExchange
+
+MEMBERS_MAX = 60
+ROOM_REMOVALS_MAX = 100
+
+
+def add_to_group(x: UsergridExchange) -> dict[str, Any]:
+    return _add(x, "group", "groupid")
+
+
+def add_to_room(x: UsergridExchange) -> dict[str, Any]:
+    return _add(x, "chatroom", "id")
+
+
+def remove_from_group(x: UsergridExchange) -> dict[str, Any]:
+    return _remove(x, "group", "groupid", MEMBERS_MAX)
+
+
+def remove_from_room(x: UsergridExchange) -> dict[str, Any]:
+    return _remove(x, "chatroom", "id", ROOM_REMOVALS_MAX)
+
+
+def _add(x: UsergridExchange, kind: str, id_name: str) -> dict[str, Any]:
+    """Who is a member already is not mentioned, unless nobody else is there to add."""
+    names = x.json_object().get("usernames")
+    if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
+        raise illegal("usernames is required")
+    if len(names) > MEMBERS_MAX:
+        raise illegal(f"usernames size is more than max limit {MEMBERS_MAX}")
+    place = x.args[0]
+    for name in names:
+        if x.app.find(name) is None:
+            raise illegal(f"group member {name} doesn't exist")
+    members = x.app.members.setdefault((kind, place), {})
+    new = [name for name in dict.fromkeys(map(x.app.fold, names)) if name not in members]
+    if not new:
+        description = f"can not join this group, reason:user: {names[0]} already in group: {place}\n"
+        raise Refusal(403, "forbidden_op", description)
+    for name in new:
+        members[name] = None
+        x.app.effect(name, f"{kind}_joined")
+    return _answer(x, "post", {"newmembers": new, id_name: place, "action": "add_member"})
+
+
+def _remove(x: UsergridExchange, kind: str, id_name: str, most: int) -> dict[str, Any]:
+    """One by itself is refused or done; several have a row each."""
+    place, names = x.args[0], x.args[1].split(",")
+    if len(names) > most:
+        raise illegal(f"usernames size is more than max limit {most}")
+    rows = [_row(x, kind, place, name, id_name) for name in names]
+    if len(rows) > 1:
+        return _answer(x, "delete", rows)
+    if not rows[0]["result"]:
+        if x.app.find(names[0]) is None:
+            raise Refusal(404, "resource_not_found", f"username {names[0]} doesn't exist")
+        raise Refusal(403, "forbidden_op", f"users [{names[0]}] are not members of this group!")
+    return _answer(x, "delete", rows[0])
+
+
+def _row(x: UsergridExchange, kind: str, place: str, name: str, id_name: str) -> dict[str, Any]:
+    row = {"result": False, "action": "remove_member", "user": x.app.fold(name), id_name: place}
+    if x.app.find(name) is None:
+        return {**row, "reason": f"user {name} doesn't exist."}
+    if x.app.members.get((kind, place), {}).pop(x.app.fold(name), row) is row:
+        return {**row, "reason": f"user: {name} doesn't exist in group: {place}"}
+    x.app.effect(x.app.fold(name), f"{kind}_left")
+    return {**row, "result": True}
+
+
+def _answer(x: UsergridExchange, action: str, data: Any) -> dict[str, Any]:
+    return {
+        "action": action,
+        "application": x.app.uuid,
+        "uri": x.uri(),
+        "entities": [],
+        "data": data,
+        **x.timing(),
+        **x.identity(),
+    }

@@ -1,0 +1,95 @@
+"""Contacts, block lists and the push nickname (Easemob: contact, block list and push pages; Agora: contact management and
+push pages; read 2026-11)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bulkim.sandbox.state import User
+from bulkim.sandbox.usergrid.errors import illegal, no_such_user
+from bulkim.sandbox.usergrid.exchange import UsergridExchange, entity
+from bulkim.sandbox.usergrid.register import NICKNAME_MAX
+
+BLOCKS_MAX = 50
+
+
+def set_nickname(x: UsergridExchange) -> dict[str, Any]:
+    """What else the address takes (display style, do not disturb) is not kept here."""
+    nickname = x.json_object().get("nickname")
+    if not isinstance(nickname, str):
+        raise illegal("nickname is required")
+    if len(nickname) > NICKNAME_MAX:
+        raise illegal("NICKNAME_TOO_LONG")
+    user = x.user()
+    user.nickname, user.modified_ms = nickname, x.world.now_ms()
+    x.app.effect(user.username, "nickname_set")
+    return _answer(x, "put", [user], path="/users", uri=x.uri("/users"))
+
+
+def add_contact(x: UsergridExchange) -> dict[str, Any]:
+    """Both get the other; adding again changes nothing and says the same."""
+    return _contact(x, "post", add=True)
+
+
+def remove_contact(x: UsergridExchange) -> dict[str, Any]:
+    return _contact(x, "delete", add=False)
+
+
+def _contact(x: UsergridExchange, action: str, *, add: bool) -> dict[str, Any]:
+    owner, other = x.user(), _other(x)
+    for one, two in ((owner, other), (other, owner)):
+        contacts = x.app.contacts.setdefault(one.username, set())
+        (contacts.add if add else contacts.discard)(two.username)
+    x.app.effect(owner.username, "contact_added" if add else "contact_removed")
+    place = f"/users/{owner.uuid}/contacts"
+    return _answer(x, action, [other], path=place, uri=x.uri(place))
+
+
+def block(x: UsergridExchange) -> dict[str, Any]:
+    names = x.json_object().get("usernames")
+    if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
+        raise illegal("usernames is required")
+    if len(names) > BLOCKS_MAX:
+        raise illegal(f"usernames size is more than max limit {BLOCKS_MAX}")
+    owner = x.user()
+    if any(x.app.find(name) is None for name in names):
+        raise no_such_user()
+    blocked = [x.app.fold(name) for name in names]
+    x.app.blocks.setdefault(owner.username, set()).update(blocked)
+    x.app.effect(owner.username, "blocked")
+    return {
+        "action": "post",
+        "application": x.app.uuid,
+        "uri": x.uri(f"/users/{x.args[0]}/blocks/users"),
+        "entities": [],
+        "data": blocked,
+        **x.timing(),
+        **x.identity(),
+    }
+
+
+def unblock(x: UsergridExchange) -> dict[str, Any]:
+    owner, other = x.user(), _other(x)
+    x.app.blocks.get(owner.username, set()).discard(other.username)
+    x.app.effect(owner.username, "unblocked")
+    place = f"/users/{owner.uuid}/blocks"
+    return _answer(x, "delete", [other], path=place, uri=x.uri(place))
+
+
+def _other(x: UsergridExchange) -> User:
+    other = x.app.find(x.args[1])
+    if other is None:
+        raise no_such_user()
+    return other
+
+
+def _answer(x: UsergridExchange, action: str, users: list[User], *, path: str, uri: str) -> dict[str, Any]:
+    return {
+        "action": action,
+        "application": x.app.uuid,
+        "path": path,
+        "uri": uri,
+        "entities": [entity(user) for user in users],
+        **x.timing(),
+        **x.identity(),
+    }

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         RefusedError,
         Result,
         RunRecord,
+        SavedPlan,
         Status,
         Summary,
         Telemetry,
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
         check,
         estimate,
         load,
+        plan,
         report,
         results,
         retry_items,
@@ -54,8 +56,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BulkimError", "BusyError", "Checked", "ConfirmationError", "Estimate", "Finding", "Finished", "GuardError", "ImpossibleError",
-    "InputError", "Job", "JournalError", "OutsideWindowError", "Preview", "Problem", "RefusedError", "Result", "RunRecord", "Status",
-    "Summary", "Telemetry", "TermsError", "Undo", "UndoJob", "UsageError", "Verdict", "Verified", "arun", "check", "estimate", "load", "report",
+    "InputError", "Job", "JournalError", "OutsideWindowError", "Preview", "Problem", "RefusedError", "Result", "RunRecord", "SavedPlan", "Status",
+    "Summary", "Telemetry", "TermsError", "Undo", "UndoJob", "UsageError", "Verdict", "Verified", "arun", "check", "estimate", "load", "plan", "report",
     "results", "retry_items", "run", "runs", "summary", "undo", "verify",
 ]  # fmt: skip
 

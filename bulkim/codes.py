@@ -49,6 +49,11 @@ OWN: Mapping[str, Meaning] = {
         "Nothing, if it was taken out on purpose.",
         follows="does not send the item; one that was sent before is asked about",
     ),
+    "changed": Meaning(
+        "The saved plan has the item with other values than the input has now.",
+        "Nothing, if it was changed on purpose: `bulkim plan JOB -o FILE` writes a plan that has it as it is now.",
+        follows=_SKIPS,
+    ),
     # A call without the vendor's verdict.
     "timeout": Meaning(
         "The vendor did not answer in time.",

@@ -19,6 +19,8 @@ from bulkim.api.common import bare_errors as _bare_errors
 from bulkim.api.common import journal_path as _journal
 from bulkim.api.common import load_job as _load
 from bulkim.api.common import refuse_running_loop as _refuse_running_loop
+from bulkim.api.planned import plan
+from bulkim.api.planned import planned as _planned
 from bulkim.api.records import Checked, Estimate, Summary
 from bulkim.api.waiting import awaited
 from bulkim.errors import (
@@ -45,7 +47,9 @@ from bulkim.sending.telemetry import Observed, Telemetry
 from bulkim.text import counted
 from bulkim.work import rehearsal, runner, submission
 from bulkim.work.confirm import Pledge, agreed, pledge, unconfirmed
+from bulkim.work.drafts import SavedPlan
 from bulkim.work.judging import Verdict
+from bulkim.work.plans import Saved
 from bulkim.work.runner import Finished
 from bulkim.work.submission import Preview
 from bulkim.work.undo import Undo, UndoJob
@@ -53,8 +57,8 @@ from bulkim.work.verify import Finding, Verified
 
 __all__ = [
     "BulkimError", "BusyError", "Checked", "ConfirmationError", "Estimate", "Finding", "Finished", "GuardError", "ImpossibleError",
-    "InputError", "Job", "JournalError", "OutsideWindowError", "Preview", "Problem", "RefusedError", "Result", "RunRecord", "Status",
-    "Summary", "Telemetry", "TermsError", "Undo", "UndoJob", "UsageError", "Verdict", "Verified", "arun", "check", "estimate", "load", "report",
+    "InputError", "Job", "JournalError", "OutsideWindowError", "Preview", "Problem", "RefusedError", "Result", "RunRecord", "SavedPlan", "Status",
+    "Summary", "Telemetry", "TermsError", "Undo", "UndoJob", "UsageError", "Verdict", "Verified", "arun", "check", "estimate", "load", "plan", "report",
     "results", "retry_items", "run", "runs", "summary", "undo", "verify",
 ]  # fmt: skip
 
@@ -103,8 +107,10 @@ def estimate(job: AnyJob, *, journal: str | os.PathLike[str] | None = None) -> E
 
 
 def run(
-    job: AnyJob,
+    job: AnyJob | None = None,
     *,
+    plan: str | os.PathLike[str] | None = None,
+    confirm_plan: str | None = None,
     journal: str | os.PathLike[str] | None = None,
     new: bool = False,
     limit: int | None = None,
@@ -123,14 +129,18 @@ def run(
     `notes`. `missing` sends only rows that no earlier run of this job has done; `continue_run` names a run whose job file was
     elsewhere; `accept_removals` lets an input lose most of what is pending.
 
+    `plan`: a file that `plan` wrote. Exactly that is sent; what the input has otherwise now is left out and told of. `job` is needed
+    beside it only where the plan's job was no file. `confirm_plan`, the plan's digest, is as good as `confirm`.
+
     What destroys needs `confirm`, else ConfirmationError. In the main thread the first Ctrl-C, SIGTERM or SIGHUP drains, and so
     does `stop`, an event that another thread sets: then this returns, with the state ``interrupted``. With `sandbox` everything goes to an embedded emulator.
     """
     _refuse_running_loop("run", awaitable="arun")
-    with _place(job, sandbox=sandbox) as loaded:
+    saved, job = _planned(job, plan)
+    with _place(job, sandbox=sandbox, plan=saved) as loaded:
         with _bare_errors():
             finished = runner.run(
-                loaded, journal=_journal(journal), new=new, limit=limit, missing=missing, continue_run=continue_run,
+                loaded, plan=saved, confirm_plan=confirm_plan, journal=_journal(journal), new=new, limit=limit, missing=missing, continue_run=continue_run,
                 accept_removals=accept_removals, confirm=_asking(confirm), observe=_observing(observe),
                 max_duration_s=max_duration_s, stop=stop,
                 sharing=sharing(rehearsal=sandbox),
@@ -215,12 +225,14 @@ def results(
 # ------------------------------------------------------------------------------------------- helpers
 
 
-def _place(job: AnyJob, *, sandbox: bool) -> AbstractContextManager[Job]:
+def _place(job: AnyJob, *, sandbox: bool, plan: Saved | None = None) -> AbstractContextManager[Job]:
     """The job where it is to run: at its vendor, or in an embedded sandbox that knows its users."""
+    pairs = plan.head.changes if plan is not None else ()
     if not sandbox:
-        return nullcontext(any_job(job))
+        return nullcontext(job if isinstance(job, Job) else _load(job, {}, None, pairs=pairs))
     return rehearsal.rehearsed(
-        lambda url: rehearsal.moved(job, url) if isinstance(job, Job) else _load(job, {}, url)
+        lambda url: rehearsal.moved(job, url) if isinstance(job, Job) else _load(job, {}, url, pairs=pairs),
+        listed=plan.usernames if plan is not None else (),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -34,10 +34,15 @@ def load_job(
     sandbox: str | None,
     vendor_text: str | None = None,
     items: Iterable[Mapping[str, Any] | str] | None = None,
+    *,
+    pairs: Sequence[tuple[str, str]] = (),
 ) -> Job:
-    """A job from its file or its mapping. `sandbox` is the URL of the sandbox that stands for its connection."""
+    """A job from its file or its mapping. `sandbox` is the URL of the sandbox that stands for its connection.
+
+    `pairs`: changes as they are typed, before those of `changes`.
+    """
     given = job if isinstance(job, Mapping) else Path(job)
-    pairs = [(key, json.dumps(value)) for key, value in changes.items()]
+    pairs = [*pairs, *((key, json.dumps(value)) for key, value in changes.items())]
     loaded = jobfile.load(
         given,
         env=os.environ,

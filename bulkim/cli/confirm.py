@@ -60,6 +60,8 @@ class Confirmation:
             yes = " (the connection is production: --yes is not enough)" if production else ", or with --yes"
             app = job.connection.app_name
             hint = f"confirm with --confirm {app}:COUNT, COUNT being how many you expect{yes}"
+            if preview.plan is not None:
+                hint = f"look at the plan, then name it: --confirm-plan {preview.plan[:8]}"
             raise unconfirmed(job, count, hint=hint)
         return self._ask(preview, production=production)
 

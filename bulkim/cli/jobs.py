@@ -7,18 +7,21 @@ import re
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from bulkim.cli import candidates
 from bulkim.cli.confirm import PledgeType
 from bulkim.cli.options import CODE, JOB, JOB_FILE, RUN, SET, Command, Settings, common
-from bulkim.errors import InputError, Problem
+from bulkim.errors import InputError, Problem, UsageError
 from bulkim.journal.records import RunRecord
 from bulkim.model import Job
 from bulkim.places import there
 from bulkim.text import whole
+
+if TYPE_CHECKING:
+    from bulkim.work.plans import Saved
 
 SANDBOX = click.option(
     "--sandbox", is_flag=True, help="Rehearse on an embedded sandbox; nothing leaves this machine."
@@ -26,7 +29,7 @@ SANDBOX = click.option(
 
 
 class DurationType(click.ParamType[float]):
-    """`90s`, `30m`, `4h` as seconds."""
+    """`90s`, `30m`, `4h`, `7d` as seconds."""
 
     name = "time"
 
@@ -34,10 +37,10 @@ class DurationType(click.ParamType[float]):
         """The seconds. Raises click.BadParameter."""
         if isinstance(value, float):
             return value
-        found = re.fullmatch(r"(\d{1,6}(?:\.\d{1,3})?)\s*([smh])", str(value).strip())
+        found = re.fullmatch(r"(\d{1,6}(?:\.\d{1,3})?)\s*([smhd])", str(value).strip())
         if found is None or not float(found[1]):
             self.fail(f"expected a time like 90s, 30m or 4h, got {value!r}", param, ctx)
-        return float(found[1]) * {"s": 1, "m": 60, "h": 3600}[found[2]]
+        return float(found[1]) * {"s": 1, "m": 60, "h": 3600, "d": 86_400}[found[2]]
 
 
 def load(
@@ -69,14 +72,26 @@ def load(
 
 
 def place(
-    settings: Settings, sandbox: bool, load: Callable[[str | None], Job]
+    settings: Settings, sandbox: bool, load: Callable[[str | None], Job], *, plan: Saved | None = None
 ) -> AbstractContextManager[Job]:
     """The job where it is to run: as it is, or rehearsed in a sandbox. `load` gets the sandbox's URL."""
     if not sandbox:
         return nullcontext(load(None))
     from bulkim.work.rehearsal import rehearsed
 
-    return rehearsed(load, say=settings.say)
+    return rehearsed(load, say=settings.say, listed=plan.usernames if plan is not None else ())
+
+
+def _planned(
+    path: Path, changes: Sequence[tuple[str, str]]
+) -> tuple[Saved | None, Path, list[tuple[str, str]]]:
+    """A plan, its job file, and all `--set` changes; of a job, the same without a plan. Raises InputError."""
+    from bulkim.work import plans
+
+    if not plans.is_plan(path):
+        return None, path, list(changes)
+    plan = plans.opened(path)
+    return plan, plans.job_of(plan), [*plan.head.changes, *changes]
 
 
 # --------------------------------------------------------------------------------------- check, plan
@@ -123,16 +138,53 @@ def _checked(
         return error.exit_code, {}
 
 
-@click.command(cls=Command, examples=["bulkim plan job.yaml", "bulkim plan job.yaml --set rate.limit=50"])
+@click.command(
+    cls=Command,
+    examples=[
+        "bulkim plan job.yaml",
+        "bulkim plan purge.yaml -o purge.plan",
+        "bulkim plan purge.plan --format markdown",
+    ],
+)
 @JOB
 @SET
 @SANDBOX
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path, allow_dash=True), metavar="FILE",
+              help="Save the plan: `bulkim run FILE` sends exactly that.")  # fmt: skip
+@click.option("--format", "style", type=click.Choice(["plan", "markdown"]), default="plan", show_default=True,
+              help="How: to be run, or as a page for a review.")  # fmt: skip
+@click.option(
+    "--expires",
+    type=DurationType(),
+    metavar="TIME",
+    help="How long a run may begin by it, e.g. 12h or 7d; default: for ever.",
+)
 @common
-def plan(settings: Settings, *, job: Path, changes: list[tuple[str, str]], sandbox: bool) -> int:
-    """Show what a run would send: items, requests, quota, the least time, the first request. Sends nothing."""
+def plan(
+    settings: Settings, *, job: Path, changes: list[tuple[str, str]], sandbox: bool, output: Path | None, style: str,
+    expires: float | None,
+) -> int:  # fmt: skip
+    """Show what a run would send: items, requests, quota, the least time, the first request. Sends nothing.
+
+    With `-o` the plan is saved: the job's terms, a line for each item with a keyed digest of its values, and the plan's own digest.
+    It holds no secrets, and is the same for the same job and input, so that two of them can be compared with diff. Only a job whose
+    source is a listing asks the vendor: the users whom it lists now are the plan's. A saved plan in place of the job is shown.
+    """
     from bulkim.cli.preview import planned
+    from bulkim.work import plans
     from bulkim.work.rehearsal import NOWHERE, at_any_hour
 
+    if plans.is_plan(job):
+        from bulkim.cli.plan import Wanted, look
+
+        return look(settings, plans.opened(job), Wanted(output, style))
+    if output is not None or style == "markdown":
+        from bulkim.cli.plan import Wanted, save
+
+        with place(settings, sandbox, lambda url: load(job, changes, sandbox=url)) as found:
+            return save(settings, found, Wanted(output, style, expires))
+    if expires is not None:
+        raise UsageError("--expires is for a plan that is saved.", hint="add -o FILE")
     loaded = load(job, changes, sandbox=NOWHERE if sandbox else None)
     return planned(settings, at_any_hour(loaded, say=settings.say) if sandbox else loaded)
 
@@ -186,6 +238,7 @@ def _sending(function: Any) -> Any:
         "bulkim run job.yaml",
         "bulkim run job.yaml --sandbox",
         "bulkim run purge.yaml --confirm testapp:120",
+        "bulkim run purge.plan --confirm-plan 7f3a19c2",
     ],
 )
 @JOB
@@ -201,10 +254,18 @@ def _sending(function: Any) -> Any:
     is_flag=True,
     help="Send only rows that no earlier run of this job has done: mended rows and new ones.",
 )
+@click.option(
+    "--confirm-plan",
+    metavar="DIGEST",
+    help="Destroy without asking, if this is the plan that was looked at: its digest, or the first eight digits of it.",
+)
 @_sending
 @common
 def run(settings: Settings, *, job: Path, **options: Any) -> int:  # fmt: skip
-    """Run a job. If it has an unfinished run, continue that one.
+    """Run a job, or a plan that `bulkim plan -o` wrote. If it has an unfinished run, continue that one.
+
+    A plan sends what it says and nothing else: what the input has otherwise now is left out and told of. If the job or the plan
+    was changed since, nothing is sent.
 
     Ctrl-C once: nothing more is sent, what is in flight is waited for. Twice: leave at once. Either way the journal is
     whole, and the same command continues.
@@ -218,11 +279,12 @@ def run(settings: Settings, *, job: Path, **options: Any) -> int:  # fmt: skip
 
     settings.start_log()
     changes, sandbox = options["changes"], options["sandbox"]
-    with place(settings, sandbox, lambda url: load(job, changes, sandbox=url)) as loaded:
+    plan, job, whole = _planned(job, changes)
+    with place(settings, sandbox, lambda url: load(job, whole, sandbox=url), plan=plan) as loaded:
         spare(settings, loaded, options["metrics_file"])
         with Watch(settings, loaded, changes=changes, rehearsal=sandbox) as watch:
             finished = runner.run(
-                loaded, journal=settings.journal, new=options["new"], limit=options["limit"],
+                plan=plan, confirm_plan=options["confirm_plan"], job=loaded, journal=settings.journal, new=options["new"], limit=options["limit"],
                 missing=options["missing"], continue_run=options["continue_run"],
                 accept_removals=options["accept_removals"], say=settings.say,
                 confirm=watch.confirmation(yes=options["yes"], pledge=options["pledge"]), observe=watch.observe, max_duration_s=options["max_duration"],

@@ -88,7 +88,7 @@ def planned(settings: Settings, job: Job) -> int:
     if settings.json:
         click.echo(json.dumps(plan_document(found, estimate, first), ensure_ascii=False))
         return 0
-    show.put(_card(found, estimate, first))
+    show.put(card(found, estimate, first))
     if found.invalid:
         settings.say(f"next: {settings.command('check', *_again(job))} names the invalid items")
     else:
@@ -102,7 +102,8 @@ def _again(job: Job) -> list[str]:
     return [show.nearby(job.path), *rehearsal]
 
 
-def _card(found: Surveyed, estimate: Estimate, first: Mapping[str, Any] | None) -> list[Spans]:
+def card(found: Surveyed, estimate: Estimate, first: Mapping[str, Any] | None) -> list[Spans]:
+    """What a run would do, for people."""
     job, operation = found.job, found.operation
     production = job.connection.environment == PRODUCTION
     title = f"{job.name}: {job.operation} at {found.provider.label}, app {job.connection.app_name}"

@@ -127,7 +127,12 @@ def next_steps(
     if rehearsal or record.rehearsal:
         return look or [settings.command("plan", job)]
     if summary["state"] in {"interrupted", "stopped"}:
-        words = ("retry", record.parent, *_selected(record), *again) if record.parent else ("run", job)
+        planned = ((record.terms or {}).get("terms") or {}).get("plan.place")
+        words = (
+            ("retry", record.parent, *_selected(record), *again)
+            if record.parent
+            else ("run", nearby(planned) if planned else job)
+        )
         return [settings.command(*words, *options), *look]
     if bad:
         return [settings.command("retry", run, *again, *options), *look]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from enum import Enum
 from itertools import chain
 from pathlib import Path
@@ -54,14 +56,17 @@ def load(
     """
     taken = None if items is None else given.taken_in(items)
     if isinstance(job, Path):
-        path, text = Path(place.label(job)), place.text_of(job)
+        path = Path(place.label(job))
+        text, digest = place.read(job)
         origin = Origin.STREAM if place.is_stream(job) else Origin.FILE
     else:
         if taken is None:
             job, taken = given.apart(job)
         path, text, origin = Path(given.NAME), given.as_text(job), Origin.MAPPING
+        digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
     reading = _Reading(path, text, providers, sandbox=sandbox, origin=origin)
     reading.vendor_text, reading.taken = vendor_text, taken
+    changes = tuple(overrides)
     if items is not None and taken is not None:
         overrides = [*overrides, ("source", json.dumps({"items": given.standing_for(taken)}))]
     reading.override(pair for pair in overrides if not pair[0].startswith("connection."))
@@ -69,7 +74,8 @@ def load(
     reading.judge()
     if reading.problems:
         raise InputError(_in_order(reading.problems, str(path)))
-    return reading.job(time.time() if now is None else now, overrides)
+    built = reading.job(time.time() if now is None else now, overrides)
+    return replace(built, digest=digest, changes=changes)
 
 
 class Origin(Enum):

@@ -37,9 +37,14 @@ def masked(
     text = _WORD.sub(lambda word: MASK if word[0] in again else word[0], text)
     text = re.sub(r"#.*", lambda comment: without_assigned(comment[0]), text)
     for key, value in overrides:
-        hidden = looks_secret(key) or looks_secret(value) or key.startswith(("connection.auth", "notify"))
-        text = text.rstrip("\n") + f"\n# --set {key}={MASK if hidden else ' '.join(value.split())}\n"
+        shown = MASK if is_hidden(key, value) else " ".join(value.split())
+        text = text.rstrip("\n") + f"\n# --set {key}={shown}\n"
     return text
+
+
+def is_hidden(key: str, value: str) -> bool:
+    """Whether a ``--set`` pair may be a secret."""
+    return looks_secret(key) or looks_secret(value) or key.startswith(("connection.auth", "notify"))
 
 
 def _without(text: str, spans: Iterable[tuple[int, int]]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import re
 import stat
@@ -41,8 +42,14 @@ def absolute(path: Path) -> Path:
 
 def text_of(path: Path, *, missing: str = "`bulkim init` writes one to start from") -> str:
     """A file's text; `missing` is what to do where there is none. Raises InputError."""
+    return read(path, missing=missing)[0]
+
+
+def read(path: Path, *, missing: str = "`bulkim init` writes one to start from") -> tuple[str, str]:
+    """A file's text, and the SHA-256 of its bytes in hexadecimal. Raises InputError."""
     try:
-        return decode(_bytes_of(path), label(path))
+        raw = _bytes_of(path)
+        return decode(raw, label(path)), hashlib.sha256(raw).hexdigest()
     except FileNotFoundError:
         raise InputError([Problem(label(path), None, None, "no such file", missing)]) from None
     except OSError as error:

@@ -19,9 +19,12 @@ from bulkim.places import there
 from bulkim.planning import Planned, prepare
 from bulkim.planning.digests import Digests
 from bulkim.planning.guarding import Matched, compiled, protector
+from bulkim.planning.within import Lines, PlannedRows, Within
 from bulkim.source import BadRow, SourceReader, open_source, piped
 from bulkim.source.run import EarlierRun
 from bulkim.text import counted
+
+_STANDING = frozenset({"protected", "changed", "removed"})  # skips that are their user's only item
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +46,16 @@ class Intake:
     digests: Digests | None = None
     accept_removals: bool = False  # an input that lost most of its rows is meant so
     missing_from: Sequence[int] | None = None  # take only rows that none of these runs (row ids) has done
+    plan: Lines | None = None  # take only what this saved plan sends
 
     def read(self, record: RunRecord, *, resumed: bool = False) -> Taken:
         """Bring the run's items in step with the input, unless they are. Raises InputError; then nothing has changed."""
         secret, again = bool(self.operation.secrets), record.planned_at is not None
         by_journal = record.parent is not None and not secret and not _changed_only(record)
-        if self.job.source.kind == "none" or (self.job.source.is_listing and not by_journal):
+        listing = self.job.source.is_listing
+        if self.job.source.kind == "none" or (listing and not by_journal and self.plan is None):
             return self._withheld(record)
-        if again and not secret and (record.parent is not None or self._gone()):
+        if again and not secret and (record.parent is not None or self._gone() or listing):
             return self._withheld(record)
         if resumed and self.job.source.is_stdin and not by_journal and not piped():
             raise _unpiped(record)
@@ -64,6 +69,9 @@ class Intake:
     def _taken(self, record: RunRecord, reader: SourceReader, digest: str, *, chosen: bool) -> Taken:
         matched = Matched(compiled(self.job.guard.protect, self.provider))
         planned = self._looked_at(prepare(self.job, self.provider, self.operation, reader), matched)
+        within = self._within()
+        if within is not None:
+            planned = within.of(planned, known=lambda keys: self._pending(record, keys))
         entries = self._entries(self._selected(planned))
         entries = islice(self._chosen(record, entries) if chosen else entries, record.item_limit)
         change = self.journal.read_input(
@@ -74,9 +82,21 @@ class Intake:
             now=time.time(),
             judge=self._judge(record, reader),
         )
+        notes = within.notes if within is not None else ()
         if record.planned_at is None or change is None:
-            return Taken(notes=tuple(matched.notes("guard.protect")))
-        return Taken(notes=told(change, record))
+            return Taken(notes=(*matched.notes("guard.protect"), *notes))
+        return Taken(notes=(*told(change, record), *notes))
+
+    def _within(self) -> Within | None:
+        if self.plan is None:
+            return None
+        assert self.digests is not None, "whoever runs by a plan has its key"
+        return Within(self.plan, self.provider.folded, self.digests.of_item(self.operation))
+
+    def _pending(self, record: RunRecord, keys: list[str]) -> set[str]:
+        if record.planned_at is None:
+            return set()
+        return self.journal.reader.selected_keys(record.id, outcome=["pending"], code=[], keys=keys)
 
     def _looked_at(self, planned: Iterable[Planned], matched: Matched) -> Iterator[Planned]:
         """The same, looked at on their way for patterns that match nobody."""
@@ -144,6 +164,8 @@ class Intake:
         return EarlierRun(self.journal.reader, source, rehearsal=True)
 
     def _reader(self) -> SourceReader:
+        if self.plan is not None and self.job.source.is_listing:
+            return PlannedRows(self.plan)
         if self.job.source.is_earlier_run:
             return EarlierRun(self.journal.reader, self.job.source, rehearsal=self.job.rehearsal)
         return open_source(self.job.source, secret_fields=self.operation.secrets)
@@ -166,7 +188,7 @@ class Intake:
         digest_of = self.digests.of if self.digests is not None and secrets else None
         for position, line, key, username, fields, extra, skip in planned:
             if skip is not None:
-                identity = key if skip.code == "protected" else None  # an identity stands once
+                identity = key if skip.code in _STANDING else None  # an identity stands once
                 yield Entry(position, line, identity, username, None, extra or None, skip.code, skip.reason)
                 continue
             kept = {

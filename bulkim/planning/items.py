@@ -34,7 +34,9 @@ _NOTHING: Mapping[str, Any] = {}
 class Skip:
     """Why an item is never sent."""
 
-    code: Literal["duplicate", "protected", "invalid"]
+    code: Literal[
+        "duplicate", "protected", "invalid", "changed", "removed"
+    ]  # the last two: against a saved plan
     reason: str
 
 

@@ -130,6 +130,7 @@ OPTIONS: tuple[Rule, ...] = (
     Rule("--yes", Means.CONFIRMED, note="needed by each command"),
     Rule("--confirm", Means.CONFIRMED, "confirmed",
          note="written into the run; holds as long as what was sent and what is left stay within its count"),
+    Rule("--confirm-plan", Means.CONFIRMED, note="written into the run; holds for the whole plan"),
     Rule("--accept-removals", Means.INPUT, note="needed by each command"),
     *(
         Rule(option, Means.SESSION)
@@ -142,6 +143,8 @@ OPTIONS: tuple[Rule, ...] = (
 BEYOND: tuple[Rule, ...] = (  # what no key names
     Rule("the provider's own text", Means.REFUSED, "provider.text", Scope.TARGET,
          note="of a vendor that is declared in a file"),
+    Rule("a saved plan", Means.REFUSED, "plan", note="a run that began by a plan goes on by it"),
+    Rule("a saved plan's place", Means.SESSION, "plan.place"),
 )  # fmt: skip
 
 RULES: tuple[Rule, ...] = (*JOB_FILE, *OPTIONS, *BEYOND)

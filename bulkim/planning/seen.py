@@ -46,6 +46,18 @@ class Seen:
             self._grow()
         return None
 
+    def find(self, key: str) -> int | None:
+        """Where `key` was seen first; None: it was not."""
+        hashed = hash(key)
+        slots, hashes = self._slots, self._hashes
+        mask = len(slots) - 1
+        slot = hashed & mask
+        while index := slots[slot]:
+            if hashes[index - 1] == hashed:
+                return self._places[index - 1]
+            slot = (slot + 1) & mask
+        return None
+
     def _grow(self) -> None:
         size = len(self._slots) * 2
         self._slots = array("I")  # let go of the old table before the new one is made

@@ -62,6 +62,8 @@ class Options:
     limit: int | None = None
     missing: bool = False
     selection: Mapping[str, Any] | None = None  # a retry's: outcome, code, changed
+    plan: str | None = None  # a saved plan's digest
+    plan_place: str | None = None  # its file's place as it was typed, absolute
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +182,8 @@ def terms_of(job: Job, options: Options = Options(), *, feeds: str | None = None
         "limit": options.limit,
         "missing": options.missing,
         "selection": dict(options.selection) if options.selection is not None else None,
+        "plan": options.plan,
+        "plan.place": options.plan_place,
     }
     where = job.source.where
     moments = {name: moment for name in _AGES if (moment := getattr(where, name)) is not None}
@@ -308,8 +312,12 @@ def _listed(found: tuple[Difference, ...]) -> str:
 
 def refusal(found: Comparison, *, run: str) -> str:
     """Why a run cannot be continued or retried like this, as sentences."""
-    what = "; ".join(map(str, found.refused))
-    return f"run {run} was begun with other terms: {what}. Nothing was sent."
+    return f"run {run} was begun with other terms: {refusal_of(found)}. Nothing was sent."
+
+
+def refusal_of(found: Comparison) -> str:
+    """What is refused, as a part of a sentence."""
+    return "; ".join(map(str, found.refused))
 
 
 def _named(term: str) -> str:
@@ -318,6 +326,7 @@ def _named(term: str) -> str:
         "missing": "--missing",
         "selection": "the selection",
         "provider.text": "the provider's text",
+        "plan": "the saved plan",
     }
     return words.get(term, term)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import islice
@@ -24,14 +24,19 @@ Say = Callable[[str], None]
 
 
 @contextmanager
-def rehearsed(load: Callable[[str], Job], *, say: Say = lambda _: None) -> Iterator[Job]:
-    """The job as it is rehearsed, while its sandbox runs. `load` gets the sandbox's URL; `say` is told what is done."""
+def rehearsed(
+    load: Callable[[str], Job], *, say: Say = lambda _: None, listed: Iterable[str] = ()
+) -> Iterator[Job]:
+    """The job as it is rehearsed, while its sandbox runs. `load` gets the sandbox's URL; `say` is told what is done.
+
+    `listed`: whom a listing named when a plan was made of it; the sandbox has them then.
+    """
     from bulkim.sandbox import Embedded
 
     with Embedded() as sandbox:
         say(f"rehearsal: everything goes to an embedded sandbox at {sandbox.base_url}")
         job = load(sandbox.base_url)
-        if seeded := seed(sandbox.base_url, job):
+        if seeded := seed(sandbox.base_url, job, listed=listed):
             say(f"rehearsal: the sandbox was given {counted(seeded, 'user')} of the input")
         yield at_any_hour(job, say=say)
 
@@ -62,7 +67,7 @@ def moved(job: Job, url: str) -> Job:
     )
 
 
-def seed(url: str, job: Job) -> int:
+def seed(url: str, job: Job, *, listed: Iterable[str] = ()) -> int:
     """Let the users of the input exist there, unless the job creates them. Returns how many.
 
     Standard input is left alone: it can be read only once, and the run needs it.
@@ -70,11 +75,13 @@ def seed(url: str, job: Job) -> int:
     vendor = provider(job.provider, job.vendor_text)
     operation = vendor.operation(job.operation)
     readable = job.source.is_given and not job.source.is_stdin
-    if operation is None or operation.effect is Effect.CREATE or not readable:
+    if operation is None or operation.effect is Effect.CREATE or not (readable or job.source.is_listing):
         return 0
-    reader = source.open_source(job.source, secret_fields=operation.secrets)
-    rows = planning.prepare(job, vendor, operation, reader)
-    names = _distinct(vendor.folded(each.username) for each in rows if each.skip is None)
+    if readable:
+        reader = source.open_source(job.source, secret_fields=operation.secrets)
+        rows = planning.prepare(job, vendor, operation, reader)
+        listed = (each.username for each in rows if each.skip is None)
+    names = _distinct(map(vendor.folded, listed))
     app = "/".join(job.connection.app.values())  # as the sandbox's control calls name it
     seeded = 0
     while chunk := list(islice(names, min(CHUNK, USERS_MAX - seeded))):

@@ -27,6 +27,7 @@ from bulkim.sending.supervise import JOURNAL_LOST, Deadline, StopEvent
 from bulkim.sending.telemetry import Ending, Observed
 from bulkim.transport import environment_proxy
 from bulkim.work import checks as guard
+from bulkim.work import plans
 from bulkim.work.submission import Confirm, NothingToDo, Preview, Submission
 from bulkim.work.ways import (
     Notes,
@@ -34,6 +35,7 @@ from bulkim.work.ways import (
     Say,
     Wanted,
     admitted_nobody,
+    by_plan,
     found_nobody,
     open_journal,
     opening_of,
@@ -79,18 +81,25 @@ def run(
     continue_run: str | None = None, accept_removals: bool = False, confirm: Confirm | None = None,
     observe: Observe | None = None, max_duration_s: float | None = None, stop: StopEvent | None = None, say: Say = lambda _: None,
     sharing: Sharing = on_this_host,
+    plan: plans.Saved | None = None, confirm_plan: str | None = None,
 ) -> Finished:  # fmt: skip
     """Run a job, or continue its unfinished run unless `new`. Raises BulkimError when nothing can be sent.
+
+    `plan`: send that, and nothing else; `confirm_plan` is the digest by which somebody agreed to it.
 
     `missing`: only rows that no earlier run of this job has done. `continue_run`: that run, wherever its job file is now.
     `accept_removals`: an input that lost most of its rows is meant so. `confirm` may raise ConfirmationError before anything
     is sent; `observe` is entered around the sending; `stop` drains once it is set; `say` hears what a person should know.
     """
     guard.check_window(job.window, window.now())
-    wanted = Wanted(new, limit, missing, continue_run, accept_removals)
+    wanted = Wanted(new, limit, missing, continue_run, accept_removals, plan)
     notes = Notes(say)
+    plans.check_named(plan, confirm_plan)
+    found = plans.check_wanted(plan, job, journal=journal, chosen=missing or limit is not None)
     with open_journal(journal, notes) as opened:
         opening = opening_of(opened, job, wanted)
+        if plan is not None:
+            opening = by_plan(opening, plan, found, agreed=confirm_plan is not None)
         session = _Session(
             opened, opening, wanted, notes, max_duration_s,
             stop=stop, confirm=confirm, observe=observe, sharing=sharing,
@@ -136,7 +145,9 @@ class _Session:
         self.deadline = Deadline(until, job.window, stop)
         self.journal, self.job, self.notes = journal, job, notes
         self.confirm, self.observe = confirm, observe
-        self.submission = Submission(journal, opening, accept_removals=wanted.accept_removals)
+        self.submission = Submission(
+            journal, opening, accept_removals=wanted.accept_removals, plan=wanted.plan
+        )
         provider, operation = self.submission.provider, self.submission.operation
         self.workers = Workers(job, provider, operation, self.submission.intake.entries)
 

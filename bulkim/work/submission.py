@@ -15,6 +15,7 @@ from bulkim.planning import settings
 from bulkim.planning.intake import Intake
 from bulkim.planning.pending import Secrets
 from bulkim.planning.terms import Pledge, as_document
+from bulkim.planning.within import Lines
 from bulkim.work import checks as guard
 from bulkim.work.digest_key import digests
 from bulkim.work.ways import (
@@ -39,6 +40,7 @@ class Preview:
     expected: int | None = None  # users that an operation without items would hit
     confirmed: Pledge | None = None  # what was agreed to when the run began, or went on
     insist: bool = False  # it must be agreed to again: the connection is production, and was not
+    plan: str | None = None  # the digest of the saved plan by which it is sent
 
     @property
     def to_send(self) -> int:
@@ -67,16 +69,18 @@ class NothingToDo(Exception):  # noqa: N818 - it is none
 class Submission:
     """One job and its run, on the terms on which it begins or goes on."""
 
-    def __init__(self, journal: Journal, opening: Opening, *, accept_removals: bool = False) -> None:
+    def __init__(
+        self, journal: Journal, opening: Opening, *, accept_removals: bool = False, plan: Lines | None = None
+    ) -> None:
         self.journal, self.opening = journal, opening
         self.job = job = opening.job
         self.provider: Provider = vendors.provider(job.provider, job.vendor_text)
         operation = self.provider.operation(job.operation)
         assert operation is not None, "the job file's loader checks this"
         self.operation = operation
-        keyed = digests(journal.path) if operation.secrets else None
+        keyed = digests(journal.path) if operation.secrets or plan is not None else None
         self.intake = Intake(
-            journal, job, self.provider, operation, keyed, accept_removals, opening.missing_from
+            journal, job, self.provider, operation, keyed, accept_removals, opening.missing_from, plan
         )
 
     @property
@@ -133,5 +137,5 @@ class Submission:
         opening = self.opening
         return Preview(
             self.job, self.operation, self.journal.reader.get(record.id), self.resumed, counts, users,
-            opening.terms.confirmed, opening.comparison.confirm,
+            opening.terms.confirmed, opening.comparison.confirm, opening.terms.values.get("plan"),
         )  # fmt: skip

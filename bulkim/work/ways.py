@@ -5,6 +5,7 @@ What was decided when the run began is in its terms; what a name, a file or an o
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -21,6 +22,7 @@ from bulkim.planning.rules import Scope, rule_of_term
 from bulkim.planning.terms import (
     Comparison,
     Options,
+    Pledge,
     Terms,
     Way,
     absolute,
@@ -32,6 +34,7 @@ from bulkim.planning.terms import (
 )  # fmt: skip
 from bulkim.text import counted
 from bulkim.vendors import provider
+from bulkim.work.plans import Saved, check_expiry
 
 Say = Callable[[str], object]
 """Takes a line for the person who runs it."""
@@ -72,10 +75,13 @@ class Wanted:
     missing: bool = False  # only rows that no earlier run of this job has done
     run: str | None = None  # continue this one, wherever the job file is now
     accept_removals: bool = False
+    plan: Saved | None = None  # send this, and nothing else
 
     def options(self, selection: Mapping[str, Any] | None = None) -> Options:
         """Those that are a part of the run."""
-        return Options(self.limit, self.missing, selection)
+        if self.plan is None:
+            return Options(self.limit, self.missing, selection)
+        return Options(plan=self.plan.digest, plan_place=absolute(self.plan.path))
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +108,26 @@ def opening_of(journal: Journal, job: Job, wanted: Wanted) -> Opening:
         missing_from = tuple(each for each in _same_work(journal, job) if record is None or each != record.id)
     if record is not None:
         return replace(_continued(journal, job, record, wanted.options()), missing_from=missing_from)
-    opening = _begun(journal, job, wanted.options())
+    opening = _begun(journal, job, wanted)
     if job.rehearsal or wanted.new:
         return replace(opening, missing_from=missing_from)
     others = journal.reader.namesakes(name=job.name, place=place_of(job), target=target_of(job))
     notes = tuple(_namesake(journal, each) for each in others)
     return replace(opening, others=tuple(others), missing_from=missing_from, notes=notes)
+
+
+def by_plan(opening: Opening, plan: Saved, found: Comparison, *, agreed: bool) -> Opening:
+    """The same, by a plan. `found`: what is different since it was written; `agreed`: somebody named it."""
+    if opening.record is None:
+        opening = replace(opening, comparison=found, notes=(*opening.notes, *found.said))
+    if not agreed:
+        return opening
+    whole = Pledge(opening.job.connection.app_name, plan.send)
+    return replace(
+        opening,
+        terms=replace(opening.terms, confirmed=whole),
+        comparison=replace(opening.comparison, confirm=False),
+    )
 
 
 def _to_continue(journal: Journal, job: Job, wanted: Wanted) -> RunRecord | None:
@@ -134,12 +154,15 @@ def _same_work(journal: Journal, job: Job) -> list[int]:
     )  # fmt: skip
 
 
-def _begun(journal: Journal, job: Job, options: Options) -> Opening:
-    """A new run: whatever a name means is decided now."""
+def _begun(journal: Journal, job: Job, wanted: Wanted) -> Opening:
+    """A new run: whatever a name means is decided now, or was when its plan was written."""
     feeds = None
-    if job.source.is_earlier_run:
+    if wanted.plan is not None:
+        check_expiry(wanted.plan, now=time.time())
+        feeds = wanted.plan.head.feeds
+    elif job.source.is_earlier_run:
         feeds = journal.reader.feeding(str(job.source.run), rehearsal=job.rehearsal).run
-    terms = terms_of(job, options, feeds=feeds)
+    terms = terms_of(job, wanted.options(), feeds=feeds)
     return Opening(fixed(job, terms), terms)
 
 
@@ -147,14 +170,22 @@ def _continued(
     journal: Journal, job: Job, record: RunRecord, options: Options, *, reads_input: bool = True
 ) -> Opening:
     written, now = terms_in(record), terms_of(job, options)
+    written = replace(written, values={"plan": None, **written.values})  # an older bulkim knew none
     found = compare(written, now, reads_input=reads_input)
     if not found.allowed:
-        raise TermsError(refusal(found, run=record.run), hint=BACK)
+        raise TermsError(refusal(found, run=record.run), hint=_way_back(written, now))
     feeds = written.feeds
     if job.source.is_earlier_run and feeds is None:  # an older bulkim did not write it down
         feeds = journal.reader.feeding(str(job.source.run), rehearsal=False).run
     terms = replace(now, moments=written.moments or now.moments, feeds=feeds, confirmed=written.confirmed)
     return Opening(fixed(job, terms), terms, record, found, notes=found.said)
+
+
+def _way_back(written: Terms, now: Terms) -> str:
+    """How the run goes on after all."""
+    if written.values["plan"] in (None, now.values["plan"]):
+        return BACK
+    return f"`bulkim run {written.values['plan.place']}` continues the run; --new begins another one"
 
 
 def _namesake(journal: Journal, record: RunRecord) -> str:

@@ -62,18 +62,17 @@ def deadly_async(method: Callable[..., Any], when: str, calls: int) -> Callable[
 
 
 def arm(place: str, calls: int) -> None:
-    from bulkim.journal import Journal
-    from bulkim.sending import serial as caller
+    from bulkim.journal.sqlite.session import Session
     from bulkim.transport import Transport
 
     what, _, when = place.partition("-")
     match what:
         case "begin":  # of every attempt, pages included
-            Journal._begin = deadly(Journal._begin, when, calls)  # type: ignore[method-assign]
+            Session._begin = deadly(Session._begin, when, calls)  # type: ignore[method-assign]
         case "settle":
-            Journal.settle = deadly(Journal.settle, when, calls)  # type: ignore[method-assign]
+            Session.settle = deadly(Session.settle, when, calls)  # type: ignore[method-assign]
         case "page":
-            caller.add_page = deadly(caller.add_page, when, calls)
+            Session.take_in = deadly(Session.take_in, when, calls)  # type: ignore[method-assign]
         case "send":
             Transport.send = deadly_async(Transport.send, when, calls)  # type: ignore[method-assign]
 

@@ -1,0 +1,190 @@
+"""Making a saved plan: what a run of a job would send now, as text."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from bulkim import files, planning, source
+from bulkim.catalogue.shapes import Operation, Provider
+from bulkim.codec import parting
+from bulkim.errors import ImpossibleError, UsageError
+from bulkim.jobfile.mask import is_hidden
+from bulkim.model import Job
+from bulkim.planning import Planned, Survey, saved
+from bulkim.planning.digests import Digests
+from bulkim.planning.saved import Head, Tally
+from bulkim.planning.terms import terms_of
+from bulkim.quota.host import on_this_host
+from bulkim.quota.source import Sharing
+from bulkim.source import SourceReader
+from bulkim.source.run import EarlierRun
+from bulkim.vendors import provider
+from bulkim.work.digest_key import digests
+from bulkim.work.listed import listed
+from bulkim.work.plans import provider_digest
+
+NO_TERM = ("selection", "missing", "limit", "plan", "plan.place")  # of a run, never of a plan
+NO_PLACE = "set HOME or XDG_STATE_HOME to a folder of yours; the key must be neither in the plan nor beside the journal"
+
+
+@dataclass(slots=True)
+class Draft:
+    """A plan that is being made: iterate it for its text, then ask it what it came to."""
+
+    job: Job
+    provider: Provider
+    operation: Operation
+    head: Head
+    input: str  # the input's name
+    _items: Iterable[Planned]
+    _digests: Digests
+    _tally: Tally = field(default_factory=Tally)
+    _first: tuple[Planned, ...] = ()
+    _groups: Counter[Hashable] = field(default_factory=Counter)
+    digest: str = ""  # its own; known at the end
+
+    def __iter__(self) -> Iterator[str]:
+        """The text in pieces. Raises InputError."""
+        size = planning.batch_size(self.operation, self.job)
+        part = parting(self.operation) if size > 1 else None
+        items = iter(self._items)
+        if part is not None:
+            items = self._parted(items, part)
+        looked_at = list(self._beginning(items, size))
+        sent = [each for each in looked_at if each.skip is None]
+        self._first = tuple(each for each in sent if part is None or part(each) == part(sent[0]))
+        own = hashlib.sha256()
+        everything = chain(looked_at, items)
+        for piece in saved.pieces(self.head, everything, self.operation, self._digests, self._tally):
+            own.update(piece.encode())
+            yield piece
+        self.digest = own.hexdigest()
+        yield f"digest {self.digest}\n"
+
+    def _beginning(self, items: Iterator[Planned], wanted: int) -> Iterator[Planned]:
+        """As many as the first request takes."""
+        for each in items:
+            yield each
+            wanted -= each.skip is None
+            if not wanted:
+                return
+
+    def _parted(self, items: Iterator[Planned], part: Callable[[Planned], Hashable]) -> Iterator[Planned]:
+        """Counts, on their way, what can go in calls together."""
+        for each in items:
+            if each.skip is None:
+                self._groups[part(each)] += 1
+            yield each
+
+    @property
+    def survey(self) -> Survey:
+        """What it came to."""
+        return Survey(self._tally.counts, (), self._first, self._groups)
+
+
+@dataclass(frozen=True, slots=True)
+class SavedPlan:
+    """A plan that was written."""
+
+    file: Path
+    digest: str  # SHA-256, in hexadecimal: whoever agrees to the plan names it by this, or by its first eight digits
+    counts: Mapping[str, int]  # send, and the reasons to skip
+    expires: str | None  # ISO 8601, UTC; None: never
+
+
+def write(
+    job: Job, file: Path, *, journal: Path, expires_s: float | None = None, sharing: Sharing = on_this_host
+) -> SavedPlan:
+    """Write a plan of the job into a file, in one piece. Raises BulkimError."""
+    expires_at = None if expires_s is None else time.time() + expires_s
+    with draft(job, journal=journal, expires_at=expires_at, sharing=sharing) as made:
+        try:
+            with files.written(file) as stream:
+                stream.writelines(made)
+        except OSError as error:
+            raise UsageError(f"cannot write {file}: {error.strerror or error}") from error
+        return SavedPlan(file, made.digest, made.survey.counts, made.head.expires)
+
+
+@contextmanager
+def draft(
+    job: Job, *, journal: Path, expires_at: float | None = None, sharing: Sharing = on_this_host
+) -> Iterator[Draft]:
+    """A plan of what a run of the job would send now. A listing is read for it; nothing else is asked, nothing sent.
+
+    Raises BulkimError where the job has no items that a plan could name, or is one that a plan cannot lead back to.
+    """
+    _check_can_be_planned(job)
+    keyed = digests(journal)
+    if keyed is None:
+        raise UsageError("a plan needs a key for its digests, and there is no place for one.", hint=NO_PLACE)
+    vendor = provider(job.provider, job.vendor_text)
+    operation = vendor.operation(job.operation)
+    assert operation is not None, "the job file's loader checks this"
+    with _read(job, operation, journal, sharing) as (reader, feeds):
+        head = Head(
+            job.name, str(job.path) if job.path else None, keyed.of_text(job.digest), provider_digest(job, vendor), keyed.key_name.hex(),
+            _terms(job), job.changes, feeds, _iso(expires_at), job.rehearsal,
+        )  # fmt: skip
+        yield Draft(
+            job,
+            vendor,
+            operation,
+            head,
+            reader.name,
+            planning.prepare(job, vendor, operation, reader),
+            keyed,
+        )
+
+
+def _check_can_be_planned(job: Job) -> None:
+    if job.source.kind == "none":
+        raise ImpossibleError(
+            f"{job.operation} names nobody: which users it meets is known only when it runs, and a plan could not hold it to them.",
+            hint="take them from a list, such as source: {listing: users} with a `where`",
+        )
+    hidden = [key for key, value in job.changes if is_hidden(key, value)]
+    if hidden:
+        raise UsageError(
+            f"--set {hidden[0]} looks like a secret, and a plan holds none.",
+            hint="write ${VARIABLE} into the job's connection instead",
+        )
+
+
+@contextmanager
+def _read(
+    job: Job, operation: Operation, journal: Path, sharing: Sharing
+) -> Iterator[tuple[SourceReader, str | None]]:
+    """The input, and the id of the run that is it, if one is."""
+    if job.source.is_listing:
+        with listed(job, sharing) as reader:
+            yield reader, None
+    elif job.source.is_earlier_run:
+        from bulkim.journal import Reader
+
+        with Reader.open(journal) as opened:
+            feeds = opened.feeding(str(job.source.run), rehearsal=job.rehearsal).run
+            yield (
+                EarlierRun(opened, replace(job.source, run=feeds), rehearsal=job.rehearsal),
+                feeds,
+            )
+    else:
+        yield source.open_source(job.source, secret_fields=operation.secrets), None
+
+
+def _terms(job: Job) -> dict[str, Any]:
+    terms = {name: value for name, value in terms_of(job).values.items() if name not in NO_TERM}
+    return terms | ({"base_url": None} if job.rehearsal else {})  # each sandbox has an address of its own
+
+
+def _iso(moment: float | None) -> str | None:
+    return None if moment is None else datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

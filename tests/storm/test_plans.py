@@ -1,0 +1,139 @@
+"""Kill -9 over saved plans, with an input that is edited in between: what was sent is a part of the plan, sent once."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from support.apps import write_job
+from support.jobs import rows
+from support.processes import bulkim, environment
+from support.server import serving
+
+from .campaign import LAUNCHER, moments
+
+USERS = 14
+LIMITS = {"users": 5000}
+KILLS = 500
+
+
+class Planned:
+    """A deletion by a plan, whose input and vendor somebody else changes all the time."""
+
+    def __init__(self, server, folder: Path, seed: int) -> None:
+        self.server, self.folder, self.dice, self.kills = server, folder, random.Random(seed), 0
+        folder.mkdir()
+        self.listing = bool(seed % 3 == 2)
+        self.names = [f"s{seed}-{n:02}" for n in range(USERS)]
+        self.others = [f"s{seed}-other{n}" for n in range(5)]
+        server.seed([*self.names, *self.others])
+        source = (
+            {"listing": "users", "where": {"match": f"s{seed}-[0-9]+"}} if self.listing else {"text": "list"}
+        )
+        self.write(self.names)
+        write_job(
+            folder,
+            "job",
+            "easemob",
+            server.base_url,
+            "delete",
+            source,
+            rate={"limit": 400},
+            retries=8,
+            timeout=5,
+        )
+        said = bulkim("plan", "job.yaml", "-o", "job.plan", "--json", cwd=folder, **self.home)
+        assert said.code == 0, said.err
+        self.digest = said.json["digest"]
+
+    @property
+    def home(self) -> dict[str, str]:
+        return {"XDG_STATE_HOME": str(self.folder / "state")}
+
+    def write(self, names: list[str]) -> None:
+        (self.folder / "list").write_text("".join(f"{name}\n" for name in names))
+
+    def edit(self) -> None:
+        """Some rows go, some come, some come back; never so many that the input looks broken."""
+        kept = [name for name in self.names if self.dice.random() < 0.9]
+        more = [name for name in self.others if self.dice.random() < 0.4]
+        mixed = [*kept, *more]
+        self.dice.shuffle(mixed)
+        self.write(mixed)
+
+    def run(self, place: str = "none", calls: int = 0) -> int:
+        command = [
+            sys.executable,
+            str(LAUNCHER),
+            place,
+            str(calls),
+            "run",
+            "job.plan",
+            "--json",
+            "--accept-removals",
+        ]
+        named = ["--confirm-plan", self.digest[:8]] if self.dice.random() < 0.5 or not self.kills else []
+        ended = subprocess.run(
+            [*command, *named], cwd=self.folder, env=environment(**self.home), stdin=subprocess.DEVNULL,
+            capture_output=True, text=True, timeout=120, check=False,
+        )  # fmt: skip
+        self.kills += ended.returncode == -9
+        assert ended.returncode in {0, -9, 3, 5}, ended.stderr
+        if ended.returncode == 3:  # killed before it was confirmed, and not named this time
+            assert "not" in ended.stderr
+            assert not named
+        return ended.returncode
+
+    def compare(self) -> None:
+        """Server and journal tell the same, and both stay within the plan."""
+        users = self.server.users()
+        for name in self.others:
+            assert users[name]["exists"], f"{name} is not in the plan"
+        for name, row in rows(self.folder / "bulkim.db").items():
+            assert name in self.names
+            times = users[name]["effects"].get("deleted", 0)
+            assert times <= 1
+            if row["outcome"] == "unknown":  # sent without an answer, then taken out of the input
+                assert row["code"] == "removed", row
+                continue
+            assert (row["outcome"] == "succeeded") == (times == 1), (name, row)
+            assert row["outcome"] in {"succeeded", "skipped"}, row
+        if self.listing:
+            assert not any(users[name]["exists"] for name in self.names)
+
+
+def storm(server, folder: Path, seed: int, rounds: int) -> int:
+    planned = Planned(server, folder, seed)
+    for place, calls in moments(seed, rounds, 6):
+        if planned.run(place, calls) in {0, 5}:
+            break
+        planned.edit()
+    else:
+        while planned.run() == 3:
+            pass
+    planned.compare()
+    return planned.kills
+
+
+@pytest.fixture
+def server():
+    with serving(limits=LIMITS) as running:
+        running.latency([0.0, 0.01])
+        yield running
+
+
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.slow)])
+def test_what_is_sent_is_a_part_of_the_plan(server, tmp_path, seed):
+    assert storm(server, tmp_path / "one", seed, 3) >= 1
+
+
+@pytest.mark.slow
+def test_five_hundred_kills(server, tmp_path):
+    kills = seed = 0
+    while kills < KILLS:
+        seed += 1
+        kills += storm(server, tmp_path / str(seed), seed, 10)
+        server.reset()

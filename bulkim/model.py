@@ -195,6 +195,7 @@ class Item(NamedTuple):
     attempts: int = 0  # sendings so far, probes not counted
     doubt_since: float | None = None  # start of our first sending that never got a trustworthy answer
     position: int | None = 0  # its row in the input as last read; None: it is no longer there
+    doubt_clock: Literal["vendor", "none"] | None = None  # that `doubt_since` is by; None: the session's
 
     @property
     def removed(self) -> bool:

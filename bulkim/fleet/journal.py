@@ -128,7 +128,7 @@ class Hand:
     def finish(self, finals: Sequence[Final], *, now: float) -> None:
         self._finish(self._join(), finals, None, now)
 
-    def beat(self, rates: Sequence[PoolRate], *, now: float) -> None:
+    def beat(self, rates: Sequence[PoolRate], *, now: float, **_vendor: float | None) -> None:
         turn = self._join()
         turn.seen_at = now
         turn.rates += [(each.pool, each.limit_per_s, each.allowed_per_s) for each in rates]

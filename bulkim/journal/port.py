@@ -47,8 +47,11 @@ class Writer(Protocol):
     def finish(self, finals: Sequence[Final], *, now: float) -> None:
         """End items without a call."""
 
-    def beat(self, rates: Sequence[PoolRate], *, now: float) -> None:
-        """The session lives, and may send so much from now on, where that changed."""
+    def beat(self, rates: Sequence[PoolRate], *, now: float, vendor_ahead_s: float | None = None) -> None:
+        """The session lives, and may send so much from now on, where that changed.
+
+        `vendor_ahead_s` is the vendor's clock less the session's, where it is known.
+        """
 
     def present(self) -> None:
         """Called once a second. Raises JournalLostError where nobody else can find any longer what is written here."""

@@ -51,7 +51,7 @@ class PendingItems:
                 fields.update(self._find(rows, each))
             yield Item(
                 each.ordinal, each.key, each.username, fields, each.line, each.attempts, each.doubt_since,
-                each.position,
+                each.position, each.doubt_clock,
             )  # fmt: skip
 
     def _find(self, rows: Rows, wanted: Item) -> Mapping[str, Any]:

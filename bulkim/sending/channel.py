@@ -19,6 +19,7 @@ from typing import Generic, Protocol, TypeVar
 
 import anyio
 
+from bulkim import uptime
 from bulkim.auth.credentials import Credential, credential
 from bulkim.catalogue.shapes import Operation, Provider
 from bulkim.errors import RefusedError
@@ -103,11 +104,13 @@ class Channel:
     pacer: Pacer
     credential: Credential
     policy: Policy
-    clock: Callable[[], float] = time.time
+    clock: Callable[[], float] = uptime.now  # the session's, for how long ago something was
     gate: Gate | None = None
+    wall: Callable[[], float] = time.time  # what credentials are signed with and expire by
     # Answers in a row that were something else's than the vendor's, and whether the vendor itself has answered.
     gateways: int = field(default=0, init=False)
     met: bool = field(default=False, init=False)
+    vendor_ahead_s: float | None = field(default=None, init=False)  # its clock less the session's
     _trusted: bool = field(default=False, init=False)  # the credentials, since they were last refused
     _out: int = field(default=0, init=False)  # permits whose calls have not come back
     _back: anyio.Event = field(default_factory=anyio.Event, init=False)
@@ -163,8 +166,8 @@ class Channel:
                 await self.pacer.acquire(permit.operation.pools)
                 permit.marks = self.pacer.sent(permit.operation.pools)
 
-    def heard(self, reply: Reply | Fault, speaker: Speaker) -> int:
-        """Who has answered. Returns how many answers in a row were something else's than the vendor's.
+    def heard(self, reply: Reply | Fault, speaker: Speaker, vendor_time: float | None = None) -> int:
+        """Who has answered, and the time by their clock. Returns how many answers in a row were something else's than the vendor's.
 
         The connection that brought another call's answer is closed.
         """
@@ -172,10 +175,17 @@ class Channel:
             self.gateways += 1
         elif speaker is not Speaker.NOBODY:
             self.gateways, self.met = 0, True
+            if vendor_time is not None:
+                self.vendor_ahead_s = vendor_time - self.clock()
         if speaker is Speaker.ASTRAY and isinstance(reply, Reply):
             log.warning("answer.astray")
             self.transport.distrust(reply)
         return self.gateways
+
+    def vendor_now(self, told: float | None) -> float | None:
+        """The vendor's clock: as an answer `told` it, else by earlier answers; None: it has not told yet."""
+        ahead_s = self.vendor_ahead_s
+        return told if told is not None or ahead_s is None else self.clock() + ahead_s
 
     async def until_answered(self, attempt: Callable[[], Awaitable[Heard[T]]]) -> T:
         """Try a harmless call until it has an answer. `attempt` sends it once (and writes down what must be). Raises Stopped."""
@@ -207,19 +217,20 @@ class Channel:
     async def _credentials(self) -> Credentials:
         """Valid credentials, fetched if need be."""
         while True:
-            now = self.clock()
+            now = self.wall()
             call, current = self.credential.needs(now), self.credential.current(now)
-            if current is not None and (call is None or now < self._fetch_after):
+            wait_s = max(0.0, self._fetch_after - self.clock())
+            if current is not None and (call is None or wait_s):
                 return current
             assert call is not None, "what has nothing to fetch always has credentials"
-            await anyio.sleep(max(0.0, self._fetch_after - now))
-            wait_s = self.credential.accept(await self.transport.send(call), self.clock())
-            self._fetch_after = self.clock() + (wait_s or 0.0)
+            await anyio.sleep(wait_s)
+            wait_s = self.credential.accept(await self.transport.send(call), self.wall()) or 0.0
+            self._fetch_after = self.clock() + wait_s
 
     def _renew(self, credentials: Credentials) -> Stop | None:
         """The vendor refused `credentials`; a Stop when there are no better ones."""
         try:
-            self.credential.refused(credentials, self.clock())
+            self.credential.refused(credentials, self.wall())
         except RefusedError as error:
             return Stop(error.exit_code, "unauthorized", error.message, error.hint or "")
         return None

@@ -1,12 +1,13 @@
 """What an outcome makes of an item: its end, or what a probe reveals about an unanswered sending.
 
-Pure arithmetic over the catalogue's declarations. Times are Unix seconds by our clock unless a name says otherwise.
+Pure arithmetic over the catalogue's declarations. Times are Unix seconds by the session's clock, which nobody can
+set, unless a name says otherwise.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, assert_never
+from typing import Any, Literal, assert_never
 
 from bulkim.catalogue.shapes import Effect, Operation, Probe
 from bulkim.codec.encoding import wire_fields
@@ -68,13 +69,13 @@ def settled(
 ) -> Outcome | None:
     """What the probe's answer reveals about the item's unanswered sending; None: it was not done, send it (again).
 
-    `server_time` is the vendor's clock in the probe's answer, `now` ours when it arrived. A probe that failed for
+    `server_time` is the vendor's clock in the probe's answer, `now` the session's when it arrived. A probe that failed for
     reasons of its own (throttled, time-out) is not for here: repeat it.
     """
     probe = operation.doubt
     if not isinstance(probe, Probe) or item.doubt_since is None:
         raise TypeError(f"{operation.name} of {item.username!r} is not settled by a probe")
-    elapsed_s = now - item.doubt_since
+    elapsed_s = _elapsed_s(item, item.doubt_since, server_time=server_time, now=now)
     match probe_outcome.kind:
         case Kind.ABSENT if probe.exists is False:
             return Outcome(Kind.SUCCEEDED, RECONCILED, "asked afterwards: the user is gone")
@@ -83,16 +84,41 @@ def settled(
         case Kind.SUCCEEDED if probe_outcome.reason is not None:  # it may be said of nobody
             return _not_done(probe, f"asked afterwards: {probe_outcome.reason}")
         case Kind.SUCCEEDED if probe.created is not None:
-            vendor_now = now if server_time is None else server_time
-            return _created(probe, probe_outcome.data, since=vendor_now - elapsed_s)
+            since = _since(item.doubt_since, item.doubt_clock, server_time=server_time, now=now)
+            return _created(probe, probe_outcome.data, since=since)
         case Kind.SUCCEEDED:
             return _there(operation, probe, item, probe_outcome.data, elapsed_s=elapsed_s)
         case _:
             return Outcome(Kind.UNKNOWN, probe_outcome.code, f"asked afterwards: {probe_outcome.reason}")
 
 
-def _there(operation: Operation, probe: Probe, item: Item, data: Any, *, elapsed_s: float) -> Outcome | None:
-    """A user who exists, and what the probe says of him."""
+def _since(
+    doubt_since: float, by: Literal["vendor", "none"] | None, *, server_time: float | None, now: float
+) -> float | None:
+    """When the first unanswered sending was, by the vendor's clock; None: nobody can tell."""
+    match by:
+        case None:
+            return None if server_time is None else server_time - (now - doubt_since)
+        case "vendor":
+            return doubt_since
+        case "none":
+            return None
+        case never:
+            assert_never(never)
+
+
+def _elapsed_s(item: Item, doubt_since: float, *, server_time: float | None, now: float) -> float | None:
+    """How long ago it was; None: nobody can tell."""
+    if item.doubt_clock is None:
+        return now - doubt_since
+    since = _since(doubt_since, item.doubt_clock, server_time=server_time, now=now)
+    return None if since is None or server_time is None else server_time - since
+
+
+def _there(
+    operation: Operation, probe: Probe, item: Item, data: Any, *, elapsed_s: float | None
+) -> Outcome | None:
+    """A user who exists, and what the probe says of them."""
     if probe.exists is False:
         return _not_done(probe, "asked afterwards: the user is still there")
     if not all(equals(data, path, wanted) for path, wanted in probe.equals.items()):
@@ -106,14 +132,20 @@ def _not_done(probe: Probe, reason: str) -> Outcome | None:
     return None if probe.not_done == "send" else Outcome(Kind.UNKNOWN, None, reason)
 
 
-def _created(probe: Probe, data: Any, *, since: float) -> Outcome:
-    """A user who exists: ours, if created no earlier than our first sending. `since` is by the vendor's clock."""
+def _created(probe: Probe, data: Any, *, since: float | None) -> Outcome:
+    """A user who exists: ours, if created no earlier than our first sending. `since` is by the vendor's clock.
+
+    Where nobody can tell, they are not ours: what is ours may be undone, and somebody would lose a user.
+    """
     created_ms = dig(data, probe.created or "")
     if isinstance(created_ms, bool) or not isinstance(created_ms, int | float) or not 0 < created_ms < 1e14:
         return Outcome(
             Kind.UNKNOWN, "bad_response", "the user exists, but the vendor does not say since when"
         )
     when = utc(created_ms / 1000)
+    if since is None:
+        unclear = f"created {when}; no clock tells whether before our own unanswered request"
+        return Outcome(Kind.ALREADY, probe.already, unclear)
     if created_ms / 1000 >= since - CLOCK_ERROR_S:
         return Outcome(Kind.SUCCEEDED, RECONCILED, f"created {when}, not before our own unanswered request")
     return Outcome(Kind.ALREADY, probe.already, f"created {when}, before our first request")
@@ -126,7 +158,7 @@ def equals(data: Any, path: str, wanted: Any) -> bool:
 
 
 def _counting_down(
-    operation: Operation, probe: Probe, item: Item, data: Any, *, elapsed_s: float
+    operation: Operation, probe: Probe, item: Item, data: Any, *, elapsed_s: float | None
 ) -> Outcome | None:
     """Whether what remains of each asked time is what our own request would have left of it."""
     sent = wire_fields(operation, item)
@@ -137,14 +169,21 @@ def _counting_down(
         return Outcome(Kind.UNKNOWN, "bad_response", "asked afterwards: the answer lacks a remaining time")
     if all(_left_of(asked[name], remaining[name], elapsed_s) for name in asked):
         return Outcome(Kind.SUCCEEDED, RECONCILED, f"asked afterwards: {_words(remaining)} s remain")
-    if any(0 < asked[name] <= elapsed_s + COUNTDOWN_ERROR_S and remaining[name] == 0 for name in asked):
+    if any(_ran_out(asked[name], remaining[name], elapsed_s) for name in asked):
         return Outcome(Kind.UNKNOWN, None, "too late to tell: the time that was asked for has run out")
     return _not_done(probe, f"asked afterwards: {_words(remaining)} s remain")
 
 
-def _left_of(asked_s: int, remaining_s: int, elapsed_s: float) -> bool:
+def _ran_out(asked_s: int, remaining_s: int, elapsed_s: float | None) -> bool:
+    """Whether a mute may have been done and be over."""
+    return remaining_s == 0 < asked_s and (elapsed_s is None or asked_s <= elapsed_s + COUNTDOWN_ERROR_S)
+
+
+def _left_of(asked_s: int, remaining_s: int, elapsed_s: float | None) -> bool:
     if asked_s <= 0:  # lifted, or for ever
         return remaining_s == asked_s
+    if elapsed_s is None:
+        return False
     return remaining_s > 0 and asked_s - elapsed_s - COUNTDOWN_ERROR_S <= remaining_s <= asked_s
 
 

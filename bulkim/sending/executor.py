@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import replace
 from itertools import groupby
 
 import anyio
@@ -215,7 +216,8 @@ class Executor:
         if Kind.POISONED in [outcome.kind for outcome in answer.outcomes]:
             batch = self.backlog.poisoned(batch)
         now = self._clock()
-        gateways = self._channel.heard(reply, answer.speaker)
+        gateways = self._channel.heard(reply, answer.speaker, answer.server_time)
+        answer = replace(answer, server_time=self._channel.vendor_now(answer.server_time))
         decision = decide(
             self.operation, batch, answer, policy=self._channel.policy, began_at=began_at, now=now,
             poisoned=self.backlog.refusals(batch), gateways=gateways, met=self._channel.met, jitter=random.random(),

@@ -22,20 +22,23 @@ class Heartbeat:
         self._pools, self._telemetry = tuple(pools), telemetry
         self._told: dict[str, PoolRate] = {}
         self._seen_at: float | None = None
+        self._met = False  # the vendor, whose clock is known since
 
-    def beat(self, *, now: float, loop_now: float) -> None:
-        """Tell the journal (`now` in Unix seconds) and the telemetry. Raises GuardError when it cannot be written.
+    def beat(self, *, now: float, loop_now: float, vendor_ahead_s: float | None = None) -> None:
+        """Tell the journal (`now` in Unix seconds) and the telemetry. `vendor_ahead_s` is as in `Writer.beat`.
 
-        Raises JournalLostError when it is not there any more.
+        Raises GuardError when it cannot be written, JournalLostError when it is not there any more.
         """
         self._journal.present()
         paces = {pool.name: _pace(pool, loop_now) for pool in self._pools}
         held = [each.allowed_per_s for each in paces.values() if each.allowed_per_s < each.limit_per_s]
         self._telemetry.allowed_per_s = min([self._telemetry.limit_per_s, *held])
         changed = {name: pace for name, pace in paces.items() if _noticeable(self._told, pace)}
-        if changed or self._seen_at is None or now - self._seen_at >= UNCHANGED_S:
-            self._journal.beat(list(changed.values()), now=now)
+        met = vendor_ahead_s is not None and not self._met
+        if changed or met or self._seen_at is None or not 0 <= now - self._seen_at < UNCHANGED_S:
+            self._journal.beat(list(changed.values()), now=now, vendor_ahead_s=vendor_ahead_s)
             self._told |= changed
+            self._met = self._met or met
             self._seen_at = now
 
 

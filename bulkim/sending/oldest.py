@@ -43,7 +43,7 @@ async def delete_oldest(serial: Serial, purge: Purge, *, count: int) -> None:
         began_at = serial.channel.clock()
         attempt_id, reply, permit = await serial.send(purge.delete, call, Batch(expected))
         page = pages(serial.provider, purge.delete, request, reply)
-        serial.channel.heard(reply, page.speaker)
+        serial.channel.heard(reply, page.speaker, page.server_time)
         closing = serial.closing(page.outcome, page.http_status)
         serial.channel.told(closing.kind, permit)
         sent = [item._replace(attempts=item.attempts + 1) for item in expected]

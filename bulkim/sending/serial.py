@@ -66,7 +66,7 @@ class Serial:
         async def attempt() -> Heard[tuple[int, Closing, Page]]:
             attempt_id, reply, permit = await self.send(operation, call)
             page = pages(self.provider, operation, request, reply)
-            self.channel.heard(reply, page.speaker)
+            self.channel.heard(reply, page.speaker, page.server_time)
             closing = self.closing(page.outcome, page.http_status)
             if page.outcome.kind is Kind.SUCCEEDED:
                 return Heard(page.outcome, permit, (attempt_id, closing, page))
@@ -82,7 +82,7 @@ class Serial:
         async def attempt() -> Heard[Outcome]:
             attempt_id, reply, permit = await self.send(operation, call, Batch((item,), Mode.PROBE))
             answer = decode(self.provider, operation, (item,), reply)
-            self.channel.heard(reply, answer.speaker)
+            self.channel.heard(reply, answer.speaker, answer.server_time)
             outcome = answer.outcomes[0]
             self.close(attempt_id, self.closing(outcome, answer.http_status))
             told = outcome.kind in {Kind.SUCCEEDED, Kind.ABSENT}

@@ -312,7 +312,7 @@ class _Reader:
             self.telemetry.in_flight -= 1
         self.telemetry.answered_in(reply.latency_s)
         answer = decode(self.provider, self.asking, items, reply)
-        channel.heard(reply, answer.speaker)
+        channel.heard(reply, answer.speaker, answer.server_time)
         self.telemetry.throttled += answer.outcomes[0].kind is Kind.THROTTLED
         log.debug(
             "verify.asked", items=len(items), kind=answer.outcomes[0].kind, http_status=answer.http_status

@@ -175,6 +175,8 @@ async def working(
             heartbeat = Heartbeat(session, channel.pacer.limiters.values(), worker.telemetry)
             return await supervised(
                 worker,
-                lambda: heartbeat.beat(now=time.time(), loop_now=anyio.current_time()),
+                lambda: heartbeat.beat(
+                    now=time.time(), loop_now=anyio.current_time(), vendor_ahead_s=channel.vendor_ahead_s
+                ),
                 deadline,
             )

@@ -29,7 +29,7 @@ class Journal:
     def present(self) -> None:
         pass
 
-    def beat(self, rates: list[PoolRate], *, now: float) -> None:
+    def beat(self, rates: list[PoolRate], *, now: float, vendor_ahead_s: float | None = None) -> None:
         self.told.append((now, rates))
 
 

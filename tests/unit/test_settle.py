@@ -78,9 +78,10 @@ def test_there_after_our_own_request_must_be_asked_about():
 @pytest.mark.parametrize(
     ("created_s", "server_time", "kind"),
     [
-        (SENT_AT + 0.1, None, Kind.SUCCEEDED),
-        (SENT_AT - 1.9, None, Kind.SUCCEEDED),  # clocks are not that exact
-        (SENT_AT - 2.1, None, Kind.ALREADY),
+        (SENT_AT + 0.1, NOW, Kind.SUCCEEDED),
+        (SENT_AT - 1.9, NOW, Kind.SUCCEEDED),  # clocks are not that exact
+        (SENT_AT - 2.1, NOW, Kind.ALREADY),
+        (SENT_AT + 0.1, None, Kind.ALREADY),  # the vendor does not tell the time: whose clock is wrong?
         (SENT_AT - 86_400, NOW, Kind.ALREADY),
         (SENT_AT + 500, NOW + 500, Kind.SUCCEEDED),  # the vendor's clock runs ahead
         (SENT_AT + 490, NOW + 500, Kind.ALREADY),
@@ -94,6 +95,50 @@ def test_who_created_the_user(created_s, server_time, kind):
     assert outcome.kind is kind
     assert outcome.code == ("reconciled" if kind is Kind.SUCCEEDED else "duplicate_unique_property_exists")
     assert "created 1970-01-1" in outcome.reason
+
+
+@pytest.mark.parametrize(
+    ("clock", "created_s", "server_time", "kind"),
+    [
+        ("vendor", SENT_AT + 0.1, NOW + 86_400, Kind.SUCCEEDED),
+        ("vendor", SENT_AT + 0.1, None, Kind.SUCCEEDED),
+        ("vendor", SENT_AT - 600, NOW - 3600, Kind.ALREADY),
+        ("none", SENT_AT + 0.1, NOW, Kind.ALREADY),
+        ("none", SENT_AT + 1e6, NOW, Kind.ALREADY),
+    ],
+)
+def test_who_created_the_user_that_an_earlier_session_was_in_doubt_about(clock, created_s, server_time, kind):
+    item = doubtful()._replace(doubt_clock=clock)
+    created = found({"created": created_s * 1000})
+    # What this session's own clock says plays no part.
+    for now in (NOW, NOW - 3600, NOW + 3600):
+        outcome = settle(EASEMOB, "register", item, created, server_time=server_time, now=now)
+        assert outcome.kind is kind
+    assert outcome.kind is Kind.SUCCEEDED or outcome.code == "duplicate_unique_property_exists"
+
+
+def test_what_no_clock_can_tell_is_not_ours_and_says_so():
+    item = doubtful()._replace(doubt_clock="none")
+    outcome = settle(EASEMOB, "register", item, found({"created": SENT_AT * 1000}), server_time=NOW)
+    assert "no clock tells" in outcome.reason
+
+
+@pytest.mark.parametrize(
+    ("clock", "server_time", "remaining", "kind"),
+    [
+        ("vendor", NOW, 570, Kind.SUCCEEDED),
+        ("vendor", NOW, 500, None),
+        ("vendor", None, 570, None),
+        ("none", NOW, 570, None),
+        ("none", NOW, 0, Kind.UNKNOWN),  # over, or never done
+        ("vendor", NOW + 700, 0, Kind.UNKNOWN),
+        ("vendor", NOW, 0, None),
+    ],
+)
+def test_what_remains_of_an_earlier_sessions_mute(clock, server_time, remaining, kind):
+    item = doubtful(chat=600)._replace(doubt_clock=clock)
+    outcome = settle(EASEMOB, "mute", item, found({"chat": remaining}), server_time=server_time, now=0.0)
+    assert (outcome and outcome.kind) is kind
 
 
 def test_nobody_there_is_sent_again():

@@ -165,6 +165,13 @@ DIGEST = """
 ALTER TABLE item ADD COLUMN digest /* keyed digest of its secrets; NULL: it has none, or there is no key */ BLOB;
 """
 
+CLOCKS = """
+ALTER TABLE session ADD COLUMN boot /* which boot of the host its clock counts from; NULL: not known */ TEXT;
+ALTER TABLE session ADD COLUMN clock_zero /* what its times are ahead of the host's uptime, in seconds */ REAL;
+ALTER TABLE session ADD COLUMN vendor_ahead_s /* what the vendor's clock was ahead of its times; NULL: not known */ REAL;
+ALTER TABLE item ADD COLUMN doubt_clock /* by which clock doubt_since is: vendor or none; NULL: the newest session's */ TEXT;
+"""
+
 
 @migrations()
 def m001_first(db: Database) -> None:
@@ -192,6 +199,13 @@ def m003_settings(db: Database) -> None:
 def m004_digest(db: Database) -> None:
     """What tells that a secret has changed in the input, without telling the secret."""
     for statement in _statements(DIGEST):
+        db.execute(statement)
+
+
+@migrations()
+def m004_clocks(db: Database) -> None:
+    """By which clock a session's times are, so that a later one can tell how long ago they were."""
+    for statement in _statements(CLOCKS):
         db.execute(statement)
 
 

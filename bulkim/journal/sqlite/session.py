@@ -71,10 +71,13 @@ class Session:
         with self._database.transaction() as tx:
             finish_items(tx, self._run_id, finals, http_status=None, now=now)
 
-    def beat(self, rates: Sequence[PoolRate], *, now: float) -> None:
+    def beat(self, rates: Sequence[PoolRate], *, now: float, vendor_ahead_s: float | None = None) -> None:
         self._turns.join()
         with self._database.transaction() as tx:
-            tx.execute("UPDATE session SET seen_at = ? WHERE id = ?", (now, self._session_id))
+            tx.execute(
+                "UPDATE session SET seen_at = ?, vendor_ahead_s = coalesce(?, vendor_ahead_s) WHERE id = ?",
+                (now, vendor_ahead_s, self._session_id),
+            )
             tx.executemany(
                 "INSERT OR REPLACE INTO pace (session_id, pool, at, limit_per_s, allowed_per_s)"
                 " VALUES (?, ?, ?, ?, ?)",
@@ -100,7 +103,7 @@ class Session:
         self._turns.join()
         with self._database.transaction() as tx:
             tx.executemany(
-                "UPDATE item SET doubt_since = NULL WHERE run_id = ? AND ordinal = ? AND outcome IS NULL",
+                "UPDATE item SET doubt_since = NULL, doubt_clock = NULL WHERE run_id = ? AND ordinal = ? AND outcome IS NULL",
                 [(self._run_id, ordinal) for ordinal in ordinals],
             )
 
@@ -134,11 +137,11 @@ def pending(database: Database, run_id: int, *, after: int, limit: int) -> list[
 
 def _items(database: Database, condition: str, values: tuple[Any, ...]) -> Iterator[Item]:
     rows = database.rows(
-        "SELECT ordinal, key, username, fields, line, attempts, doubt_since, position FROM item"
+        "SELECT ordinal, key, username, fields, line, attempts, doubt_since, position, doubt_clock FROM item"
         f" WHERE run_id = ? AND outcome IS NULL AND {condition}",
         values,
     )
-    for ordinal, key, username, fields, line, attempts, doubt_since, position in rows:
+    for ordinal, key, username, fields, line, attempts, doubt_since, position, clock in rows:
         yield Item(
             ordinal,
             key,
@@ -148,4 +151,5 @@ def _items(database: Database, condition: str, values: tuple[Any, ...]) -> Itera
             attempts,
             doubt_since,
             position,
+            clock,
         )

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
+from bulkim import uptime
 from bulkim.errors import BusyError
 from bulkim.journal import lease
 from bulkim.journal.records import Entry, InputChange, NewRun, to_json
-from bulkim.journal.sqlite import intake
+from bulkim.journal.sqlite import doubts, intake
 from bulkim.journal.sqlite.database import Database
 from bulkim.journal.sqlite.reader import Reader
 from bulkim.journal.sqlite.session import Session
@@ -95,8 +95,9 @@ class Journal:
                 (run_id,),
             )
             cursor = tx.execute(
-                "INSERT INTO session (run_id, pid, host, process, started_at, seen_at) VALUES (?, ?, ?, ?, ?, ?)",
-                (run_id, me.pid, me.host, me.process, now, now),
+                "INSERT INTO session (run_id, pid, host, process, started_at, seen_at, boot, clock_zero)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (run_id, me.pid, me.host, me.process, now, now, uptime.boot() or None, uptime.zero()),
             )
             return int(cursor.lastrowid or 0)
 
@@ -172,21 +173,4 @@ class Journal:
 
     def recover(self, run_id: int, *, now: float) -> int:
         """Attempts that a dead session left without an end put their items in doubt. Returns how many attempts."""
-        with self._database.transaction() as tx:
-            left = tx.execute(
-                "SELECT id, mode, items, began_at FROM attempt WHERE run_id = ? AND ended_at IS NULL",
-                (run_id,),
-            ).fetchall()
-            for attempt_id, mode, items, began_at in left:
-                if mode == "send":
-                    tx.executemany(
-                        "UPDATE item SET doubt_since = coalesce(doubt_since, ?), attempts = attempts + 1"
-                        " WHERE run_id = ? AND ordinal = ? AND outcome IS NULL",
-                        [(began_at, run_id, ordinal) for ordinal in json.loads(items)],
-                    )
-                tx.execute(
-                    "UPDATE attempt SET ended_at = ?, kind = 'lost', reason = 'the process ended before the answer'"
-                    " WHERE id = ?",
-                    (now, attempt_id),
-                )
-        return len(left)
+        return doubts.recover(self._database, run_id, now=now)

@@ -77,6 +77,7 @@ def _user(app: AppState, username: str, user: User | None, wall: float) -> dict[
         "mutes": {scope: mute_left_s(mutes, scope, wall) for scope in mutes},
         "attributes": app.attributes.get(username, {}),
         "profile": app.profiles.get(username, {}),
+        "tags": list(app.tags.get(username, ())),
         "groups": [
             place for (kind, place), members in app.members.items() if kind == "group" and username in members
         ],
@@ -133,6 +134,7 @@ _SEED_FIELDS: dict[str, type] = {
     "messages": dict,  # id -> delivered / undelivered
     "attributes": dict,
     "mutes": dict,  # scope -> seconds
+    "tags": list,
     "groups": list,  # ids
     "chatrooms": list,
     "contacts": list,
@@ -170,6 +172,8 @@ def _seed_lists(app: AppState, username: str, given: Mapping[str, Any]) -> None:
     for kind in ("group", "chatroom"):
         for place in given.get(f"{kind}s", ()):
             app.members.setdefault((kind, str(place)), {})[username] = None
+    if "tags" in given:
+        app.tags[username] = dict.fromkeys(map(str, given["tags"]))
     for name, lists in (("contacts", app.contacts), ("blocked", app.blocks)):
         if name in given:
             lists[username] = {app.fold(str(other)) for other in given[name]}

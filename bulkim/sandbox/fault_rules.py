@@ -38,6 +38,7 @@ When = Literal["before", "after"]
 #: What `match.operation` can name; the vendors' route tables use exactly these.
 OPERATIONS = (
     "add-contact",
+    "add-tags",
     "add-to-group",
     "add-to-room",
     "ban",
@@ -51,6 +52,7 @@ OPERATIONS = (
     "get-attributes",
     "get-attributes-size",
     "get-mute",
+    "get-tags",
     "get-user",
     "list-mutes",
     "list-users",
@@ -63,6 +65,7 @@ OPERATIONS = (
     "remove-contact",
     "remove-from-group",
     "remove-from-room",
+    "remove-tags",
     "set-attribute-names",
     "set-attributes",
     "set-nickname",

@@ -144,6 +144,10 @@ DOCUMENTED_LIMITS: dict[str, dict[str, float]] = {
         "im_remove_attr": 100,
         "im_set_attr_name": 100,
         "im_get_attr_name": 100,
+        "add_group_member": 200,
+        "im_add_tag": 100,
+        "im_remove_tag": 100,
+        "im_get_tag": 100,
     },
 }
 

@@ -89,6 +89,7 @@ class AppState:
     messages: dict[str, dict[str, str]] = field(default_factory=dict)  # offline message -> delivery state
     attributes: dict[str, dict[str, str]] = field(default_factory=dict)  # needs no account
     profiles: dict[str, dict[str, Any]] = field(default_factory=dict)  # Tencent: tag -> value
+    tags: dict[str, dict[str, None]] = field(default_factory=dict)  # Tencent; needs no account
     # (group or chatroom, id) -> members, folded; contacts and block lists by owner
     members: dict[tuple[str, str], dict[str, None]] = field(default_factory=dict)
     contacts: dict[str, set[str]] = field(default_factory=dict)
@@ -149,7 +150,7 @@ class AppState:
         user.exists = False
         user.go_offline()
         del self.users[user.username]
-        for beside in (self.mutes, self.messages, self.attributes, self.profiles):
+        for beside in (self.mutes, self.messages, self.attributes, self.profiles, self.tags):
             beside.pop(user.username, None)
         for lists in (self.contacts, self.blocks):
             lists.pop(user.username, None)

@@ -22,7 +22,7 @@ WORDS = {"name": "Ann", "city": "Ulm"}
 THERE = {
     "username": "there", "online": True, "nickname": "T", "offline_count": 3, "messages": {"m1": "undelivered"},
     "devices": [{"res": "ios_1", "device_uuid": "d-1", "device_name": "phone"}], "attributes": WORDS,
-    "groups": ["g1"], "chatrooms": ["r1"],
+    "groups": ["g1"], "chatrooms": ["r1"], "tags": ["vip"],
 }  # fmt: skip
 
 
@@ -90,7 +90,7 @@ USERGRID = (
 OK, REFUSED = ("succeeded", "0"), ("failed", "70402")
 ABSENT = ("failed", "70107")
 TENCENT = tuple(
-    replace(row, there=OK, bad=REFUSED if row.bad[1] == "illegal_argument" else row.bad)
+    replace(row, there=OK if row.there == DONE else row.there, bad=REFUSED if row.bad[1] == "illegal_argument" else row.bad)
     for row in (
         Row("register", nobody=OK, bad=("failed", "not_imported"), effects={"there": "overwritten", "nobody": "registered"},
             batched=1, item_fault=True),
@@ -107,6 +107,11 @@ TENCENT = tuple(
         Row("get-attributes", nobody=OK, data={"there": WORDS, "nobody": {}}),
         Row("remove-attributes", nobody=OK, bad=("failed", "90033"), effects={"there": "attributes_removed"},
             params={"attributes": ["city"]}),
+        Row("add-tags", nobody=OK, bad=("failed", "90032"), effects={"there": "tags_added"}, params={"tags": ["a"]}),
+        Row("remove-tags", nobody=OK, bad=("failed", "90032"), effects={"there": "tags_removed"}, params={"tags": ["a"]}),
+        Row("get-tags", nobody=OK, data={"there": ["vip"], "nobody": []}),
+        Row("add-to-group", there=("succeeded", "1"), nobody=("failed", "0"), bad=("failed", "0"),
+            effects={"there": "group_joined"}, fields={"group_id": "new"}, batched=1, item_fault=True),
     )
 )  # fmt: skip
 

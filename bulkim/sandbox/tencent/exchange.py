@@ -51,6 +51,8 @@ INFO = {
     90009: "The request requires app admin permissions",
     90011: "The number of accounts in To_Account exceeds 500",
     90018: "The number of requested accounts exceeds the limit",
+    10004: "Invalid parameters",
+    90032: "Invalid tag",
     90033: "Invalid attribute",
     90035: "Invalid user",
     130001: "Failed to parse the JSON format",
@@ -121,7 +123,16 @@ class TencentExchange:
         document = self._parsed()
         if not isinstance(document, dict):
             return ()
-        for name in ("DeleteItem", "CheckItem", "AccountList", "UserAttrs", "Accounts", "To_Account"):
+        for name in (
+            "DeleteItem",
+            "CheckItem",
+            "AccountList",
+            "UserAttrs",
+            "UserTags",
+            "MemberList",
+            "Accounts",
+            "To_Account",
+        ):
             rows = document.get(name)
             if isinstance(rows, list):
                 return [_id_of(row) for row in rows]
@@ -238,5 +249,5 @@ def user_id(value: object) -> str | None:
 
 def _id_of(row: Any) -> str:
     if isinstance(row, dict):
-        return str(row.get("UserID", row.get("To_Account", "")))
+        return str(row.get("UserID", row.get("To_Account", row.get("Member_Account", ""))))
     return str(row)

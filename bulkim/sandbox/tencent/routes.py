@@ -5,11 +5,12 @@ from __future__ import annotations
 from bulkim.sandbox.config import App
 from bulkim.sandbox.http import Request, Response, json_response
 from bulkim.sandbox.state import World
-from bulkim.sandbox.tencent import accounts, attributes, mutes, status
+from bulkim.sandbox.tencent import accounts, attributes, groups, mutes, status
 from bulkim.sandbox.tencent.exchange import INFO, Command, Family, TencentExchange, uint
 
 _ACCOUNTS = Family(bad_json=60003, not_admin=70403)
 _PUSH = Family(bad_json=90001, not_admin=90009)
+_GROUPS = Family(bad_json=10004, not_admin=60010)
 _CONFIG = Family(bad_json=130001, not_admin=60010, action_status=False)
 
 _LOGIN = "im_open_login_svc"
@@ -30,6 +31,10 @@ COMMANDS: tuple[Command, ...] = (
     Command(_ALL_PUSH, "im_remove_attr", "remove-attributes", _PUSH, attributes.remove_attributes, 100),
     Command(_ALL_PUSH, "im_set_attr_name", "set-attribute-names", _PUSH, attributes.set_attribute_names),
     Command(_ALL_PUSH, "im_get_attr_name", "get-attribute-names", _PUSH, attributes.get_attribute_names),
+    Command("group_open_http_svc", "add_group_member", "add-to-group", _GROUPS, groups.add_group_member, 300),
+    Command(_ALL_PUSH, "im_add_tag", "add-tags", _PUSH, groups.add_tags, 100),
+    Command(_ALL_PUSH, "im_remove_tag", "remove-tags", _PUSH, groups.remove_tags, 100),
+    Command(_ALL_PUSH, "im_get_tag", "get-tags", _PUSH, groups.get_tags, 100),
     # The attribute commands' address until 2020, with a larger batch.
     Command("openim", "im_set_attr", "set-attributes", _PUSH, attributes.set_attributes, 500),
     Command("openim", "im_get_attr", "get-attributes", _PUSH, attributes.get_attributes, 500),

@@ -5,8 +5,11 @@ from __future__ import annotations
 from bulkim.catalogue.addressing import App, Identity
 from bulkim.catalogue.proofs import Signed
 from bulkim.catalogue.shapes import Envelope, Provider
-from bulkim.vendors.tencent.errors import ERRORS
-from bulkim.vendors.tencent.operations import OPERATIONS, POOLS
+from bulkim.vendors.tencent import errors, groups, operations, tags
+
+OPERATIONS = (*operations.OPERATIONS, *groups.OPERATIONS, *tags.OPERATIONS)
+POOLS = (*operations.POOLS, *groups.POOLS, *tags.POOLS)
+ERRORS = (*groups.ERRORS, *errors.ERRORS)
 
 # HTTP is 200 whatever happens. The mute commands answer without ActionStatus; ErrorCode is always there.
 ENVELOPE = Envelope(code="ErrorCode", reason="ErrorInfo", ok=("0",), status="ActionStatus", failed="FAIL")

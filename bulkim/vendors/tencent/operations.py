@@ -43,7 +43,7 @@ POOLS = (
 )
 
 
-def _username(wire: str) -> Field:
+def username(wire: str) -> Field:
     return Field(
         "username",
         wire=wire,
@@ -92,7 +92,7 @@ REGISTER = Operation(
     path="/v4/im_open_login_svc/multiaccount_import",
     effect=Effect.CREATE,
     fields=(
-        _username("UserID"),
+        username("UserID"),
         # Declared, so that a list made for another vendor keeps its passwords out of the journal here too.
         Field(
             "password", secret=True, optional=True, sent=False, help="not used: users sign in with a UserSig"
@@ -127,7 +127,7 @@ DELETE = Operation(
     method="POST",
     path="/v4/im_open_login_svc/account_delete",
     effect=Effect.DELETE,
-    fields=(_username("UserID"),),
+    fields=(username("UserID"),),
     body=Rows(root="DeleteItem"),
     result=PerItem(items="ResultItem", key="UserID", code="ResultCode", reason="ResultInfo", ok=("0",)),
     batch_max=100,
@@ -144,7 +144,7 @@ GET_USER = Operation(
     method="POST",
     path="/v4/im_open_login_svc/account_check",
     effect=Effect.READ,
-    fields=(_username("UserID"),),
+    fields=(username("UserID"),),
     body=Rows(root="CheckItem"),
     result=PerItem(
         items="ResultItem",
@@ -165,7 +165,7 @@ ONLINE_STATUS = Operation(
     method="POST",
     path="/v4/openim/query_online_status",
     effect=Effect.READ,
-    fields=(_username("To_Account"),),
+    fields=(username("To_Account"),),
     body=Names("To_Account"),
     result=SplitLists(succeeded="QueryResult", failed="ErrorList", key="To_Account", code="ErrorCode"),
     batch_max=500,
@@ -179,7 +179,7 @@ DISCONNECT = Operation(
     method="POST",
     path="/v4/im_open_login_svc/kick",
     effect=Effect.DISRUPT,
-    fields=(_username("UserID"),),
+    fields=(username("UserID"),),
     body=Object(),
     pools=("kick",),
     # Newer pages call the field State, older ones Status.
@@ -193,7 +193,7 @@ MUTE = Operation(
     method="POST",
     path="/v4/openconfigsvr/setnospeaking",
     effect=Effect.ENSURE,
-    fields=(_username("Set_Account"), *SCOPES),
+    fields=(username("Set_Account"), *SCOPES),
     body=Object(),
     pools=("set-mute",),
     doubt=Probe("get-mute", remaining=SCOPE_NAMES),  # a second sending would start the time again
@@ -209,7 +209,7 @@ UNMUTE = replace(
     MUTE,
     name="unmute",
     fields=(
-        _username("Set_Account"),
+        username("Set_Account"),
         *(replace(each, fixed=0, help="name it to lift this scope only") for each in SCOPES),
     ),
     doubt=Repeat(),
@@ -223,7 +223,7 @@ GET_MUTE = Operation(
     method="POST",
     path="/v4/openconfigsvr/getnospeaking",
     effect=Effect.READ,
-    fields=(_username("Get_Account"),),
+    fields=(username("Get_Account"),),
     body=Object(),
     result=WholeCall(
         pick=("C2CmsgNospeakingTime", "GroupmsgNospeakingTime"),
@@ -241,7 +241,7 @@ SET_ATTRIBUTES = Operation(
     path="/v4/all_member_push/im_set_attr",
     effect=Effect.ENSURE,
     fields=(
-        _username("To_Account"),
+        username("To_Account"),
         Field(
             "attributes", wire="Attrs", type="map", param=True, help="names and values of at most 50 bytes"
         ),
@@ -263,7 +263,7 @@ GET_ATTRIBUTES = Operation(
     path="/v4/all_member_push/im_get_attr",
     effect=Effect.READ,
     fields=(
-        _username("To_Account"),
+        username("To_Account"),
         Field(
             "attributes",
             type="names",
@@ -287,7 +287,7 @@ REMOVE_ATTRIBUTES = Operation(
     path="/v4/all_member_push/im_remove_attr",
     effect=Effect.ENSURE,
     fields=(
-        _username("To_Account"),
+        username("To_Account"),
         Field("attributes", wire="Attrs", type="names", param=True, help="names of the attributes to remove"),
     ),
     body=Rows(root="UserAttrs"),

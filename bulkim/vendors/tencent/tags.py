@@ -1,0 +1,60 @@
+"""Tags of users, which pushes to all users are aimed by. At most ten a user and request, of 50 bytes each."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from bulkim.catalogue.shapes import Effect, Field, MapByKey, Names, Operation, Pool, Rows
+from bulkim.vendors.tencent.operations import NAMED_FAILURES, PAGES, READ_ON, username
+
+POOLS = (
+    Pool("add-tag", 100, "all_member_push/im_add_tag"),
+    Pool("remove-tag", 100, "all_member_push/im_remove_tag"),
+    Pool("get-tag", 100, "all_member_push/im_get_tag"),
+)
+
+ADD_TAGS = Operation(
+    name="add-tags",
+    method="POST",
+    path="/v4/all_member_push/im_add_tag",
+    effect=Effect.ENSURE,
+    fields=(
+        username("To_Account"),
+        Field("tags", wire="Tags", type="names", param=True, help="at most 10 of 50 bytes each"),
+    ),
+    body=Rows(root="UserTags"),
+    result=NAMED_FAILURES,
+    batch_max=100,
+    pools=("add-tag",),
+    inverse="remove-tags",
+    blind="somebody may have had these tags before",
+    help="Adds tags. A user has at most 100.",
+    source=f"{PAGES}37173",
+    read_on=READ_ON,
+)
+REMOVE_TAGS = replace(
+    ADD_TAGS,
+    name="remove-tags",
+    path="/v4/all_member_push/im_remove_tag",
+    pools=("remove-tag",),
+    inverse="add-tags",
+    blind="somebody may not have had these tags before",
+    help="Removes tags by name.",
+    source=f"{PAGES}37174",
+)
+GET_TAGS = Operation(
+    name="get-tags",
+    method="POST",
+    path="/v4/all_member_push/im_get_tag",
+    effect=Effect.READ,
+    fields=(username("To_Account"),),
+    body=Names("To_Account"),
+    result=MapByKey(at="UserTags", key="To_Account", value="Tags", missing="empty"),
+    batch_max=100,
+    pools=("get-tag",),
+    help="Reads all tags. Users who do not exist have none.",
+    source=f"{PAGES}37172",
+    read_on=READ_ON,
+)
+
+OPERATIONS = (ADD_TAGS, REMOVE_TAGS, GET_TAGS)

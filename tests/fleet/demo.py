@@ -18,7 +18,7 @@ from bulkim.fleet.database import connected
 from bulkim.fleet.references import submission
 from bulkim.fleet.submit import Order, submit
 from fleet.database import Database, binaries
-from fleet.scene import Scene
+from fleet.scene import Scene, agency
 
 APPS, USERS, RATE = int(os.environ.get("DEMO_APPS", "40")), int(os.environ.get("DEMO_USERS", "200")), 10.0
 
@@ -86,7 +86,7 @@ def main() -> int:
     began = time.monotonic()
     database = Database()
     say(f"database    PostgreSQL from {binaries()}, at {database.dsn}")
-    with tempfile.TemporaryDirectory() as folder, serving(any_app=True) as server:
+    with tempfile.TemporaryDirectory() as folder, serving(apps=agency(APPS)) as server:
         scene = Scene(Path(folder), database, server, lease="6s", margin="1.8s")
         try:
             runs = submitted(scene)

@@ -12,9 +12,18 @@ from typing import Any
 from support.processes import Ended, bulkim, start, wait_until
 from support.server import Server
 
+from bulkim.sandbox.config import App
+
 from .database import Database
 
 SECRET = "sandbox-token"
+
+
+def agency(number: int) -> tuple[App, ...]:
+    """So many apps of the sandbox."""
+    return tuple(App("easemob", org="agency", app=f"app{n:02}", tokens=(SECRET,)) for n in range(number))
+
+
 PATIENCE_S = 120
 
 

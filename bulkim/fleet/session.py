@@ -8,7 +8,7 @@ import signal
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -55,7 +55,6 @@ class Host:
     sharing: Sharing  # of this loop
     alone: Callable[[], Sharing]  # of a loop of its own
     draining: int = 0  # 1: nothing new; 2: at once
-    sessions: dict[int, Any] = field(default_factory=dict)  # run -> telemetry, for whoever measures
 
 
 @dataclass(slots=True)
@@ -253,11 +252,9 @@ async def _working(  # noqa: PLR0917 - as anyio.run hands them on
         worker = begin(channel, journal)
         heartbeat = Heartbeat(journal, channel.pacer.limiters.values(), worker.telemetry)
         watching = asyncio.ensure_future(_watched(host, taken, run, worker, heartbeat))
-        host.sessions[lease.run_id] = worker.telemetry
         try:
             ending = await worker.run()
         finally:
-            host.sessions.pop(lease.run_id, None)
             watching.cancel()
             stop = None
             with suppress(asyncio.CancelledError):

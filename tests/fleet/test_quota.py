@@ -102,6 +102,7 @@ def test_what_a_killed_one_held_is_others_when_its_lease_is_over(fleet, tmp_path
         kill(one)
 
 
+@pytest.mark.slow
 def test_while_the_database_is_away_nobody_sends_and_then_it_goes_on(fleet, tmp_path):
     with serving() as server:
         host = Host(tmp_path, "one", server, fleet, users=300)

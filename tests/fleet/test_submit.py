@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import subprocess
 
 import pytest
 from support.processes import bulkim
+
+from .database import binaries
 
 PLANTED = "planted-Secret-4711"
 
@@ -198,3 +201,19 @@ def test_forgetting_keeps_how_runs_ended(scene):
     scene.database.query("UPDATE bulkim.run SET finished_at = 1")
     assert "of 1 runs" in scene.fleet("forget", "--older", "90d").err
     assert scene.fleet("status", "--all", "--json").json["runs"][0]["ended"] == 10
+
+
+def test_what_init_prints_makes_the_same_database(own_cluster, tmp_path):
+    printed = bulkim("fleet", "init", "--sql", cwd=tmp_path)
+    assert printed.code == 0, printed.err
+    done = subprocess.run(
+        [binaries() / "psql", "-v", "ON_ERROR_STOP=1", "-q", own_cluster.dsn],
+        input=printed.out,
+        text=True,
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    ended = bulkim("fleet", "init", cwd=tmp_path, BULKIM_FLEET=own_cluster.dsn)
+    assert "is at version 2 already" in ended.err
+    assert bulkim("fleet", "doctor", cwd=tmp_path, BULKIM_FLEET=own_cluster.dsn).code == 0

@@ -99,7 +99,7 @@ class OnDisk:
 
     def _succeed(self) -> int:
         with self.journal._database.transaction() as tx:  # its process is no more
-            tx.execute("UPDATE session SET process = 'another' WHERE ended_at IS NULL")
+            tx.execute("UPDATE session SET process = 'another', seen_at = -1000 WHERE ended_at IS NULL")
         self.session = self._take()
         return self.journal.recover(self.run, now=3.0)
 

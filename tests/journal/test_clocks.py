@@ -28,7 +28,7 @@ def path(tmp_path):
 
 def change(path, **session):
     with sqlite3.connect(path) as db:
-        for name, value in {"process": "another", **session}.items():
+        for name, value in {"process": "another", "seen_at": -1000.0, **session}.items():
             db.execute(f"UPDATE session SET {name} = ? WHERE ended_at IS NULL", (value,))
     db.close()
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
+import time
 from dataclasses import replace
 
 import anyio.lowlevel
@@ -28,7 +30,47 @@ def test_on_this_host_no_clock_decides(slept_s):
 
 
 def test_a_later_process_with_the_same_pid_is_another():
-    assert not alive(replace(this_process(), process="boot:1"), seen_at=NOW, now=NOW)
+    boot, _, namespace = this_process().process.split(":", 2)
+    assert not alive(replace(this_process(), process=f"{boot}:1:{namespace}"), seen_at=NOW, now=NOW)
+
+
+@pytest.mark.parametrize(("part", "other"), [(0, "another-boot"), (2, "pid:[1]")], ids=["boot", "namespace"])
+@pytest.mark.parametrize(("silent_s", "lives"), [(0, True), (SILENT_S - 1, True), (SILENT_S + 1, False)])
+def test_in_a_foreign_boot_or_pid_namespace_of_one_host_name_the_heartbeat_decides(
+    part, other, silent_s, lives
+):
+    """Two containers, or two machines, with one host name: this one's pids say nothing of the other's."""
+    parts = this_process().process.split(":", 2)
+    parts[part] = other
+    for pid in (os.getpid(), dead().pid):
+        holder = replace(this_process(), pid=pid, process=":".join(parts))
+        assert alive(holder, seen_at=NOW, now=NOW + silent_s) is lives
+
+
+def unshared() -> str | None:
+    """Why no pid namespace can be made here."""
+    if not shutil.which("unshare"):
+        return "there is no unshare"
+    made = subprocess.run(["unshare", "-pf", "--mount-proc", "true"], capture_output=True, check=False)
+    return None if made.returncode == 0 else "unshare may make no pid namespace: needs root"
+
+
+def test_a_process_in_another_pid_namespace_is_busy_with_its_run(tmp_path):
+    if reason := unshared():
+        pytest.skip(reason)
+    path = tmp_path / "j.db"
+    hold_it = (
+        "import sys, time; from pathlib import Path; from bulkim.journal import Journal;"
+        " from bulkim.journal.records import NewRun; journal = Journal.open(Path(sys.argv[1]));"
+        " now = time.time(); run = journal.create_run(NewRun('n', 'easemob', 'delete', 't', {}), now=now);"
+        " journal.begin_session(run, now=now); print('held', flush=True); sys.stdin.read()"
+    )
+    inside = ["unshare", "-pf", "--mount-proc", sys.executable, "-c", hold_it, str(path)]
+    with subprocess.Popen(inside, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout.readline() == "held\n"
+        with Journal.open(path) as journal, pytest.raises(BusyError):
+            journal.begin_session(1, now=time.time())
+        other.stdin.close()
 
 
 def dead() -> Holder:

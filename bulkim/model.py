@@ -264,7 +264,6 @@ class Credentials:
 
     # Where the proof is of the request itself: it is made last.
     sign: Callable[[Call], Credentials] | None = field(default=None, repr=False, compare=False, kw_only=True)
-
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     query: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 

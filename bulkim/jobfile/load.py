@@ -32,7 +32,7 @@ from bulkim.window import parse as parse_window
 from bulkim.yamltree import Mark, Node, describe, dotted, parse
 
 # The emulator's app at a provider, as a job file's `connection` would write it. Raises KeyError: it has none there.
-Sandbox = Callable[[str], Mapping[str, Any]]
+Sandbox = Callable[[Provider], Mapping[str, Any]]
 
 
 def load(
@@ -246,7 +246,7 @@ class _Reading:
         self.problems += [each for each in (provider, operation) if isinstance(each, Problem)]
         if self.sandbox is not None and self.provider is not None:
             try:
-                self.sandbox(self.provider.name)
+                self.sandbox(self.provider)
             except KeyError:
                 message = f"provider: the sandbox has no {self.provider.name}"
                 mark = self.root.mark_of(("provider",))
@@ -306,7 +306,7 @@ class _Reading:
         assert self.operation is not None
         plain = self.root.plain()
         if self.sandbox is not None:
-            plain["connection"] = self.sandbox(self.provider.name)
+            plain["connection"] = self.sandbox(self.provider)
         data = self.shape.model_validate(plain).model_dump()
         target = connection.build(self.provider, data["connection"])
         rate, guard = data["rate"], data["guard"]

@@ -8,6 +8,7 @@ from typing import Any
 from bulkim.sandbox.config import check_latency
 from bulkim.sandbox.faults import FaultBook
 from bulkim.sandbox.http import Request, Response, json_response, parse_json
+from bulkim.sandbox.player import Player
 from bulkim.sandbox.quirks import QUIRKS, check_quirks
 from bulkim.sandbox.quota import check_limits
 from bulkim.sandbox.state import AppState, User, World, mute_left_s
@@ -254,6 +255,23 @@ def _mapping(request: Request) -> Mapping[str, Any]:
     return document
 
 
+def _set_script(world: World, request: Request) -> dict[str, Any]:
+    """From now on requests of the script are played, whatever vendor they look like."""
+    given = parse_json(request.body)
+    if not isinstance(given, dict) or not isinstance(given.get("operations"), list):
+        raise ControlError("a script is a mapping with a list of operations")
+    world.player = Player(given)
+    return {"operations": len(given["operations"])}
+
+
+def _seed_script(world: World, request: Request) -> dict[str, Any]:
+    given = parse_json(request.body)
+    if world.player is None or not isinstance(given, dict):
+        raise ControlError("there is no script whose users these could be")
+    world.player.seed([str(each) for each in given.get("users", ())])
+    return {"users": len(world.player.users)}
+
+
 _HANDLERS: dict[str, dict[str, Callable[[World, Request], dict[str, Any]]]] = {
     "stats": {"GET": _stats},
     "users": {"GET": _users, "POST": _seed_users},
@@ -263,4 +281,5 @@ _HANDLERS: dict[str, dict[str, Callable[[World, Request], dict[str, Any]]]] = {
     "faults": {"PUT": _set_faults},
     "quirks": {"GET": _get_quirks, "PUT": _set_quirks},
     "latency": {"PUT": _set_latency},
+    "script": {"PUT": _set_script, "POST": _seed_script},
 }

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from bulkim.sandbox.config import App, SandboxConfig, check_latency
 from bulkim.sandbox.faults import FaultBook
+from bulkim.sandbox.player import Player
 from bulkim.sandbox.quirks import check_quirks
 from bulkim.sandbox.quota import Pool, check_limits, limit_for
 
@@ -226,6 +227,7 @@ class World:
         self.requests: deque[LogEntry] = deque(maxlen=self.config.request_log_max)
         self.requests_total = 0
         self.fault_counts: Counter[str] = Counter()
+        self.player: Player | None = None  # of a script that was given
         self.apps: dict[str, AppState] = {}
         self.by_app_id: dict[str, AppState] = {}
         for app in self.config.apps:

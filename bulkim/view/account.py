@@ -77,7 +77,8 @@ def codes(
             (each.code, "bold"),
             (_("  e.g. {example}", example=each.example) if each.example else "", ""),
         ])  # fmt: skip
-        lines += _explained(each, meaning(each.code, each.reason), width)
+        if each.outcome != "succeeded" or not each.code.isdigit():  # a vendor's number for success
+            lines += _explained(each, meaning(each.code, each.reason), width)
     if len(found) > len(shown):
         more = len(found) - len(shown)
         lines.append([(_("  … and {more} more codes: bulkim show lists them with --json", more=more), "dim")])

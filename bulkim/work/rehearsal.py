@@ -11,10 +11,11 @@ from typing import Any
 from urllib.request import ProxyHandler, Request, build_opener
 
 from bulkim import jobfile, planning, source
-from bulkim.catalogue.shapes import Effect
+from bulkim.catalogue.shapes import Effect, Provider
 from bulkim.model import Job
 from bulkim.text import counted
 from bulkim.vendors import provider
+from bulkim.work import played
 
 NOWHERE = "http://127.0.0.1:8086"  # stands for the sandbox where nothing is sent
 USERS_MAX = 100_000  # more would make a rehearsal slow to start
@@ -36,6 +37,7 @@ def rehearsed(
     with Embedded() as sandbox:
         say(f"rehearsal: everything goes to an embedded sandbox at {sandbox.base_url}")
         job = load(sandbox.base_url)
+        play(sandbox.base_url, job, say=say)
         if seeded := seed(sandbox.base_url, job, listed=listed):
             say(f"rehearsal: the sandbox was given {counted(seeded, 'user')} of the input")
         yield at_any_hour(job, say=say)
@@ -48,22 +50,39 @@ def at_any_hour(job: Job, *, say: Say = lambda _: None) -> Job:
     return replace(job, window=None)
 
 
-def published(url: str | None) -> Callable[[str], Mapping[str, Any]] | None:
+def published(url: str | None) -> Callable[[Provider], Mapping[str, Any]] | None:
     """The connections that a sandbox at `url` publishes, by provider; None without one."""
     if url is None:
         return None
     from bulkim.sandbox import connection
 
-    return lambda provider: connection(provider, url)
+    def of(vendor: Provider) -> Mapping[str, Any]:
+        try:
+            return connection(vendor.name, url)
+        except KeyError:
+            return played.connection(vendor, url)
+
+    return of
 
 
 def moved(job: Job, url: str) -> Job:
     """A job that was loaded for its vendor, with the connection of the sandbox at `url`."""
-    from bulkim.sandbox import connection
-
     vendor = provider(job.provider, job.vendor_text)
-    return replace(
-        job, rehearsal=True, connection=jobfile.build_connection(vendor, connection(job.provider, url))
+    of = published(url)
+    assert of is not None
+    return replace(job, rehearsal=True, connection=jobfile.build_connection(vendor, of(vendor)))
+
+
+def play(url: str, job: Job, *, say: Say = lambda _: None) -> None:
+    """Give the sandbox a declared provider's cases, which is less than an emulator. Raises UsageError where there are none."""
+    if job.vendor_text is None:
+        return
+    vendor = provider(job.provider, job.vendor_text)
+    operation = vendor.operation(job.operation)
+    assert operation is not None, "the job file's loader checks this"
+    control(url, "PUT", "script", played.script(vendor, operation))
+    say(
+        f"rehearsal: {vendor.name} is played, not rehearsed: the sandbox says what the declaration's own cases say"
     )
 
 
@@ -85,7 +104,10 @@ def seed(url: str, job: Job, *, listed: Iterable[str] = ()) -> int:
     app = "/".join(job.connection.app.values())  # as the sandbox's control calls name it
     seeded = 0
     while chunk := list(islice(names, min(CHUNK, USERS_MAX - seeded))):
-        control(url, "POST", "users", {"app": app, "users": chunk})
+        if job.vendor_text is None:
+            control(url, "POST", "users", {"app": app, "users": chunk})
+        else:
+            control(url, "POST", "script", {"users": chunk})
         seeded += len(chunk)
     return seeded
 

@@ -191,7 +191,40 @@ def test_a_provider_that_is_not_there(folder, line, expected):
     assert expected in checked.err
 
 
-def test_the_sandbox_says_that_it_does_not_know_it(folder):
+def test_what_has_no_case_cannot_be_rehearsed(folder):
     ended = bulkim("run", "job.yaml", "--sandbox", cwd=folder)
-    assert ended.code == 3
-    assert "job.yaml:1:11: provider: the sandbox has no acme" in ended.err
+    assert ended.code == 2
+    assert "acme has no case of register with a request and a success: there is nothing to play" in ended.err
+
+
+PROVIDERS = Path(__file__).parents[2] / "examples" / "providers"
+PLAYED = [  # example, operation, the rest of the job, what comes of it, calls
+    ("synapse", "deactivate", "server_name: e, auth: {token: t}", "['@a:e', {user_id: '@b:e', erase: false}]", 2),
+    ("keycloak", "disable", "realm: e, auth: {client_id: c, client_secret: s}", "[0c7f3b52-9f4e-4a3c-8a53-0d9a5d7e2a77]", 1),
+    ("scim", "register", "tenant: e, auth: {token: t}", "[ann, {userName: Bo, active: false}, cy]", 1),
+    ("rongcloud", "leave-group", "app: e, auth: {app_key: k, app_secret: s}",
+     "[{userId: a, group_id: g}, {userId: b, group_id: h}, {userId: c, group_id: g}]", 2),
+    ("clerk", "ban", "instance: e, auth: {token: t}", "[user_a, user_b]", 2),
+    ("zulip", "deactivate", "organization: e, auth: {email: m, api_key: k}", "['7', '8']", 2),
+    ("easemob-display", "set-display-style", "org: o, app: a, auth: {token: t}", "[{username: a, style: '1'}]", 1),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "operation", "keys", "items", "calls"), PLAYED, ids=lambda each: str(each)[:16]
+)
+def test_an_example_is_played_and_says_so(  # noqa: PLR0917 - a row of the table
+    tmp_path, name, operation, keys, items, calls
+):
+    text = (PROVIDERS / f"{name}.yaml").read_text()
+    (tmp_path / "own.yaml").write_text(text)
+    host = {"clerk": "api.clerk.com", "rongcloud": "api.rong-api.com"}.get(name, "api.example.com")
+    connection = f"{{base_url: 'https://{host}', {keys}}}"
+    (tmp_path / "job.yaml").write_text(
+        f"provider: ./own.yaml\noperation: {operation}\nconnection: {connection}\nsource: {{items: {items}}}\n"
+    )
+    ended = bulkim("run", "job.yaml", "--sandbox", "--yes", "--json", cwd=tmp_path)
+    assert ended.code == 0, ended.err
+    assert f"{name} is played, not rehearsed" in ended.err
+    assert ended.json["counts"]["succeeded"] == ended.json["items"]
+    assert ended.json["requests"] == calls

@@ -69,6 +69,7 @@ class Source:
     called: str | None = None  # the column that is the username where there is none of that name
     encoding: str | None = None
     delimiter: str | None = None
+    trim: bool = True  # blanks around a cell are no part of it
     items: Sequence[Mapping[str, Any]] = ()
     item_lines: Sequence[int] = ()  # the job file's line of each inline item
     listing: Literal["users", "mutes"] | None = None

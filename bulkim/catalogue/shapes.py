@@ -201,6 +201,11 @@ class Operation:
         """Names of the fields that are never stored."""
         return frozenset(each.name for each in self.fields if each.secret)
 
+    @property
+    def required(self) -> frozenset[str]:
+        """Names of the fields that no item may lack."""
+        return frozenset(each.name for each in self.fields if each.needed)
+
 
 @dataclass(frozen=True, slots=True)
 class ErrorRule:

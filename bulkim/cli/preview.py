@@ -43,7 +43,7 @@ def checked(settings: Settings, load: Callable[[], Job]) -> tuple[int, dict[str,
     document = {
         "ok": not invalid, "name": found.job.name, "provider": found.job.provider,
         "operation": found.job.operation, "items": sum(counts.values()), "counts": counts,
-        "problems": [_problem(each) for each in problems],
+        "problems": [_problem(each) for each in problems], "notes": list(found.notes),
     }  # fmt: skip
     if settings.json:
         return code, document
@@ -52,6 +52,8 @@ def checked(settings: Settings, load: Callable[[], Job]) -> tuple[int, dict[str,
     if invalid > len(problems):
         click.echo(f"… and {counted(invalid - len(problems), 'more invalid item')}")
     show.put([_verdict(found, counts, invalid)])
+    for note in found.notes:
+        settings.say(f"note: {note}")
     if not invalid:
         settings.say(f"next: {settings.command('plan', *_again(found.job))}")
     return code, document
@@ -89,6 +91,8 @@ def planned(settings: Settings, job: Job) -> int:
         click.echo(json.dumps(plan_document(found, estimate, first), ensure_ascii=False))
         return 0
     show.put(card(found, estimate, first))
+    for note in found.notes:
+        settings.say(f"note: {note}")
     if found.invalid:
         settings.say(f"next: {settings.command('check', *_again(job))} names the invalid items")
     else:

@@ -135,7 +135,10 @@ def _load(row: dict[str, Any]) -> _Run:
     intake = Intake(nobody, job, provider, operation)
     secrets: Secrets | None = None
     if operation.secrets and row["input_sha256"]:
-        secrets = partial(intake.secrets, open_source(job.source, secret_fields=operation.secrets))
+        secrets = partial(
+            intake.secrets,
+            open_source(job.source, secret_fields=operation.secrets, required=operation.required),
+        )
     return _Run(row, job, Workers(job, provider, operation, intake.entries), secrets)
 
 

@@ -377,4 +377,5 @@ class _Reading:
             called=self._called,
             encoding=data.get("encoding"),
             delimiter=data.get("delimiter"),
+            trim=data.get("trim", True),
         )

@@ -40,6 +40,7 @@ def _keys(value: Any) -> Iterable[str]:
 
 _FILE = "A file, relative to the job file, or - for standard input."
 _COLUMNS = "Field -> the column that holds it. A field that is not named here has a column of its own name."
+_TRIM = "Blanks around a cell are no part of it. false: they are."
 _ENCODING = "The file's encoding, such as gb18030. Default: found out (BOM, UTF-8, GB18030, UTF-16)."
 
 
@@ -56,6 +57,7 @@ class CsvSource(Shape):
         description="What separates cells. Default: found out from the header (, ; tab |).",
         examples=[";"],
     )
+    trim: bool = Field(default=True, description=_TRIM)
 
 
 class TextSource(Shape):
@@ -71,6 +73,7 @@ class JsonlSource(Shape):
     jsonl: Line = Field(description=_FILE, examples=["users.jsonl"])
     columns: dict[str, Text] = Field(default_factory=dict, description=_COLUMNS)
     encoding: Encoding | None = Field(default=None, description=_ENCODING)
+    trim: bool = Field(default=True, description=_TRIM)
 
 
 def _item_form(value: Any) -> str:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
@@ -22,6 +22,7 @@ from bulkim.planning.guarding import Matched, compiled, protector
 from bulkim.planning.within import Lines, PlannedRows, Within
 from bulkim.source import BadRow, SourceReader, open_source, piped
 from bulkim.source.run import EarlierRun
+from bulkim.source.tidy import Noticed
 from bulkim.text import counted
 
 _STANDING = frozenset({"protected", "changed", "removed"})  # skips that are their user's only item
@@ -82,7 +83,7 @@ class Intake:
             now=time.time(),
             judge=self._judge(record, reader),
         )
-        notes = within.notes if within is not None else ()
+        notes = (*(within.notes if within is not None else ()), *reader.noticed.notes())
         if record.planned_at is None or change is None:
             return Taken(notes=(*matched.notes("guard.protect"), *notes))
         return Taken(notes=(*told(change, record), *notes))
@@ -168,7 +169,9 @@ class Intake:
             return PlannedRows(self.plan)
         if self.job.source.is_earlier_run:
             return EarlierRun(self.journal.reader, self.job.source, rehearsal=self.job.rehearsal)
-        return open_source(self.job.source, secret_fields=self.operation.secrets)
+        return open_source(
+            self.job.source, secret_fields=self.operation.secrets, required=self.operation.required
+        )
 
     def _gone(self) -> bool:
         """Nothing is piped, or the file is gone: the journal holds what is needed."""
@@ -177,7 +180,8 @@ class Intake:
 
     def _digest(self, reader: SourceReader) -> str:
         """Changes when the input or what the job makes of it does."""
-        shaping = [dict(self.job.source.columns), list(self.job.guard.protect)]
+        shaping: list[Any] = [dict(self.job.source.columns), list(self.job.guard.protect)]
+        shaping += [{"trim": False}] if not self.job.source.trim else []
         return hashlib.sha256(json.dumps([reader.digest, *shaping]).encode()).hexdigest()
 
     def _entries(self, planned: Iterable[Planned]) -> Iterator[Entry]:
@@ -254,6 +258,7 @@ class _Page:
     digest: str = ""
     columns: tuple[str, ...] | None = None
     names: tuple[str, ...] | None = None
+    noticed: Noticed = field(default_factory=Noticed)
 
     def rows(self, after: int = 0) -> Iterator[Row | BadRow]:
         """The page's rows."""

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
@@ -19,6 +18,7 @@ from bulkim.planning.guarding import protector
 from bulkim.planning.seen import Seen
 from bulkim.redact import looks_secret
 from bulkim.source import BadRow, SourceReader
+from bulkim.source.header import listing, to_paste
 
 RESULT_COLUMNS = (
     "ordinal", "username", "outcome", "code", "reason", "attempts", "http_status", "finished_at", "data",
@@ -212,7 +212,8 @@ def _demand_columns(job: Job, provider: Provider, operation: Operation, reader: 
     lacking = [
         replace(each, name=provider.identity.name) if each.name == "username" else each for each in lacking
     ]
-    problems = [_lack(each, operation, reader) for each in lacking]
+    names_lacking = [each.name for each in lacking]
+    problems = [_lack(each, operation, names_lacking, reader) for each in lacking]
     if operation.any_of and not operation.otherwise and not given.intersection(operation.any_of):
         wanted = ", ".join(operation.any_of)
         hint = f"write params: {{{operation.any_of[0]}: ...}} in the job, or add a column"
@@ -223,14 +224,16 @@ def _demand_columns(job: Job, provider: Provider, operation: Operation, reader: 
         raise InputError(problems)
 
 
-def _lack(field: Field, operation: Operation, reader: SourceReader) -> Problem:
+def _lack(field: Field, operation: Operation, lacking: Sequence[str], reader: SourceReader) -> Problem:
     if reader.columns is None:
         message = f"gives usernames only, and {operation.name} needs {field.name} too"
         return Problem(reader.name, None, None, message, "use a csv or jsonl source")
-    hint = "the first line names the columns; source: {columns: {field: column}} says which is which"
     # In a file without a header the first line may hold a password: it must not be shown.
-    if not field.secret and (match := get_close_matches(field.name, reader.columns, n=1, cutoff=0.5)):
-        hint = f"if it is {match[0][:60]!r}, write source: {{columns: {{{field.name}: {match[0][:60]}}}}}"
+    there = listing(reader.columns)
+    if there is None:
+        hint = "the first line names the columns; source: {columns: {field: column}} says which is which"
+    else:
+        hint = f"{there}; write under source: {to_paste(lacking, reader.columns)}"
     return Problem(reader.name, 1, None, f"has no column '{field.name}'", hint)
 
 

@@ -32,6 +32,7 @@ class Surveyed:
     operation: Operation
     survey: planning.Survey | None
     input: str
+    notes: tuple[str, ...] = ()  # what was odd about the input, a line each
 
     @property
     def counts(self) -> Mapping[str, int] | None:
@@ -69,13 +70,13 @@ def surveyed(job: Job, *, journal: Path) -> Surveyed:
             rows, name=reader.name, problems_max=PROBLEMS_MAX, head_max=size,
             part=parting(operation) if size > 1 else None,
         )  # fmt: skip
-        return Surveyed(job, vendor, operation, survey, reader.name)
+        return Surveyed(job, vendor, operation, survey, reader.name, tuple(reader.noticed.notes()))
 
 
 @contextmanager
 def _reader(job: Job, operation: Operation, journal: Path) -> Iterator[SourceReader]:
     if not job.source.is_earlier_run:
-        yield source.open_source(job.source, secret_fields=operation.secrets)
+        yield source.open_source(job.source, secret_fields=operation.secrets, required=operation.required)
         return
     from bulkim.journal import Reader
     from bulkim.source.run import EarlierRun

@@ -88,6 +88,7 @@ JOB_FILE: tuple[Rule, ...] = (
     Rule("source.columns", Means.REFUSED, "source.columns", Scope.INPUT, below=True, note=_COLUMNS),
     Rule("source.encoding", Means.REFUSED, "source.encoding", Scope.INPUT, note=_COLUMNS),
     Rule("source.delimiter", Means.REFUSED, "source.delimiter", Scope.INPUT, note=_COLUMNS),
+    Rule("source.trim", Means.REFUSED, "source.trim", Scope.INPUT, note=_COLUMNS),
     Rule("source.listing", Means.REFUSED, "source.listing", Scope.INPUT),
     Rule("source.where", Means.REFUSED, "source.where", Scope.INPUT, below=True,
          note="the moment that an age like `7d` means is fixed when the run begins"),

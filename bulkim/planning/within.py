@@ -14,6 +14,7 @@ from bulkim.planning.items import Planned, Skip
 from bulkim.planning.saved import identity, is_sent, key_of
 from bulkim.planning.seen import Seen
 from bulkim.source import BadRow
+from bulkim.source.tidy import Noticed
 
 CHANGED = Skip("changed", "has other values in the input than in the plan")
 REMOVED = Skip("removed", "in the plan, and no longer in the input")
@@ -116,6 +117,7 @@ class PlannedRows:
     def __init__(self, plan: Lines) -> None:
         self._plan = plan
         self.name, self.digest = plan.name, plan.digest
+        self.noticed = Noticed()
 
     def rows(self, after: int = 0) -> Iterator[Row | BadRow]:
         """The items that it sends."""

@@ -11,8 +11,10 @@ from typing import Protocol
 
 from bulkim.model import Row, Source
 from bulkim.source.content import Content, piped
-from bulkim.source.rows import BadRow, ItemsReader, JsonlReader, TextReader
+from bulkim.source.jsonl import JsonlReader
+from bulkim.source.rows import BadRow, ItemsReader, TextReader
 from bulkim.source.table import CsvReader
+from bulkim.source.tidy import Noticed
 
 __all__ = ["BadRow", "SourceReader", "open_source", "piped"]
 
@@ -36,19 +38,26 @@ class SourceReader(Protocol):
     def names(self) -> tuple[str, ...] | None:
         """The keys of every row's values, in the order of `columns`: a mapped column has its field's name."""
 
+    @property
+    def noticed(self) -> Noticed:
+        """What was odd about the input when its rows were last read from the first on."""
+
     def rows(self, after: int = 0) -> Iterator[Row | BadRow]:
         """The rows whose position is greater than `after`. Raises InputError where the input cannot be read any further."""
 
 
-def open_source(source: Source, *, secret_fields: AbstractSet[str] = frozenset()) -> SourceReader:
+def open_source(
+    source: Source, *, secret_fields: AbstractSet[str] = frozenset(), required: AbstractSet[str] | None = None
+) -> SourceReader:
     """A reader for a csv, text, jsonl or items source; standard input is kept in a temporary file without a name.
 
-    `secret_fields` stay out of the digest of inline items and out of messages. Raises InputError: no such file, not
+    `secret_fields` stay out of the digest of inline items and out of messages; a row of a table may be short as long as
+    it has the `required` fields (None: it may not). Raises InputError: no such file, not
     text, no usable header; ValueError for the kinds that are no input of their own.
     """
     match source.kind:
         case "csv":
-            return CsvReader(source, Content(source.path, source.encoding), secret_fields)
+            return CsvReader(source, Content(source.path, source.encoding), secret_fields, required)
         case "text":
             return TextReader(Content(source.path, source.encoding))
         case "jsonl":

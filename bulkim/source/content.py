@@ -45,6 +45,7 @@ class Content:
             raise self._unreadable(error) from None
         self.digest = trial.digest
         self.has_nul = trial.has_nul
+        self.has_blanks = trial.has_blanks
 
     def problem(self, message: str, *, line: int | None = None, hint: str | None = None) -> InputError:
         """An error about this input."""

@@ -12,6 +12,8 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from bulkim.source.tidy import blank_at_an_edge
+
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose mark it begins with
@@ -37,6 +39,7 @@ class Trial:
 
     digest: str  # SHA-256 of the bytes
     has_nul: bool = False
+    has_blanks: bool = False  # a blank stands beside what may delimit a cell
     fault: str | None = None  # where the first byte stands that does not fit
     fault_line: int | None = None
 
@@ -72,9 +75,9 @@ def attempt(chunks: Iterable[bytes], encoding: str) -> Trial:
     digest = hashlib.sha256()
     decoder = codecs.getincrementaldecoder(encoding)("strict")
     end = newlines = returns = 0
-    has_nul = False
+    has_nul = has_blanks = False
     fault: UnicodeError | None = None
-    where, line = "", None
+    where, line, edge = "", None, "\n"
     for chunk in _ended(chunks):
         digest.update(chunk)
         end += len(chunk)
@@ -90,7 +93,9 @@ def attempt(chunks: Iterable[bytes], encoding: str) -> Trial:
         newlines += text.count("\n")
         returns += text.count("\r")
         has_nul = has_nul or "\0" in text
-    return Trial(digest.hexdigest(), has_nul, where if fault else None, line)
+        has_blanks = has_blanks or blank_at_an_edge(edge + (text or "\n"))
+        edge = text[-1:]
+    return Trial(digest.hexdigest(), has_nul, has_blanks, where if fault else None, line)
 
 
 def _ended(chunks: Iterable[bytes]) -> Iterator[bytes]:

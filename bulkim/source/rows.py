@@ -1,16 +1,21 @@
-"""Readers: each turns one kind of source into rows. A bad row is a row with a reason; a bad file is an InputError."""
+"""What a row that cannot be read is; the readers of a plain list and of items in the job file. A bad file is an InputError."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from bulkim.model import Row, Source
 from bulkim.source.content import Content
+from bulkim.source.tidy import BLANKS, Noticed
+
+_AROUND = BLANKS + "\r\n"
+_HEADERS = frozenset({"username", "user_name", "userid", "user_id"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,49 +38,32 @@ class TextReader:
         self._content = content
         self.name = content.name
         self.digest = content.digest
+        self.noticed = Noticed()
 
     def rows(self, after: int = 0) -> Iterator[Row | BadRow]:
-        """Usernames, without the white space around it."""
+        """Usernames, without the white space around it. Raises InputError for a CSV file with more than one column."""
         position = 0
         for line, text in enumerate(self._content.lines(), 1):
-            username = text.strip(" \t\r\n")
+            username = text.strip(_AROUND)
             if username and not username.startswith("#"):
                 position += 1
+                if username.lower() in _HEADERS:
+                    if position > after:
+                        yield BadRow(
+                            position, line, f"{username!r} is a header, not a user: csv reads files with one"
+                        )
+                    continue
+                if position == 1 and _is_table(username):
+                    hint = f"write source: {{csv: {self.name.rpartition('/')[2]}}}"
+                    raise self._content.problem("is a CSV file, not a list of users", line=line, hint=hint)
                 if position > after:
                     yield Row(position, line, {"username": username})
 
 
-class JsonlReader:
-    """One JSON object a line."""
-
-    columns: tuple[str, ...] | None = None
-    names: tuple[str, ...] | None = None
-
-    def __init__(self, source: Source, content: Content) -> None:
-        self._content = content
-        self._fields = {column: name for name, column in source.columns.items()}
-        if source.called and "username" not in source.columns:
-            self._fields.setdefault(source.called, "username")
-        self.name = content.name
-        self.digest = content.digest
-
-    def rows(self, after: int = 0) -> Iterator[Row | BadRow]:
-        """Lines that are not blank."""
-        position = 0
-        for line, text in enumerate(self._content.lines(), 1):
-            if text.isspace():
-                continue
-            position += 1
-            if position <= after:
-                continue
-            values = _object(text)
-            if isinstance(values, str):
-                yield BadRow(position, line, values)
-            elif self._fields:
-                named = {self._fields.get(column, column): value for column, value in values.items()}
-                yield Row(position, line, named)
-            else:
-                yield Row(position, line, values)
+def _is_table(first: str) -> bool:
+    """Whether a list's first line is the header of a table with several columns."""
+    cells = [cell.strip(_AROUND + '"').lower() for cell in re.split(r"[,;\t|]", first)]
+    return len(cells) > 1 and not _HEADERS.isdisjoint(cells)
 
 
 class ItemsReader:
@@ -86,6 +74,7 @@ class ItemsReader:
 
     def __init__(self, source: Source, secret_fields: AbstractSet[str]) -> None:
         self._source = source
+        self.noticed = Noticed()
         self.name = str(source.path or "items")  # the job file
         public = [{k: v for k, v in each.items() if k not in secret_fields} for each in source.items]
         text = json.dumps(public, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
@@ -96,41 +85,3 @@ class ItemsReader:
         lines = self._source.item_lines
         for position, values in enumerate(self._source.items[after:], after + 1):
             yield Row(position, lines[position - 1] if position <= len(lines) else None, values)
-
-
-# ---------------------------------------------------------------------------------------------- JSON
-
-
-class _Refused(ValueError):  # noqa: N818 - becomes a reason
-    """JSON that is valid by the letter and ambiguous in effect."""
-
-
-def _object(text: str) -> dict[str, Any] | str:
-    """A line's object, or why it is none. The reason never quotes the line, which may hold a password."""
-    try:
-        value = _DECODER.decode(text.rstrip())
-        if "\\u" in text:
-            json.dumps(value, ensure_ascii=False).encode()
-    except json.JSONDecodeError as error:
-        return f"is not JSON: {error.msg} at character {error.pos + 1}"
-    except _Refused as error:
-        return str(error)
-    except UnicodeEncodeError:
-        return "holds half of a surrogate pair, which is no character"
-    except (ValueError, RecursionError):
-        return "is not JSON that can be read: a number too long, or nested too deep"
-    return value if isinstance(value, dict) else "is not a JSON object"
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise _Refused("has a key twice")
-    return found
-
-
-def _not_a_number(_: str) -> Literal[0]:
-    raise _Refused("holds NaN or Infinity, which JSON does not know")
-
-
-_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_not_a_number)

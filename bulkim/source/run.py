@@ -11,6 +11,7 @@ from typing import Any
 from bulkim.journal import Reader
 from bulkim.model import Row, Source
 from bulkim.source import BadRow
+from bulkim.source.tidy import Noticed
 
 
 class EarlierRun:
@@ -25,6 +26,7 @@ class EarlierRun:
     def __init__(self, journal: Reader, source: Source, *, rehearsal: bool = False) -> None:
         """Raises UsageError when there is no such run, or none that may feed this one."""
         assert source.run is not None
+        self.noticed = Noticed()
         self._journal = journal
         self._source = source
         self._record = journal.feeding(source.run, rehearsal=rehearsal)

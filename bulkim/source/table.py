@@ -1,86 +1,150 @@
 """CSV: a header row, then one item a row.
 
-Bounded in memory whatever the file holds: a line, a record and a cell each have a greatest length. A quote that is never
-closed would swallow the rows behind it without a trace, so it stops the reading instead.
+Bounded in memory whatever the file holds: a line and a record have a greatest length. A quote that is never closed would
+swallow the rows behind it without a trace, so it stops the reading instead.
 """
 
 from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
-from difflib import get_close_matches
+from functools import partial
 from typing import Protocol
 
-from bulkim.errors import InputError, Problem
+from bulkim.errors import InputError
 from bulkim.model import Row, Source
 from bulkim.source.content import LINE_MAX, Content
+from bulkim.source.header import REJECTED, header_problems, names
 from bulkim.source.rows import BadRow
+from bulkim.source.tidy import DELIMITERS, Noticed, Tidier, trimmed
 
-DELIMITERS = ",;\t|"
 RECORD_MAX = LINE_MAX  # characters, quoted line ends included
 _QUOTED = re.compile(r'"[^"]*"')
+_SEPARATOR = re.compile(r'"?sep=(?P<mark>[^\w"\s]|\t)"?[\r\n]*', re.IGNORECASE)
 _PROBLEMS_MAX = 20
+_OUTCOMES = frozenset({"failed", "unknown", "skipped", "pending"})
 
 
 class CsvReader:
     """The rows of a CSV file. Raises InputError for a header that cannot be used."""
 
-    def __init__(self, source: Source, content: Content, secret_fields: AbstractSet[str]) -> None:
+    def __init__(
+        self,
+        source: Source,
+        content: Content,
+        secret_fields: AbstractSet[str],
+        required: AbstractSet[str] | None = None,
+    ) -> None:
+        """`required`: fields that no row may lack; None: every row has as many cells as the header."""
         self._content = content
         self.name = content.name
         self.digest = content.digest
-        self._delimiter = source.delimiter or self._detected()
-        _, _, line, header = self._opened()
+        self.noticed = Noticed()
+        self.raw = ""  # with `keep_raw`: the row that was given last, as the file has it
+        self.keep_raw = False
+        self._skipped, said = self._separator()
+        self._delimiter = source.delimiter or said or self._detected()
+        blanks = content.has_blanks or self._delimiter not in DELIMITERS
+        self._tidier = Tidier(self._delimiter) if source.trim and blanks else None
+        _, lines, line, header = self._opened(Noticed(), keep=True)
+        self.preamble = "".join(lines.raw)  # the text before the first row, as the file has it
+        header = tuple(trimmed(cell) for cell in header)
+        self._rejects = len(header) > len(REJECTED) and header[-len(REJECTED) :] == REJECTED
+        if self._rejects:
+            header = header[: -len(REJECTED)]
+        while len(header) > 1 and not header[-1]:  # a delimiter at the end of every line
+            header = header[:-1]
         self.columns: tuple[str, ...] | None = header
-        if problems := _header_problems(self.name, line, header, source.columns, secret_fields):
+        if problems := header_problems(self.name, line, header, source.columns, secret_fields):
             raise InputError(problems[:_PROBLEMS_MAX])
-        self.names: tuple[str, ...] | None = _names(header, source)
+        self.names: tuple[str, ...] | None = names(header, source.columns, source.called)
+        self._least = _least(self.names, required)
 
-    def rows(self, after: int = 0) -> Iterator[Row | BadRow]:
-        """Rows below the header. Blank lines are none. What lies before is only counted, which costs half."""
-        reader, lines, _, _ = self._opened()
-        names = self.names or ()
-        width, has_nul, position = len(names), self._content.has_nul, 0
+    def rows(self, after: int = 0) -> Iterator[Row | BadRow]:  # noqa: C901 - one loop: a call a row costs a tenth
+        """Rows below the header. Blank lines are none, nor are rows of nothing but delimiters.
+
+        What lies before is only counted, which costs half.
+        """
+        noticed = Noticed()
+        if not after:
+            self.noticed = noticed
+        reader, lines, _, _ = self._opened(noticed, keep=self.keep_raw)
+        columns, first, skipped = self.names or (), (self.columns or ("",))[0], self._skipped
+        width, has_nul, position = len(columns), self._content.has_nul, 0
         while True:
-            line = reader.line_num + 1
+            line = reader.line_num + skipped + 1
             lines.budget = RECORD_MAX
+            lines.begins = True
+            reason: str | None = None
             try:
                 cells = next(reader)
             except StopIteration:
                 return
             except (csv.Error, _TooLong) as error:
-                position += 1
-                reason = self._reason(error, line, reader.line_num)
-                if position > after:
-                    yield BadRow(position, line, reason)
-                continue
-            if not cells:
-                continue
+                cells, reason = [], self._reason(error, line, reader.line_num + skipped)
+            else:
+                if len(cells) != width or not cells[0] or cells[0] == first:
+                    judged = self._irregular(cells)
+                    if judged is None:
+                        continue
+                    cells, reason = judged
             position += 1
             if position <= after:
                 continue
-            if len(cells) != width:
-                reason = f"has {len(cells)} cells where the header has {width}"
-                yield BadRow(position, line, reason, dict(zip(names, cells, strict=False)))
+            if lines.keep:
+                self.raw = "".join(lines.raw)
+            if reason is not None:
+                yield BadRow(position, line, reason, dict(zip(columns, cells, strict=False)))
             elif has_nul and any("\0" in cell for cell in cells):
                 yield BadRow(position, line, "holds a NUL byte")
             else:
-                yield Row(position, line, dict(zip(names, cells)))  # noqa: B905 - checked above, and it costs time
+                yield Row(position, line, dict(zip(columns, cells)))  # noqa: B905 - it costs time
 
-    def _opened(self) -> tuple[_Reader, _Lines, int, tuple[str, ...]]:
+    def _irregular(self, cells: list[str]) -> tuple[list[str], str | None] | None:
+        """The cells of a row that is not like the others, and what is wrong with them; None: it is no row."""
+        header = list(self.columns or ())
+        width = len(header)
+        if cells[:width] == header:
+            return cells, "is the header again"
+        if not any(cells) and (len(cells) != 1 or width > 1):
+            return None
+        if self._rejects and len(cells) > len(REJECTED) and cells[-len(REJECTED)] in _OUTCOMES:
+            cells = cells[: -len(REJECTED)]
+        given = len(cells)
+        while len(cells) > width and not cells[-1]:
+            cells.pop()
+        if len(cells) > width or len(cells) < self._least:
+            return cells, f"has {given} cells where the header has {width}"
+        return cells, None
+
+    def _separator(self) -> tuple[int, str | None]:
+        """Excel's own first line, ``sep=;``: how many lines to skip for it, and what it says."""
+        first = next(self._content.lines(), "")
+        found = _SEPARATOR.fullmatch(first)
+        return (1, found["mark"]) if found else (0, None)
+
+    def _opened(
+        self, noticed: Noticed, *, keep: bool = False
+    ) -> tuple[_Reader, _Lines, int, tuple[str, ...]]:
         """A reader that stands below the header, its lines, and the header with its line."""
-        lines = _Lines(self._content)
+        lines = _Lines(self._content, self._skipped, self._tidier, keep=keep)
         reader: _Reader = csv.reader(lines, delimiter=self._delimiter, strict=True)
-        line = 1
+        csv.field_size_limit(max(csv.field_size_limit(), RECORD_MAX))  # a record's own bound holds
+        skipped = self._skipped
+        line = skipped + 1
         try:
             for cells in reader:
-                if cells:
-                    return reader, lines, line, tuple(cell.strip() for cell in cells)
-                line = reader.line_num + 1
+                lines.budget = RECORD_MAX
+                if any(map(trimmed, cells)):
+                    lines.noticed = noticed  # blanks in a header are nobody's
+                    return reader, lines, line, tuple(cells)
+                line = reader.line_num + skipped + 1
         except (csv.Error, _TooLong) as error:
-            raise self._content.problem(self._reason(error, line, reader.line_num), line=line) from None
+            raise self._content.problem(
+                self._reason(error, line, reader.line_num + skipped), line=line
+            ) from None
         raise self._content.problem(
             "is empty", hint="the first line names the columns, such as username,nickname"
         )
@@ -93,6 +157,9 @@ class CsvReader:
 
     def _reason(self, error: Exception, line: int, last_line: int) -> str:
         """What is wrong with one record. Raises InputError when the rows behind it cannot be told any more."""
+        if isinstance(error, _TooLong) and error.one_line:
+            message = f"the line is longer than {LINE_MAX:,} characters"
+            raise self._content.problem(message, line=last_line + 1, hint="is it the right file?")
         text = str(error)
         if last_line > line or isinstance(error, _TooLong) or "unexpected end" in text:
             raise self._content.problem(
@@ -100,11 +167,16 @@ class CsvReader:
                 line=line,
                 hint='write a quote inside a quoted cell twice: ""',
             )
-        if "field limit" in text:
-            return f"has a cell of more than {csv.field_size_limit():,} characters"
         if "expected after" in text:
             return "has a quote inside a quoted cell that is not written twice"
         return "is not CSV"
+
+
+def _least(names: tuple[str, ...], required: AbstractSet[str] | None) -> int:
+    """How many cells a row has at least: behind them, only what may be left out is missing."""
+    if required is None:
+        return len(names)
+    return max((number for number, name in enumerate(names, 1) if name in required), default=1)
 
 
 class _Reader(Protocol):
@@ -119,50 +191,51 @@ class _Reader(Protocol):
 class _TooLong(Exception):  # noqa: N818 - becomes an InputError where the record's line is known
     """A record goes on and on."""
 
+    def __init__(self, *, one_line: bool) -> None:
+        super().__init__()
+        self.one_line = one_line
+
 
 class _Lines:
     """Lines for `csv.reader`, which puts them together to records as long as a quote is open."""
 
-    def __init__(self, content: Content) -> None:
-        self._content = content
+    def __init__(self, content: Content, skipped: int, tidier: Tidier | None, *, keep: bool) -> None:
+        self._content, self._skipped, self._tidier = content, skipped, tidier
+        self.noticed = Noticed()
+        self.keep = keep
+        self.raw: list[str] = []  # lines of the record that is being read; at first, of all before it, too
+        self.begins = False  # the next line is a record's first
         self.budget = RECORD_MAX  # characters left for the record that is being read
 
     def __iter__(self) -> Iterator[str]:
-        for line in self._content.lines():
+        if self._tidier is not None or self.keep or self._skipped:
+            yield from self._with_care()
+            return
+        with self._content.text() as file:
+            for line in iter(partial(file.readline, LINE_MAX), ""):
+                self.budget -= len(line)
+                if self.budget <= 0:
+                    raise _TooLong(one_line=len(line) == LINE_MAX)
+                yield line
+
+    def _with_care(self) -> Iterator[str]:
+        """The same, without blanks around cells, and with what the record looked like kept."""
+        tidier, keep, inside = self._tidier, self.keep, False
+        for number, line in enumerate(self._content.lines(), 1):
+            if keep:
+                if self.begins:
+                    self.raw.clear()
+                    self.begins = False
+                self.raw.append(line)
+            if number <= self._skipped:
+                continue
+            inside = self.budget < RECORD_MAX
             self.budget -= len(line)
-            if self.budget < 0:
-                raise _TooLong
-            yield line
-
-
-def _header_problems(
-    file: str, line: int, header: Sequence[str], columns: Mapping[str, str], secret_fields: AbstractSet[str]
-) -> list[Problem]:
-    problems = []
-    first: dict[str, int] = {}
-    for number, name in enumerate(header, 1):
-        if not name:
-            problems.append(Problem(file, line, None, f"column {number} of the header has no name"))
-        elif first.setdefault(name, number) != number:
-            message = f"column {name[:60]!r} is there twice: as number {first[name]} and {number}"
-            problems.append(Problem(file, line, None, message))
-    for name, column in columns.items():
-        if column not in first:
-            # In a file without a header the first line may hold a password: it must not be shown.
-            near = () if name in secret_fields else first
-            match = get_close_matches(column, near, n=1, cutoff=0.5)
-            hint = (
-                f"did you mean {match[0][:60]!r}?" if match else f"the header has {len(header)} other columns"
-            )
-            message = f"has no column {column!r}, which source.columns takes for {name}"
-            problems.append(Problem(file, line, None, message, hint))
-    return problems
-
-
-def _names(header: Sequence[str], source: Source) -> tuple[str, ...]:
-    """What each column is called in a row: by its field where it is mapped, else by its own name."""
-    fields = {column: name for name, column in source.columns.items()}
-    if source.called and "username" not in {*header, *source.columns}:
-        fields.setdefault(source.called, "username")
-    taken = set(source.columns)
-    return tuple(fields.get(name) or (f"source_{name}" if name in taken else name) for name in header)
+            if self.budget <= 0:
+                raise _TooLong(one_line=False)
+            clean = line
+            if tidier is not None:
+                clean, cells = tidier.tidied(line, inside=inside)
+                if cells:
+                    self.noticed.trim(cells, number)
+            yield clean

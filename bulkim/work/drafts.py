@@ -178,7 +178,10 @@ def _read(
                 feeds,
             )
     else:
-        yield source.open_source(job.source, secret_fields=operation.secrets), None
+        yield (
+            source.open_source(job.source, secret_fields=operation.secrets, required=operation.required),
+            None,
+        )
 
 
 def _terms(job: Job) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from bulkim.planning.terms import terms_of
 from bulkim.quota.source import Sharing
 from bulkim.sending.telemetry import Ending
 from bulkim.source import BadRow, SourceReader
+from bulkim.source.tidy import Noticed
 from bulkim.transport import environment_proxy
 from bulkim.work.submission import Submission
 from bulkim.work.ways import Opening
@@ -63,6 +64,7 @@ class _Listed:
 
     def __init__(self, journal: Journal, run_id: int, name: str) -> None:
         self._journal, self._run_id, self.name = journal, run_id, name
+        self.noticed = Noticed()
 
     def rows(self, after: int = 0) -> Iterator[Row | BadRow]:
         """Every listed user, those that are protected included."""

@@ -97,7 +97,7 @@ def seed(url: str, job: Job, *, listed: Iterable[str] = ()) -> int:
     if operation is None or operation.effect is Effect.CREATE or not (readable or job.source.is_listing):
         return 0
     if readable:
-        reader = source.open_source(job.source, secret_fields=operation.secrets)
+        reader = source.open_source(job.source, secret_fields=operation.secrets, required=operation.required)
         rows = planning.prepare(job, vendor, operation, reader)
         listed = (each.username for each in rows if each.skip is None)
     names = _distinct(map(vendor.folded, listed))

@@ -168,12 +168,15 @@ def test_usernames_only(plan):
     ("operation", "kind", "content", "expected"),
     [
         ("delete", "csv", "user_name,x\na,b\n",
-         [":1: has no column 'username' (if it is 'user_name', write source: {columns: {username: user_name}})"]),
+         [":1: has no column 'username' (its columns: user_name, x; write under source: columns: {username: user_name})"]),
         ("register", "csv", "id,secretword\na,b\n",
-         [(":1: has no column 'username' (the first line names the columns; source: {columns: {field: column}} says which"
-          " is which)"),
-          (":1: has no column 'password' (the first line names the columns; source: {columns: {field: column}} says which"
-          " is which)")]),
+         [(":1: has no column 'username' (its columns: id, secretword; write under source: columns: {username: COLUMN,"
+           " password: COLUMN})"),
+          (":1: has no column 'password' (its columns: id, secretword; write under source: columns: {username: COLUMN,"
+           " password: COLUMN})")]),
+        ("register", "csv", "alice,hunter22\nb,longenough\n",
+         [f":1: has no column '{name}' (the first line names the columns; source: {{columns: {{field: column}}}} says which is which)"
+          for name in ("username", "password")]),
         ("register", "text", "a\n", [": gives usernames only, and register needs password too (use a csv or jsonl source)"]),
         ("mute", "csv", "username\na\n",
          [": mute needs at least one of chat, groupchat, chatroom (write params: {chat: ...} in the job, or add a column)"]),

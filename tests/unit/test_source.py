@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import os
 import sys
 import threading
@@ -75,6 +76,48 @@ def test_json_lines(rows, line, expected):
     assert rows("jsonl", f'{{"username": "first"}}\n\n{line}\n{{"username": "last"}}') == [
         (1, {"username": "first"}), (3, expected), (4, {"username": "last"})
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+def test_one_json_array_is_read_element_by_element(rows, indent):
+    people = [{"username": f"u{number}", "note": "[{x}]"} for number in range(20_000)]
+    found = rows("jsonl", json.dumps(people, indent=indent))
+    assert [values for _, values in found] == people
+    assert found[1][0] == (6 if indent else 1)
+
+
+def test_elements_that_are_no_rows_do_not_stop_the_others(rows):
+    assert rows("jsonl", '[\n{"username": "a"},\n7,\n{"x": 1, "x": 2},\n{"username": "b"}]') == [
+        (2, {"username": "a"}), (3, "is not a JSON object"), (4, "has a key twice"), (5, {"username": "b"})
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ('{"users": [{"localId": "a"}]}', "is one JSON document, not one object a line"),
+        ('{\n"users": []\n}', "is one JSON document, not one object a line"),
+        ('[{"username": "a"},\n{"username": "b"', "2: the JSON array is damaged here, or cut off"),
+    ],
+)
+def test_json_that_is_one_document_is_one_problem(rows, content, expected):
+    with pytest.raises(InputError) as raised:
+        rows("jsonl", content)
+    (problem,) = raised.value.problems
+    assert expected in str(problem)
+
+
+def test_blanks_around_text_in_json_are_taken_away(rows):
+    assert rows("jsonl", '{"username": " a ", "n": 1}') == [(1, {"username": "a", "n": 1})]
+    assert rows("jsonl", '{"username": " a "}', trim=False) == [(1, {"username": " a "})]
+
+
+def test_a_list_that_is_a_table(rows):
+    assert rows("text", "username\nann\n") == [
+        (1, "'username' is a header, not a user: csv reads files with one"), (2, {"username": "ann"})
+    ]  # fmt: skip
+    with pytest.raises(InputError, match="is a CSV file, not a list of users"):
+        rows("text", "username,nickname\nann,Ann\n")
 
 
 def test_json_lines_with_other_names(rows):

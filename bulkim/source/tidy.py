@@ -1,0 +1,102 @@
+"""Blanks around cells: found quickly, taken away and counted. Pure.
+
+A line is looked at only where a blank stands beside a delimiter, a quote or an end, so that clean files cost nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+BLANKS = " \t\u00a0\u2007\u202f\u3000\ufeff"
+LINES_SHOWN = 5
+DELIMITERS = ",;\t|"
+_EDGES = DELIMITERS + '"\r\n'
+
+
+def blank_at_an_edge(text: str) -> bool:
+    """Whether a blank may stand around some cell, whatever the delimiter. Costs little: it is asked of all text that is read."""
+    return any(
+        blank + edge in text or edge + blank in text for blank in BLANKS if blank in text for edge in _EDGES
+    )
+
+
+def trimmed(text: str) -> str:
+    """The text without blanks around it."""
+    return text.strip(BLANKS)
+
+
+@dataclass(slots=True)
+class Noticed:
+    """What was odd about an input while it was read: counted, with the first lines."""
+
+    trimmed: int = 0  # cells that had blanks around them
+    trimmed_lines: list[int] = field(default_factory=list)
+    others: list[Callable[[], list[str]]] = field(default_factory=list)  # whoever has more to say
+
+    def trim(self, cells: int, line: int) -> None:
+        """So many cells of a line were trimmed."""
+        self.trimmed += cells
+        if len(self.trimmed_lines) < LINES_SHOWN:
+            self.trimmed_lines.append(line)
+
+    def notes(self) -> list[str]:
+        """A line each, for a person; never a value."""
+        lines = []
+        if self.trimmed:
+            cells = "1 cell" if self.trimmed == 1 else f"{self.trimmed:,} cells"
+            where = listed(self.trimmed_lines, more=self.trimmed > len(self.trimmed_lines))
+            lines.append(f"blanks around {cells} were taken away ({where}); `trim: false` keeps them")
+        return [*lines, *(line for say in self.others for line in say())]
+
+
+def listed(lines: list[int], *, more: bool = False) -> str:
+    """``line 3`` or ``lines 3, 7, …``."""
+    word = "line" if len(lines) == 1 and not more else "lines"
+    return f"{word} {', '.join(map(str, lines))}{', …' if more else ''}"
+
+
+class Tidier:
+    """Takes blanks around the cells of a CSV line away; a cell that is quoted behind a blank becomes a quoted one."""
+
+    def __init__(self, delimiter: str) -> None:
+        blanks = BLANKS.replace(delimiter, "")
+        blank, mark = f"[{blanks}]", re.escape(delimiter)
+        self._blanks = blanks
+        self._suspect = re.compile(rf'(?:^|[{mark}"]){blank}|{blank}(?:[{mark}"\r\n]|$)').search
+        self._cell = re.compile(
+            rf'{blank}*"(?P<quoted>(?:[^"]|"")*)(?P<closed>"{blank}*(?=[{mark}\r\n]|$))?|(?P<bare>[^{mark}\r\n]*)'
+        )
+        self._rest = re.compile(rf'(?P<quoted>(?:[^"]|"")*)(?P<closed>"{blank}*(?=[{mark}\r\n]|$))?')
+
+    def tidied(self, line: str, *, inside: bool) -> tuple[str, int]:
+        """The line, and how many cells were trimmed. `inside`: it begins within a quoted cell."""
+        if not self._suspect(line):
+            return line, 0
+        parts: list[str] = []
+        at = cells = 0
+        opened = inside
+        while True:
+            found = (self._rest if opened else self._cell).match(line, at)
+            assert found is not None, "both patterns match nothing, too"
+            text = found.group()
+            clean, whole = self._clean(found, opened=opened)
+            cells += clean != text
+            parts.append(clean)
+            at, opened = found.end(), False
+            if not whole or at >= len(line) or line[at] in "\r\n":
+                return "".join(parts) + line[at:], cells
+            parts.append(line[at])  # the delimiter
+            at += 1
+
+    def _clean(self, found: re.Match[str], *, opened: bool) -> tuple[str, bool]:
+        """A cell without blanks, and whether it ends on this line in a way that the next can be told."""
+        quoted = found["quoted"]
+        if quoted is None:
+            return found["bare"].strip(self._blanks), True
+        if not found["closed"]:  # it goes on in the next line, or is wrong: the reader says so
+            return (quoted if opened else '"' + quoted.lstrip(self._blanks)), False
+        if opened:
+            return quoted.rstrip(self._blanks) + '"', True
+        return '"' + quoted.strip(self._blanks) + '"', True

@@ -17,8 +17,9 @@ _EDGES = DELIMITERS + '"\r\n'
 
 def blank_at_an_edge(text: str) -> bool:
     """Whether a blank may stand around some cell, whatever the delimiter. Costs little: it is asked of all text that is read."""
+    edges = [edge for edge in _EDGES if edge in text]
     return any(
-        blank + edge in text or edge + blank in text for blank in BLANKS if blank in text for edge in _EDGES
+        blank + edge in text or edge + blank in text for blank in BLANKS if blank in text for edge in edges
     )
 
 

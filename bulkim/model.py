@@ -37,9 +37,7 @@ class Connection:
     app: Mapping[str, str] = field(default_factory=dict)  # what names the app: key of the connection -> value
     root: str = ""  # the path before an operation's own, percent-encoded
     app_name: str = ""  # what an operator types in ``--confirm APP:COUNT``
-    target: str = (
-        ""  # the app as the vendor counts quotas: the identity of a quota pool's owner, without the host
-    )
+    target: str = ""  # the app as the vendor counts quotas: the owner of a quota pool, without the host
     account: str = ""  # the provider whose quota it is, where that is another one
     environment: str | None = None  # "production" demands --confirm for what destroys
     allow_http: bool = False  # plain http:// to other than loopback is wanted

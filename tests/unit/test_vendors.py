@@ -42,6 +42,16 @@ RULES = [
         ("tencent", "online-status", 500, [200]),
         ("tencent", "mute", 1, [100]),
         ("tencent", "remove-attributes", 100, [100]),
+        ("easemob", "add-to-group", 60, [100]),
+        ("easemob", "remove-from-group", 60, [100]),
+        ("easemob", "add-to-room", 60, [100]),
+        ("easemob", "remove-from-room", 100, [100]),
+        ("easemob", "block", 50, [50]),
+        ("agora", "unblock", 1, [50]),
+        ("tencent", "disconnect", 1, [200]),
+        ("tencent", "add-to-group", 300, [200]),
+        ("tencent", "add-tags", 100, [100]),
+        ("tencent", "get-tags", 100, [100]),
     ],
 )
 def test_documented_sizes_and_limits(name, operation, batch_max, limits):

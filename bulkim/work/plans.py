@@ -152,7 +152,7 @@ def check(plan: Saved, job: Job, *, journal: Path) -> Comparison:
         raise TermsError(
             f"the plan {plan.name} was written with another key, by another user or on another host: whether the items have the"
             " same values cannot be told. Nothing was sent.",
-            hint="write the plan where it is to run; or bring the key there, see `digest.key` in docs/guarantees.md",
+            hint="write the plan where it is to run; or bring the key there: the file digest.key in bulkim's state folder",
         )
     if plan.head.rehearsal and not job.rehearsal:
         raise TermsError(

@@ -89,6 +89,14 @@ class TestHowTo:
         assert {name for name, user in server.users().items() if not user["activated"]} == set(SPAMMERS)
         assert len(server.requests("ban")) == 40, "nobody twice, and nobody in the rehearsal"
 
+    def test_review(self, server, tmp_path):
+        names = [f"leaver{n}" for n in range(1, 5)]
+        server.seed([*names, "admin1", "somebody"])
+        (tmp_path / "leavers.csv").write_text("\n".join(["username", *names, "admin1"]) + "\n")
+        play("review.md", tmp_path, server)
+        there = {name for name, user in server.users().items() if user["exists"]}
+        assert there == {"leaver2", "admin1", "somebody"}
+
     def test_nightly(self, server, tmp_path):
         server.seed([f"test_{n}" for n in range(20)], created=1_600_000_000_000)
         server.seed(["test_keep_1", "anna"], created=1_600_000_000_000)

@@ -151,9 +151,7 @@ class Job:
     text: str = ""  # the file's text with secrets masked, for the journal
     vendor_text: str | None = None  # of a provider that a file of one's own declares; None: a built-in one
     recorded: Mapping[str, Any] = field(default_factory=dict, compare=False)  # sections as written
-    digest: str = field(
-        default="", repr=False, compare=False
-    )  # SHA-256 of the file's bytes, secrets included
+    digest: str = field(default="", repr=False, compare=False)  # SHA-256 of the file, secrets included
     changes: tuple[tuple[str, str], ...] = field(default=(), repr=False, compare=False)  # --set pairs
     rehearsal: bool = False  # it goes to the sandbox instead of its own connection
 

@@ -257,7 +257,7 @@ def _sending(function: Any) -> Any:
 @click.option(
     "--confirm-plan",
     metavar="DIGEST",
-    help="Destroy without asking, if this is the plan that was looked at: its digest, or the first eight digits of it.",
+    help="Do not ask, if this is the plan that was reviewed: its digest, or the first eight digits of it.",
 )
 @_sending
 @common

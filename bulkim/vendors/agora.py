@@ -47,6 +47,7 @@ _METHODS = {
     "ban": ("ban", 100, USERS_PAGE),
     "unban": ("unban", 100, USERS_PAGE),
     "disconnect": ("disconnect", 100, USERS_PAGE),
+    "disconnect-device": ("disconnect-device", 100, USERS_PAGE),
     "set-attributes": ("attributes-set", 100, ATTRIBUTES_PAGE),
     "get-attributes": ("attributes-get", 100, ATTRIBUTES_PAGE),
     "remove-attributes": ("attributes-remove", 100, ATTRIBUTES_PAGE),

@@ -70,6 +70,7 @@ USERGRID = (
     Row("set-attributes", nobody=DONE, effects={"there": "attributes_set"}, params={"attributes": {"city": "Bonn"}}),
     Row("get-attributes", nobody=DONE, data={"there": {"city": "Ulm"}, "nobody": {}}, params={"attributes": ["city"]}),
     Row("remove-attributes", nobody=DONE, effects={"there": "attributes_removed"}),
+    Row("disconnect-device", nobody=DONE, effects={"there": "device_disconnected"}, fields={"resource": "ios_1"}),
     Row("set-nickname", effects={"there": "nickname_set"}, fields={"nickname": "N"}),
     Row("add-contact", effects={"there": "contact_added"}, fields={"contact": "there"}),
     Row("remove-contact", effects={"there": "contact_removed"}, fields={"contact": "there"}),

@@ -347,7 +347,7 @@ _DISCONNECT = (
         kind=Kind.REJECTED,
         status=200,
         code="result=false",
-        operations=("disconnect",),
+        operations=("disconnect", "disconnect-device"),
         item=True,
         meaning="The vendor says that the user was not forced offline: as a rule nobody was signed in.",
         remedy="Look at `online-status`.",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bulkim.catalogue.shapes import Effect, Field, MapByKey, Names, Operation, Probe, WholeCall
+from bulkim.catalogue.shapes import Effect, Field, MapByKey, Names, Never, Operation, Probe, WholeCall
 from bulkim.vendors.easemob.common import EMPTY_JSON, PAGES, READ_ON, USERNAME
 
 ONLINE_STATUS = Operation(
@@ -88,10 +88,33 @@ DISCONNECT = Operation(
     read_on=READ_ON,
 )
 
+DISCONNECT_DEVICE = Operation(
+    name="disconnect-device",
+    method="DELETE",
+    path="/users/{username}/disconnect/{resource}",
+    effect=Effect.DISRUPT,
+    fields=(
+        USERNAME,
+        Field(
+            "resource",
+            key=True,
+            pattern=r"[A-Za-z0-9_.-]{1,128}",
+            help="the device's `res`, as `devices` lists it",
+        ),
+    ),
+    result=WholeCall(accept={"data.result": True}),
+    pools=("users",),
+    doubt=Never(),  # a second sending signs out whoever came back meanwhile, and the answer is the same for both
+    help="Signs users out on one device; they may sign in again.",
+    source=f"{PAGES}account_offline_device_single.html",
+    read_on=READ_ON,
+)
+
 OPERATIONS = (
     ONLINE_STATUS,
     DEVICES,
     OFFLINE_COUNT,
     OFFLINE_MESSAGE_STATUS,
     DISCONNECT,
+    DISCONNECT_DEVICE,
 )

@@ -189,12 +189,15 @@ def _attempt(one: dict[str, Any]) -> tuple[str, ...]:
 @CODE
 @click.option("--format", "style", type=click.Choice(["csv", "jsonl", "table", "junit"]),
               help="Default: a table on a terminal, csv elsewhere; with --json, a JSON array.")  # fmt: skip
+@click.option(
+    "--bom", is_flag=True, help="Begin a CSV with a byte order mark: spreadsheets then read it as UTF-8."
+)
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path, allow_dash=True), metavar="FILE",
               help="Write to FILE (mode 0600, replaced when complete).")  # fmt: skip
 @common
 def results(
     settings: Settings, *, run_name: str, outcome: tuple[str, ...], code: tuple[str, ...], style: str | None,
-    output: Path | None,
+    output: Path | None, bom: bool,
 ) -> int:  # fmt: skip
     """Print one row for each item of a run. As CSV, it is accepted as the source of another job."""
     from bulkim.cli import show as printer
@@ -213,11 +216,13 @@ def results(
         if to_file:
             assert output is not None
             with written(output, never=of_run(settings.journal, record)) as stream:
-                number = rows.write_results(journal, record, chosen, style, stream, width=printer.width())
+                number = rows.write_results(
+                    journal, record, chosen, style, stream, width=printer.width(), bom=bom
+                )
             settings.say(f"{counted(number, 'item')} of run {record.run} written to {output}")
         else:
             number = rows.write_results(
-                journal, record, chosen, style, sys.stdout, width=printer.terminal_width() or 200
+                journal, record, chosen, style, sys.stdout, width=printer.terminal_width() or 200, bom=bom
             )
             if not number and style == "table":
                 settings.say("no such items")

@@ -21,7 +21,7 @@ from bulkim.source import BadRow, SourceReader
 from bulkim.source.header import listing, to_paste
 
 RESULT_COLUMNS = (
-    "ordinal", "username", "outcome", "code", "reason", "attempts", "http_status", "finished_at", "data",
+    "ordinal", "username", "outcome", "code", "reason", "attempts", "http_status", "finished_at", "data", "line",
 )  # fmt: skip
 """What `results` writes before the source's own columns."""
 
@@ -244,7 +244,7 @@ def _public_names(operation: Operation, reader: SourceReader) -> tuple[tuple[str
     """(column, its name in the results) of the columns that go along; None where every row has its own."""
     if reader.names is None:
         return None
-    results = set(RESULT_COLUMNS) <= set(reader.names)
+    results = set(RESULT_COLUMNS) - {"line"} <= set(reader.names)  # an older bulkim's have no line
     return tuple(
         (name, label)
         for name in reader.names

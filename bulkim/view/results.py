@@ -40,9 +40,18 @@ class Chosen:
 
 
 def write_results(
-    journal: Reader, record: RunRecord, chosen: Chosen, style: str, stream: IO[str], *, width: int = 80
+    journal: Reader,
+    record: RunRecord,
+    chosen: Chosen,
+    style: str,
+    stream: IO[str],
+    *,
+    width: int = 80,
+    bom: bool = False,
 ) -> int:
-    """Write the items to `stream`; returns how many."""
+    """Write the items to `stream`; returns how many. `bom`: a CSV begins with a byte order mark."""
+    if bom and style == "csv":
+        stream.write("\ufeff")
 
     def rows() -> Iterator[tuple[Result, Mapping[str, Any]]]:
         return with_own_columns(journal, record.id, chosen)
@@ -87,12 +96,12 @@ def write_csv(rows: Callable[[], Rows], stream: IO[str]) -> int:
     writer.writerow([*RESULT_COLUMNS, *map(inert, own)])
     number = 0
     for result, extra in rows():
-        ordinal, username, *rest, data = _values(result)
+        ordinal, username, *rest, data, line = _values(result)
         cells = [ordinal, inert_name(username), *(inert(plain(value)) for value in rest)]
         cells.append(
             "" if data is None else inert(json.dumps(data, ensure_ascii=False, separators=(",", ":")))
         )
-        cells += [inert(plain(extra.get(name))) for name in own]
+        cells += [plain(line), *(inert(plain(extra.get(name))) for name in own)]
         writer.writerow(cells)
         number += 1
     return number

@@ -75,6 +75,18 @@ def test_results_are_csv_where_there_is_no_terminal(done):
     assert rows[0]["nickname"] == "U1"
 
 
+def test_results_name_the_line_of_the_file(done):
+    rows = list(csv.DictReader(io.StringIO(done("results", "last").out)))
+    assert [row["line"] for row in rows] == ["2", "3"]
+    assert [row["line"] for row in done("results", "last", "--json").json] == [2, 3]
+
+
+def test_a_byte_order_mark_only_where_it_is_wanted(done):
+    plain = done("results", "last", "--format", "csv").out
+    assert done("results", "last", "--format", "csv", "--bom").out == f"\ufeff{plain}"
+    assert not done("results", "last", "--format", "jsonl", "--bom").out.startswith("\ufeff")
+
+
 def test_results_can_be_narrowed(done):
     assert [
         json.loads(line)["username"]

@@ -121,7 +121,7 @@ class Scene:
         times = Counter(there[name]["effects"].get(effect, 0) for name in names)
         assert times == {1: len(names)}, "lost or done twice"
         tally = self.database.query(
-            "SELECT y.outcome, y.items FROM bulkim.tally AS y JOIN bulkim.run AS r ON r.id = y.run_id WHERE r.run = %s",
+            "SELECT y.outcome, sum(y.items)::int FROM bulkim.tally AS y JOIN bulkim.run AS r ON r.id = y.run_id WHERE r.run = %s GROUP BY 1",
             run,
         )
         assert tally == [("succeeded", len(names))]

@@ -109,8 +109,16 @@ class Proxy:
         for each in (one, other):
             with suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
+            each.close()
+
+    def close(self) -> None:
+        self.swallows = False
+        self.server.close()
 
 
+@pytest.mark.filterwarnings(
+    "ignore::pytest.PytestUnraisableExceptionWarning"
+)  # the proxy's threads end when they end
 def test_a_worker_that_is_cut_off_from_the_database_stops_sending(scene):
     """The vendor stays reachable: what was taken over must not be sent twice."""
     proxy = Proxy(scene.database.port)
@@ -125,6 +133,8 @@ def test_a_worker_that_is_cut_off_from_the_database_stops_sending(scene):
     proxy.swallows = False
     scene.until(run)
     scene.compare(run, names)
+    scene.close()
+    proxy.close()
 
 
 @pytest.mark.parametrize("crashed", [False, True])

@@ -21,6 +21,7 @@ from typing import NamedTuple
 
 import anyio
 
+from bulkim import uptime
 from bulkim.log.events import log
 from bulkim.model import Connection
 from bulkim.places import state_folder, there
@@ -28,7 +29,8 @@ from bulkim.quota.pool import SLACK_S, Limiter
 from bulkim.quota.source import QuotaUnavailable
 
 SILENT_S = 10.0  # a holder that has taken no place for this long is not counted as one
-AHEAD_S_MAX = 3600.0  # a place further ahead is left over from before a reboot
+AHEAD_S_MAX = 3600.0  # no place is further ahead
+REST_S_MAX = 600.0  # of what a vendor asks for, this much is kept for later runs
 LATE_TURN_S = 0.03  # what the smaller rate of several processes forgives: 0.95 L * 1.03 s + 1 < L
 TURNS_MAX = 20  # let pass, before a process on a busy machine goes anyway
 SHARED = 0.96  # of a rate, when other processes draw on the pool: nobody sees the others' stalls
@@ -49,6 +51,9 @@ CREATE TABLE IF NOT EXISTS holder (
   since REAL NOT NULL,          -- Unix seconds
   seen_at REAL NOT NULL,        -- Unix seconds
   PRIMARY KEY (pool, pid)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS boot (
+  id TEXT PRIMARY KEY           -- which boot the monotonic clock counts from
 ) WITHOUT ROWID;
 """
 
@@ -88,6 +93,15 @@ class HostQuota:
             # Losing it in a power cut costs nothing: places are in the future.
             self._db.execute("PRAGMA synchronous = OFF")
             self._db.executescript(SCHEMA)
+        self._begin_anew_after_a_boot()
+
+    def _begin_anew_after_a_boot(self) -> None:
+        """Places and rests of another boot are by a clock that is no more."""
+        with self._transaction():
+            if (boot := uptime.boot()) != self._db.execute("SELECT max(id) FROM boot").fetchone()[0]:
+                for table in ("boot", "pool", "holder"):
+                    self._db.execute(f"DELETE FROM {table}")  # noqa: S608
+                self._db.execute("INSERT INTO boot (id) VALUES (?)", (boot,))
 
     def close(self) -> None:
         """Give up all places and close."""
@@ -143,7 +157,7 @@ class HostQuota:
                 (self._name(pool), limit, now),
             )
             return now, 0.0
-        return row[0], min(row[1], now + AHEAD_S_MAX)
+        return row[0], row[1] if row[1] <= now + REST_S_MAX else 0.0
 
     def _others(self, pool: str) -> bool:
         return (
@@ -220,8 +234,8 @@ class HostPlaces:
                 return
 
     def refused(self, limiter: Limiter) -> None:
-        """All processes rest."""
-        self._quota.refused([limiter.name], limiter.rest_until)
+        """All processes rest, but not for as long as somebody may mistype."""
+        self._quota.refused([limiter.name], min(limiter.rest_until, _now() + REST_S_MAX))
 
     def _take_block(self, limiters: Sequence[Limiter], places: deque[float]) -> None:
         rates = {each.name: (each.limit_per_s, each.rate_per_s) for each in limiters}

@@ -28,6 +28,7 @@ from bulkim.model import Call, Credentials, Fault, Job, Kind, Outcome, Reply, Re
 from bulkim.quota.host import on_this_host
 from bulkim.quota.pacer import Marks, Pacer
 from bulkim.quota.source import Sharing
+from bulkim.sending import guard
 from bulkim.sending.retry import Policy, step
 from bulkim.transport import Transport
 
@@ -209,6 +210,8 @@ class Channel:
             pools = permit.operation.pools
             rest_s = self.pacer.refused(pools, orders.cool_down.seconds)
             log.info("pool.refused", pool=pools[0], rest_s=round(rest_s, 3))
+            if stop := guard.rest(orders.cool_down.seconds):
+                return orders.stop or stop
         if not orders.renew:
             return orders.stop
         self._trusted = False

@@ -27,7 +27,7 @@ from bulkim.model import (
     Stop,
 )
 from bulkim.sending import doubt as settle
-from bulkim.sending import foreign
+from bulkim.sending import foreign, guard
 
 PEELS = 3  # culprits named one after another, before a call is taken apart into singles
 
@@ -254,7 +254,7 @@ class _Judgement:
 
     def _delay_s(self, members: Sequence[Member], tries: int) -> float:
         asked_s = max((outcome.retry_after_s or 0.0 for _, outcome in members), default=0.0)
-        return max(asked_s, self.policy.delay_s(tries, self.jitter))
+        return max(min(asked_s, guard.MAX_REST_S), self.policy.delay_s(tries, self.jitter))
 
 
 def _rest(outcome: Outcome) -> Rest:

@@ -303,3 +303,17 @@ def test_credentials_that_are_refused_later_go_alone_again():
     transport = at_once(200, *kinds, latency_s=0.5)
     refused = [sent for sent in transport.sent if dict(sent[2].headers).get("authorization") == "2"]
     assert len(refused) == 1
+
+
+@pytest.mark.parametrize("asked_s", [601.0, 86_400.0, 999_999_999.0])
+def test_a_rest_that_nobody_waits_for_stops_it_at_once(asked_s):
+    transport, _, stopped = answered(Outcome(Kind.THROTTLED, retry_after_s=asked_s))
+    assert len(transport.sent) == 1
+    assert (stopped.stop.exit_code, stopped.stop.code) == (75, "rest")
+    assert f"{asked_s:,.0f} s" in stopped.stop.reason
+
+
+def test_the_longest_rest_is_waited_for():
+    transport, _, _ = answered(Outcome(Kind.THROTTLED, retry_after_s=600.0), DONE)
+    (first, *_), (second, *_) = transport.sent
+    assert second - first >= 600.0

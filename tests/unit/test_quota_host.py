@@ -11,6 +11,7 @@ from itertools import pairwise
 import pytest
 from support.jobs import at
 
+from bulkim import uptime
 from bulkim.model import Auth
 from bulkim.quota.host import HostQuota, holders, owner_of
 from bulkim.quota.source import QuotaUnavailable
@@ -129,3 +130,24 @@ def test_a_ledger_that_cannot_be_used_says_so_in_its_own_words(tmp_path):
     with pytest.raises(QuotaUnavailable):
         quota.take(RATES, 1, shared=1.0, slack_s=0.0, now=50.0)
     quota.close()
+
+
+def test_places_and_rests_of_another_boot_do_not_count(tmp_path, monkeypatch):
+    for uptime_s in (2400.0, 3600.0):  # before it, and less ahead than a place may be
+        monkeypatch.setattr(uptime, "boot", lambda: "one")
+        ledger = HostQuota(tmp_path / "quota.db", "x")
+        ledger.take(RATES, 1, shared=1.0, slack_s=0.0, now=uptime_s)
+        ledger.refused(["users"], uptime_s + 500.0)
+        ledger.close()
+        monkeypatch.setattr(uptime, "boot", lambda: "another")
+        ledger = HostQuota(tmp_path / "quota.db", "x")
+        assert ledger.take(RATES, 1, shared=1.0, slack_s=0.0, now=5.0)[0] == 5.0
+        ledger.close()
+
+
+def test_a_rest_for_ever_holds_nobody(tmp_path):
+    ledger = HostQuota(tmp_path / "quota.db", "x")
+    ledger.take(RATES, 1, shared=1.0, slack_s=0.0, now=50.0)
+    ledger.refused(["users"], 1e9)
+    assert ledger.take(RATES, 1, shared=1.0, slack_s=0.0, now=60.0)[0] < 61.0
+    ledger.close()

@@ -113,6 +113,11 @@ OWN: Mapping[str, Meaning] = {
         "`bulkim explain` tells about the code; put right what it names, then run the same command again: it continues.",
         follows=_STOPS,
     ),
+    "asked": Meaning(
+        "The program that called bulkim asked the run to stop.",
+        "Call it again: it continues.",
+        follows=_STOPS,
+    ),
     "rest": Meaning(
         "The vendor asked for a longer rest than ten minutes after too many calls.",
         "Run the same command again when that time is over: it continues.",

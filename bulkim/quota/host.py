@@ -151,7 +151,7 @@ class HostQuota:
         row = self._db.execute(
             "SELECT next_at, rest_until FROM pool WHERE name = ?", (self._name(pool),)
         ).fetchone()
-        if row is None or row[0] > now + AHEAD_S_MAX:
+        if row is None or not all(isinstance(each, float) for each in row) or row[0] > now + AHEAD_S_MAX:
             self._db.execute(
                 "INSERT OR REPLACE INTO pool (name, limit_per_s, next_at, rest_until) VALUES (?, ?, ?, 0)",
                 (self._name(pool), limit, now),

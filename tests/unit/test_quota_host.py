@@ -151,3 +151,14 @@ def test_a_rest_for_ever_holds_nobody(tmp_path):
     ledger.refused(["users"], 1e9)
     assert ledger.take(RATES, 1, shared=1.0, slack_s=0.0, now=60.0)[0] < 61.0
     ledger.close()
+
+
+@pytest.mark.parametrize("column", ["next_at", "rest_until"])
+def test_text_where_a_time_belongs_is_replaced(tmp_path, column):
+    ledger = HostQuota(tmp_path / "quota.db", "x")
+    ledger.take(RATES, 1, shared=1.0, slack_s=0.0, now=50.0)
+    ledger._db.execute(f"UPDATE pool SET {column} = 'x'")
+    assert ledger.take(RATES, 1, shared=1.0, slack_s=0.0, now=60.0)[0] == 60.0
+    ledger.refused(["users"], 70.0)
+    assert ledger.take(RATES, 1, shared=1.0, slack_s=0.0, now=60.0)[0] == 70.0
+    ledger.close()

@@ -308,7 +308,8 @@ def test_what_is_written_is_read(reader, table, delimiter, end, encoding):
     assert [list(row.values.values()) for row in found.rows()] == kept
     lines = [row.line for row in found.rows()]
     assert lines == sorted(set(lines))
-    tidy = [[cell.strip(BLANKS.replace(delimiter, "")) for cell in row] for row in table]
+    found_out = delimiter if len(header) > 1 else ","  # a header of one column says nothing about it
+    tidy = [[cell.strip(BLANKS.replace(found_out, "")) for cell in row] for row in table]
     blanks = reader(text.getvalue().encode(encoding))
     assert [list(row.values.values()) for row in blanks.rows()] == [
         row for row in tidy if any(row) or len(row) == 1

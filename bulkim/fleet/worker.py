@@ -65,6 +65,7 @@ class _Worker:
         )
         self._engine = Engine(dsn, look=self.look, tick=self._tick, places=orders.places)
         self._busy = 0
+        self._looks: set[asyncio.Future[None]] = set()
         self._idle = asyncio.Event()
 
     async def run(self) -> int:
@@ -126,7 +127,8 @@ class _Worker:
                     self._idle.set()
 
     async def _sweep(self) -> None:
-        """What should be worked on, and is nobody's, is said again: the queue may have lost it."""
+        """What should be worked on, and is nobody's, is said again; what nobody came for since, is looked for here."""
+        before: set[int] = set()
         while True:
             await asyncio.sleep(SWEEP_S)
             free = self._orders.places - self._busy
@@ -135,8 +137,18 @@ class _Worker:
             with suppress(AwayError):
                 async with self._looking:
                     runs = await waiting(self._line, self.host.name)
-                if runs and not await self._engine.wake(runs[:free]):
-                    asyncio.ensure_future(self.look())  # noqa: RUF006 - the engine is of no use now; a look holds itself
+                said = not runs or await self._said(runs[:free])
+                if before & set(runs) or not said:
+                    self._looks.add(looking := asyncio.ensure_future(self.look()))
+                    looking.add_done_callback(self._looks.discard)
+                before = set(runs)
+
+    async def _said(self, runs: list[int]) -> bool:
+        """Whether the queue took it, soon."""
+        try:
+            return await asyncio.wait_for(self._engine.wake(runs), SWEEP_S)
+        except TimeoutError:
+            return False
 
     async def _tick(self, moment: int) -> None:
         await asyncio.to_thread(schedule.tick, self.host.dsn, moment)

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import signal
 import sqlite3
-import threading
-from collections import Counter
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from support.acme import ACME, KEY, ROOT, serving
 from support.jobs import rows
 from support.processes import bulkim, kill, start, wait_until
 
-ACME = Path(__file__).parents[1] / "vendors" / "acme.yaml"
-ROOT = "/v1/workspaces/w1/users"
-KEY = "acme-secret-key"
 JOB = """\
 provider: ./acme.yaml
 operation: {operation}
@@ -26,51 +20,10 @@ source: {{csv: users.csv}}
 """
 
 
-class Acme(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def answer(self):
-        size = int(self.headers.get("content-length") or 0)
-        sent = json.loads(self.rfile.read(size)) if size else {}
-        name = self.path.removeprefix(f"{ROOT}/")
-        users, effects = self.server.users, self.server.effects
-        if self.headers["x-api-key"] != KEY:
-            status, said = 401, {"error": "bad_key"}
-        elif (self.command, name) == ("POST", "bulk"):
-            results = [
-                {"id": each["id"], "status": "exists" if each["id"] in users else "created"}
-                for each in sent["users"]
-            ]
-            effects.update(each["id"] for each in results if each["status"] == "created")
-            users.update({each["id"]: each for each in sent["users"]})
-            status, said = 200, {"results": results}
-        elif name not in users:
-            status, said = 404, {"error": "not_found", "message": f"no user {name}"}
-        else:
-            status, said = 200, users.pop(name) if self.command == "DELETE" else users[name]
-        body = json.dumps(said).encode()
-        self.send_response(status)
-        self.send_header("content-length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    do_GET = do_POST = do_DELETE = answer  # noqa: N815 - the names that the server looks for
-
-    def log_message(self, *_):
-        pass
-
-
 @pytest.fixture
 def acme():
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Acme)
-    server.users, server.effects = {}, Counter()
-    server.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    yield server
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with serving() as server:
+        yield server
 
 
 @pytest.fixture

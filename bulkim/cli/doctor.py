@@ -7,6 +7,7 @@ import os
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,8 +17,9 @@ from bulkim.cli.jobs import load
 from bulkim.cli.options import JOB, SET, Command, Settings, common
 from bulkim.errors import BulkimError, InputError
 from bulkim.model import Job
-from bulkim.work import doctor as examination
-from bulkim.work.doctor import Finding
+
+if TYPE_CHECKING:
+    from bulkim.work.doctor import Finding
 
 SIGNS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "bad": ("✗", "red"), "skipped": ("-", "dim")}
 
@@ -33,6 +35,9 @@ def doctor(settings: Settings, *, job: Path, changes: list[tuple[str, str]], off
     Sends at most one call, says before what it is, and changes nothing. Exit code 0: all is well; 1: something to look at;
     3: the job or a file cannot be used; 4: the vendor cannot be reached; 6: the credentials are refused.
     """
+    from bulkim.work import doctor as examination
+    from bulkim.work.doctor import Finding
+
     findings = [terminal(), *examination.host(settings.journal)]
     try:
         loaded = load(job, changes)
@@ -71,6 +76,9 @@ def doctor(settings: Settings, *, job: Path, changes: list[tuple[str, str]], off
 
 def online(settings: Settings, job: Job, *, offline: bool) -> list[Finding]:
     """What one call tells; it is said before it is sent."""
+    from bulkim.work import doctor as examination
+    from bulkim.work.doctor import Finding
+
     provider = vendors.provider(job.provider, job.vendor_text)
     question = examination.question(job, provider, now=time.time())
     if question is None:
@@ -83,6 +91,8 @@ def online(settings: Settings, job: Job, *, offline: bool) -> list[Finding]:
 
 def terminal() -> Finding:
     """How things will look here."""
+    from bulkim.work.doctor import Finding
+
     encoding = sys.stdout.encoding or "unknown"
     kind = "a terminal" if sys.stderr.isatty() else "no terminal: progress is lines"
     colour = "no colour" if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb" else "colour"

@@ -201,7 +201,12 @@ class _Reading:
     def _declared(self) -> Provider | Problem | None:
         """The provider of a file that the job names; a problem of it, the others are noted; None: it names none."""
         node = self.root.child("provider")
-        if node is None or node.value in self.providers or not place.names_a_provider(node.value):
+        if (
+            node is None
+            or not isinstance(node.value, str)
+            or node.value in self.providers
+            or not place.names_a_provider(node.value)
+        ):
             self.vendor_text = None
             return None
         path = place.own_provider(node.value) or self.folder / os.path.expanduser(node.value)  # noqa: PTH111 - never raises

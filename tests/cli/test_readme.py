@@ -89,6 +89,8 @@ def test_links_lead_somewhere(name):
 def test_job_files_in_the_text_load(name, tmp_path):
     environment = dict.fromkeys(re.findall(r"\$\{(\w+)\}", BY_NAME[name]), "1")
     for number, text in enumerate(code(BY_NAME[name], "yaml")):
+        if (named := re.match(r"# (\S+\.yaml)\n", text)) and re.search(r"^provider: 1\b", text, re.MULTILINE):
+            (tmp_path / named[1]).write_text(text, encoding="utf-8")  # a provider that a job below names
         if not re.search(r"^operation:", text, re.MULTILINE):
             if "base_url:" in text:  # connections that the jobs below name
                 (tmp_path / "connections.yaml").write_text(text, encoding="utf-8")

@@ -29,9 +29,11 @@ HEADER = ("app", "run", "name", "state", "done", "calls", "worker", "")
     examples=["bulkim fleet submit job.yaml", "bulkim fleet submit purge.yaml --confirm testapp:120 --wait"],
 )
 @JOB
-@click.option("--yes", is_flag=True, help="Destroy without asking (not at a production connection).")
+@click.option(
+    "--yes", is_flag=True, help="Skip the confirmation prompt. Not enough at a production connection."
+)
 @click.option("--confirm", "pledge", type=PledgeType(), metavar="APP:COUNT",
-              help="Destroy without asking, if it is this app and this number of items.")  # fmt: skip
+              help="Confirm in advance: the run starts only if app and number of items match.")  # fmt: skip
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Take only the first N items.")
 @click.option(
     "--priority", type=int, default=0, show_default=True, help="Of the runs that wait, the highest is next."
@@ -89,7 +91,7 @@ def submit(
 @RUN
 @common
 def watch(settings: Settings, *, run_name: str) -> int:
-    """See a run go on until it ends, or needs somebody. Ctrl-C ends the watching, not the run."""
+    """Follow a run until it ends, or needs somebody. Ctrl-C ends the watching, not the run."""
     return _followed(settings, run_name)
 
 

@@ -140,7 +140,7 @@ def metadata(journal: Reader) -> dict[str, Any]:
     from bulkim.journal.sqlite import schema
 
     there = journal.tables()
-    tables = described(schema.TABLES + schema.PACE + schema.SETTINGS + schema.DIGEST)
+    tables = described(schema.WHOLE)
     known = {name: words for table in tables.values() for name, words in table["columns"].items()}
     for view, words in VIEWS.items():
         tables[view] = {"description": words, "columns": known}

@@ -303,7 +303,7 @@ def test_rules_name_the_operations_that_the_routes_have():
         ([{"do": "hang", "after": -1}], "rule 1: `after`: expected a whole number from 0, got -1"),
         ([{"do": "hang", "times": 1.5}], "rule 1: `times`: expected a whole number from 0, got 1.5"),
         ([{"do": "hang", "probability": 2}], "rule 1: `probability`: expected a number from 0 to 1, got 2"),
-        ([{"do": "hang", "match": {"operation": "regster"}}], "rule 1: `match.operation`: expected one of ban, delete,"),
+        ([{"do": "hang", "match": {"operation": "regster"}}], "rule 1: `match.operation`: expected one of add-contact, add-tags,"),
         ([{"do": "hang", "match": {"method": "get"}}], "rule 1: `match.method`: expected one of GET, POST, PUT, DELETE"),
         ([{"do": "hang", "match": {"path": "["}}], "rule 1: `match.path`: expected a regular expression, got '['"),
         ([{"do": "hang", "match": {"user": 5}}], "rule 1: `match.user`: expected text, got 5"),

@@ -171,6 +171,7 @@ ALTER TABLE session ADD COLUMN clock_zero /* what its times are ahead of the hos
 ALTER TABLE session ADD COLUMN vendor_ahead_s /* what the vendor's clock was ahead of its times; NULL: not known */ REAL;
 ALTER TABLE item ADD COLUMN doubt_clock /* by which clock doubt_since is: vendor or none; NULL: the newest session's */ TEXT;
 """
+WHOLE = TABLES + PACE + SETTINGS + DIGEST + CLOCKS  # what a journal of today was made by
 
 
 @migrations()

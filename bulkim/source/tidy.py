@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-BLANKS = " \t\u00a0\u2007\u202f\u3000\ufeff"
+BLANKS = " \t\u00a0\u2007\u202f\u3000"  # not U+FEFF: it takes no room, so nobody means it as a blank
 LINES_SHOWN = 5
 DELIMITERS = ",;\t|"
 _EDGES = DELIMITERS + '"\r\n'

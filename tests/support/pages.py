@@ -500,7 +500,8 @@ _ELSEWHERE = {
 AGORA: Answers = {
     **{request: answer for request, answer in EASEMOB.items() if request not in _ELSEWHERE},
     ("GET", f"{APP}/users"): [AGORA_LIST, AGORA_LIST_LAST],
-    ("DELETE", f"{APP}/users/user1"): DELETE_ONE,
+    # The page masks the name of the user whom its request deletes; an answer about somebody else would not be believed.
+    ("DELETE", f"{APP}/users/user1"): DELETE_ONE.replace('"username": "XXXX"', '"username": "user1"'),
     ("POST", f"{APP}/users/XXXX/deactivate"): AGORA_DEACTIVATE,
     ("GET", f"{APP}/users/XXXX/disconnect"): AGORA_DISCONNECT,
 }

@@ -150,20 +150,20 @@ def written(journal, record, style, **chosen):
 def test_csv_has_the_contracts_columns_then_the_sources(journal):
     header, *rows = csv.reader(io.StringIO(written(journal, fill(journal), "csv"), newline=""))
     assert header == [
-        "ordinal", "username", "outcome", "code", "reason", "attempts", "http_status", "finished_at", "data",
+        "ordinal", "username", "outcome", "code", "reason", "attempts", "http_status", "finished_at", "data", "line",
         "nickname", "phone", "note", "extra",
     ]  # fmt: skip
     assert rows[0] == [
-        "1", "Alice", "succeeded", "", "", "1", "200", "1970-01-01T00:00:03.000Z", '{"online":true}',
+        "1", "Alice", "succeeded", "", "", "1", "200", "1970-01-01T00:00:03.000Z", '{"online":true}', "2",
         "'=1+1", "+8613800000000", "'@SUM(A1)", "",
     ]  # fmt: skip
     assert rows[1][1] == "-abc", "an identity is never altered"
     assert rows[1][4] == "'-bad <value> & \x01"
-    assert rows[1][11] == 'say "hi", twice\nthen go'
+    assert rows[1][12] == 'say "hi", twice\nthen go'
     assert rows[2][2:4] == ["skipped", "invalid"]
-    assert rows[2][11] == "-1"
+    assert rows[2][12] == "-1"
     assert rows[3][2] == "pending"
-    assert rows[3][12] == "'-x"
+    assert rows[3][13] == "'-x"
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ def share(ctx: click.Context, parameter: click.Parameter, value: str) -> float:
 @click.option("--sample", default="100%", callback=share, metavar="N%", show_default="all",
               help="Ask about so many of the items, chosen at random; the same run gives the same ones.")  # fmt: skip
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path, allow_dash=True), metavar="FILE",
-              help="Write a row for each user who was asked about: CSV, or JSON Lines to a *.jsonl.")  # fmt: skip
+              help="Write a row for each user who was asked about: CSV, or JSON Lines if FILE ends in .jsonl.")  # fmt: skip
 @JOB_FILE
 @SET
 @common

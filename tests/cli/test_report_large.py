@@ -37,7 +37,11 @@ def million(request, tmp_path_factory):
                        " FROM item WHERE run_id = ? GROUP BY 1, 2, 3", [(run,)])  # fmt: skip
         db.executemany("INSERT INTO attempt (run_id, session_id, mode, size, items, began_at, ended_at, http_status, kind)"
                        " VALUES (?, ?, 'send', ?, '[]', ?, ?, ?, ?)", _attempts(run, calls))  # fmt: skip
-        db.executemany("INSERT INTO session VALUES (?, ?, ?, 'host', '', ?, ?, ?, ?)", _sessions(run, calls))
+        db.executemany(
+            "INSERT INTO session (id, run_id, pid, host, process, started_at, seen_at, ended_at, ended)"
+            " VALUES (?, ?, ?, 'host', '', ?, ?, ?, ?)",
+            _sessions(run, calls),
+        )
         db.executemany("INSERT INTO pace VALUES (?, 'users', ?, 100, ?)", _paces(calls))
         db.execute(
             "UPDATE run SET state = 'finished', items = ?, requests = (SELECT count(*) FROM attempt)", [ITEMS]

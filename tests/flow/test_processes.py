@@ -130,7 +130,7 @@ def test_first_sigint_drains_and_says_how_to_resume(tmp_path):
 
 def test_second_sigint_leaves_at_once_and_doubt_is_settled_on_resume(tmp_path):
     with serving() as server:
-        server.faults(unanswered("register", 0))
+        server.faults(unanswered("register", 1))  # the first answer tells that the credentials are good
         write_csv(tmp_path / "users.csv", people(120))
         write_job(tmp_path, "register", server.base_url, more="timeout: 600")
         process = start("run", "job.yaml", "--json", "-v", cwd=tmp_path)

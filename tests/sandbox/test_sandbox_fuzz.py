@@ -50,6 +50,10 @@ TENCENT_BODIES = {
     "im_remove_attr": ({"UserAttrs": [{"To_Account": "user1", "Attrs": ["a"]}]},),
     "im_set_attr_name": ({"AttrNames": {"0": "a"}},),
     "im_get_attr_name": ({},),
+    "im_add_tag": ({"UserTags": [{"To_Account": "user1", "Tags": ["a"]}]},),
+    "im_remove_tag": ({"UserTags": [{"To_Account": "user1", "Tags": ["a"]}]},),
+    "im_get_tag": ({"To_Account": ["user1"]},),
+    "add_group_member": ({"GroupId": "g1", "MemberList": [{"Member_Account": "user1"}]},),
 }
 
 

@@ -78,7 +78,7 @@ def show(settings: Settings, *, run_name: str, username: str | None) -> int:
 @click.option("-o", "output", metavar="FILE", help="Into this file.")
 @common
 def results(settings: Settings, *, run_name: str, **options: Any) -> int:
-    """One row for each item of a run, as `bulkim results` prints them."""
+    """Print the items of a run, one row each. As `bulkim results` prints them."""
     words = [word for each in options["outcome"] for word in ("--outcome", each)]
     words += [word for each in options["code"] for word in ("--code", each)]
     words += ["--format", options["form"]] if options["form"] else []

@@ -7,7 +7,7 @@ READY  := $(VENV)/.ready
 DOCS   := $(VENV)/.docs
 SPHINX := $(BIN)/sphinx-build --quiet --fail-on-warning --keep-going
 
-.PHONY: locale demo demo-fleet test test-slow lint types format docs man bench clean
+.PHONY: locale demo demo-fleet test test-slow test-campaign lint types format docs man bench clean
 
 demo: $(BASE)             ## the whole story on an embedded sandbox: register, mute, kill -9, resume, delete
 	$(BIN)/bulkim demo
@@ -19,7 +19,10 @@ test: $(READY)            ## the default suite, under two minutes
 	$(BIN)/python -m pytest -n 6  # they wait more than they compute
 
 test-slow: $(READY)       ## what is marked slow: storms, long runs
-	$(BIN)/python -m pytest -m slow -n 2
+	$(BIN)/python -m pytest -m "slow and not campaign" -n 2
+
+test-campaign: $(READY)   ## what takes many minutes and the machine for itself: 500 kills, a fleet at its limit
+	$(BIN)/python -m pytest -m campaign
 
 docs: $(DOCS)             ## the site, in build/docs
 	$(SPHINX) --doctree-dir build/doctrees -b html docs build/docs

@@ -130,7 +130,7 @@ def test_what_is_sent_is_a_part_of_the_plan(server, tmp_path, seed):
     assert storm(server, tmp_path / "one", seed, 3) >= 1
 
 
-@pytest.mark.slow
+@pytest.mark.campaign
 def test_five_hundred_kills(server, tmp_path):
     kills = seed = 0
     while kills < KILLS:

@@ -15,7 +15,7 @@ demo: $(BASE)             ## the whole story on an embedded sandbox: register, m
 demo-fleet: $(READY)      ## forty runs on three workers, one killed, one stopped; PostgreSQL comes with the tools
 	$(BIN)/python tests/fleet/demo.py
 
-test: $(READY)            ## the default suite, under two minutes
+test: $(READY)            ## the default suite: some minutes on two cores
 	$(BIN)/python -m pytest -n 6  # they wait more than they compute
 
 test-slow: $(READY)       ## what is marked slow: storms, long runs

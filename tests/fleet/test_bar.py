@@ -23,7 +23,10 @@ from .database import Database
 from .scene import Scene, agency
 from .test_faults import Proxy
 
-pytestmark = [pytest.mark.campaign, pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")]
+pytestmark = [
+    pytest.mark.campaign,
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 APPS, USERS, RATE = int(os.environ.get("BAR_APPS", "40")), int(os.environ.get("BAR_USERS", "2000")), 10.0
 FAULTS = {"kill": 40.0, "restart": 90.0, "cut": 120.0, "heal": 140.0, "stop": 150.0, "wake": 170.0}
 

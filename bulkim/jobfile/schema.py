@@ -378,6 +378,11 @@ class NotifyShape(Shape):
         description="`json`: the summary that `run --json` prints, with target, times, host and exit code. The others: a text message"
         " for the robot of that chat service. If the robot demands a keyword, give it `bulkim`.",
     )
+    format: Literal["json", "slack", "dingtalk", "feishu", "wecom"] = Field(
+        default="json",
+        description="`json`: the summary that `run --json` prints, with target, times, host and exit code. The others: a text message"
+        " for the robot of that chat service. If the robot demands a keyword, give it `bulkim`.",
+    )
     allow_http: bool = Field(default=False, description="Allow plain http:// to other machines.")
 
 

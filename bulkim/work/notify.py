@@ -41,11 +41,13 @@ from bulkim.work import notices
 from bulkim.work import notices
 from bulkim.work import notices
 from bulkim.work import notices
+from bulkim.work import notices
 from bulkim.work.runner import Finished
 
 TRIES = 3
 TIMEOUT_S = 5.0
 PAUSE_S = 1.0  # doubled
+ANSWER_BYTES_MAX = 10_000
 ANSWER_BYTES_MAX = 10_000
 ANSWER_BYTES_MAX = 10_000
 ANSWER_BYTES_MAX = 10_000

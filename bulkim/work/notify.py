@@ -14,67 +14,11 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 from bulkim.model import Notify
 from bulkim.version import __version__
 from bulkim.work import notices
-from bulkim.work import notices
-from bulkim.work import notices
-from bulkim.work import notices
-from bulkim.work import notices
-from bulkim.work import notices
-from bulkim.work import notices
-from bulkim.work import notices
-from bulkim.work import notices
-from bulkim.work import notices
-from bulkim.work import notices
-from bulkim.work import notices
-from bulkim.work import notices
-from bulkim.work import notices
-from bulkim.work import notices
-from bulkim.work import notices
-from bulkim.work import notices
-from bulkim.work import notices
-from bulkim.work import notices
-from bulkim.work import notices
-from bulkim.work import notices
-from bulkim.work import notices
-from bulkim.work import notices
-from bulkim.work import notices
-from bulkim.work import notices
-from bulkim.work import notices
-from bulkim.work import notices
-from bulkim.work import notices
-from bulkim.work import notices
 from bulkim.work.runner import Finished
 
 TRIES = 3
 TIMEOUT_S = 5.0
 PAUSE_S = 1.0  # doubled
-ANSWER_BYTES_MAX = 10_000
-ANSWER_BYTES_MAX = 10_000
-ANSWER_BYTES_MAX = 10_000
-ANSWER_BYTES_MAX = 10_000
-ANSWER_BYTES_MAX = 10_000
-ANSWER_BYTES_MAX = 10_000
-ANSWER_BYTES_MAX = 10_000
-ANSWER_BYTES_MAX = 10_000
-ANSWER_BYTES_MAX = 10_000
-ANSWER_BYTES_MAX = 10_000
-ANSWER_BYTES_MAX = 10_000
-ANSWER_BYTES_MAX = 10_000
-ANSWER_BYTES_MAX = 10_000
-ANSWER_BYTES_MAX = 10_000
-ANSWER_BYTES_MAX = 10_000
-ANSWER_BYTES_MAX = 10_000
-ANSWER_BYTES_MAX = 10_000
-ANSWER_BYTES_MAX = 10_000
-ANSWER_BYTES_MAX = 10_000
-ANSWER_BYTES_MAX = 10_000
-ANSWER_BYTES_MAX = 10_000
-ANSWER_BYTES_MAX = 10_000
-ANSWER_BYTES_MAX = 10_000
-ANSWER_BYTES_MAX = 10_000
-ANSWER_BYTES_MAX = 10_000
-ANSWER_BYTES_MAX = 10_000
-ANSWER_BYTES_MAX = 10_000
-ANSWER_BYTES_MAX = 10_000
 ANSWER_BYTES_MAX = 10_000
 
 

@@ -118,6 +118,8 @@ def test_no_message_is_longer_than_its_service_takes(name, form):
     assert len(content.encode("utf-8", "surrogatepass")) <= notices.BYTES_MAX[form]
 
 
-@pytest.mark.parametrize("answer", [b"", b"<html>", b"[]", b"{}", b'{"errcode": 93000, "errmsg": "invalid webhook url"}'])
+@pytest.mark.parametrize(
+    "answer", [b"", b"<html>", b"[]", b"{}", b'{"errcode": 93000, "errmsg": "invalid webhook url"}']
+)
 def test_what_does_not_say_that_it_was_taken_is_trouble(answer):
     assert notices.refusal("wecom", answer)

@@ -273,7 +273,7 @@ def run(settings: Settings, *, job: Path, **options: Any) -> int:  # fmt: skip
     A job with a `window`, such as 01:00-05:30, is sent within these hours only. Outside of them nothing is sent; at their
     end the run stops gently. Exit code 75, and the same command continues when they come again.
     """
-    from bulkim.cli.session import Watch
+    from bulkim.cli.presenter import Presenter
     from bulkim.fleet import sharing
     from bulkim.work import runner
 
@@ -282,15 +282,15 @@ def run(settings: Settings, *, job: Path, **options: Any) -> int:  # fmt: skip
     plan, job, whole = _planned(job, changes)
     with place(settings, sandbox, lambda url: load(job, whole, sandbox=url), plan=plan) as loaded:
         spare(settings, loaded, options["metrics_file"])
-        with Watch(settings, loaded, changes=changes, rehearsal=sandbox) as watch:
+        with Presenter(settings, loaded, changes=changes, rehearsal=sandbox) as presenter:
             finished = runner.run(
                 plan=plan, confirm_plan=options["confirm_plan"], job=loaded, journal=settings.journal, new=options["new"], limit=options["limit"],
                 missing=options["missing"], continue_run=options["continue_run"],
                 accept_removals=options["accept_removals"], say=settings.say,
-                confirm=watch.confirmation(yes=options["yes"], pledge=options["pledge"]), observe=watch.observe, max_duration_s=options["max_duration"],
+                confirm=presenter.confirmation(yes=options["yes"], pledge=options["pledge"]), observe=presenter.observe, max_duration_s=options["max_duration"],
                 sharing=sharing(rehearsal=options["sandbox"]),
             )  # fmt: skip
-        return watch.ended(finished, metrics_file=options["metrics_file"])
+        return presenter.ended(finished, metrics_file=options["metrics_file"])
 
 
 @click.command(
@@ -311,7 +311,7 @@ def run(settings: Settings, *, job: Path, **options: Any) -> int:  # fmt: skip
 @common
 def retry(settings: Settings, *, run_name: str, job: Path | None, **options: Any) -> int:  # fmt: skip
     """Send the failed and unknown items of a run again, as a new run. If such a retry is unfinished, continue that one."""
-    from bulkim.cli.session import Watch
+    from bulkim.cli.presenter import Presenter
     from bulkim.fleet import sharing
     from bulkim.journal import Reader
     from bulkim.work import runner
@@ -323,12 +323,12 @@ def retry(settings: Settings, *, run_name: str, job: Path | None, **options: Any
     changes, sandbox, text = options["changes"], options["sandbox"], record.vendor_text
     with place(settings, sandbox, lambda url: load(path, changes, sandbox=url, vendor_text=text)) as loaded:
         spare(settings, loaded, options["metrics_file"])
-        with Watch(settings, loaded, changes=changes, rehearsal=sandbox) as watch:
+        with Presenter(settings, loaded, changes=changes, rehearsal=sandbox) as presenter:
             finished = runner.retry(
                 record, loaded, journal=settings.journal, outcome=options["outcome"], code=options["code"],
                 changed=options["changed"], new=options["new"], limit=options["limit"],
                 accept_removals=options["accept_removals"], say=settings.say,
-                confirm=watch.confirmation(yes=options["yes"], pledge=options["pledge"]), observe=watch.observe, max_duration_s=options["max_duration"],
+                confirm=presenter.confirmation(yes=options["yes"], pledge=options["pledge"]), observe=presenter.observe, max_duration_s=options["max_duration"],
                 sharing=sharing(rehearsal=options["sandbox"]),
             )  # fmt: skip
-        return watch.ended(finished, metrics_file=options["metrics_file"])
+        return presenter.ended(finished, metrics_file=options["metrics_file"])

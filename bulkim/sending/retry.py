@@ -26,8 +26,7 @@ from bulkim.model import (
     Status,
     Stop,
 )
-from bulkim.sending import doubt as settle
-from bulkim.sending import foreign, guard
+from bulkim.sending import doubt, foreign, guard
 
 PEELS = 3  # culprits named one after another, before a call is taken apart into singles
 
@@ -67,12 +66,12 @@ def decide(
     included; `gateways` how many answers in a row were something else's than the vendor's, this one included; `met`
     is whether the vendor itself has answered in this session; `jitter` is in [0, 1).
     """
-    # It measures requests, whoever it is that does, and smaller ones have passed.
+    # A 413 after other answers judges this call's size, whoever gives it: a smaller call may pass.
     too_large = met and answer.http_status == 413
     judgement = _Judgement(operation, batch, answer, policy, began_at, now, poisoned, jitter, too_large)
     groups: dict[Kind, list[Member]] = {}
     for item, outcome in zip(batch.items, answer.outcomes, strict=True):
-        judged = outcome if batch.mode is Mode.PROBE else settle.after_doubt(operation, item, outcome)
+        judged = outcome if batch.mode is Mode.PROBE else doubt.after_doubt(operation, item, outcome)
         groups.setdefault(judged.kind, []).append((item, judged))
     for kind, members in groups.items():
         if batch.mode is Mode.PROBE:
@@ -174,11 +173,11 @@ class _Judgement:
                 assert_never(kind)
 
     def _ended(self, item: Item, outcome: Outcome) -> Final:
-        status = settle.final(self.operation, outcome)
+        status = doubt.final(self.operation, outcome)
         return _final(item, Status.UNKNOWN if status is None else status, outcome)
 
     def _settle(self, item: Item, outcome: Outcome) -> None:
-        result = settle.settled(
+        result = doubt.settled(
             self.operation, item, outcome, server_time=self.answer.server_time, now=self.now
         )
         if result is not None:

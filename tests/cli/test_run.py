@@ -359,7 +359,7 @@ def test_without_a_terminal(purge, environment, words, code):
      ("production", "demo:2\n", 0), ("production", "y\n", 3), ("production", "demo:3\n", 3), ("production", "", 3)],
 )  # fmt: skip
 def test_at_a_terminal(purge, monkeypatch, environment, typed, code):
-    monkeypatch.setattr("bulkim.cli.session.on_terminal", lambda: True)
+    monkeypatch.setattr("bulkim.cli.presenter.on_terminal", lambda: True)
     said = purge(environment=environment, stdin=typed)
     assert said.code == code
     assert "delete 2 items at easemob app demo" in said.err

@@ -30,7 +30,7 @@ from bulkim.work.submission import Confirm, Preview
 PATIENCE_S = 2.0  # before it is said what takes so long
 
 
-class Watch:
+class Presenter:
     """A context manager around `runner.run` or `runner.retry`."""
 
     def __init__(

@@ -113,12 +113,14 @@ def _origin(record: Any) -> Iterator[list[tuple[str, str]]]:
 
 
 def _show_user(settings: Settings, journal: Any, record: Any, username: str) -> int:
+    from bulkim import vendors
     from bulkim.cli import show as printer
-    from bulkim.vendors import folding
     from bulkim.view import account as text
     from bulkim.view import results as rows
 
-    found = journal.user(record.id, username, folding(record.provider, record.vendor_text))
+    found = journal.user(
+        record.id, username, vendors.folding(vendors.known(record.provider, record.vendor_text))
+    )
     if not found:
         raise UsageError(
             f"run {record.run} has no user {username!r}.", hint=f"`bulkim results {record.run}` lists them"

@@ -59,7 +59,7 @@ def verify(
         verifying.read_back(vendor, operation)  # before the job file is looked for
         path = job or job_file(record)
         loaded = load(path, changes, vendor_text=record.vendor_text)
-        return asked(settings, loaded, record, journal, share=sample, output=output)
+        return asked(settings, loaded, record, journal, vendor, share=sample, output=output)
 
 
 # ---------------------------------------------------------------------------------------------- undo

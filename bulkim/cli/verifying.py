@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from bulkim.catalogue.shapes import Provider
 from bulkim.cli import show
 from bulkim.cli.options import Settings
 from bulkim.cli.output import of_run
@@ -22,7 +23,6 @@ from bulkim.journal.records import RunRecord
 from bulkim.model import Job
 from bulkim.sending.telemetry import Observed
 from bulkim.text import counted, duration
-from bulkim.vendors import provider
 from bulkim.view import account as text
 from bulkim.view import live
 from bulkim.work import verify as verifying
@@ -33,13 +33,20 @@ COLUMNS = ("ordinal", "username", "outcome", "verdict", "found")
 
 
 def asked(
-    settings: Settings, job: Job, record: RunRecord, journal: Reader, *, share: float, output: Path | None
+    settings: Settings,
+    job: Job,
+    record: RunRecord,
+    journal: Reader,
+    vendor: Provider,
+    *,
+    share: float,
+    output: Path | None,
 ) -> int:
     """Ask, and print what came of it; returns the exit code."""
     with _rows(settings, record, output) as each:
         result = verifying.verify(
-            job, record, journal, provider(record.provider, record.vendor_text), share=share,
-            watching=_watching(settings, job, record), each=each, sharing=sharing(),
+            job, record, journal, vendor, share=share,
+            watching=_watching(settings, job, record, vendor), each=each, sharing=sharing(),
         )  # fmt: skip
     settings.happened(result.exit_code)
     document = _document(record, result, share)
@@ -52,7 +59,7 @@ def asked(
 
 
 def _watching(
-    settings: Settings, job: Job, record: RunRecord
+    settings: Settings, job: Job, record: RunRecord, vendor: Provider
 ) -> Callable[[Observed], AbstractAsyncContextManager[None]]:
     """Says what it will take, then draws while it goes on."""
     style = live.chosen(settings.progress, quiet=settings.quiet)
@@ -63,7 +70,6 @@ def _watching(
     meter = live.Meter(title, capped=job.concurrency is not None, names=verifying.SHOWN_AS)
 
     def watching(worker: Observed) -> AbstractAsyncContextManager[None]:
-        vendor = provider(record.provider, record.vendor_text)
         operation = vendor.operation(record.operation)
         assert operation is not None, f"{record.provider} has no {record.operation}"
         requests, least_s = verifying.least(job, vendor, operation, worker.telemetry.items)

@@ -35,9 +35,8 @@ def known(name: str, text: str | None = None) -> Provider | None:
         return None
 
 
-def folding(name: str, text: str | None = None) -> Callable[[str], str]:
-    """How the vendor of a run compares usernames; one that is not known, letter for letter."""
-    found = known(name, text)
+def folding(found: Provider | None) -> Callable[[str], str]:
+    """How a run's vendor compares usernames; one that is not known, letter for letter."""
     return found.folded if found else str
 
 

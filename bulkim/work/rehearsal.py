@@ -37,8 +37,9 @@ def rehearsed(
     with Embedded() as sandbox:
         say(f"rehearsal: everything goes to an embedded sandbox at {sandbox.base_url}")
         job = load(sandbox.base_url)
-        play(sandbox.base_url, job, say=say)
-        if seeded := seed(sandbox.base_url, job, listed=listed):
+        vendor = provider(job.provider, job.vendor_text)
+        _play(sandbox.base_url, job, vendor, say=say)
+        if seeded := _seed(sandbox.base_url, job, vendor, listed=listed):
             say(f"rehearsal: the sandbox was given {counted(seeded, 'user')} of the input")
         yield at_any_hour(job, say=say)
 
@@ -73,11 +74,10 @@ def moved(job: Job, url: str) -> Job:
     return replace(job, rehearsal=True, connection=jobfile.build_connection(vendor, of(vendor)))
 
 
-def play(url: str, job: Job, *, say: Say = lambda _: None) -> None:
+def _play(url: str, job: Job, vendor: Provider, *, say: Say = lambda _: None) -> None:
     """Give the sandbox a declared provider's cases, which is less than an emulator. Raises UsageError where there are none."""
     if job.vendor_text is None:
         return
-    vendor = provider(job.provider, job.vendor_text)
     operation = vendor.operation(job.operation)
     assert operation is not None, "the job file's loader checks this"
     control(url, "PUT", "script", played.script(vendor, operation))
@@ -86,12 +86,11 @@ def play(url: str, job: Job, *, say: Say = lambda _: None) -> None:
     )
 
 
-def seed(url: str, job: Job, *, listed: Iterable[str] = ()) -> int:
+def _seed(url: str, job: Job, vendor: Provider, *, listed: Iterable[str] = ()) -> int:
     """Let the users of the input exist there, unless the job creates them. Returns how many.
 
     Standard input is left alone: it can be read only once, and the run needs it.
     """
-    vendor = provider(job.provider, job.vendor_text)
     operation = vendor.operation(job.operation)
     readable = job.source.is_given and not job.source.is_stdin
     if operation is None or operation.effect is Effect.CREATE or not (readable or job.source.is_listing):

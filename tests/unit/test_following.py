@@ -7,6 +7,7 @@ import pytest
 from bulkim.journal import Journal
 from bulkim.journal.records import Allowance, Entry, NewRun, PoolRate
 from bulkim.model import Batch, Item
+from bulkim.vendors.easemob import EASEMOB
 from bulkim.view.live.following import Readings
 from bulkim.view.report.limits import Level, allowed, levels
 from bulkim.view.report.timeline import Session, Timeline
@@ -27,7 +28,7 @@ def going(tmp_path):
 
 def looked(journal, run):
     record = journal.reader.get(run)
-    return Readings(journal.reader, record, allowed(record), now=3.0)
+    return Readings(journal.reader, record, allowed(record, EASEMOB), now=3.0)
 
 
 def test_without_a_word_in_the_journal_the_job_says_the_limit(going):

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from bulkim import vendors
 from bulkim.journal import Reader
 from bulkim.journal.records import PoolRate, RunRecord
 from bulkim.model import Status
@@ -59,7 +60,7 @@ class Following:
 
     def __init__(self, journal: Reader, record: RunRecord) -> None:
         self._journal, self._id = journal, record.id
-        self._limits = allowed(record)
+        self._limits = allowed(record, vendors.known(record.provider, record.vendor_text))
         app = record.target.rpartition(" ")[2].rpartition("#")[2]
         name = "" if record.name == record.operation else f"{record.name} · "
         title = f"{name}{record.operation} at {record.provider} {app} · run {record.run}"

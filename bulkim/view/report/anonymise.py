@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 import secrets
+from collections.abc import Callable
 from dataclasses import replace
 from hashlib import blake2b
 
 from bulkim.journal import Reader
-from bulkim.journal.records import CodeCount, RunRecord
-from bulkim.vendors import folding
+from bulkim.journal.records import CodeCount
 
 _WORD = re.compile(r"[\w.@+#-]+")
 
@@ -17,9 +17,9 @@ _WORD = re.compile(r"[\w.@+#-]+")
 class Redactor:
     """Hashes one run's user ids. The same user gets the same hash within one report, and another one in the next."""
 
-    def __init__(self, journal: Reader, record: RunRecord) -> None:
-        self._journal, self._run_id = journal, record.id
-        self._folded = folding(record.provider, record.vendor_text)
+    def __init__(self, journal: Reader, run_id: int, folded: Callable[[str], str]) -> None:
+        """`folded`: how the run's vendor compares usernames."""
+        self._journal, self._run_id, self._folded = journal, run_id, folded
         self._key = secrets.token_bytes(32)
         self._known: dict[str, bool] = {}
 

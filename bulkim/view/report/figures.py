@@ -111,10 +111,10 @@ def figures(journal: Reader, record: RunRecord, *, redact: bool = False) -> Figu
     """Read a run."""
     provider = vendors.known(record.provider, record.vendor_text)
     operation = provider.operation(record.operation) if provider else None
-    hide = Redactor(journal, record) if redact else None
+    hide = Redactor(journal, record.id, vendors.folding(provider)) if redact else None
     timeline = Timeline.of(_sessions(journal, record))
     batch = journal.largest_call(record.id)
-    limits = allowed(record)
+    limits = allowed(record, provider)
     allowances = journal.allowances(record.id)
     latencies = timeline.count(journal.calls(record.id), kept(timeline, allowances, limits))
     known = levels(timeline, allowances, limits.pools)

@@ -9,7 +9,7 @@ from itertools import takewhile
 from statistics import fmean
 from typing import Any
 
-from bulkim import vendors
+from bulkim.catalogue.shapes import Provider
 from bulkim.jobfile.kept import kept_settings
 from bulkim.journal.records import Allowance, PoolRate, RunRecord
 from bulkim.view.report.timeline import Timeline
@@ -43,24 +43,22 @@ class Level:
         return (self.limit_per_s, self.allowed_per_s) == (other.limit_per_s, other.allowed_per_s)
 
 
-def allowed(record: RunRecord) -> Allowed:
-    """The limits of a run, as they were recorded with it."""
+def allowed(record: RunRecord, provider: Provider | None) -> Allowed:
+    """The limits of a run, as they were recorded with it. `provider`: its own; None where it is not known any more."""
     settings = record.settings
     if settings is None:
-        settings = _of_its_text(record)
+        settings = _of_its_text(record, provider)
     pools, limits = tuple(settings["pools"]), settings["limits"]
     pool = min(pools, key=limits.__getitem__, default=None)
     if pool is None:
         return Allowed(capped=settings["concurrency"])
-    provider = vendors.known(record.provider, record.vendor_text)
     documented = provider.pool(pool).limit_per_s if provider else None
     return Allowed(limits[pool], documented, pool, settings["concurrency"], pools)
 
 
-def _of_its_text(record: RunRecord) -> dict[str, Any]:
+def _of_its_text(record: RunRecord, provider: Provider | None) -> dict[str, Any]:
     """The same for a run that was made before limits were recorded."""
     said = kept_settings(record.job_text)
-    provider = vendors.known(record.provider, record.vendor_text)
     operation = provider.operation(record.operation) if provider else None
     found: dict[str, Any] = {"pools": (), "limits": {}, "concurrency": said.concurrency}
     if provider is None or operation is None:

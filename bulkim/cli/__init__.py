@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -98,22 +98,31 @@ class State:
     )
 
 
-class BulkimGroup(click.Group):
-    """Imports a command when it is called, and turns every error into words and the contract's exit code."""
+class LazyGroup(click.Group):
+    """Imports a command when it is called."""
+
+    package: str  # where the table's modules are
+    table: Mapping[str, Entry]
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """Names in the order of the table."""
-        return list(COMMANDS)
+        return list(self.table)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         """Import the command's module."""
-        entry = COMMANDS.get(cmd_name)
+        entry = self.table.get(cmd_name)
         if entry is None:
             return None
         module, _, attribute = entry.attribute.partition(":")
-        command = getattr(import_module(f"bulkim.cli.{module}"), attribute)
+        command = getattr(import_module(f"{self.package}.{module}"), attribute)
         assert isinstance(command, click.Command)
         return command
+
+
+class BulkimGroup(LazyGroup):
+    """Turns every error into words and the contract's exit code."""
+
+    package, table = "bulkim.cli", COMMANDS
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

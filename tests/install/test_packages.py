@@ -36,6 +36,13 @@ def run(*words: str | Path, **options) -> str:
     return ended.stdout
 
 
+def install(python: str | Path, what: Path, venv: Path) -> None:
+    """`what` as people install it, into an environment of its own."""
+    run(python, "-m", "venv", venv)
+    constraint = ROOT / "constraints.txt"
+    run(venv / "bin/python", "-m", "pip", "install", "--quiet", "--constraint", constraint, what)
+
+
 def interpreter(version: str) -> Path | None:
     """A Python of this version: this one, one of PATH, or one that pyenv keeps."""
     if version == f"{sys.version_info.major}.{sys.version_info.minor}":
@@ -92,17 +99,7 @@ def test_installed_it_works(built, tmp_path, version, kind):
     python = interpreter(version)
     if python is None:
         pytest.skip(f"there is no Python {version} on this machine")
-    run(python, "-m", "venv", tmp_path / "venv")
-    run(
-        tmp_path / "venv/bin/python",
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--constraint",
-        ROOT / "constraints.txt",
-        next(built.glob(kind)),
-    )
+    install(python, next(built.glob(kind)), tmp_path / "venv")
     bulkim = tmp_path / "venv/bin/bulkim"
     assert run(bulkim, "--version", cwd=tmp_path).startswith("bulkim")
     run(bulkim, "init", "work", cwd=tmp_path)
@@ -121,17 +118,7 @@ def test_the_image_has_what_it_copies_and_runs_as_anybody(built, tmp_path):
     assert {name for line in copied for name in line.split()} == let_in
     if os.geteuid() != 0 or shutil.which("setpriv") is None:
         pytest.skip("another user is to be had as root, with setpriv")
-    run(sys.executable, "-m", "venv", tmp_path / "venv")
-    run(
-        tmp_path / "venv/bin/python",
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--constraint",
-        ROOT / "constraints.txt",
-        next(built.glob("*.whl")),
-    )
+    install(sys.executable, next(built.glob("*.whl")), tmp_path / "venv")
     for place in (*tmp_path.parents, tmp_path):
         if place.is_relative_to(Path("/tmp").resolve()) and place != Path("/tmp").resolve():
             place.chmod(0o755)

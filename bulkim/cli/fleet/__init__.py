@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-
 import click
 
-from bulkim.cli import Entry, write_examples
+from bulkim.cli import Entry, LazyGroup, write_examples
 
 COMMANDS = {
     entry.name: entry
@@ -34,21 +32,10 @@ COMMANDS = {
 }
 
 
-class FleetGroup(click.Group):
-    """Imports a command when it is called."""
+class FleetGroup(LazyGroup):
+    """`bulkim fleet --help`."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        """Names in the order of the table."""
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        """Import the command's module."""
-        entry = COMMANDS.get(cmd_name)
-        if entry is None:
-            return None
-        module, _, attribute = entry.attribute.partition(":")
-        command: click.Command = getattr(import_module(f"bulkim.cli.fleet.{module}"), attribute)
-        return command
+    package, table = "bulkim.cli.fleet", COMMANDS
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Begin with an example, like every command."""

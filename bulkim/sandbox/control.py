@@ -11,7 +11,7 @@ from bulkim.sandbox.http import Request, Response, json_response, parse_json
 from bulkim.sandbox.player import Player
 from bulkim.sandbox.quirks import QUIRKS, check_quirks
 from bulkim.sandbox.quota import check_limits
-from bulkim.sandbox.state import AppState, User, World, mute_left_s
+from bulkim.sandbox.state import LISTS, AppState, User, World, mute_left_s
 
 PREFIX = "_sandbox"
 
@@ -78,15 +78,7 @@ def _user(app: AppState, username: str, user: User | None, wall: float) -> dict[
         "mutes": {scope: mute_left_s(mutes, scope, wall) for scope in mutes},
         "attributes": app.attributes.get(username, {}),
         "profile": app.profiles.get(username, {}),
-        "tags": list(app.tags.get(username, ())),
-        "groups": [
-            place for (kind, place), members in app.members.items() if kind == "group" and username in members
-        ],
-        "chatrooms": [
-            place for (kind, place), members in app.members.items() if kind != "group" and username in members
-        ],
-        "contacts": sorted(app.contacts.get(username, ())),
-        "blocked": sorted(app.blocks.get(username, ())),
+        **{kind: list(app.lists.get(kind, {}).get(username, ())) for kind in LISTS},
     }
     if user is not None:
         shown |= {
@@ -135,11 +127,8 @@ _SEED_FIELDS: dict[str, type] = {
     "messages": dict,  # id -> delivered / undelivered
     "attributes": dict,
     "mutes": dict,  # scope -> seconds
-    "tags": list,
-    "groups": list,  # ids
-    "chatrooms": list,
-    "contacts": list,
-    "blocked": list,
+    "profile": dict,
+    **dict.fromkeys(LISTS, list),
 }
 
 
@@ -157,27 +146,22 @@ def _seed(world: World, app: AppState, given: Mapping[str, Any]) -> None:
         if name in given:
             setattr(user, name, given[name])
     user.devices = tuple(given.get("devices", ()))
-    if "messages" in given:
-        app.messages[username] = dict(given["messages"])
     if given.get("online"):
         user.status = "Online"
-    if "attributes" in given:
-        app.attributes[username] = dict(given["attributes"])
-    _seed_lists(app, username, given)
+    _seed_beside(app, username, given)
     for scope, seconds in given.get("mutes", {}).items():
         app.mute(username, scope, seconds, world.clock.wall())
 
 
-def _seed_lists(app: AppState, username: str, given: Mapping[str, Any]) -> None:
-    """Where the user is a member, and whom they have on their lists."""
-    for kind in ("group", "chatroom"):
-        for place in given.get(f"{kind}s", ()):
-            app.members.setdefault((kind, str(place)), {})[username] = None
-    if "tags" in given:
-        app.tags[username] = dict.fromkeys(map(str, given["tags"]))
-    for name, lists in (("contacts", app.contacts), ("blocked", app.blocks)):
+def _seed_beside(app: AppState, username: str, given: Mapping[str, Any]) -> None:
+    """What stands beside the user: maps, and lists."""
+    for name, maps in (("messages", app.messages), ("attributes", app.attributes), ("profile", app.profiles)):
         if name in given:
-            lists[username] = {app.fold(str(other)) for other in given[name]}
+            maps[username] = dict(given[name])
+    for kind in LISTS:
+        users = kind in {"contacts", "blocked"}
+        for entry in given.get(kind, ()):
+            app.listed(kind, username)[app.fold(str(entry)) if users else str(entry)] = None
 
 
 def _reset(world: World, _: Request) -> dict[str, Any]:

@@ -32,48 +32,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from bulkim.sandbox.endpoints import OPERATIONS
+
 Kind = Literal["drop", "status", "truncate", "garbage", "delay", "hang", "throttle", "item_error", "error"]
 When = Literal["before", "after"]
-
-#: What `match.operation` can name; the vendors' route tables use exactly these.
-OPERATIONS = (
-    "add-contact",
-    "add-tags",
-    "add-to-group",
-    "add-to-room",
-    "ban",
-    "block",
-    "delete",
-    "delete-oldest",
-    "devices",
-    "disconnect",
-    "disconnect-device",
-    "get-attribute-names",
-    "get-attributes",
-    "get-attributes-size",
-    "get-mute",
-    "get-tags",
-    "get-user",
-    "list-mutes",
-    "list-users",
-    "mute",
-    "offline-count",
-    "offline-message-status",
-    "online-status",
-    "register",
-    "remove-attributes",
-    "remove-contact",
-    "remove-from-group",
-    "remove-from-room",
-    "remove-tags",
-    "set-attribute-names",
-    "set-attributes",
-    "set-nickname",
-    "set-password",
-    "token",
-    "unban",
-    "unblock",
-)
 
 
 class FaultRuleError(ValueError):

@@ -11,6 +11,8 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from bulkim.sandbox.endpoints import DOCUMENTED_LIMITS
+
 
 @dataclass(slots=True)
 class SlidingWindow:
@@ -83,73 +85,6 @@ def admit(pools: Sequence[Pool], now: float) -> bool:
     for pool in pools:
         pool.record(now, accepted=accepted)
     return accepted
-
-
-# Easemob and Agora. Which of these a call counts in differs: at Easemob all user methods share `users`, with the
-# narrower `delete-oldest` inside it (call limits page, read 2026-11); at Agora each method has its own (user system
-# registration page, read 2026-11), as it had at Easemob before 2023.
-_USERGRID = {
-    "users": 100.0,
-    "delete-oldest": 30,
-    "register": 100,  # one user and many: one address, so one pool
-    "get-user": 100,
-    "list-users": 100,
-    "delete": 100,
-    "set-password": 100,
-    "ban": 100,
-    "unban": 100,
-    "disconnect": 100,
-    "disconnect-device": 100,
-    "online-status": 100,
-    "online-status-batch": 50,
-    "devices": 100,
-    "offline-count": 100,
-    "offline-message-status": 100,
-    "mute": 100,
-    "get-mute": 100,
-    "list-mutes": 100,
-    "set-attributes": 100,
-    "get-attributes": 100,
-    "get-attributes-batch": 100,
-    "remove-attributes": 100,
-    "attributes-size": 100,
-    "set-nickname": 100,
-    "add-contact": 100,
-    "remove-contact": 100,
-    "block": 50,
-    "unblock": 50,
-    "add-to-group": 100,
-    "remove-from-group": 100,
-    "add-to-room": 100,
-    "remove-from-room": 100,
-    "token": 300,
-}
-
-# What the vendors document, by provider and pool, in calls a second and app.
-DOCUMENTED_LIMITS: dict[str, dict[str, float]] = {
-    "easemob": _USERGRID,
-    "agora": _USERGRID,
-    # Tencent: each command's own page, read 2026-11.
-    "tencent": {
-        "account_import": 200,
-        "multiaccount_import": 100,
-        "account_delete": 100,
-        "account_check": 100,
-        "kick": 200,
-        "query_online_status": 200,
-        "setnospeaking": 100,
-        "getnospeaking": 100,
-        "im_set_attr": 100,
-        "im_get_attr": 100,
-        "im_remove_attr": 100,
-        "im_set_attr_name": 100,
-        "im_get_attr_name": 100,
-        "add_group_member": 200,
-        "im_add_tag": 100,
-        "im_remove_tag": 100,
-        "im_get_tag": 100,
-    },
-}
 
 
 class UnknownPoolError(ValueError):

@@ -20,6 +20,9 @@ from bulkim.sandbox.quota import Pool, check_limits, limit_for
 
 FOREVER = -1  # a mute that does not end
 
+#: What a user has lists of: ids of groups and chat rooms, users, tags. Groups are not created: any id is one's.
+LISTS = ("groups", "chatrooms", "contacts", "blocked", "tags")
+
 #: A user's mutes: scope -> the wall time it ends at, FOREVER, or 0 once lifted.
 Mutes = dict[str, float]
 
@@ -90,11 +93,9 @@ class AppState:
     messages: dict[str, dict[str, str]] = field(default_factory=dict)  # offline message -> delivery state
     attributes: dict[str, dict[str, str]] = field(default_factory=dict)  # needs no account
     profiles: dict[str, dict[str, Any]] = field(default_factory=dict)  # Tencent: tag -> value
-    tags: dict[str, dict[str, None]] = field(default_factory=dict)  # Tencent; needs no account
-    # (group or chatroom, id) -> members, folded; contacts and block lists by owner
-    members: dict[tuple[str, str], dict[str, None]] = field(default_factory=dict)
-    contacts: dict[str, set[str]] = field(default_factory=dict)
-    blocks: dict[str, set[str]] = field(default_factory=dict)
+    lists: dict[str, dict[str, dict[str, Any]]] = field(
+        default_factory=dict
+    )  # one of LISTS -> user -> entries
     # What was done to whom: kind -> folded id -> times; kept when the user goes.
     effects: dict[str, dict[str, int]] = field(default_factory=dict)
     operations: Counter[str] = field(default_factory=Counter)
@@ -126,6 +127,10 @@ class AppState:
     def effects_on(self, username: str) -> dict[str, int]:
         return {kind: times[username] for kind, times in self.effects.items() if username in times}
 
+    def listed(self, kind: str, username: str) -> dict[str, Any]:
+        """What a user has of one of LISTS, to be changed in place: entry -> what is kept of it."""
+        return self.lists.setdefault(kind, {}).setdefault(username, {})
+
     def mute(self, username: str, scope: str, seconds: int, wall: float) -> None:
         mutes = self.mutes.setdefault(username, {})
         mutes[scope] = wall + seconds if seconds > 0 else seconds
@@ -151,12 +156,10 @@ class AppState:
         user.exists = False
         user.go_offline()
         del self.users[user.username]
-        for beside in (self.mutes, self.messages, self.attributes, self.profiles, self.tags):
+        for beside in (self.mutes, self.messages, self.attributes, self.profiles):
             beside.pop(user.username, None)
-        for lists in (self.contacts, self.blocks):
-            lists.pop(user.username, None)
-        for members in self.members.values():
-            members.pop(user.username, None)
+        for of_users in self.lists.values():
+            of_users.pop(user.username, None)
         self.effect(user.username, "deleted")
 
     def oldest(self, start: int, limit: int) -> list[User]:

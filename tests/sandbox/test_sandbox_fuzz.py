@@ -10,8 +10,7 @@ import json
 import pytest
 
 from bulkim.sandbox import SandboxConfig
-from bulkim.sandbox.quota import DOCUMENTED_LIMITS
-from bulkim.sandbox.tencent.routes import COMMANDS
+from bulkim.sandbox.endpoints import DOCUMENTED_LIMITS, TENCENT
 from bulkim.sandbox.usergrid.routes import ROUTES
 
 from .helpers import AGORA, DEMO, TOKEN, Offline
@@ -106,7 +105,7 @@ def test_odd_names_in_paths(unlimited, route, name):
     assert answer.status in (200, 400, 404, 415)
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: f"{command.service}-{command.name}")
+@pytest.mark.parametrize("command", TENCENT, ids=lambda command: f"{command.service}-{command.name}")
 def test_spoiled_bodies_at_tencent(unlimited, command):
     for body in TENCENT_BODIES[command.name]:
         for document in spoiled(body):

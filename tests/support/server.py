@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from bulkim.sandbox import Embedded, SandboxConfig
-from bulkim.sandbox.quota import DOCUMENTED_LIMITS
+from bulkim.sandbox.endpoints import DOCUMENTED_LIMITS
 
 APPS = {app.provider: app.key for app in SandboxConfig().apps}  # the sandbox's own, a vendor each
 APP = APPS["easemob"]

@@ -23,7 +23,7 @@ from bulkim.auth.signatures import access_token2_app, usersig
 from bulkim.codec import decode, pages
 from bulkim.model import Item, PageRequest, Reply
 from bulkim.sandbox import App, Embedded, SandboxConfig
-from bulkim.sandbox.quota import DOCUMENTED_LIMITS
+from bulkim.sandbox.endpoints import DOCUMENTED_LIMITS
 from bulkim.vendors import PROVIDERS, provider
 
 HERE = Path(__file__).parent

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from bulkim.sandbox.endpoints import Command
 from bulkim.sandbox.fault_rules import Fault
 from bulkim.sandbox.faults import NO_FAULT, Verdict
 from bulkim.sandbox.http import Request, Response, json_response, parse_json
@@ -86,13 +87,12 @@ class Family:
 
 
 @dataclass(frozen=True, slots=True)
-class Command:
-    service: str
-    name: str  # also the name of its quota pool
-    operation: str
+class Route:
+    """A command, what its service's commands have in common, and what answers it."""
+
+    command: Command
     family: Family
     handler: Handler
-    batch_max: int = 1
 
 
 @dataclass(slots=True)
@@ -100,7 +100,7 @@ class TencentExchange:
     world: World
     app: AppState
     request: Request
-    command: Command
+    route: Route
     parameters: dict[str, str]
     verdict: Verdict = NO_FAULT
     _read: bool = field(default=False)
@@ -108,11 +108,11 @@ class TencentExchange:
 
     @property
     def operation(self) -> str:
-        return self.command.operation
+        return self.route.command.operation
 
     @property
     def pools(self) -> Sequence[str]:
-        return (self.command.name,)
+        return (self.route.command.name,)
 
     def quirk(self, name: str) -> bool:
         return name in self.world.quirks
@@ -123,22 +123,12 @@ class TencentExchange:
         document = self._parsed()
         if not isinstance(document, dict):
             return ()
-        for name in (
-            "DeleteItem",
-            "CheckItem",
-            "AccountList",
-            "UserAttrs",
-            "UserTags",
-            "MemberList",
-            "Accounts",
-            "To_Account",
-        ):
-            rows = document.get(name)
-            if isinstance(rows, list):
-                return [_id_of(row) for row in rows]
-        for name in ("UserID", "Identifier", "Set_Account", "Get_Account"):
+        for name in self.route.command.who:
+            found = document.get(name)
+            if isinstance(found, list):
+                return [_id_of(row) for row in found]
             if name in document:
-                return [str(document[name])]
+                return [str(found)]
         return ()
 
     def run(self, verdict: Verdict) -> Response:
@@ -146,7 +136,7 @@ class TencentExchange:
         try:
             self._check_parameters()
             self._authenticate()
-            answer = self.command.handler(self)
+            answer = self.route.handler(self)
         except RefusedError as error:
             return self.refused(error)
         return json_response({**self._status("OK", 0, ""), **answer})
@@ -175,7 +165,7 @@ class TencentExchange:
     def document(self) -> dict[str, Any]:
         document = self._parsed()
         if not isinstance(document, dict):
-            raise RefusedError(self.command.family.bad_json)
+            raise RefusedError(self.route.family.bad_json)
         return document
 
     def rows(self, name: str, *, none: int, too_many: int) -> list[Any]:
@@ -183,7 +173,7 @@ class TencentExchange:
         rows = self.document().get(name)
         if not isinstance(rows, list) or not rows:
             raise RefusedError(none)
-        if len(rows) > self.command.batch_max:
+        if len(rows) > self.route.command.batch_max:
             raise RefusedError(too_many)
         return rows
 
@@ -226,11 +216,11 @@ class TencentExchange:
             failures.append(now)
             raise RefusedError(code, by_gateway=True)
         if app.admin is not None and self.parameters["identifier"] != app.admin:
-            raise RefusedError(self.command.family.not_admin)
+            raise RefusedError(self.route.family.not_admin)
 
     def _status(self, action: str, code: int, info: str, *, always: bool = False) -> dict[str, Any]:
         status: dict[str, Any] = {"ActionStatus": action, "ErrorCode": code, "ErrorInfo": info}
-        if not (self.command.family.action_status or always or self.quirk("nospeaking-action-status")):
+        if not (self.route.family.action_status or always or self.quirk("nospeaking-action-status")):
             del status["ActionStatus"]
         return status
 

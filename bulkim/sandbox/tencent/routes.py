@@ -1,55 +1,51 @@
-"""Every command in one table, and the way from a path to a call."""
+"""What answers each command, and the way from a path to a call."""
 
 from __future__ import annotations
 
 from bulkim.sandbox.config import App
+from bulkim.sandbox.endpoints import TENCENT
 from bulkim.sandbox.http import Request, Response, json_response
 from bulkim.sandbox.state import World
-from bulkim.sandbox.tencent import accounts, attributes, groups, mutes, status
-from bulkim.sandbox.tencent.exchange import INFO, Command, Family, TencentExchange, uint
+from bulkim.sandbox.tencent import accounts, attributes, groups, mutes, status, tags
+from bulkim.sandbox.tencent.exchange import INFO, Family, Handler, Route, TencentExchange, uint
 
-_ACCOUNTS = Family(bad_json=60003, not_admin=70403)
-_PUSH = Family(bad_json=90001, not_admin=90009)
-_GROUPS = Family(bad_json=10004, not_admin=60010)
-_CONFIG = Family(bad_json=130001, not_admin=60010, action_status=False)
-
-_LOGIN = "im_open_login_svc"
-_ALL_PUSH = "all_member_push"
-
-# fmt: off
-COMMANDS: tuple[Command, ...] = (
-    Command(_LOGIN, "account_import", "register", _ACCOUNTS, accounts.account_import),
-    Command(_LOGIN, "multiaccount_import", "register", _ACCOUNTS, accounts.multiaccount_import, 100),
-    Command(_LOGIN, "account_delete", "delete", _ACCOUNTS, accounts.account_delete, 100),
-    Command(_LOGIN, "account_check", "get-user", _ACCOUNTS, accounts.account_check, 100),
-    Command(_LOGIN, "kick", "disconnect", _ACCOUNTS, accounts.kick),
-    Command("openim", "query_online_status", "online-status", _PUSH, status.query_online_status, 500),
-    Command("openconfigsvr", "setnospeaking", "mute", _CONFIG, mutes.set_no_speaking),
-    Command("openconfigsvr", "getnospeaking", "get-mute", _CONFIG, mutes.get_no_speaking),
-    Command(_ALL_PUSH, "im_set_attr", "set-attributes", _PUSH, attributes.set_attributes, 100),
-    Command(_ALL_PUSH, "im_get_attr", "get-attributes", _PUSH, attributes.get_attributes, 100),
-    Command(_ALL_PUSH, "im_remove_attr", "remove-attributes", _PUSH, attributes.remove_attributes, 100),
-    Command(_ALL_PUSH, "im_set_attr_name", "set-attribute-names", _PUSH, attributes.set_attribute_names),
-    Command(_ALL_PUSH, "im_get_attr_name", "get-attribute-names", _PUSH, attributes.get_attribute_names),
-    Command("group_open_http_svc", "add_group_member", "add-to-group", _GROUPS, groups.add_group_member, 300),
-    Command(_ALL_PUSH, "im_add_tag", "add-tags", _PUSH, groups.add_tags, 100),
-    Command(_ALL_PUSH, "im_remove_tag", "remove-tags", _PUSH, groups.remove_tags, 100),
-    Command(_ALL_PUSH, "im_get_tag", "get-tags", _PUSH, groups.get_tags, 100),
-    # The attribute commands' address until 2020, with a larger batch.
-    Command("openim", "im_set_attr", "set-attributes", _PUSH, attributes.set_attributes, 500),
-    Command("openim", "im_get_attr", "get-attributes", _PUSH, attributes.get_attributes, 500),
-    Command("openim", "im_remove_attr", "remove-attributes", _PUSH, attributes.remove_attributes, 500),
-)
-# fmt: on
-
-_BY_PATH: dict[tuple[str, ...], Command] = {("v4", each.service, each.name): each for each in COMMANDS}
+FAMILIES = {
+    "im_open_login_svc": Family(bad_json=60003, not_admin=70403),
+    "openim": Family(bad_json=90001, not_admin=90009),
+    "all_member_push": Family(bad_json=90001, not_admin=90009),
+    "openconfigsvr": Family(bad_json=130001, not_admin=60010, action_status=False),
+    "group_open_http_svc": Family(bad_json=10004, not_admin=60010),
+}
+HANDLERS: dict[str, Handler] = {
+    "account_import": accounts.account_import,
+    "multiaccount_import": accounts.multiaccount_import,
+    "account_delete": accounts.account_delete,
+    "account_check": accounts.account_check,
+    "kick": accounts.kick,
+    "query_online_status": status.query_online_status,
+    "setnospeaking": mutes.set_no_speaking,
+    "getnospeaking": mutes.get_no_speaking,
+    "im_set_attr": attributes.set_attributes,
+    "im_get_attr": attributes.get_attributes,
+    "im_remove_attr": attributes.remove_attributes,
+    "im_set_attr_name": attributes.set_attribute_names,
+    "im_get_attr_name": attributes.get_attribute_names,
+    "im_add_tag": tags.add_tags,
+    "im_remove_tag": tags.remove_tags,
+    "im_get_tag": tags.get_tags,
+    "add_group_member": groups.add_group_member,
+}
+_BY_PATH: dict[tuple[str, ...], Route] = {
+    ("v4", each.service, each.name): Route(each, FAMILIES[each.service], HANDLERS[each.name])
+    for each in TENCENT
+}
 
 
 def open_exchange(world: World, request: Request) -> TencentExchange | Response:
     """The call that a request makes, or the refusal of one that makes none."""
     parameters = {name: values[0] for name, values in request.query().items()}
-    command = _BY_PATH.get(request.segments)
-    if command is None:
+    route = _BY_PATH.get(request.segments)
+    if route is None:
         return _refusal(60009)
     if "sdkappid" not in parameters:
         return _refusal(60012)
@@ -61,7 +57,7 @@ def open_exchange(world: World, request: Request) -> TencentExchange | Response:
         app = world.add_app(App("tencent", sdk_app_id=sdk_app_id))
     if app is None:
         return _refusal(70020)
-    return TencentExchange(world, app, request, command, parameters)
+    return TencentExchange(world, app, request, route, parameters)
 
 
 def _refusal(code: int) -> Response:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from bulkim.sandbox.endpoints import USERS, Endpoint
 from bulkim.sandbox.fault_rules import Fault
 from bulkim.sandbox.faults import NO_FAULT, Verdict
 from bulkim.sandbox.http import Request, Response, json_response, parse_json
@@ -21,15 +22,19 @@ Handler = Callable[["UsergridExchange"], dict[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One endpoint. `{}` in the path is one segment, handed to the handler in `args`."""
+    """An endpoint and what answers there."""
 
-    method: str
-    path: tuple[str, ...]
-    operation: str
-    pools: Mapping[str, tuple[str, ...]]  # by provider
+    endpoint: Endpoint
+    path: tuple[str, ...]  # its segments
     handler: Handler
-    needs_token: bool = True
-    any_type: bool = False  # reads JSON whatever its Content-Type
+
+    @property
+    def method(self) -> str:
+        return self.endpoint.method
+
+    @property
+    def operation(self) -> str:
+        return self.endpoint.operation
 
 
 @dataclass(slots=True)
@@ -49,13 +54,12 @@ class UsergridExchange:
     @property
     def pools(self) -> Sequence[str]:
         """The route's pools, moved by the two quirks about who shares what."""
-        provider = self.app.config.provider
+        provider, endpoint = self.app.config.provider, self.route.endpoint
         if provider == "easemob" and self.quirk("easemob-separate-pools"):
-            return self.route.pools["agora"]
-        pools = self.route.pools[provider]
-        shared = self.route.pools["easemob"]
-        if provider == "agora" and self.quirk("agora-shared-pool") and "users" in shared:
-            return ("users", *pools)
+            return endpoint.pools("agora")
+        pools = endpoint.pools(provider)
+        if provider == "agora" and self.quirk("agora-shared-pool") and endpoint.in_users:
+            return (USERS, *pools)
         return pools
 
     def quirk(self, name: str) -> bool:
@@ -88,7 +92,7 @@ class UsergridExchange:
         try:
             if self.quirk("body-413") and len(self.request.body) > BODY_BYTES_MAX:
                 return Response(413, b"<h1>413 Request Entity Too Large</h1>", "text/html")
-            if self.route.needs_token:
+            if not self.route.endpoint.open_to_all:
                 authenticate(self.world, self.app, self.request)
             return json_response(self.route.handler(self))
         except Refusal as refusal:
@@ -119,7 +123,7 @@ class UsergridExchange:
 
     def json(self) -> Any:
         """The body's document. 415 without a JSON Content-Type, 400 when it is not JSON."""
-        lenient = self.route.any_type or self.quirk("content-type-lenient")
+        lenient = self.route.endpoint.open_to_all or self.quirk("content-type-lenient")
         if self.request.media_type() != "application/json" and not lenient:
             raise Refusal(415, "web_application", "Unsupported Media Type")
         try:

@@ -41,13 +41,14 @@ def _add(x: UsergridExchange, kind: str, id_name: str) -> dict[str, Any]:
     for name in names:
         if x.app.find(name) is None:
             raise illegal(f"group member {name} doesn't exist")
-    members = x.app.members.setdefault((kind, place), {})
-    new = [name for name in dict.fromkeys(map(x.app.fold, names)) if name not in members]
+    new = [
+        name for name in dict.fromkeys(map(x.app.fold, names)) if place not in x.app.listed(f"{kind}s", name)
+    ]
     if not new:
         description = f"can not join this group, reason:user: {names[0]} already in group: {place}\n"
         raise Refusal(403, "forbidden_op", description)
     for name in new:
-        members[name] = None
+        x.app.listed(f"{kind}s", name)[place] = None
         x.app.effect(name, f"{kind}_joined")
     return _answer(x, "post", {"newmembers": new, id_name: place, "action": "add_member"})
 
@@ -71,7 +72,7 @@ def _row(x: UsergridExchange, kind: str, place: str, name: str, id_name: str) ->
     row = {"result": False, "action": "remove_member", "user": x.app.fold(name), id_name: place}
     if x.app.find(name) is None:
         return {**row, "reason": f"user {name} doesn't exist."}
-    if x.app.members.get((kind, place), {}).pop(x.app.fold(name), row) is row:
+    if x.app.listed(f"{kind}s", x.app.fold(name)).pop(place, row) is row:
         return {**row, "reason": f"user: {name} doesn't exist in group: {place}"}
     x.app.effect(x.app.fold(name), f"{kind}_left")
     return {**row, "result": True}

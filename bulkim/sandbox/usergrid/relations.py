@@ -38,8 +38,10 @@ def remove_contact(x: UsergridExchange) -> dict[str, Any]:
 def _contact(x: UsergridExchange, action: str, *, add: bool) -> dict[str, Any]:
     owner, other = x.user(), _other(x)
     for one, two in ((owner, other), (other, owner)):
-        contacts = x.app.contacts.setdefault(one.username, set())
-        (contacts.add if add else contacts.discard)(two.username)
+        contacts = x.app.listed("contacts", one.username)
+        contacts.pop(two.username, None)
+        if add:
+            contacts[two.username] = None
     x.app.effect(owner.username, "contact_added" if add else "contact_removed")
     place = f"/users/{owner.uuid}/contacts"
     return _answer(x, action, [other], path=place, uri=x.uri(place))
@@ -55,7 +57,7 @@ def block(x: UsergridExchange) -> dict[str, Any]:
     if any(x.app.find(name) is None for name in names):
         raise no_such_user()
     blocked = [x.app.fold(name) for name in names]
-    x.app.blocks.setdefault(owner.username, set()).update(blocked)
+    x.app.listed("blocked", owner.username).update(dict.fromkeys(blocked))
     x.app.effect(owner.username, "blocked")
     return {
         "action": "post",
@@ -70,7 +72,7 @@ def block(x: UsergridExchange) -> dict[str, Any]:
 
 def unblock(x: UsergridExchange) -> dict[str, Any]:
     owner, other = x.user(), _other(x)
-    x.app.blocks.get(owner.username, set()).discard(other.username)
+    x.app.listed("blocked", owner.username).pop(other.username, None)
     x.app.effect(owner.username, "unblocked")
     place = f"/users/{owner.uuid}/blocks"
     return _answer(x, "delete", [other], path=place, uri=x.uri(place))

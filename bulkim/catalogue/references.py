@@ -26,8 +26,10 @@ from bulkim.catalogue.shapes import (
     NoBody,
     Object,
     Operation,
+    PerItem,
     Probe,
     Provider,
+    ReadBack,
     WholeCall,
 )
 from bulkim.catalogue.values import Invalid, checker
@@ -208,15 +210,35 @@ def _of_names(provider: Provider, operation: Operation, path: Path) -> Iterator[
         yield from _unknown((*path, "result"), (operation.result.by,), fields, "field")
     if isinstance(operation.body, Form):
         yield from _unknown((*path, "body"), (operation.body.of,), fields, "field")
+    yield from _of_fields(operation, path)
+    yield from _of_asking(provider, operation, path)
+
+
+def _of_fields(operation: Operation, path: Path) -> Iterator[Fault]:
+    fields = [each.name for each in (*operation.fields, *operation.options)]
     for number, field in enumerate(operation.fields):
+        if field.pairs and (field.type != "map" or len(field.pairs) != 2):
+            message = "are what the objects of a map's list call the name and the value: [name, value]"
+            yield (*path, "fields", number, "pairs"), message, None
         wanted = (field.fallback_of,) if field.fallback_of else ()
         yield from _unknown((*path, "fields", number, "fallback_of"), wanted, fields, "field")
+    if isinstance(operation.result, PerItem) and len(operation.result.pairs) not in {0, 2}:
+        yield (*path, "result"), "`pairs` are two names: of the name and of the value", None
+
+
+def _of_asking(provider: Provider, operation: Operation, path: Path) -> Iterator[Fault]:
+    """How it is found out afterwards what became of a user."""
+    fields = [each.name for each in (*operation.fields, *operation.options)]
+    operations = [each.name for each in provider.operations]
     for name, asked in (("doubt", operation.doubt), ("verify", operation.verify)):
         if asked is None or (name == "doubt" and not isinstance(asked, Probe)):
             continue
         assert not isinstance(asked, str)
         yield from _unknown((*path, name), (asked.operation,), operations, "operation")  # type: ignore[union-attr]
         yield from _unknown((*path, name), asked.remaining, fields, "field")  # type: ignore[union-attr]
+        if isinstance(asked, ReadBack):
+            named = [each for each in (asked.holds, asked.lacks, *asked.same.values()) if each is not None]
+            yield from _unknown((*path, name), named, fields, "field")
         found = provider.operation(asked.operation)  # type: ignore[union-attr]
         if found is not None and found.effect is not Effect.READ:
             yield (*path, name), f"{found.name} does not read", None

@@ -41,6 +41,10 @@ class PerItem:
     ok: tuple[str, ...]  # codes that mean success
     reason: str | None = None
     state: str | None = None  # beside a code of success, the value of this field is looked up as a code
+    value: str | None = None  # of a read: the field to return; None: the whole object
+    pairs: tuple[
+        str, ...
+    ] = ()  # what a read returns is a list of names and values under these names: it becomes a map
     by: str = "username"  # the item's field that the key's values are
 
 

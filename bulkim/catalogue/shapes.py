@@ -59,6 +59,8 @@ class Field:
     optional: bool = False
     param: bool = False  # the job's `params` may supply it
     type: Literal["str", "int", "bool", "map", "names", "seconds"] = "str"  # seconds: -1 for ever
+    # Of a map that is sent as a list of objects: what they call the name, and what the value. ``[Tag, Value]``
+    pairs: tuple[str, ...] = ()
     default: Any = None  # where neither the row nor `params` gives it
     sent: bool = True  # False: known and checked, but this vendor has no use for it
     fixed: Any = None  # sent in place of the item's own value whenever the item gives one
@@ -95,7 +97,7 @@ class Probe:
     operation: str
     created: str | None = None  # this data field (ms) must not lie before our first doubtful sending
     exists: bool | None = None  # the user must (not) be there
-    # data field -> value; "": the data itself, "a|b": whichever is there
+    # data field -> value, or a list of values of which it is one; "": the data itself, "a|b": whichever is there
     equals: Mapping[str, Any] = field(default_factory=dict)
     remaining: tuple[str, ...] = ()  # fields of the item that data, under their wire names, counts down from
     already: str | None = None  # code of an item that was so before us
@@ -123,8 +125,12 @@ class ReadBack:
     remaining: tuple[
         str, ...
     ] = ()  # fields of the item: 0 must be 0, for ever for ever, anything else above 0
-    holds: str | None = None  # field of type ``map``: data must have its pairs
-    lacks: str | None = None  # field of type ``names``: data must have none of them
+    same: Mapping[str, str] = field(default_factory=dict)  # data field -> field whose value it must have
+    holds: str | None = (
+        None  # field of type ``map``: data must have its pairs; any other: data, a list, its values
+    )
+    lacks: str | None = None  # field of names, or of one: data must have none of them
+    among: str | None = None  # data is a list of objects, and `holds` and `lacks` look at this of them
 
 
 # ---- operations, errors, providers

@@ -266,7 +266,7 @@ def _per_item_row(
     said = dig(row, result.code)
     code = f"{result.code}={json.dumps(said)}" if isinstance(said, bool) else text(said)
     reason = text(dig(row, result.reason)) if result.reason else None
-    data = row if operation.effect is Effect.READ else None
+    data = _read(result, row) if operation.effect is Effect.READ else None
     if code is None:
         return bad_response(f"the user's row has no {result.code}")
     if code not in result.ok:
@@ -276,6 +276,15 @@ def _per_item_row(
     if rule:
         return Outcome(rule.kind, state, reason, data)
     return Outcome(Kind.SUCCEEDED, None if isinstance(said, bool) else code, data=data)
+
+
+def _read(result: PerItem, row: Mapping[str, Any]) -> Any:
+    found = row.get(result.value) if result.value else row
+    if not result.pairs:
+        return found
+    name, value = result.pairs
+    rows = found if isinstance(found, list) else []
+    return {str(each[name]): each.get(value) for each in rows if isinstance(each, dict) and name in each}
 
 
 def _failed_row(provider: Provider, operation: Operation, code: str | None, reason: str | None) -> Outcome:

@@ -290,12 +290,19 @@ def _on_wire(field: Field, value: Any) -> Any:
         case "bool":
             return bool(value)
         case "map":
-            return dict(value)
+            return _map_on_wire(field, value)
         case "names":
             # The names of what was set: `remove-attributes` accepts the items of `set-attributes`.
             return [value] if isinstance(value, str) else [str(name) for name in value]
         case never:
             assert_never(never)
+
+
+def _map_on_wire(field: Field, value: Mapping[str, Any]) -> Any:
+    if not field.pairs:
+        return dict(value)
+    name, pair = field.pairs
+    return [{name: key, pair: each} for key, each in value.items()]
 
 
 def _numbers(paged: Pairs) -> dict[str, Any]:

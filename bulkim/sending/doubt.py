@@ -152,9 +152,10 @@ def _created(probe: Probe, data: Any, *, since: float | None) -> Outcome:
 
 
 def equals(data: Any, path: str, wanted: Any) -> bool:
-    """Whether data shows the value at the path; ``a|b`` is whichever is there."""
+    """Whether data shows the value at the path, or one of a list of values; ``a|b`` is whichever is there."""
     found = next((value for each in path.split("|") if (value := dig(data, each)) is not None), None)
-    return type(found) is type(wanted) and bool(found == wanted)
+    values = wanted if isinstance(wanted, list | tuple) else [wanted]
+    return any(type(found) is type(each) and bool(found == each) for each in values)
 
 
 def _counting_down(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Any
 
@@ -12,6 +12,8 @@ from bulkim.codec.encoding import field_value, wire_fields
 from bulkim.codec.refusals import dig
 from bulkim.model import Item, Kind, Outcome
 from bulkim.sending.doubt import COUNTDOWN_ERROR_S, equals
+
+Fold = Callable[[str], str]
 
 
 class Verdict(StrEnum):
@@ -24,9 +26,18 @@ class Verdict(StrEnum):
 
 
 def judge(
-    operation: Operation, declared: ReadBack, item: Item, outcome: Outcome, *, elapsed_s: float
+    operation: Operation,
+    declared: ReadBack,
+    item: Item,
+    outcome: Outcome,
+    *,
+    elapsed_s: float,
+    fold: Fold = str,
 ) -> tuple[Verdict, str]:
-    """What an answer about the user says of the item; `elapsed_s` is how long ago it ended. Pure."""
+    """What an answer about the user says of the item; `elapsed_s` is how long ago it ended. Pure.
+
+    `fold` is how the vendor compares usernames.
+    """
     refused = outcome.kind is Kind.REJECTED
     if refused or (outcome.reason is not None and outcome.kind is Kind.SUCCEEDED):  # it may be said of nobody
         return Verdict.UNKNOWN, f"{outcome.code}: {outcome.reason}" if refused else str(outcome.reason)
@@ -34,14 +45,24 @@ def judge(
         return (Verdict.DRIFT, "there is no such user") if declared.exists else (Verdict.HOLDS, "gone")
     if not declared.exists:
         return Verdict.DRIFT, "the user is there"
+    return _state(operation, declared, item, outcome.data, elapsed_s=elapsed_s, fold=fold)
+
+
+def _state(
+    operation: Operation, declared: ReadBack, item: Item, data: Any, *, elapsed_s: float, fold: Fold
+) -> tuple[Verdict, str]:
+    """What is said of a user who is there as they should."""
     if declared.remaining:
-        return _muted(operation, declared, item, outcome.data, elapsed_s=elapsed_s)
-    wrong = [path for path, wanted in declared.equals.items() if not equals(outcome.data, path, wanted)]
+        return _muted(operation, declared, item, data, elapsed_s=elapsed_s)
+    wanted = {**declared.equals, **{path: field_value(item, name) for path, name in declared.same.items()}}
+    wrong = [path for path, value in wanted.items() if not equals(data, path, value)]
     if wrong:
-        return Verdict.DRIFT, ", ".join(
-            f"{path or 'it'} is {_json(dig(outcome.data, path))}" for path in wrong
-        )
-    return _attributes(declared, item, outcome.data)
+        return Verdict.DRIFT, ", ".join(f"{path or 'it'} is {_json(dig(data, path))}" for path in wrong)
+    if not declared.holds and not declared.lacks:
+        return Verdict.HOLDS, "there"
+    if isinstance(data, list):
+        return _listed(operation, declared, item, data, fold)
+    return _attributes(declared, item, data)
 
 
 def _muted(
@@ -78,18 +99,35 @@ def _attributes(declared: ReadBack, item: Item, data: Any) -> tuple[Verdict, str
     if declared.holds:
         wanted = field_value(item, declared.holds) or {}
         wrong = [name for name, value in wanted.items() if _text(found.get(name)) != _text(value)]
-    elif declared.lacks:
-        wrong = [name for name in names_of(field_value(item, declared.lacks)) if name in found]
     else:
-        return Verdict.HOLDS, "there"
+        wrong = [name for name in names_of(field_value(item, declared.lacks or "")) if name in found]
     if wrong:
         return Verdict.DRIFT, ", ".join(f"{name} is {_json(found.get(name))}" for name in wrong)
     return Verdict.HOLDS, "as it was left"
 
 
+def _listed(
+    operation: Operation, declared: ReadBack, item: Item, data: list[Any], fold: Fold
+) -> tuple[Verdict, str]:
+    """Of tags, members, contacts: whether the list has what the item names."""
+    about = declared.holds or declared.lacks or ""
+    field = operation.field(about)
+    alike = fold if field is not None and field.user else str
+    rows = [each.get(declared.among) if isinstance(each, dict) else each for each in data]
+    found = {alike(str(each)) for each in rows if each is not None}
+    wrong = [
+        name for name in names_of(field_value(item, about)) if (alike(name) in found) is bool(declared.lacks)
+    ]
+    if wrong:
+        return Verdict.DRIFT, f"{', '.join(map(_json, wrong))} {'is' if declared.lacks else 'is not'} there"
+    return Verdict.HOLDS, "as it was left"
+
+
 def names_of(value: Any) -> list[str]:
-    """The names in a list of names, or in a map."""
-    return [value] if isinstance(value, str) else [str(name) for name in value or ()]
+    """The names in a list of names, in a map, or the one that is there."""
+    if isinstance(value, list | tuple | Mapping):
+        return [str(name) for name in value]
+    return [] if value is None else [str(value)]
 
 
 def _text(value: Any) -> str:

@@ -324,9 +324,9 @@ class _Reader:
         sent = self._sent(done)
         given = ((each.name, field_value(sent, each.name)) for each in self.asking.fields)
         fields = {name: value for name, value in given if value is not None}
-        about = self.declared.holds or self.declared.lacks
-        if about and (own := field_value(sent, about)):
-            fields[about] = names_of(own)
+        for each in self.asking.fields:
+            if each.type == "names" and each.name in fields:
+                fields[each.name] = names_of(fields[each.name])
         return Item(done.ordinal, done.key, done.username, fields)
 
     def _sent(self, done: Done) -> Item:
@@ -335,8 +335,9 @@ class _Reader:
 
     def _note(self, done: Done, outcome: Outcome, now: float) -> None:
         verdict, found = judge(
-            self.operation, self.declared, self._sent(done), outcome, elapsed_s=now - done.finished_at
-        )
+            self.operation, self.declared, self._sent(done), outcome,
+            elapsed_s=now - done.finished_at, fold=self.provider.folded,
+        )  # fmt: skip
         self._finding(done, verdict, found)
 
     def _finding(self, done: Done, verdict: Verdict, found: str) -> None:

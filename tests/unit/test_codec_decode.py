@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bulkim.catalogue.shapes import Effect, Field, Operation, PerItem
 from bulkim.codec import decode, pages
 from bulkim.model import Fault, Item, Kind, Outcome, PageRequest, Reply
 from bulkim.vendors import PROVIDERS, provider
@@ -426,3 +427,43 @@ def test_a_page_that_failed_says_why():
     )
     with pytest.raises(TypeError):
         pages(EASEMOB, EASEMOB.operation("delete"), PageRequest(2), reply({}))
+
+
+def test_a_row_of_names_and_values_is_read_as_a_map():
+    result = PerItem("rows", "id", "code", ("0",), value="profile", pairs=("Tag", "Value"))
+    operation = Operation(
+        "o", "POST", "/", Effect.READ, (Field("username", key=True),), result=result, batch_max=2
+    )
+    rows = [
+        {"id": "a", "code": 0, "profile": [{"Tag": "x", "Value": 1}, {"Tag": "y", "Value": "z"}, {"odd": 1}]},
+        {"id": "b", "code": 0},
+    ]
+    reply = Reply(200, json.dumps({"rows": rows}).encode())
+    items = [Item(n, name, name, {}) for n, name in enumerate("ab", 1)]
+    outcomes = decode(provider("easemob"), operation, items, reply).outcomes
+    assert [each.data for each in outcomes] == [{"x": 1, "y": "z"}, {}]
+
+
+@pytest.mark.parametrize(
+    ("said", "kind", "code"),
+    [
+        (True, Kind.SUCCEEDED, None),
+        (False, Kind.REJECTED, "ok=false"),
+        ("true", Kind.REJECTED, "true"),  # text is a code of the vendor's, whatever it spells
+        (1, Kind.REJECTED, "1"),
+        (None, Kind.UNKNOWN, "bad_response"),
+        ([], Kind.UNKNOWN, "bad_response"),
+    ],
+)
+def test_a_row_may_say_true_or_false_for_its_code(said, kind, code):
+    result = PerItem("rows", "id", "ok", ("ok=true",))
+    operation = Operation("o", "POST", "/", Effect.ENSURE, (Field("username", key=True),), result=result)
+    [found] = decode(EASEMOB, operation, items("a"), reply({"rows": [{"id": "a", "ok": said}]})).outcomes
+    assert (found.kind, found.code) == (kind, code)
+
+
+def test_a_bare_object_is_one_row():
+    result = PerItem("row", "id", "ok", ("ok=true",))
+    operation = Operation("o", "POST", "/", Effect.ENSURE, (Field("username", key=True),), result=result)
+    [found] = decode(EASEMOB, operation, items("a"), reply({"row": {"id": "A", "ok": True}})).outcomes
+    assert found.kind is Kind.SUCCEEDED

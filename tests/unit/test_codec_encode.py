@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.jobs import anywhere, at
 
+from bulkim.catalogue.shapes import Effect, Field, Operation
 from bulkim.codec import encode, wire_fields
 from bulkim.model import Auth, Item, PageRequest
 from bulkim.vendors import PROVIDERS, provider
@@ -189,3 +190,44 @@ def test_the_root_of_a_path_agrees_with_the_connection():
     for name, of in PROVIDERS.items():
         where = anywhere(name)
         assert encode(of, of.operation("get-user"), where, [item()]).path.startswith(where.root)
+
+
+def test_a_map_is_sent_as_a_list_of_names_and_values_where_the_vendor_wants_one():
+    profile = Field("profile", type="map", pairs=("Tag", "Value"))
+    operation = Operation("o", "POST", "/", Effect.ENSURE, (Field("username", key=True), profile))
+    item = Item(1, "u", "u", {"profile": {"Tag_Nick": "Ann", "Tag_Level": 3}})
+    assert wire_fields(operation, item)["profile"] == [
+        {"Tag": "Tag_Nick", "Value": "Ann"},
+        {"Tag": "Tag_Level", "Value": 3},
+    ]
+
+
+JOINED = Operation(
+    "drop", "DELETE", "/rooms/{room}/users/{username}", Effect.ENSURE, joined="username", batch_max=3,
+    fields=(Field("username", key=True, pattern=".+"), Field("room", pattern=".+")), pools=("users",),
+)  # fmt: skip
+
+
+def joined(*names, rooms="r"):
+    batch = [
+        Item(n, name, name, {"room": room})
+        for n, (name, room) in enumerate(zip(names, rooms * 3, strict=False), 1)
+    ]
+    return encode(provider("easemob"), JOINED, CONNECTIONS["easemob"], batch)
+
+
+def test_names_that_stand_in_one_segment_together_cannot_end_it():
+    assert joined("a", "b,c", "d/e").path == "/org/app/rooms/r/users/a%2Cb%2Cc%2Cd%2Fe"
+    assert joined("a").path == "/org/app/rooms/r/users/a"
+
+
+@pytest.mark.parametrize("name", ["", ".", ".."])
+def test_a_joined_name_may_not_change_the_path_either(name):
+    with pytest.raises(ValueError, match="would change the meaning of the path"):
+        joined(name)
+
+
+def test_what_is_joined_is_not_shared_and_everything_else_in_the_path_is():
+    assert JOINED.shared == ("room",)
+    with pytest.raises(ValueError, match="one room a request"):
+        joined("a", "b", rooms="rs")

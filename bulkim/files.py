@@ -13,12 +13,14 @@ import stat
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from itertools import islice
 from pathlib import Path
 from typing import IO
 
-from bulkim.text import ESCAPED
+from bulkim.text import ESCAPED, nearest
 
 PRIVATE = 0o600
+NAMES_MAX = 10_000  # of a folder that are looked at for a near one
 _STREAMS = {"/dev/stdout": 1, "/dev/stderr": 2}
 _DESCRIPTOR = re.compile(r"/(?:dev/fd|proc/self/fd)/(\d{1,6})")
 # A folder that takes no new file, or a file that is a mount of its own: what is there is written over in its place.
@@ -89,3 +91,14 @@ def _put(temporary: Path, target: Path) -> None:
         if error.errno not in _IN_PLACE or not target.exists():
             raise
         target.write_bytes(temporary.read_bytes())
+
+
+def near(path: Path) -> str | None:
+    """A hint that names the file of the same folder which was probably meant; None: there is none like it."""
+    folder, name = path.parent, path.name
+    try:
+        names = [each.name for each in islice(folder.iterdir(), NAMES_MAX) if not each.is_dir()]
+    except OSError:
+        return None
+    hint = nearest(name, names)
+    return hint if hint is None or folder == Path() else hint.replace("'", f"'{folder}/", 1)

@@ -91,14 +91,14 @@ def load(
 
 
 def check(job: AnyJob, *, journal: str | os.PathLike[str] | None = None) -> Checked:
-    """Read and judge the whole input, offline. Raises InputError when the job or its input cannot be used."""
-    found = forecast.surveyed(any_job(job), journal=_journal(journal))
+    """Read and judge the whole input, offline and without secrets. Raises InputError when the job or its input cannot be used."""
+    found = forecast.surveyed(any_job(job, unset=True), journal=_journal(journal))
     return Checked(dict(found.counts or {}), found.survey.problems if found.survey else ())
 
 
 def estimate(job: AnyJob, *, journal: str | os.PathLike[str] | None = None) -> Estimate:
-    """Say what a run would send and how long it would take, offline."""
-    found = forecast.surveyed(any_job(job), journal=_journal(journal))
+    """Say what a run would send and how long it would take, offline and without secrets."""
+    found = forecast.surveyed(any_job(job, unset=True), journal=_journal(journal))
     cost = found.estimate
     return Estimate.of(forecast.plan_document(found, cost, forecast.first_call(found)))
 

@@ -36,10 +36,11 @@ def load_job(
     items: Iterable[Mapping[str, Any] | str] | None = None,
     *,
     pairs: Sequence[tuple[str, str]] = (),
+    unset: bool = False,
 ) -> Job:
     """A job from its file or its mapping. `sandbox` is the URL of the sandbox that stands for its connection.
 
-    `pairs`: changes as they are typed, before those of `changes`.
+    `pairs`: changes as they are typed, before those of `changes`. `unset`: variables need not be set, because nothing is sent.
     """
     given = job if isinstance(job, Mapping) else Path(job)
     pairs = [*pairs, *((key, json.dumps(value)) for key, value in changes.items())]
@@ -51,14 +52,15 @@ def load_job(
         sandbox=rehearsal.published(sandbox),
         vendor_text=vendor_text,
         items=items,
+        unset=unset,
     )
     redact.hide([loaded.connection.auth.secret])
     return loaded
 
 
-def any_job(job: AnyJob) -> Job:
+def any_job(job: AnyJob, *, unset: bool = False) -> Job:
     """The job, loaded if it is not."""
-    return job if isinstance(job, Job) else load_job(job, {}, None)
+    return job if isinstance(job, Job) else load_job(job, {}, None, unset=unset)
 
 
 def job_of(record: RunRecord) -> Path:

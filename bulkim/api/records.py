@@ -79,6 +79,7 @@ class Estimate(Document):
     destroys: str | None  # what goes with the users, in words
     window: Mapping[str, Any] | None
     first_request: Mapping[str, Any] | None  # method, url, headers, body; secrets masked
+    unset: Sequence[str]  # variables that are not set, and that a run needs
 
 
 @dataclass(frozen=True, slots=True, eq=False)

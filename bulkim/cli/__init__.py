@@ -74,7 +74,7 @@ SECTIONS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
         (
             Entry("operations", "reference:operations", "What can be done at which vendor."),
             Entry("quota", "quota:quota", "Show which processes on this host use which quota."),
-            Entry("explain", "reference:explain", "What a vendor's error code means, and what to do."),
+            Entry("explain", "explain:explain", "What a vendor's error code means, and what to do."),
             Entry("schema", "reference:schema", "Print the job file's JSON Schema, for an editor."),
             Entry(
                 "completion",

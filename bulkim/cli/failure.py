@@ -14,6 +14,22 @@ from bulkim.text import counted
 
 INTERNAL = 70
 INTERRUPTED = 130
+DRY = {
+    "--dry-run",
+    "--dryrun",
+    "--dry",
+    "-n",
+    "--noop",
+    "--no-op",
+    "--simulate",
+    "--check",
+    "--plan",
+}  # other tools' words
+INSTEAD = {
+    PROGRAM: "options come after the command, e.g. `bulkim runs --json`",
+    "bulkim run": "`bulkim plan JOB` shows what would be sent and sends nothing; `bulkim run JOB --sandbox` rehearses it",
+    "bulkim retry": "`bulkim results RUN --outcome failed` lists what it would send, so does `--outcome unknown`",
+}
 UNPRINTED = 2  # as for a file that -o cannot write
 PROBLEMS_MAX = 200  # printed; a file of another kind altogether has a problem on every line
 
@@ -81,8 +97,8 @@ def _way_on(error: click.ClickException, command: str) -> str:
         if error.command_name.endswith((".yaml", ".yml", ".json")):
             return f"did you mean `{command} run {error.command_name}`?"
         return f"`{command} --help` lists the commands"
-    if isinstance(error, click.NoSuchOption) and command == PROGRAM:
-        return f"options come after the command, e.g. `{command} runs --json`"
+    if isinstance(error, click.NoSuchOption) and (command == PROGRAM or error.option_name in DRY):
+        return INSTEAD.get(command, f"`{command} --help` shows examples")
     missing = error.param if isinstance(error, click.MissingParameter) else None
     if missing is not None and missing.metavar == "JOB":
         return f"name a job file, e.g. `{command} job.yaml`; `bulkim init` writes one to start from"

@@ -49,8 +49,12 @@ def load(
     *,
     sandbox: str | None = None,
     vendor_text: str | None = None,
+    unset: bool = False,
 ) -> Job:
-    """The job, with `--set` changes and, for a rehearsal, the sandbox at this URL in place of its connection."""
+    """The job, with `--set` changes and, for a rehearsal, the sandbox at this URL in place of its connection.
+
+    `unset`: variables of its connection need not be set, because nothing is sent.
+    """
     from bulkim import jobfile, redact
     from bulkim.vendors import PROVIDERS
     from bulkim.work.rehearsal import published
@@ -66,6 +70,7 @@ def load(
         providers=PROVIDERS,
         sandbox=published(sandbox),
         vendor_text=vendor_text,
+        unset=unset,
     )
     redact.hide([loaded.connection.auth.secret])
     return loaded
@@ -109,7 +114,7 @@ def check(
     """Check jobs and every item of their input, or providers that files declare, offline. Sends nothing.
 
     Prints every problem with its file, line and column; of a provider, also what its own cases show to be wrong, and
-    warnings. Exit code 0: all is well; 1: some items would be skipped as invalid; 3: a file cannot be used.
+    warnings. Secrets are not needed: variables that are not set are named. Exit code 0: all is well; 1: some items would be skipped as invalid; 3: a file cannot be used.
     """
     import json
 
@@ -130,7 +135,9 @@ def _checked(
     try:
         if (text := declared.text_of(path)) is not None:
             return declared.checked(settings, path, text)
-        return checked(settings, lambda: load(path, changes, sandbox=NOWHERE if sandbox else None))
+        return checked(
+            settings, lambda: load(path, changes, sandbox=NOWHERE if sandbox else None, unset=True)
+        )
     except InputError as error:
         if alone:
             raise
@@ -169,6 +176,8 @@ def plan(
     With `-o` the plan is saved: the job's terms, a line for each item with a keyed digest of its values, and the plan's own digest.
     It holds no secrets, and is the same for the same job and input, so that two of them can be compared with diff. Only a job whose
     source is a listing asks the vendor: the users whom it lists now are the plan's. A saved plan in place of the job is shown.
+
+    Secrets are needed only with `-o`; without it, variables that are not set are named.
     """
     from bulkim.cli.preview import planned
     from bulkim.work import plans
@@ -185,7 +194,7 @@ def plan(
             return save(settings, found, Wanted(output, style, expires))
     if expires is not None:
         raise UsageError("--expires is for a plan that is saved.", hint="add -o FILE")
-    loaded = load(job, changes, sandbox=NOWHERE if sandbox else None)
+    loaded = load(job, changes, sandbox=NOWHERE if sandbox else None, unset=True)
     return planned(settings, at_any_hour(loaded, say=settings.say) if sandbox else loaded)
 
 

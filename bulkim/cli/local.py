@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from bulkim.cli import candidates
-from bulkim.cli.options import Command, Settings, common
+from bulkim.cli.options import Command, FileType, Settings, common
 from bulkim.errors import InputError, Problem, UsageError
 
 
@@ -89,7 +89,7 @@ def write_templates(folder: Path, files: Mapping[str, str]) -> tuple[list[str], 
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=8086, show_default=True, help="0 takes a free one."
 )
-@click.option("--faults", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE",
+@click.option("--faults", type=FileType(), metavar="FILE",
               help="What goes wrong: a list of rules, YAML or JSON.")  # fmt: skip
 @click.option("--any-app", is_flag=True, help="Serve every org and app, and take any token.")
 @common

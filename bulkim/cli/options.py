@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import functools
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import click
 from click.core import ParameterSource
 
 from bulkim.cli import State, candidates, write_examples
+from bulkim.files import near
 from bulkim.text import whole
 
 DEFAULT_JOURNAL = "bulkim.db"
@@ -56,7 +58,9 @@ class CommonOption(click.Option):
 
 
 _SEND = frozenset({"demo", "run", "retry", "verify"})
-_READ = frozenset({"check", "doctor", "plan", "undo", "runs", "show", "results", "report", "watch", "browse"})
+_READ = frozenset(
+    {"check", "doctor", "explain", "plan", "undo", "runs", "show", "results", "report", "watch", "browse"}
+)
 _TAKEN_BY: Mapping[
     str, frozenset[str]
 ] = {  # where a common option would do nothing, a command does not take it
@@ -198,6 +202,23 @@ SET = click.option("--set", "changes", metavar="KEY=VALUE", multiple=True, callb
                    shell_complete=candidates.changes, help="Change a key of the job file, e.g. rate.limit=50.")  # fmt: skip
 CODE = click.option("--code", multiple=True, metavar="CODE", shell_complete=candidates.codes,
                     help="Only items with this code; may be repeated.")  # fmt: skip
-JOB_FILE = click.option("--job", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path), metavar="FILE",
+
+
+class FileType(click.Path):
+    """A file that is there; where there is none, the near one is named."""
+
+    def __init__(self, *, allow_dash: bool = False) -> None:
+        super().__init__(exists=True, dir_okay=False, allow_dash=allow_dash, path_type=Path)
+
+    def fail(
+        self, message: str, param: click.Parameter | None = None, ctx: click.Context | None = None
+    ) -> NoReturn:
+        """Raises click.BadParameter."""
+        named = re.search(r"'(.+)' does not exist", message)
+        hint = near(Path(named[1])) if named else None
+        super().fail(f"{message} {hint.capitalize()}" if hint else message, param, ctx)
+
+
+JOB_FILE = click.option("--job", type=FileType(allow_dash=True), metavar="FILE",
                         shell_complete=candidates.job_files,
                         help="The job file, if it is no longer where the run had it.")  # fmt: skip

@@ -43,7 +43,7 @@ def checked(settings: Settings, load: Callable[[], Job]) -> tuple[int, dict[str,
     document = {
         "ok": not invalid, "name": found.job.name, "provider": found.job.provider,
         "operation": found.job.operation, "items": sum(counts.values()), "counts": counts,
-        "problems": [_problem(each) for each in problems], "notes": list(found.notes),
+        "problems": [_problem(each) for each in problems], "notes": list(found.notes), "unset": list(found.job.unset),
     }  # fmt: skip
     if settings.json:
         return code, document
@@ -52,11 +52,18 @@ def checked(settings: Settings, load: Callable[[], Job]) -> tuple[int, dict[str,
     if invalid > len(problems):
         click.echo(f"… and {counted(invalid - len(problems), 'more invalid item')}")
     show.put([_verdict(found, counts, invalid)])
-    for note in found.notes:
-        settings.say(f"note: {note}")
+    _noted(settings, found)
     if not invalid:
         settings.say(f"next: {settings.command('plan', *_again(found.job))}")
     return code, document
+
+
+def _noted(settings: Settings, found: Surveyed) -> None:
+    """What was odd about the input, and what only a run needs."""
+    for note in found.notes:
+        settings.say(f"note: {note}")
+    if found.job.unset:
+        settings.say(f"note: not set in the environment, and needed to run: {', '.join(found.job.unset)}")
 
 
 def _verdict(found: Surveyed, counts: Mapping[str, int], invalid: int) -> Spans:
@@ -91,8 +98,7 @@ def planned(settings: Settings, job: Job) -> int:
         click.echo(json.dumps(plan_document(found, estimate, first), ensure_ascii=False))
         return 0
     show.put(card(found, estimate, first))
-    for note in found.notes:
-        settings.say(f"note: {note}")
+    _noted(settings, found)
     if found.invalid:
         settings.say(f"next: {settings.command('check', *_again(job))} names the invalid items")
     else:

@@ -1,19 +1,16 @@
-"""What one looks up: operations, error codes, the job file's schema."""
+"""What one looks up: operations, the job file's schema."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import click
 
-from bulkim import codes
-from bulkim.catalogue.shapes import ErrorRule, Field, Operation, Probe, Provider, Repeat
+from bulkim.catalogue.shapes import Field, Operation, Probe, Provider, Repeat
 from bulkim.cli import candidates, show
 from bulkim.cli.options import Command, Settings, common
 from bulkim.errors import UsageError
-from bulkim.language import gettext as _
 from bulkim.view import account as text
 from bulkim.view.live import Spans
 
@@ -68,7 +65,7 @@ def operations(settings: Settings, *, names: tuple[str, ...], provider: str | No
     from bulkim import vendors
 
     name = _one(names[1:] if names[:1] == ("show",) else names)
-    chosen = [_vendor(provider)] if provider else list(vendors.PROVIDERS.values())
+    chosen = [vendor_of(provider)] if provider else list(vendors.PROVIDERS.values())
     found = [
         (vendor, each) for vendor in chosen for each in vendor.operations if name is None or each.name == name
     ]
@@ -86,7 +83,8 @@ def operations(settings: Settings, *, names: tuple[str, ...], provider: str | No
     return 0
 
 
-def _vendor(name: str) -> Provider:
+def vendor_of(name: str) -> Provider:
+    """A built-in provider by its name, or one that a file declares. Raises UsageError, InputError."""
     from bulkim import vendors
 
     if name in vendors.PROVIDERS:
@@ -242,85 +240,4 @@ def _field_document(each: Field) -> dict[str, Any]:
     return {
         "name": each.name, "type": each.type, "required": not each.optional, "param": each.param,
         "secret": each.secret, "help": each.help,
-    }  # fmt: skip
-
-
-# ------------------------------------------------------------------------------------------- explain
-
-
-@click.command(
-    cls=Command,
-    examples=["bulkim explain easemob duplicate_unique_property_exists", "bulkim explain tencent 70107"],
-)
-@click.argument("provider", shell_complete=candidates.providers, help="The vendor, such as easemob.")
-@click.argument(
-    "code",
-    shell_complete=candidates.error_codes,
-    help="As the vendor writes it, one of bulkim's own, or an HTTP status.",
-)
-@common
-def explain(settings: Settings, *, provider: str, code: str) -> int:
-    """Say what a code means, whether bulkim tries again, and what to do."""
-    vendor = _vendor(provider)
-    rules = vendor.rules(code)
-    own = codes.OWN.get(code) or (codes.of_status(code) if not rules else None)
-    if not rules and own is None:
-        raise UsageError(
-            f"{vendor.label} has no code {code!r} in its table",
-            hint=_nearest_code(vendor, code) or "see the vendor's page",
-        )
-    if settings.json:
-        click.echo(json.dumps(_explained(vendor, code, rules, own), ensure_ascii=False))
-        return 0
-    if own is not None:
-        show.put(
-            [
-                [(code, "bold"), (_(" (bulkim's own)"), "dim")],
-                *_row(_("means"), _(own.meaning)),
-                *_row("bulkim", _(own.follows)),
-                *_row(_("do"), _(own.remedy)),
-            ]
-        )
-    for rule in rules:
-        show.put(_rule(code, rule))
-    return 0
-
-
-def _nearest_code(vendor: Provider, code: str) -> str | None:
-    from difflib import get_close_matches
-
-    near = get_close_matches(code, [each.code for each in vendor.errors if each.code], n=1)
-    return f"did you mean {near[0]!r}?" if near else None
-
-
-def _rule(code: str, rule: ErrorRule) -> Iterator[Spans]:
-    about = _(" of {operations}", operations=", ".join(rule.operations)) if rule.operations else ""
-    status = f", HTTP {rule.status}" if rule.status and rule.code else ""
-    yield [(rule.code or code, "bold"), (f"{status}{about}", "dim")]
-    if rule.pattern:
-        yield from _row(_("when"), _("the reason matches {pattern}", pattern=rule.pattern))
-    yield from _row(_("means"), _(rule.meaning))
-    yield from _row("bulkim", _(codes.KINDS[str(rule.kind)].follows))
-    yield from _row(_("do"), _(rule.remedy))
-    if rule.page:
-        yield from _row(_("page"), rule.page)
-    yield [("", "")]
-
-
-def _explained(
-    vendor: Provider, code: str, rules: tuple[ErrorRule, ...], own: codes.Meaning | None
-) -> dict[str, Any]:
-    return {
-        "provider": vendor.name,
-        "code": code,
-        "rules": [
-            {
-                "kind": str(rule.kind), "http_status": rule.status, "pattern": rule.pattern,
-                "operations": list(rule.operations), "meaning": rule.meaning, "handling": codes.KINDS[str(rule.kind)].follows,
-                "retried": codes.KINDS[str(rule.kind)].retried,
-                "remedy": rule.remedy, "page": rule.page,
-            }
-            for rule in rules
-        ],
-        "own": {"meaning": own.meaning, "handling": own.follows, "remedy": own.remedy} if own else None,
     }  # fmt: skip

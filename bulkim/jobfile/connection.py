@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from bulkim.catalogue.addressing import App, app_keys, may_lead
 from bulkim.catalogue.proofs import AuthForm, NoAuth, auth_keys, kind_of, written
@@ -70,18 +70,51 @@ def _entries(path: Path) -> tuple[dict[str, Node], list[Problem]]:
 # ------------------------------------------------------------------------------------------- ${VAR}
 
 
-def expand(section: Node, env: Mapping[str, str]) -> Iterator[tuple[Node, Problem]]:
+class Unset(NamedTuple):
+    """A variable that is not set, and the place that wants it."""
+
+    name: str
+    path: tuple[str | int, ...]  # below `connection`
+    node: Node
+    problem: Problem
+
+
+def expand(section: Node, env: Mapping[str, str]) -> Iterator[tuple[Node, Problem, Unset | None]]:
     """Replaces `${VAR}` in every text of the section, in one pass; yields what could not be, with its node.
 
     ``$${`` means ``${``; any other ``$`` is itself. A problem never shows a variable's value.
     """
-    for _, node in section.scalars():
+    for path, node in section.scalars():
         if isinstance(node.value, str) and "${" in node.value:
             value, complaints = _expanded(node.value, env)
-            for message, hint in complaints:
-                yield node, node.mark.problem(message, hint)
+            for message, hint, name in complaints:
+                problem = node.mark.problem(message, hint)
+                yield node, problem, Unset(name, path, node, problem) if name else None
             if not complaints:
                 node.value = value
+
+
+def without(unset: Iterable[Unset], providers: Iterable[Provider]) -> Iterator[Problem]:
+    """Puts something of the right shape where a variable is not set, for what sends nothing; yields where nothing would do."""
+    apps = [app for one in providers for app in one.apps]
+    for each in unset:
+        match each.path:
+            case ("auth", *_) | ("environment",):
+                pass  # any text will do, and `${NAME}` says what it is
+            case ("base_url",):
+                each.node.value = f"https://{each.name.lower().replace('_', '-').strip('-')}.invalid"
+            case (key,) if any(key in app.numbers for app in apps):
+                each.node.value = "1"
+            case (key,) if any(key in app.keys for app in apps):
+                each.node.value = each.name
+            case _:
+                yield each.problem
+
+
+def elsewhere(problems: Iterable[Problem], unset: Iterable[Unset]) -> list[Problem]:
+    """Those that are not about a value which nobody knows."""
+    places = {(each.problem.file, each.problem.line, each.problem.column) for each in unset}
+    return [each for each in problems if (each.file, each.line, each.column) not in places]
 
 
 def has_variable(node: Node) -> bool:
@@ -89,8 +122,9 @@ def has_variable(node: Node) -> bool:
     return isinstance(node.value, str) and any(not match[1] for match in _VARIABLE.finditer(node.value))
 
 
-def _expanded(text: str, env: Mapping[str, str]) -> tuple[str, list[tuple[str, str | None]]]:
-    complaints: list[tuple[str, str | None]] = []
+def _expanded(text: str, env: Mapping[str, str]) -> tuple[str, list[tuple[str, str | None, str | None]]]:
+    """The text, or what is wrong with it: message, hint, and the variable that is not set."""
+    complaints: list[tuple[str, str | None, str | None]] = []
 
     def replaced(match: re.Match[str]) -> str:
         escaped, name, closed = match.groups()
@@ -101,13 +135,18 @@ def _expanded(text: str, env: Mapping[str, str]) -> tuple[str, list[tuple[str, s
                 (
                     "${...} holds the name of an environment variable and nothing else",
                     "for a literal ${ write $${",
+                    None,
                 )
             )
         elif name not in env:
-            complaints.append((f"the environment variable {name} is not set", f"export {name}=..."))
+            complaints.append((f"the environment variable {name} is not set", f"export {name}=...", name))
         elif not env[name].isprintable():
             complaints.append(
-                (f"the environment variable {name} holds a line end or another control character", None)
+                (
+                    f"the environment variable {name} holds a line end or another control character",
+                    None,
+                    None,
+                )
             )
         else:
             return env[name]

@@ -45,6 +45,7 @@ def load(
     vendor_text: str | None = None,
     now: float | None = None,
     items: Iterable[Mapping[str, Any] | str] | None = None,
+    unset: bool = False,
 ) -> Job:
     """The job in a YAML or JSON file, or in a mapping of the same keys. Raises InputError with every problem that it has.
 
@@ -53,6 +54,7 @@ def load(
     `overrides` are ``--set`` pairs: a dotted path and a value in YAML. With `sandbox` the connection is replaced by
     what it answers for the provider, and no environment variable is needed. `vendor_text` stands for the file that
     ``provider: ./FILE`` names: an earlier run's, which needs no file. `items` stand for its `source`. `now` (Unix seconds) is what ages like ``7d`` count from.
+    With `unset`, variables of the connection may be unset: `Job.unset` names them, and such a job can be looked at but not sent.
     """
     taken = None if items is None else given.taken_in(items)
     if isinstance(job, Path):
@@ -65,6 +67,7 @@ def load(
         path, text, origin = Path(given.NAME), given.as_text(job), Origin.MAPPING
         digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
     reading = _Reading(path, text, providers, sandbox=sandbox, origin=origin)
+    reading.may_be_unset = unset
     reading.vendor_text, reading.taken = vendor_text, taken
     changes = tuple(overrides)
     if items is not None and taken is not None:
@@ -75,7 +78,8 @@ def load(
     if reading.problems:
         raise InputError(_in_order(reading.problems, str(path)))
     built = reading.job(time.time() if now is None else now, overrides)
-    return replace(built, digest=digest, changes=changes)
+    names = tuple(dict.fromkeys(each.name for each in reading.unset))
+    return replace(built, digest=digest, changes=changes, unset=names)
 
 
 class Origin(Enum):
@@ -115,6 +119,8 @@ class _Reading:
         self.path, self.text, self.providers, self.sandbox = path, text, providers, sandbox
         self.vendor_text: str | None = None
         self.taken: given.Items | None = None  # a program's items, of which the text has none
+        self.may_be_unset = False
+        self.unset: list[connection.Unset] = []
         self.shape = job_shape(providers)
         self.origin = origin
         self.folder = path.parent if origin is Origin.FILE else Path()  # where relative places start
@@ -192,9 +198,12 @@ class _Reading:
         if self.sandbox is not None:
             self.excused |= {id(node) for _, node in section.scalars() if connection.has_variable(node)}
             return
-        for node, problem in connection.expand(section, env):
+        for node, problem, unset in connection.expand(section, env):
             self.excused.add(id(node))
-            self.problems.append(problem)
+            if unset is not None and unset.path and self.may_be_unset:
+                self.unset.append(unset)
+            else:
+                self.problems.append(problem)
 
     # ---- provider
 
@@ -231,6 +240,7 @@ class _Reading:
         if isinstance(declared, Problem):  # what it declares would be called unknown
             self.problems.append(declared)
             return
+        self.problems += connection.without(self.unset, self.providers.values())
         broken = set()
         places = {
             (each.file, each.line, each.column) for each in self.problems
@@ -259,7 +269,8 @@ class _Reading:
         if self.origin is not Origin.FILE and not self.root.child("name"):
             self.problems.append(self._nameless())
         if self.provider is not None and self.operation is not None:
-            self.problems += self._checked(self.provider, self.operation, broken)
+            found = self._checked(self.provider, self.operation, broken)
+            self.problems += connection.elsewhere(found, self.unset)
 
     def _nameless(self) -> Problem:
         if self.origin is Origin.MAPPING:

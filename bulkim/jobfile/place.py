@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from bulkim.errors import InputError, Problem
+from bulkim.files import near
 from bulkim.places import config_folder, there
 from bulkim.yamltree import BYTES_MAX, decode
 
@@ -51,7 +52,7 @@ def read(path: Path, *, missing: str = "`bulkim init` writes one to start from")
         raw = _bytes_of(path)
         return decode(raw, label(path)), hashlib.sha256(raw).hexdigest()
     except FileNotFoundError:
-        raise InputError([Problem(label(path), None, None, "no such file", missing)]) from None
+        raise InputError([Problem(label(path), None, None, "no such file", near(path) or missing)]) from None
     except OSError as error:
         message = f"cannot be read: {error.strerror or type(error).__name__}"
         raise InputError([Problem(label(path), None, None, message)]) from None

@@ -146,3 +146,4 @@ class Job:
     digest: str = field(default="", repr=False, compare=False)  # SHA-256 of the file, secrets included
     changes: tuple[tuple[str, str], ...] = field(default=(), repr=False, compare=False)  # --set pairs
     rehearsal: bool = False  # it goes to the sandbox instead of its own connection
+    unset: tuple[str, ...] = ()  # variables of its connection that are not set: it can be looked at, not sent

@@ -97,7 +97,7 @@ def plan_document(found: Surveyed, estimate: Estimate, first: Mapping[str, Any] 
         "requests": estimate.requests if known else None, "pool": estimate.pool,
         "limit_per_s": estimate.limit_per_s, "least_s": round(estimate.least_s, 3) if known else None,
         "destroys": found.operation.destroys, "window": window_document(found, estimate, window.now()),
-        "first_request": first,
+        "first_request": first, "unset": list(job.unset),
     }  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from bulkim.errors import InputError, Problem
+from bulkim.files import near
 from bulkim.source import encoding as encodings
 
 CHUNK_BYTES = 1 << 18
@@ -91,7 +92,10 @@ class Content:
 
     def _unreadable(self, error: OSError) -> InputError:
         if isinstance(error, FileNotFoundError):
-            return self.problem("no such file", hint="a relative path starts at the job file's folder")
+            hint = near(self._path) if self._path else None
+            return self.problem(
+                "no such file", hint=hint or "a relative path starts at the job file's folder"
+            )
         if isinstance(error, IsADirectoryError):
             return self.problem("is a folder, not a file")
         return self.problem(f"cannot be read: {error.strerror or type(error).__name__}")

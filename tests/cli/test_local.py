@@ -58,9 +58,10 @@ def test_init_overwrites_nothing(shell):
 def test_what_init_writes_names_what_is_missing(shell, monkeypatch):
     monkeypatch.delenv("EASEMOB_CLIENT_ID", raising=False)
     shell("init")
-    said = shell("check", "job.yaml")
+    assert "EASEMOB_CLIENT_ID" in shell("check", "job.yaml").err
+    said = shell("run", "job.yaml")
     assert said.code == 3
-    assert "EASEMOB_CLIENT_ID" in said.err
+    assert "the environment variable EASEMOB_CLIENT_ID is not set" in said.err
 
 
 def test_schema(shell):

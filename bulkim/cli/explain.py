@@ -1,0 +1,169 @@
+"""`bulkim explain`: what a code means; where a run of the journal has met it, the rule that decided there."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bulkim import codes
+from bulkim.catalogue.shapes import ErrorRule, Provider
+from bulkim.cli import candidates, show
+from bulkim.cli.options import Command, Settings, common
+from bulkim.cli.reference import vendor_of
+from bulkim.errors import BulkimError, UsageError
+from bulkim.language import counted
+from bulkim.language import gettext as _
+from bulkim.places import there
+from bulkim.view.live import Spans
+
+if TYPE_CHECKING:
+    from bulkim.journal.records import CodeCount
+
+
+@dataclass(frozen=True, slots=True)
+class Met:
+    """A rule that decided about items of a run."""
+
+    rule: ErrorRule
+    run: str
+    count: CodeCount
+
+
+@click.command(
+    cls=Command,
+    examples=[
+        "bulkim explain easemob duplicate_unique_property_exists",
+        "bulkim explain tencent 70107",
+        "bulkim explain easemob illegal_argument --run last",
+    ],
+)
+@click.argument("provider", shell_complete=candidates.providers, help="The vendor, such as easemob.")
+@click.argument(
+    "code",
+    shell_complete=candidates.error_codes,
+    help="As the vendor writes it, one of bulkim's own, or an HTTP status.",
+)
+@click.option("--run", "run_name", metavar="RUN", shell_complete=candidates.run_names,
+              help="Only what the code meant in this run. Default: the newest run, if it has met the code.")  # fmt: skip
+@click.option("--all", "everything", is_flag=True, help="Whatever the code may mean, whatever a run has met.")
+@common
+def explain(settings: Settings, *, provider: str, code: str, run_name: str | None, everything: bool) -> int:
+    """Say what a code means, whether bulkim tries again, and what to do."""
+    vendor = vendor_of(provider)
+    rules = vendor.rules(code)
+    own = codes.OWN.get(code) or (codes.of_status(code) if not rules else None)
+    met = [] if everything else _met(settings, vendor, code, run_name)
+    if not rules and own is None and not met:
+        raise UsageError(
+            f"{vendor.label} has no code {code!r} in its table",
+            hint=_nearest_code(vendor, code) or "see the vendor's page",
+        )
+    if settings.json:
+        click.echo(json.dumps(_document(vendor, code, rules, own, met), ensure_ascii=False))
+        return 0
+    if met:
+        for each in met:
+            show.put(_rule(code, each.rule, met=each))
+        if more := len([rule for rule in rules if all(rule is not each.rule for each in met)]):
+            settings.say(f"{more} more of this code: {settings.command('explain', provider, code, '--all')}")
+        return 0
+    if own is not None:
+        show.put(_own(code, own))
+    for rule in rules:
+        show.put(_rule(code, rule))
+    return 0
+
+
+def _met(settings: Settings, vendor: Provider, code: str, run_name: str | None) -> list[Met]:
+    """The rules that a run's items met under this code: of the run that is named, or of the newest if it has any."""
+    from bulkim.codec.refusals import decided_by
+    from bulkim.journal import Reader
+
+    if run_name is None and not there(settings.journal):
+        return []
+    try:
+        with Reader.open(settings.journal) as journal:
+            record = journal.find(run_name or "last")
+            found = [each for each in journal.code_counts(record.id) if each.code == code]
+    except BulkimError:
+        if run_name is None:
+            return []
+        raise
+    operation = vendor.operation(record.operation) if record.provider == vendor.name else None
+    if run_name is not None and (operation is None or not found):
+        hint = f"`{settings.command('show', record.run)}` lists its codes"
+        raise UsageError(f"run {record.run} has met no {code} at {vendor.name}", hint=hint)
+    if operation is None:
+        return []
+    decided = [(decided_by(vendor, operation, code, each.reason), each) for each in found]
+    return [Met(rule, record.run, each) for rule, each in decided if rule is not None]
+
+
+def _nearest_code(vendor: Provider, code: str) -> str | None:
+    from difflib import get_close_matches
+
+    near = get_close_matches(code, [each.code for each in vendor.errors if each.code], n=1)
+    return f"did you mean {near[0]!r}?" if near else None
+
+
+def _own(code: str, own: codes.Meaning) -> list[Spans]:
+    return [
+        [(code, "bold"), (_(" (bulkim's own)"), "dim")],
+        *_row(_("means"), _(own.meaning)),
+        *_row("bulkim", _(own.follows)),
+        *_row(_("do"), _(own.remedy)),
+    ]
+
+
+def _rule(code: str, rule: ErrorRule, *, met: Met | None = None) -> Iterator[Spans]:
+    about = _(" of {operations}", operations=", ".join(rule.operations)) if rule.operations else ""
+    status = f", HTTP {rule.status}" if rule.status and rule.code else ""
+    yield [(rule.code or code, "bold"), (f"{status}{about}", "dim")]
+    if met is not None:
+        items = counted(met.count.items, "{n} item", "{n} items")
+        words = _(
+            "{items} of run {run}, such as {example}", items=items, run=met.run, example=met.count.example
+        )
+        yield from _row(_("met by"), words)
+        if met.count.reason:
+            yield from _row(_("reason"), f"“{met.count.reason}”")
+    elif rule.pattern:
+        yield from _row(_("when"), _("the reason matches {pattern}", pattern=rule.pattern))
+    yield from _row(_("means"), _(rule.meaning))
+    yield from _row("bulkim", _(codes.KINDS[str(rule.kind)].follows))
+    yield from _row(_("do"), _(rule.remedy))
+    if rule.page:
+        yield from _row(_("page"), rule.page)
+    yield [("", "")]
+
+
+def _row(name: str, value: str) -> list[Spans]:
+    return show.row(name, value, indent=2)
+
+
+def _document(
+    vendor: Provider, code: str, rules: Sequence[ErrorRule], own: codes.Meaning | None, met: Sequence[Met]
+) -> dict[str, Any]:
+    known = [*rules, *(each.rule for each in met if each.rule not in rules)]
+    return {
+        "provider": vendor.name,
+        "code": code,
+        "rules": [
+            {
+                "kind": str(rule.kind), "http_status": rule.status, "pattern": rule.pattern,
+                "operations": list(rule.operations), "meaning": rule.meaning, "handling": codes.KINDS[str(rule.kind)].follows,
+                "retried": codes.KINDS[str(rule.kind)].retried,
+                "remedy": rule.remedy, "page": rule.page,
+                "met": [
+                    {"run": each.run, "items": each.count.items, "example": each.count.example, "reason": each.count.reason}
+                    for each in met if each.rule is rule
+                ],
+            }
+            for rule in known
+        ],
+        "own": {"meaning": own.meaning, "handling": own.follows, "remedy": own.remedy} if own else None,
+    }  # fmt: skip

@@ -1,0 +1,141 @@
+"""A newcomer's first commands: without secrets, with another tool's options, with a name mistyped."""
+
+from __future__ import annotations
+
+import pytest
+
+import bulkim
+
+UNSET = ("NO_URL", "NO_ORG", "NO_APP", "NO_TOKEN")
+JOB = """\
+provider: easemob
+operation: register
+connection: {{base_url: "{url}", org: "{org}", app: "${{NO_APP}}", auth: {{token: "${{NO_TOKEN}}"}}}}
+source: {{csv: users.csv}}
+"""
+USERS = "username,password\nanna,secret-1\nbad name,secret-2\n"
+
+
+def job(shell, url: str = "${NO_URL}", org: str = "${NO_ORG}") -> str:
+    shell.write("users.csv", USERS)
+    return shell.write("job.yaml", JOB.format(url=url, org=org))
+
+
+def test_check_and_plan_work_without_secrets_and_name_what_is_not_set(shell):
+    name = job(shell)
+    checked = shell("check", name)
+    assert checked.code == 1, "the bad row is found all the same"
+    assert "users.csv:3: username 'bad name'" in checked.out
+    assert f"needed to run: {', '.join(UNSET)}" in checked.err
+    planned = shell("plan", name)
+    assert planned.code == 0
+    assert "https://no-url.invalid/NO_ORG/NO_APP/users" in planned.out
+    assert f"needed to run: {', '.join(UNSET)}" in planned.err
+    for command in ("check", "plan"):
+        assert shell(command, name, "--json").json["unset"] == list(UNSET)
+    assert bulkim.estimate(name).unset == list(UNSET)
+    assert bulkim.check(name).counts["send"] == 1
+
+
+@pytest.mark.parametrize(
+    "words", [("run",), ("run", "--yes"), ("plan", "-o", "x.plan"), ("plan", "--format", "markdown")]
+)
+def test_what_sends_or_is_kept_needs_them(shell, words):
+    said = shell(words[0], job(shell), *words[1:])
+    assert said.code == 3
+    assert said.err.count("is not set (export ") == len(UNSET)
+
+
+def test_a_wrong_value_beside_an_unset_one_is_still_found(shell):
+    said = shell("check", job(shell, org="a b"))
+    assert said.code == 3
+    assert "connection.org may hold letters" in said.err
+    assert "NO_URL" not in said.err
+
+
+def test_a_number_that_is_not_set(shell):
+    shell.write("users.csv", "username\nanna\n")
+    text = """\
+provider: tencent
+operation: delete
+connection: {base_url: "https://console.tim.qq.com", sdk_app_id: "${NO_APP}", auth: {identifier: admin, secret_key: "${NO_KEY}"}}
+source: {csv: users.csv}
+"""
+    said = shell("plan", shell.write("tencent.yaml", text), "--json")
+    assert (said.code, said.json["unset"]) == (0, ["NO_APP", "NO_KEY"])
+
+
+def test_a_name_of_a_connection_is_needed(shell):
+    shell.write("users.csv", USERS)
+    named = "provider: easemob\noperation: delete\nconnection: '${NO_NAME}'\nsource: {csv: users.csv}\n"
+    said = shell("check", shell.write("named.yaml", named))
+    assert said.code == 3
+    assert "NO_NAME is not set" in said.err
+
+
+# ------------------------------------------------------------------------------------------ mistyped
+
+
+@pytest.mark.parametrize("option", ["--dry-run", "--dryrun", "-n"])
+def test_a_dry_run_is_called_plan(shell, option):
+    said = shell("run", "job.yaml", option)
+    assert said.code == 2
+    assert "`bulkim plan JOB` shows what would be sent and sends nothing" in said.err
+
+
+def test_another_unknown_option_is_not(shell):
+    assert "bulkim plan" not in shell("runs", "--dry-run").err
+    assert "options come after the command" in shell("--json", "runs").err
+
+
+def test_a_mistyped_file_names_the_near_one(shell):
+    job(shell)
+    assert "did you mean 'job.yaml'?" in shell("check", "jbo.yaml").err
+    assert "did you mean" not in shell("check", "quite-another.yaml").err
+    assert "`bulkim init` writes one" in shell("check", "quite-another.yaml").err
+    (shell.folder / "jobs").mkdir()
+    shell.write("jobs/purge.yaml", "")
+    assert "did you mean 'jobs/purge.yaml'?" in shell("run", "jobs/prge.yaml").err
+    (shell.folder / "users.csv").rename(shell.folder / "user.csv")
+    assert "user.csv'?)" in shell("check", "job.yaml").err
+    assert "Did you mean 'user.csv'?" in shell("sandbox", "--faults", "usr.csv").err
+
+
+# ------------------------------------------------------------------------------------------- explain
+
+ILLEGAL = [{
+    "match": {"operation": "register", "user": "user-2"},
+    "do": {"error": {"http": 400, "error": "illegal_argument", "description": "username user-2 is not legal"}},
+}]  # fmt: skip
+
+
+def test_explain_picks_the_rule_that_the_run_met(shell, server):
+    server.call("PUT", "/faults", ILLEGAL)
+    name = shell.job("met", server.base_url, "register", ["user-1", "user-2"])
+    assert shell("run", name, "-q").code == 1
+    everything = shell("explain", "easemob", "illegal_argument", "--all").out
+    assert everything.count("illegal_argument, HTTP 400") > 2
+    said = shell("explain", "easemob", "illegal_argument")
+    assert said.out.count("illegal_argument, HTTP 400") == 1
+    assert "such as user-2" in said.out
+    assert "something other than a-z" in said.out
+    assert "more of this code: bulkim explain easemob illegal_argument --all" in said.err
+    assert shell("explain", "easemob", "illegal_argument", "--run", "met").out == said.out
+    met = [
+        rule
+        for rule in shell("explain", "easemob", "illegal_argument", "--json").json["rules"]
+        if rule["met"]
+    ]
+    assert [(each["met"][0]["items"], each["pattern"] is not None) for each in met] == [(1, True)]
+
+
+def test_explain_without_such_an_item_tells_all(shell, server):
+    server.call("PUT", "/faults", [])
+    name = shell.job("fine", server.base_url, "register", ["user-1"])
+    assert shell("run", name, "-q").code == 0
+    said = shell("explain", "easemob", "illegal_argument")
+    assert said.out == shell("explain", "easemob", "illegal_argument", "--all").out
+    refused = shell("explain", "easemob", "illegal_argument", "--run", "last")
+    assert refused.code == 2
+    assert "has met no illegal_argument" in refused.err
+    assert shell("explain", "easemob", "illegal_argument", "--run", "nobody").code == 2

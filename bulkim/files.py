@@ -28,13 +28,13 @@ _IN_PLACE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.EBUSY, errno.EXDEV}
 
 
 @contextmanager
-def written(path: Path, *, mode: int = PRIVATE) -> Iterator[IO[str]]:
+def written(path: Path, *, mode: int = PRIVATE, encoding: str = "utf-8") -> Iterator[IO[str]]:
     """A stream whose text is in the file afterwards. Raises OSError; then an ordinary file is as it was.
 
-    `mode`: of a file that is new. A reader that left a pipe is no error.
+    `mode`: of a file that is new. `encoding`: one without a mark of its own. A reader that left a pipe is no error.
     """
     if (through := _special(path)) is not None:
-        with suppress(BrokenPipeError), _opened(through) as stream:
+        with suppress(BrokenPipeError), _opened(through, encoding) as stream:
             yield stream
         return
     target = Path(os.path.realpath(path))
@@ -43,11 +43,11 @@ def written(path: Path, *, mode: int = PRIVATE) -> Iterator[IO[str]]:
     except OSError as error:
         if error.errno not in _IN_PLACE or not target.exists():
             raise
-        with _opened(os.open(target, os.O_WRONLY | os.O_TRUNC)) as stream:
+        with _opened(os.open(target, os.O_WRONLY | os.O_TRUNC), encoding) as stream:
             yield stream
         return
     try:
-        with _opened(descriptor) as stream:
+        with _opened(descriptor, encoding) as stream:
             yield stream
             stream.flush()
             os.fchmod(descriptor, mode)
@@ -80,8 +80,8 @@ def _special(path: Path) -> int | None:
     return None if ordinary else os.open(path, os.O_WRONLY)
 
 
-def _opened(descriptor: int) -> IO[str]:
-    return os.fdopen(descriptor, "w", encoding="utf-8", errors=ESCAPED, newline="")
+def _opened(descriptor: int, encoding: str) -> IO[str]:
+    return os.fdopen(descriptor, "w", encoding=encoding, errors=ESCAPED, newline="")
 
 
 def _put(temporary: Path, target: Path) -> None:

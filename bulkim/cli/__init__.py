@@ -60,7 +60,7 @@ SECTIONS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
             Entry("runs", "journal:runs", "List all runs of the journal."),
             Entry("show", "journal:show", "Show one run, or what happened to one of its users."),
             Entry("watch", "watch:watch", "Follow a running run from another terminal."),
-            Entry("results", "journal:results", "Print one row for each item of a run."),
+            Entry("results", "results:results", "Print one row for each item of a run."),
             Entry("report", "report:report", "Write a run as one page with charts, or as Markdown."),
             Entry("browse", "browse:browse", "Open the journal in Datasette, with ready queries."),
         ),

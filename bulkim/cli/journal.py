@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import click
 
 from bulkim.cli import candidates
-from bulkim.cli.options import CODE, RUN, Command, Settings, common
+from bulkim.cli.options import RUN, Command, Settings, common
 from bulkim.errors import UsageError
 from bulkim.model import Status
-from bulkim.text import TO_THE_MINUTE, counted, local, utc
+from bulkim.text import TO_THE_MINUTE, local, utc
 
 
 @click.command(cls=Command, examples=["bulkim runs", "bulkim runs --json | jq '.[].state'"])
@@ -172,70 +170,3 @@ def _attempt(one: dict[str, Any]) -> tuple[str, ...]:
         one["kind"],
         said,
     )
-
-
-# ------------------------------------------------------------------------------------------- results
-
-
-@click.command(
-    cls=Command,
-    examples=[
-        "bulkim results last --outcome failed",
-        "bulkim results last --format csv -o done.csv",
-        "bulkim results nightly-purge --code reach_limit --format jsonl",
-    ],
-)
-@RUN
-@click.option("--outcome", multiple=True, type=click.Choice([str(status) for status in Status]),
-              help="Only items that ended so; may be repeated.")  # fmt: skip
-@CODE
-@click.option("--format", "style", type=click.Choice(["csv", "jsonl", "table", "junit"]),
-              help="Default: a table on a terminal, csv elsewhere; with --json, a JSON array.")  # fmt: skip
-@click.option(
-    "--bom", is_flag=True, help="Begin a CSV with a byte order mark: spreadsheets then read it as UTF-8."
-)
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path, allow_dash=True), metavar="FILE",
-              help="Write to FILE (mode 0600, replaced when complete).")  # fmt: skip
-@common
-def results(
-    settings: Settings, *, run_name: str, outcome: tuple[str, ...], code: tuple[str, ...], style: str | None,
-    output: Path | None, bom: bool,
-) -> int:  # fmt: skip
-    """Print one row for each item of a run. As CSV, it is accepted as the source of another job."""
-    from bulkim.cli import show as printer
-    from bulkim.cli.output import of_run
-    from bulkim.cli.output import output as written
-    from bulkim.journal import Reader
-    from bulkim.view import results as rows
-
-    to_file = output is not None and str(output) != "-"
-    style = style or _default_style(settings, output if to_file else None)
-    chosen = rows.Chosen(outcome, code)
-    with Reader.open(settings.journal) as journal:
-        record = journal.find(run_name)
-        if record.rehearsal:
-            settings.say(f"run {record.run} was a rehearsal: these are users of a sandbox")
-        if to_file:
-            assert output is not None
-            with written(output, never=of_run(settings.journal, record)) as stream:
-                number = rows.write_results(
-                    journal, record, chosen, style, stream, width=printer.width(), bom=bom
-                )
-            settings.say(f"{counted(number, 'item')} of run {record.run} written to {output}")
-        else:
-            number = rows.write_results(
-                journal, record, chosen, style, sys.stdout, width=printer.terminal_width() or 200, bom=bom
-            )
-            if not number and style == "table":
-                settings.say("no such items")
-    return 0
-
-
-def _default_style(settings: Settings, output: Path | None) -> str:
-    if settings.json:
-        return "json"
-    if output is not None:
-        return {".jsonl": "jsonl", ".ndjson": "jsonl", ".xml": "junit", ".txt": "table"}.get(
-            output.suffix, "csv"
-        )
-    return "table" if sys.stdout.isatty() else "csv"

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def output(path: Path, *, never: Iterable[Path]) -> Iterator[IO[str]]:
+def output(path: Path, *, never: Iterable[Path], encoding: str = "utf-8") -> Iterator[IO[str]]:
     """A stream into the file; `never` is not written over. Raises UsageError."""
     refuse(path, never, option="-o")
     try:
-        with files.written(path) as stream:
+        with files.written(path, encoding=encoding) as stream:
             yield stream
     except OSError as error:
         raise UsageError(

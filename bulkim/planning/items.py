@@ -19,6 +19,7 @@ from bulkim.planning.seen import Seen
 from bulkim.redact import looks_secret
 from bulkim.source import BadRow, SourceReader
 from bulkim.source.header import listing, to_paste
+from bulkim.source.rejects import REJECTED
 
 RESULT_COLUMNS = (
     "ordinal", "username", "outcome", "code", "reason", "attempts", "http_status", "finished_at", "data", "line",
@@ -244,11 +245,14 @@ def _public_names(operation: Operation, reader: SourceReader) -> tuple[tuple[str
     """(column, its name in the results) of the columns that go along; None where every row has its own."""
     if reader.names is None:
         return None
-    results = set(RESULT_COLUMNS) - {"line"} <= set(reader.names)  # an older bulkim's have no line
+    ours: set[str] = set()
+    for columns in (set(RESULT_COLUMNS) - {"line"}, set(REJECTED)):  # an older bulkim's have no line
+        ours |= columns if columns <= set(reader.names) else set()
+    ours |= {"line"} if "ordinal" in ours else set()
     return tuple(
         (name, label)
         for name in reader.names
-        if not operation.field(name) and not (results and name in RESULT_COLUMNS) and (label := _label(name))
+        if not operation.field(name) and name not in ours and (label := _label(name))
     )
 
 

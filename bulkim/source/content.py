@@ -42,6 +42,7 @@ class Content:
             with self._open() as file:
                 head = file.read(4096)
             self.encoding, trial = self._decoded(head, encoding)
+            self.codec, self.mark = encodings.written_back(head, self.encoding)
         except OSError as error:
             raise self._unreadable(error) from None
         self.digest = trial.digest

@@ -9,6 +9,7 @@ from __future__ import annotations
 import codecs
 import hashlib
 import re
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -58,6 +59,22 @@ def foreign(head: bytes) -> tuple[str, str | None] | None:
 def marked(head: bytes) -> str | None:
     """The encoding that a byte order mark names."""
     return next((name for mark, name in _BOMS if head.startswith(mark)), None)
+
+
+def written_back(head: bytes, encoding: str) -> tuple[str, str]:
+    """How text that was decoded with `encoding` becomes the same bytes again: the codec, and the mark that stands before it."""
+    name = codecs.lookup(encoding).name
+    if name == "utf-8-sig":
+        return "utf-8", "\ufeff" if head.startswith(codecs.BOM_UTF8) else ""
+    orders = {
+        "utf-16": ((codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be")),
+        "utf-32": ((codecs.BOM_UTF32_LE, "utf-32-le"), (codecs.BOM_UTF32_BE, "utf-32-be")),
+    }
+    for mark, ordered in orders.get(name, ()):
+        if head.startswith(mark):
+            return ordered, "\ufeff"
+    own = "le" if sys.byteorder == "little" else "be"
+    return (f"{name}-{own}" if name in orders else name), ""
 
 
 def utf16_without_mark(head: bytes) -> str | None:

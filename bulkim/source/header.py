@@ -9,9 +9,6 @@ from difflib import get_close_matches
 
 from bulkim.errors import Problem
 
-REJECTED = ("_outcome", "_code", "_reason", "_line")
-"""What `results --rejects` puts behind a row's own cells."""
-
 _SHOWN_MAX = 12  # columns of a header that a message lists
 # Words that columns are called by: a first line without any of them may be a user's row with a password in it.
 _WORDS = frozenset(

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from bulkim.model import Row, Source
 from bulkim.source.content import CHUNK_BYTES, LINE_MAX, Content
+from bulkim.source.rejects import REJECTED, Form
 from bulkim.source.rows import BadRow
 from bulkim.source.tidy import Noticed, trimmed
 
@@ -38,8 +39,8 @@ class JsonlReader:
         noticed = Noticed()
         if not after:
             self.noticed = noticed
-        first = next((text for text in self._content.lines() if not text.isspace()), "").lstrip()
-        found = self._elements() if first.startswith("[") and not _is_line(first) else self._lines(first)
+        first = self._first()
+        found = self._elements() if _is_array(first) else self._lines(first)
         for position, (line, text, values) in enumerate(found, 1):
             if position <= after:
                 continue
@@ -48,10 +49,21 @@ class JsonlReader:
             if isinstance(values, str):
                 yield BadRow(position, line, values)
                 continue
-            clean = self._trimmed(values, line, noticed) if self._trim else values
+            clean = _own(values) if REJECTED[0] in values else values
+            clean = self._trimmed(clean, line, noticed) if self._trim else clean
             if self._fields:
                 clean = {self._fields.get(column, column): value for column, value in clean.items()}
             yield Row(position, line, clean)
+
+    def given_back(self) -> Form:
+        """How its rows are written with what became of them: in an array if it is one."""
+        codec, mark = self._content.codec, self._content.mark
+        if _is_array(self._first()):
+            return Form(codec, mark, head="[\n", between=",\n", tail="\n]\n")
+        return Form(codec, mark)
+
+    def _first(self) -> str:
+        return next((text for text in self._content.lines() if not text.isspace()), "").lstrip()
 
     def _lines(self, first: str) -> Iterator[tuple[int, str, dict[str, Any] | str]]:
         if first.strip() == "{" or (first.startswith("{") and _is_wrapped(first)):
@@ -105,9 +117,20 @@ class JsonlReader:
         return clean
 
 
+def _own(values: dict[str, Any]) -> dict[str, Any]:
+    """Without what became of the row at an earlier time."""
+    if not values.keys() >= set(REJECTED):
+        return values
+    return {name: value for name, value in values.items() if name not in REJECTED}
+
+
 def _past_blanks(text: str, at: int) -> int:
     found = _BETWEEN.match(text, at)
     return found.end() if found else at
+
+
+def _is_array(first: str) -> bool:
+    return first.startswith("[") and not _is_line(first)
 
 
 def _is_line(first: str) -> bool:

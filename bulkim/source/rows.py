@@ -12,10 +12,12 @@ from typing import Any
 
 from bulkim.model import Row, Source
 from bulkim.source.content import Content
+from bulkim.source.rejects import REJECTED, Form, without_cells
 from bulkim.source.tidy import BLANKS, Noticed
 
 _AROUND = BLANKS + "\r\n"
 _HEADERS = frozenset({"username", "user_name", "userid", "user_id"})
+_GIVEN_BACK = ",".join(["username", *REJECTED])  # the first line of a list that was given back
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +41,26 @@ class TextReader:
         self.name = content.name
         self.digest = content.digest
         self.noticed = Noticed()
+        self.keep_raw = False
+        self.raw = ""  # with `keep_raw`: the row that was given last, as the file has it
+
+    def given_back(self) -> Form:
+        """How its rows are written with what became of them."""
+        return Form(self._content.codec, self._content.mark, head=f"{_GIVEN_BACK}\n", delimiter=",")
 
     def rows(self, after: int = 0) -> Iterator[Row | BadRow]:
         """Usernames, without the white space around it. Raises InputError for a CSV file with more than one column."""
-        position = 0
+        position, given_back = 0, False
         for line, text in enumerate(self._content.lines(), 1):
             username = text.strip(_AROUND)
+            if not position and username == _GIVEN_BACK:
+                given_back = True
+                continue
+            if given_back:
+                username = without_cells(username, ",").strip(_AROUND)
             if username and not username.startswith("#"):
+                if self.keep_raw:
+                    self.raw = text
                 position += 1
                 if username.lower() in _HEADERS:
                     if position > after:

@@ -16,7 +16,8 @@ from typing import Protocol
 from bulkim.errors import InputError
 from bulkim.model import Row, Source
 from bulkim.source.content import LINE_MAX, Content
-from bulkim.source.header import REJECTED, header_problems, names
+from bulkim.source.header import header_problems, names
+from bulkim.source.rejects import REJECTED, Form, own_cells, with_cells
 from bulkim.source.rows import BadRow
 from bulkim.source.tidy import DELIMITERS, Noticed, Tidier, trimmed
 
@@ -24,7 +25,6 @@ RECORD_MAX = LINE_MAX  # characters, quoted line ends included
 _QUOTED = re.compile(r'"[^"]*"')
 _SEPARATOR = re.compile(r'"?sep=(?P<mark>[^\w"\s]|\t)"?[\r\n]*', re.IGNORECASE)
 _PROBLEMS_MAX = 20
-_OUTCOMES = frozenset({"failed", "unknown", "skipped", "pending"})
 
 
 class CsvReader:
@@ -49,13 +49,12 @@ class CsvReader:
         blanks = content.has_blanks or self._delimiter not in DELIMITERS
         self._tidier = Tidier(self._delimiter) if source.trim and blanks else None
         _, lines, line, header = self._opened(Noticed(), keep=True)
-        self.preamble = "".join(lines.raw)  # the text before the first row, as the file has it
-        header = tuple(trimmed(cell) for cell in header)
-        self._rejects = len(header) > len(REJECTED) and header[-len(REJECTED) :] == REJECTED
-        if self._rejects:
-            header = header[: -len(REJECTED)]
-        while len(header) > 1 and not header[-1]:  # a delimiter at the end of every line
-            header = header[:-1]
+        self._above = "".join(lines.raw)  # the text before the first row, as the file has it
+        header = _filled(tuple(trimmed(cell) for cell in header))
+        self._own: int | None = None  # of what was given back: how many cells its rows have of their own
+        if len(header) > len(REJECTED) and header[-len(REJECTED) :] == REJECTED:
+            self._own = len(header) - len(REJECTED)
+            header = _filled(header[: self._own])
         self.columns: tuple[str, ...] | None = header
         if problems := header_problems(self.name, line, header, source.columns, secret_fields):
             raise InputError(problems[:_PROBLEMS_MAX])
@@ -108,16 +107,21 @@ class CsvReader:
         width = len(header)
         if cells[:width] == header:
             return cells, "is the header again"
+        if self._own is not None:
+            cells = own_cells(cells, self._own)
         if not any(cells) and (len(cells) != 1 or width > 1):
             return None
-        if self._rejects and len(cells) > len(REJECTED) and cells[-len(REJECTED)] in _OUTCOMES:
-            cells = cells[: -len(REJECTED)]
         given = len(cells)
         while len(cells) > width and not cells[-1]:
             cells.pop()
         if len(cells) > width or len(cells) < self._least:
             return cells, f"has {given} cells where the header has {width}"
         return cells, None
+
+    def given_back(self) -> Form:
+        """How its rows are written with what became of them."""
+        head = self._above if self._own is not None else with_cells(self._above, REJECTED, self._delimiter)
+        return Form(self._content.codec, self._content.mark, head, delimiter=self._delimiter)
 
     def _separator(self) -> tuple[int, str | None]:
         """Excel's own first line, ``sep=;``: how many lines to skip for it, and what it says."""
@@ -170,6 +174,13 @@ class CsvReader:
         if "expected after" in text:
             return "has a quote inside a quoted cell that is not written twice"
         return "is not CSV"
+
+
+def _filled(header: tuple[str, ...]) -> tuple[str, ...]:
+    """Without the cells that a delimiter at the end of every line makes."""
+    while len(header) > 1 and not header[-1]:
+        header = header[:-1]
+    return header
 
 
 def _least(names: tuple[str, ...], required: AbstractSet[str] | None) -> int:

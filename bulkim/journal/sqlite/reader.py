@@ -190,6 +190,15 @@ class Reader(Lookup):
         for ordinal, key, username, outcome, fields, finished_at in rows:
             yield Done(ordinal, key, username, outcome, json.loads(fields) if fields else {}, finished_at)
 
+    def endings(self, run_id: int, keys: Sequence[str]) -> dict[str, tuple[str, str | None, str | None]]:
+        """Identity -> (outcome, code, reason) of those of `keys` that are items of the run."""
+        rows = self._database.rows(
+            "SELECT key, coalesce(outcome, 'pending'), code, reason FROM item"
+            f" WHERE run_id = ? AND key IN ({','.join('?' * len(keys))})",
+            (run_id, *keys),
+        )
+        return {key: (outcome, code, reason) for key, outcome, code, reason in rows}
+
     def selected_keys(
         self, run_id: int, *, outcome: Sequence[str], code: Sequence[str], keys: Sequence[str]
     ) -> set[str]:

@@ -1,0 +1,199 @@
+"""The rows of a run's input that did not succeed, as their file has them: to be mended, and sent again.
+
+The journal knows how each user ended, the input how the row is written, secrets included. Rows are told apart by planning the
+input once more by the run's terms, so that an input that was edited, a run that was resumed and a retry are the same case.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import IO, Any, cast
+
+from bulkim.catalogue.shapes import Operation, Provider
+from bulkim.journal import Reader
+from bulkim.journal.records import RunRecord
+from bulkim.model import Auth, Connection, Guard, Job, Source
+from bulkim.planning import RESULT_COLUMNS, Planned, prepare
+from bulkim.planning.terms import STDIN
+from bulkim.source import open_source
+from bulkim.source.rejects import REJECTED, Form, Original, Why
+from bulkim.vendors import provider
+from bulkim.view.results import Chosen, plain
+
+_NOT_DONE = ("failed", "unknown", "skipped", "pending")
+_CHUNK = 500  # rows a question to the journal
+_FILES = ("csv", "text", "jsonl")
+
+
+@dataclass(slots=True)
+class Counted:
+    """What was written."""
+
+    rows: int = 0
+    strange: int = 0  # rows of the input that are no items of the run
+
+
+def rejects(journal: Reader, record: RunRecord) -> FromFile | FromJournal:
+    """A run's rejected rows: of its file, or where there is none (any more) of the journal. Raises InputError."""
+    source = original_of(record)
+    return FromJournal(journal, record) if source is None else FromFile(journal, record, source)
+
+
+class FromFile:
+    """Rows as the run's file has them. Raises InputError as reading it does."""
+
+    def __init__(self, journal: Reader, record: RunRecord, source: Source) -> None:
+        self._journal, self._record = journal, record
+        self._provider = provider(record.provider, record.vendor_text)
+        operation = self._provider.operation(record.operation)
+        assert operation is not None, f"{record.provider} has no {record.operation}"
+        self._operation: Operation = operation
+        self._job = _job(record, self._provider, source)
+        self._reader = open_source(source, secret_fields=operation.secrets, required=operation.required)
+        self._original = cast("Original", self._reader)
+        self.form: Form = self._original.given_back()
+        self.notes: tuple[str, ...] = ()
+
+    @property
+    def holds_secrets(self) -> bool:
+        """Whether secrets stand in the rows."""
+        return bool(self._operation.secrets)
+
+    def write(self, chosen: Chosen, stream: IO[str], *, bom: bool = False) -> Counted:
+        """Write the rows as text, in `form.codec`'s characters."""
+        counted, form = Counted(), self.form
+        stream.write(("\ufeff" if bom and form.codec.startswith("utf") else form.mark) + form.head)
+        for raw, why, known in self._rows():
+            if _is_wanted(why, chosen):
+                stream.write((form.between if counted.rows else "") + form.row(raw, why))
+                counted.rows += 1
+                counted.strange += not known
+        stream.write(form.tail)
+        return counted
+
+    def _rows(self) -> Iterator[tuple[str, Why, bool]]:
+        """Every row of the input that the run is about: as written, how it ended, whether it is an item of the run."""
+        planned = self._planned()
+        while chunk := list(islice(planned, _CHUNK)):
+            keys = [each.key for each, _ in chunk if each.key is not None]
+            endings = self._journal.endings(self._record.id, keys)
+            for each, raw in chunk:
+                if (found := self._ended(each, endings)) is not None:
+                    why, known = found
+                    yield raw, why, known
+
+    def _planned(self) -> Iterator[tuple[Planned, str]]:
+        original = self._original
+        original.keep_raw = True
+        for each in prepare(self._job, self._provider, self._operation, self._reader):
+            yield each, original.raw
+
+    def _ended(
+        self, each: Planned, endings: Mapping[str, tuple[str, str | None, str | None]]
+    ) -> tuple[Why, bool] | None:
+        """None: the row is none of this run's."""
+        skip, record = each.skip, self._record
+        whole = record.parent is None and not terms_of_record(record).get("missing")
+        if skip is not None and skip.code in {"invalid", "duplicate"}:
+            if record.parent is not None or (not whole and each.key is not None and each.key not in endings):
+                return None
+            return Why("skipped", skip.code, _one_line(skip.reason), each.line), True
+        if each.key is not None and each.key in endings:
+            outcome, code, reason = endings[each.key]
+            return Why(outcome, code or "", _one_line(reason or ""), each.line), True
+        if not whole:
+            return None
+        reason = "not reached" if record.item_limit else "the run did not read this row"
+        return Why("pending", "", reason, each.line), False
+
+
+def _is_wanted(why: Why, chosen: Chosen) -> bool:
+    """Nothing said: all that did not succeed."""
+    return why.outcome in (chosen.outcome or _NOT_DONE) and (not chosen.code or why.code in chosen.code)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+class FromJournal:
+    """What the journal has of the rows: no secrets, and as CSV whatever the input was."""
+
+    holds_secrets = False
+
+    def __init__(self, journal: Reader, record: RunRecord) -> None:
+        self._journal, self._record = journal, record
+        self.form = Form("utf-8", "")
+        self.notes = (
+            "the run's input is not there (any more): these rows are the journal's, without secrets",
+        )
+
+    def write(self, chosen: Chosen, stream: IO[str], *, bom: bool = False) -> Counted:
+        """Write the rows; the journal is read twice, for the columns first."""
+        own = dict.fromkeys(name for row, _ in self._rows(chosen) for name in row)
+        writer = csv.writer(stream, lineterminator="\n")
+        stream.write("\ufeff" if bom else "")
+        writer.writerow([*own, *REJECTED])
+        counted = Counted()
+        for row, why in self._rows(chosen):
+            writer.writerow([*(plain(row.get(name)) for name in own), *why[:3], plain(why.line)])
+            counted.rows += 1
+        return counted
+
+    def _rows(self, chosen: Chosen) -> Iterator[tuple[Mapping[str, Any], Why]]:
+        terms = terms_of_record(self._record)
+        columns: Mapping[str, Any] = terms.get("source.columns") or {}
+        for each in self._journal.results(self._record.id):
+            why = Why(each.outcome, each.code or "", _one_line(each.reason or ""), each.line)
+            if _is_wanted(why, chosen):
+                values = {"username": each.username, **each.fields, **each.extra}
+                yield {_column(name, columns): value for name, value in values.items()}, why
+
+
+def _column(name: str, columns: Mapping[str, Any]) -> str:
+    """What the input calls it."""
+    if isinstance(columns.get(name), str):
+        return str(columns[name])
+    bare = name.removeprefix("source_")
+    return bare if bare in RESULT_COLUMNS else name
+
+
+def terms_of_record(record: RunRecord) -> Mapping[str, Any]:
+    """Term -> value; empty of an older bulkim's run."""
+    found: Mapping[str, Any] = (record.terms or {}).get("terms", {})
+    return found
+
+
+def original_of(record: RunRecord) -> Source | None:
+    """The file that the run read, by its terms; None where there was none, or it is gone."""
+    terms = terms_of_record(record)
+    kind, place = terms.get("source.kind"), terms.get("source.place")
+    if kind not in _FILES or place in {None, STDIN} or not (path := _place(record, str(place))).exists():
+        return None
+    called = provider(record.provider, record.vendor_text).identity.name
+    return Source(
+        kind, path=path, written=str(place), columns=terms.get("source.columns") or {},
+        called=called if called != "username" else None, encoding=terms.get("source.encoding"),
+        delimiter=terms.get("source.delimiter"), trim=terms.get("source.trim", True) is not False,
+    )  # fmt: skip
+
+
+def _place(record: RunRecord, written: str) -> Path:
+    """The source's path starts at the job file's folder."""
+    place = Path(os.path.expanduser(written))  # noqa: PTH111 - never raises
+    beside = [Path(record.job_path).parent / place] if record.job_path else []
+    return next((each for each in (*beside, place) if each.exists()), (beside or [place])[0])
+
+
+def _job(record: RunRecord, vendor: Provider, source: Source) -> Job:
+    """As much of the run's job as decides what a row becomes."""
+    protect = terms_of_record(record).get("guard.protect") or ()
+    return Job(
+        record.name, record.provider, record.operation, Connection(vendor.name, "", Auth("none")), source,
+        params=record.params, guard=Guard(tuple(protect)),
+    )  # fmt: skip

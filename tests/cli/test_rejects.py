@@ -1,0 +1,60 @@
+"""What failed goes back in after one mended cell."""
+
+from __future__ import annotations
+
+HEAD = "username,password,nickname\r\n"
+ROWS = [
+    "ann,longenough1,安\r\n",
+    "b b,longenough2,研发\r\n",
+    "cyd,longenough3,丙\r\n",
+    "ann,other1,again\r\n",
+]
+
+
+def job(shell, server, encoding="gb18030", more=""):
+    name = shell.job("new", server.base_url, "register", [], more)
+    (shell.folder / "new.csv").write_bytes((HEAD + "".join(ROWS)).encode(encoding))
+    return name
+
+
+def test_mend_and_run_again(shell, server):
+    before = (HEAD + "".join(ROWS)).encode("gb18030")
+    assert shell("run", job(shell, server), "-q").code == 1
+    said = shell("results", "new", "--rejects", "-o", "mend.csv")
+    assert said.code == 0
+    assert "2 rows" in said.err
+    found = (shell.folder / "mend.csv").read_bytes()
+    assert (shell.folder / "mend.csv").stat().st_mode & 0o777 == 0o600
+    lines = found.decode("gb18030").splitlines(keepends=True)
+    assert lines[0] == HEAD.rstrip() + ",_outcome,_code,_reason,_line\r\n"
+    assert lines[1].startswith(ROWS[1].rstrip() + ",skipped,invalid,")
+    assert lines[1].endswith(",3\r\n")
+    assert lines[2] == ROWS[3].rstrip() + ",skipped,duplicate,same user as line 2,5\r\n"
+    (shell.folder / "mend.csv").write_bytes(found.replace(b"b b,", b"bob,"))
+    said = shell("run", "new.yaml", "--set", "source.csv=mend.csv", "--json", "-q")
+    assert said.json["counts"] | {"succeeded": 1, "unchanged": 1} == said.json["counts"], said
+    assert sorted(server.users()) == ["ann", "bob", "cyd"]
+    assert (shell.folder / "new.csv").read_bytes() == before
+
+
+def test_they_have_the_inputs_encoding(shell, server):
+    shell("run", job(shell, server, "utf-16"), "-q")
+    shell("results", "new", "--rejects", "-o", "mend.csv")
+    shell("results", "new", "--rejects", "-o", "mend.csv")  # over its own earlier output
+    found = (shell.folder / "mend.csv").read_bytes()
+    assert found.startswith("username,password,nickname,_outcome".encode("utf-16")[:30])
+
+
+def test_never_over_the_source(shell, server):
+    shell("run", job(shell, server), "-q")
+    said = shell("results", "new", "--rejects", "-o", "new.csv")
+    assert said.code == 2
+    assert "which the run needs" in said.err
+    assert shell("results", "new", "--rejects", "--format", "csv").code == 2
+
+
+def test_secrets_are_not_shown_on_a_terminal(shell, server):
+    shell("run", job(shell, server), "-q")
+    screen = shell.at_terminal("results", "new", "--rejects")
+    assert "longenough" not in screen
+    assert "-o FILE" in screen

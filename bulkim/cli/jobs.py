@@ -233,7 +233,7 @@ def _sending(function: Any) -> Any:
         click.option("--max-duration", type=DurationType(), metavar="TIME",
                      help="Stop after this time, e.g. 90s, 30m, 4h; calls in flight are awaited. Exit code 75, resumable."),
         click.option("--metrics-file", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
-                     help="Write the run's summary as Prometheus metrics (node_exporter textfile)."),
+                     help="Write the run's summary as Prometheus metrics (node_exporter textfile), every 15 s and at its end."),
         SET,
     )  # fmt: skip
     for option in reversed(options):
@@ -291,7 +291,9 @@ def run(settings: Settings, *, job: Path, **options: Any) -> int:  # fmt: skip
     plan, job, whole = _planned(job, changes)
     with place(settings, sandbox, lambda url: load(job, whole, sandbox=url), plan=plan) as loaded:
         spare(settings, loaded, options["metrics_file"])
-        with Presenter(settings, loaded, changes=changes, rehearsal=sandbox) as presenter:
+        with Presenter(
+            settings, loaded, changes=changes, rehearsal=sandbox, metrics_file=options["metrics_file"]
+        ) as presenter:
             finished = runner.run(
                 plan=plan, confirm_plan=options["confirm_plan"], job=loaded, journal=settings.journal, new=options["new"], limit=options["limit"],
                 missing=options["missing"], continue_run=options["continue_run"],
@@ -299,7 +301,7 @@ def run(settings: Settings, *, job: Path, **options: Any) -> int:  # fmt: skip
                 confirm=presenter.confirmation(yes=options["yes"], pledge=options["pledge"]), observe=presenter.observe, max_duration_s=options["max_duration"],
                 sharing=sharing(rehearsal=options["sandbox"]),
             )  # fmt: skip
-        return presenter.ended(finished, metrics_file=options["metrics_file"])
+        return presenter.ended(finished)
 
 
 @click.command(
@@ -332,7 +334,9 @@ def retry(settings: Settings, *, run_name: str, job: Path | None, **options: Any
     changes, sandbox, text = options["changes"], options["sandbox"], record.vendor_text
     with place(settings, sandbox, lambda url: load(path, changes, sandbox=url, vendor_text=text)) as loaded:
         spare(settings, loaded, options["metrics_file"])
-        with Presenter(settings, loaded, changes=changes, rehearsal=sandbox) as presenter:
+        with Presenter(
+            settings, loaded, changes=changes, rehearsal=sandbox, metrics_file=options["metrics_file"]
+        ) as presenter:
             finished = runner.retry(
                 record, loaded, journal=settings.journal, outcome=options["outcome"], code=options["code"],
                 changed=options["changed"], new=options["new"], limit=options["limit"],
@@ -340,4 +344,4 @@ def retry(settings: Settings, *, run_name: str, job: Path | None, **options: Any
                 confirm=presenter.confirmation(yes=options["yes"], pledge=options["pledge"]), observe=presenter.observe, max_duration_s=options["max_duration"],
                 sharing=sharing(rehearsal=options["sandbox"]),
             )  # fmt: skip
-        return presenter.ended(finished, metrics_file=options["metrics_file"])
+        return presenter.ended(finished)

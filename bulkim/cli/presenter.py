@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import Self
 
@@ -40,8 +40,10 @@ class Presenter:
         *,
         changes: Sequence[tuple[str, str]] = (),
         rehearsal: bool = False,
+        metrics_file: Path | None = None,
     ) -> None:
         self._settings, self._job, self._rehearsal = settings, job, rehearsal
+        self._metrics_file = metrics_file
         self._options = [word for key, value in changes for word in ("--set", f"{key}={_shown(key, value)}")]
         self._draw = progress.observer(progress.chosen(settings.progress, quiet=settings.quiet))
         self._announced = False
@@ -72,20 +74,21 @@ class Presenter:
         self._announce(preview)
         began, before = time.monotonic(), self._pace or Throughput(0, 0.0)
         try:
-            async with self._draw(worker, preview):
-                yield
+            with self._metered(preview):
+                async with self._draw(worker, preview):
+                    yield
         finally:
             telemetry = worker.telemetry
             elapsed_s = before.elapsed_s + time.monotonic() - began
             self._pace = Throughput(before.requests + telemetry.requests, elapsed_s, telemetry.limit_per_s)
 
-    def ended(self, finished: Finished, *, metrics_file: Path | None = None) -> int:
+    def ended(self, finished: Finished) -> int:
         """Print the account, leave metrics, tell the webhook; returns the exit code."""
         self._settings.happened(finished.exit_code)
         if not finished.run:
             return self._nothing(finished)
-        if metrics_file is not None:
-            self._measure(finished, metrics_file)
+        if self._metrics_file is not None:
+            self._measure(finished, self._metrics_file)
         self._account(finished)
         if self._job.notify is not None and not self._rehearsal:
             self._notify(finished, self._job.notify)
@@ -120,14 +123,25 @@ class Presenter:
             settings.say(f"next: {step}")
         settings.say(f"journal: {settings.journal.absolute()}")
 
+    def _metered(self, preview: Preview) -> AbstractContextManager[None]:
+        if self._metrics_file is None:
+            return nullcontext()
+        from bulkim.work import metrics
+
+        return metrics.kept(self._metrics_file, self._settings.journal, preview.record.run)
+
     def _measure(self, finished: Finished, path: Path) -> None:
         """Metrics that cannot be written are a pity, no failure of the run."""
         from bulkim.work import metrics
 
         try:
-            metrics.write(
-                path, metrics.metrics(finished.summary, exit_code=finished.exit_code, now=time.time())
+            text = metrics.metrics(
+                finished.summary,
+                started_at=finished.record.created_at,
+                exit_code=finished.exit_code,
+                now=time.time(),
             )
+            metrics.write(path, text)
         except OSError as error:
             click.echo(f"warning: cannot write {path}: {error.strerror or error}", err=True)
 

@@ -1,14 +1,21 @@
-"""The end of a run as Prometheus text, for node_exporter's textfile collector."""
+"""A run as Prometheus text, for node_exporter's textfile collector: while it goes on, and at its end."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from bulkim import files
+from bulkim.errors import BulkimError
+from bulkim.journal import Reader
 
+EVERY_S = 15.0  # as often as Prometheus usually asks
 READABLE = 0o644  # the collector is another user; nothing in the file is secret
+STATES = ("running", "finished", "interrupted", "stopped")
 SIMPLE = (  # key of the summary -> metric, what it is
     ("items", "bulkim_run_items", "Items of the run."),
     ("requests", "bulkim_run_requests", "HTTP calls of the run, all its sessions together."),
@@ -18,8 +25,8 @@ SIMPLE = (  # key of the summary -> metric, what it is
 )
 
 
-def metrics(summary: Mapping[str, Any], *, exit_code: int, now: float) -> str:
-    """The summary of a run as metrics; `now` (Unix seconds) is its end."""
+def metrics(summary: Mapping[str, Any], *, started_at: float, exit_code: int | None, now: float) -> str:
+    """The summary of a run as metrics. Times are Unix seconds; `exit_code` is None while the run goes on."""
     job = {key: str(summary[key]) for key in ("name", "provider", "operation")}
     lines: list[str] = []
 
@@ -39,11 +46,48 @@ def metrics(summary: Mapping[str, Any], *, exit_code: int, now: float) -> str:
     gauge("bulkim_run_code_items", "Items by the code that ended them.", summary["codes"], "code")
     for key, name, words in SIMPLE:
         gauge(name, words, {"": float(summary[key])})
-    gauge("bulkim_run_finished", "1 if the run finished, 0 if it was interrupted or stopped.",
-          {"": float(summary["state"] == "finished")})  # fmt: skip
-    gauge("bulkim_run_exit_code", "The process' exit code.", {"": float(exit_code)})
-    gauge("bulkim_run_end_timestamp_seconds", "When the last session of the run ended.", {"": now})
+    state = "running" if exit_code is None else summary["state"]
+    states = {each: float(each == state) for each in STATES}
+    gauge("bulkim_run_state", "1 for the state that the run is in.", states, "state")
+    gauge("bulkim_run_finished", "1 if the run finished, 0 if it goes on, was interrupted or stopped.",
+          {"": float(state == "finished")})  # fmt: skip
+    gauge("bulkim_run_start_timestamp_seconds", "When the run began.", {"": started_at})
+    gauge("bulkim_run_update_timestamp_seconds", "When this was written.", {"": now})
+    if exit_code is not None:
+        gauge("bulkim_run_exit_code", "The process' exit code.", {"": float(exit_code)})
+        gauge("bulkim_run_end_timestamp_seconds", "When the last session of the run ended.", {"": now})
     return "\n".join(lines) + "\n"
+
+
+@contextmanager
+def kept(path: Path, journal: Path, run: str, *, every_s: float = EVERY_S) -> Iterator[None]:
+    """While this is open, write the run's metrics at once and then again and again, by what the journal holds.
+
+    A file that cannot be written now may be written later: whoever writes the run's end says so.
+    """
+    done = threading.Event()
+
+    def written() -> None:
+        with suppress(BulkimError, OSError), Reader.open(journal) as reader:
+            record = reader.find(run)
+            text = metrics(
+                reader.summary(record), started_at=record.created_at, exit_code=None, now=time.time()
+            )
+            if not done.is_set():
+                write(path, text)
+
+    def again() -> None:
+        written()
+        while not done.wait(every_s):
+            written()
+
+    thread = threading.Thread(target=again, name="metrics", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
 
 
 def write(path: Path, text: str) -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from support.processes import bulkim
 from support.server import serving
 from support.sessions import alike, typed
 
@@ -32,7 +35,9 @@ def at(url: str, text: str) -> str:
 
 def files(page: str) -> dict[str, str]:
     """The page's files: their blocks begin with a comment that names them. A later one of a name replaces the first."""
-    return dict(re.findall(r"^```(?:yaml|text)\n# (\S+)\n(.*?)^```", page, re.DOTALL | re.MULTILINE))
+    return dict(
+        re.findall(r"^```(?:yaml|text|sql)\n(?:#|--) (\S+)\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    )
 
 
 def play(name: str, folder: Path, server, *, until: str | None = None) -> None:
@@ -81,6 +86,50 @@ class TestHowTo:
         play("retry.md", tmp_path, server)
         muted = {name for name, user in server.users().items() if user["mutes"].get("chat")}
         assert muted == {*SPAMMERS, "new1"}
+
+    def test_long_runs(self, server, tmp_path):
+        rows = [f"user-{n},secret-{n}" for n in range(300)]
+        (tmp_path / "everybody.csv").write_text("\n".join(["username,password", *rows]) + "\n")
+        play("long-runs.md", tmp_path, server)
+        assert len(server.users()) == 300
+
+    def test_new_rows(self, server, tmp_path):
+        (tmp_path / "users.csv").write_text("username,password\nanna,s-1\nbert,s-2\ncarl,s-3\n")
+        play("new-rows.md", tmp_path, server)
+        assert {len(server.requests("register")), len(server.users())} == {2, 5}, (
+            "two calls, and none for the third day"
+        )
+
+    def test_prune(self, server, tmp_path):
+        (tmp_path / "users.csv").write_text("username,password\nanna,s-1\nbert,s-2\ncarl,s-3\n")
+        new_rows = (PAGES / "new-rows.md").read_text()
+        (tmp_path / "welcome.yaml").write_text(at(server.base_url, files(new_rows)["welcome.yaml"]))
+        ran = bulkim("run", "welcome.yaml", cwd=tmp_path, **SECRETS)
+        assert ran.code == 0, ran.err
+        with closing(sqlite3.connect(tmp_path / "bulkim.db")) as db, db:
+            db.execute("UPDATE run SET finished_at = finished_at - 91 * 86400")
+        play("prune.md", tmp_path, server)
+        with closing(sqlite3.connect(tmp_path / "bulkim.db")) as db:
+            left = {
+                name: db.execute(f"SELECT count(*) FROM {name}").fetchone()[0]
+                for name in ("run", "item", "attempt", "pace")
+            }
+        assert left == {"run": 1, "item": 0, "attempt": 0, "pace": 0}
+        with closing(sqlite3.connect(tmp_path / "before.db")) as db:
+            assert db.execute("SELECT count(*) FROM item").fetchone()[0] == 3
+
+    def test_from_a_script(self, server, tmp_path):
+        server.seed([f"u{n}" for n in range(18)])
+        server.seed(SPAMMERS)
+        rows = [f"u{n},secret-{n}" for n in range(40)]
+        (tmp_path / "users.csv").write_text("\n".join(["username,password", *rows]) + "\n")
+        (tmp_path / "spammers.txt").write_text("".join(f"{name}\n" for name in SPAMMERS))
+        (tmp_path / "script.log").write_text(
+            "".join(f"done {name}\n" for name in SPAMMERS[:10]) + "sent spam10\n"
+        )
+        play("from-a-script.md", tmp_path, server)
+        muted = {name for name, user in server.users().items() if user["mutes"].get("chat")}
+        assert muted == set(SPAMMERS[10:])
 
     def test_rehearse(self, server, tmp_path):
         server.seed(SPAMMERS)

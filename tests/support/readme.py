@@ -85,6 +85,36 @@ def _help(name: str) -> str:
     return re.sub(r"(, one a request)?(: the vendor [^.]*)?\.( .*)?$", "", found.help)
 
 
+MILLION_OPERATIONS = (
+    "register",
+    "delete",
+    "mute",
+    "ban",
+    "set-password",
+    "get-user",
+    "set-attributes",
+    "online-status",
+)
+
+
+def million() -> str:
+    """How long a million users take at the documented limits, without faults."""
+    rows = []
+    for name in MILLION_OPERATIONS:
+        row = [_time_of(vendor, vendor.operation(name)) for vendor in PROVIDERS.values()]
+        rows.append((f"`{name}`", *row))
+    return table(("operation", *(vendor.label for vendor in PROVIDERS.values())), rows)
+
+
+def _time_of(vendor: Provider, operation: Operation | None) -> str:
+    if operation is None:
+        return "–"
+    limit = min(vendor.pool(name).limit_per_s for name in operation.pools)
+    minutes = 1_000_000 / operation.batch_max / limit / 60
+    shown = f"{minutes / 60:.1f} hours" if minutes >= 90 else f"{minutes:.1f} minutes"
+    return f"{shown} ({_size(vendor, operation)})"
+
+
 def fields() -> str:
     rows = []
     for name in dict.fromkeys(each.name for vendor in PROVIDERS.values() for each in vendor.operations):
@@ -256,7 +286,7 @@ def terms() -> str:
 
 def parts() -> dict[str, Callable[[], str]]:
     return {
-        "operations": operations, "fields": fields, "pools": pools, "commands": commands, "layers": layers, "owners": owners, "terms": terms,
+        "operations": operations, "million": million, "fields": fields, "pools": pools, "commands": commands, "layers": layers, "owners": owners, "terms": terms,
         **dict(_shape_parts()), **dict(_journal_parts()),
     }  # fmt: skip
 

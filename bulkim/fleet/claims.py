@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+from bulkim import uptime
 from bulkim.fleet.database import Line
 from bulkim.fleet.lease import Keeper, Lease
 from bulkim.journal import lease as processes
@@ -40,8 +41,9 @@ async def take(line: Line, keeper: Keeper, worker: str, run_id: int) -> Taken | 
     """Take a run; None when it is not to be had. Raises AwayError."""
     asked_at, me = keeper.clock(), processes.this_process()
     found = await line.rows(
-        "SELECT epoch, session, attempt FROM bulkim.take(%s, %s, %s, %s, %s, %s, %s)",
-        (run_id, worker, keeper.lease_s, me.pid, me.host, me.process, time.time()), within_s=ANSWER_S,
+        "SELECT epoch, session, attempt FROM bulkim.take(%s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        (run_id, worker, keeper.lease_s, me.pid, me.host, me.process, time.time(), uptime.boot() or None, uptime.zero()),
+        within_s=ANSWER_S,
     )  # fmt: skip
     if not found:
         return None

@@ -47,6 +47,7 @@ class Turn:
     throttled: int = 0
     lowest: int = 0
     seen_at: float | None = None
+    ahead_s: float | None = None
     _waiters: list[asyncio.Future[None]] = field(default_factory=list)
     _done: bool = False
     _error: GuardError | None = None
@@ -72,7 +73,7 @@ class Turn:
         return {
             "r": journal.run_id, "e": journal.lease.epoch, "n": self.n, "l": self.lowest, "s": journal.session_id,
             "b": self.begun, "a": self.again, "c": self.closed, "q": self.throttled, "f": self.stretches, "z": self.finals,
-            "t": self.touched, "y": [[*key, *rest] for key, rest in self.tally.items()], "v": self.seen_at, "p": self.rates,
+            "t": self.touched, "y": [[*key, *rest] for key, rest in self.tally.items()], "v": self.seen_at, "w": self.ahead_s, "p": self.rates,
             **self.more,
         }  # fmt: skip
 
@@ -128,9 +129,9 @@ class Hand:
     def finish(self, finals: Sequence[Final], *, now: float) -> None:
         self._finish(self._join(), finals, None, now)
 
-    def beat(self, rates: Sequence[PoolRate], *, now: float, **_vendor: float | None) -> None:
+    def beat(self, rates: Sequence[PoolRate], *, now: float, vendor_ahead_s: float | None = None) -> None:
         turn = self._join()
-        turn.seen_at = now
+        turn.seen_at, turn.ahead_s = now, vendor_ahead_s
         turn.rates += [(each.pool, each.limit_per_s, each.allowed_per_s) for each in rates]
 
     def present(self) -> None:
@@ -254,16 +255,14 @@ class RunJournal(Hand):
 
 
 ITEMS = (
-    "SELECT ordinal, key, username, fields, line, attempts, doubt_since, position FROM bulkim.item"
+    "SELECT ordinal, key, username, fields, line, attempts, doubt_since, position, doubt_clock FROM bulkim.item"
     " WHERE run_id = %s AND outcome IS NULL"
 )
 
 
 def item_of(row: Sequence[Any]) -> Item:
-    ordinal, key, username, fields, line, attempts, doubt_since, position = row
-    return Item(
-        ordinal, key, username, json.loads(fields) if fields else {}, line, attempts, doubt_since, position
-    )
+    ordinal, key, username, fields, *rest = row
+    return Item(ordinal, key, username, json.loads(fields) if fields else {}, *rest)
 
 
 def _ending(final: Final) -> tuple[Any, ...]:

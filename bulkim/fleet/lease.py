@@ -95,6 +95,11 @@ class Keeper:
         if self._leases.get(lease.run_id) is lease:
             del self._leases[lease.run_id]
 
+    def lose_all(self) -> None:
+        """Whatever still works on them sends no more."""
+        for lease in self._leases.values():
+            lease.lose()
+
     @property
     def held(self) -> int:
         """How many runs."""

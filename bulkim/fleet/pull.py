@@ -21,7 +21,19 @@ LIVE = (
     "stop_reason",
     "cursor",
 )
-SESSION = ("id", "pid", "host", "process", "started_at", "seen_at", "ended_at", "ended")
+SESSION = (
+    "id",
+    "pid",
+    "host",
+    "process",
+    "started_at",
+    "seen_at",
+    "ended_at",
+    "ended",
+    "boot",
+    "clock_zero",
+    "vendor_ahead_s",
+)
 ATTEMPT = (
     "id",
     "session_id",

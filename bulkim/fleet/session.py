@@ -28,7 +28,7 @@ from bulkim.model import Job, Status, Stop
 from bulkim.planning.intake import Intake
 from bulkim.planning.pending import Secrets
 from bulkim.quota.source import Sharing
-from bulkim.sending.channel import opened
+from bulkim.sending.channel import Channel, opened
 from bulkim.sending.heartbeat import Heartbeat
 from bulkim.sending.supervise import Deadline, Worker
 from bulkim.sending.telemetry import Ending
@@ -254,7 +254,9 @@ async def _working(  # noqa: PLR0917 - as anyio.run hands them on
     ) as channel:
         worker = begin(channel, journal)
         heartbeat = Heartbeat(journal, channel.pacer.limiters.values(), worker.telemetry)
-        watching = asyncio.ensure_future(_watched(host, taken, run, worker, heartbeat))
+        watching = asyncio.ensure_future(
+            _watched(host, taken, run, worker, lambda now: _beat(heartbeat, channel, now))
+        )
         try:
             ending = await worker.run()
         finally:
@@ -265,7 +267,14 @@ async def _working(  # noqa: PLR0917 - as anyio.run hands them on
     return Ending("stopped", stop) if ending.signal is not None and stop is not None else ending
 
 
-async def _watched(host: Host, taken: Taken, run: _Run, worker: Worker, heartbeat: Heartbeat) -> Stop | None:
+def _beat(heartbeat: Heartbeat, channel: Channel, loop_now: float) -> None:
+    with suppress(BulkimError):  # whoever writes next hears of it
+        heartbeat.beat(now=time.time(), loop_now=loop_now, vendor_ahead_s=channel.vendor_ahead_s)
+
+
+async def _watched(
+    host: Host, taken: Taken, run: _Run, worker: Worker, beat: Callable[[float], None]
+) -> Stop | None:
     """Signs of life, and whatever ends a session early: asked for, drained, lost, the window's end (then why)."""
     lease, deadline, asked_twice, beaten_at = taken.lease, Deadline(window=run.job.window), False, 0.0
     began_with = lease.asked
@@ -273,8 +282,7 @@ async def _watched(host: Host, taken: Taken, run: _Run, worker: Worker, heartbea
     while True:
         now = asyncio.get_running_loop().time()
         if now - beaten_at >= BEAT_S:
-            with suppress(BulkimError):
-                heartbeat.beat(now=time.time(), loop_now=now)
+            beat(now)
             beaten_at = now
         wanted = lease.lost or host.draining or (lease.asked and lease.asked != began_with)
         if (over := deadline.stop()) is not None and not interrupted:

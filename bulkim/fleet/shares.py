@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -68,11 +69,10 @@ class Holding:
             "have": have, "used": self.used_per_s, "hungry": self.hungry, "rest": self.rest_s, "slowed": min(1.0, slowed),
         }  # fmt: skip
 
-    def heard(self, share: float, now: float, until: float) -> None:
-        """The answer to a beat that is good until then."""
-        loop_now = asyncio.get_running_loop().time()
+    def heard(self, share: float, until: float, left_s: float) -> None:
+        """The answer to a beat: good until then, which is so many seconds from now."""
         self.have, self.until, self.least = share, until, min(self.least, share)
-        self.limiter.grant(share, loop_now + until - now)
+        self.limiter.grant(share, asyncio.get_running_loop().time() + left_s)
 
 
 class Shares:
@@ -143,7 +143,7 @@ class Shares:
             "SELECT pool, holder, share, rest_s, slowed_to FROM bulkim.shares(%s::json, %s)",
             (json.dumps(rows), self._lease_s), within_s=ANSWER_S,
         )  # fmt: skip
-        less = False
+        less, until = False, now + self._lease_s - self._margin_s
         for pool, holder, share, rest_s, slowed in found:
             each = asked[pool, holder]
             if share is None or (pool, holder) not in self._holdings:
@@ -152,7 +152,7 @@ class Shares:
             if rest_s > 0 and not each.rest_s:
                 each.limiter.told(rest_s, slowed or 1.0)
             each.rest_s = 0.0
-            each.heard(share, now, now + self._lease_s - self._margin_s)
+            each.heard(share, until, until - self._clock())
         return less
 
 
@@ -195,8 +195,10 @@ def across_hosts(env: Mapping[str, str]) -> Sharing:
 
     @asynccontextmanager
     async def sharing(connection: Connection, limiters: Mapping[str, Limiter]) -> AsyncIterator[Drawing]:
-        line, me = Line(dsn), this_process()
-        shares = Shares(line, f"{me.host}/{me.pid}", lease_s=meta.lease_s, margin_s=meta.margin_s)
+        line, me = Line(dsn), this_process()  # two containers may look like one: the token tells them apart
+        shares = Shares(
+            line, f"{me.host}/{me.pid}-{secrets.token_hex(4)}", lease_s=meta.lease_s, margin_s=meta.margin_s
+        )
         beating = asyncio.ensure_future(shares.run())
         try:
             async with shares.drawing(owner_of(connection), limiters) as drawing:

@@ -87,6 +87,7 @@ class _Worker:
         done, _ = await asyncio.wait([*tasks, stopping], return_when=asyncio.FIRST_COMPLETED)
         for task in tasks:
             task.cancel()
+        host.keeper.lose_all()  # told thrice, it leaves runs that are still at work: from now on others may take them
         with suppress(AwayError, library().Error):
             await self._line.rows("SELECT bulkim.bury(%s)", (host.name,), within_s=2.0)
         await asyncio.wait(tasks, timeout=2.0)
@@ -100,8 +101,7 @@ class _Worker:
     def drain(self) -> None:
         """First: nothing new, what is in flight is waited for, runs are given back. Second: at once."""
         self.host.draining += 1
-        if not self._busy:
-            self._idle.set()
+        self._idle.set()
 
     async def _stopped(self) -> None:
         while not self.host.draining or (self._busy and self.host.draining < 3):

@@ -16,7 +16,7 @@ WINDOW_S = 1.014  # any such window holds at most the limit
 LATENCIES, USUAL = 200, 0.9  # of so many answers, this part is no later than usual
 STALLED_MAX = 10  # of the first answers may be late together
 JUDGED_EVERY, JUDGED_S = 10, 0.5  # answers or seconds
-LATE_S_MAX = 0.2  # an answer that is later than usual holds its place at most this much longer
+LATE_S_MAX = 0.5  # an answer that is later than usual holds its place at most this much longer
 
 
 def whole(limit_per_s: float) -> tuple[int, float]:

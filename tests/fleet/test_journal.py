@@ -385,3 +385,56 @@ def test_what_is_in_doubt_is_asked_about_before_a_run_is_cancelled(database):
     asyncio.run(main())
     assert "in doubt" in database.one("SELECT bulkim.ask(%s, 'cancel', 1)", run_id)
     assert database.query("SELECT outcome FROM bulkim.item") == [(None,), (None,)]
+
+
+@pytest.mark.parametrize(
+    ("change", "since", "clock"),
+    [
+        (
+            "clock_zero = clock_zero - 3600",
+            3604.0,
+            None,
+        ),  # this boot's: the clock on the wall was set in between
+        ("boot = 'another', vendor_ahead_s = -3600", -3596.0, "vendor"),
+        ("boot = 'another', vendor_ahead_s = NULL", 4.0, "none"),
+        ("boot = NULL", 4.0, "none"),
+    ],
+)
+def test_since_when_an_item_is_in_doubt_is_never_told_by_another_hosts_clock(database, change, since, clock):
+    run_id = plant(database, "r1", people(2))
+
+    async def main():
+        async with (
+            worker(database, "old") as old,
+            worker(database, "new") as new,
+            worker(database, "third") as third,
+        ):
+            journal = await old.take(run_id)
+            journal.begin(Batch((journal.pending()[0],)), now=4.0)
+            await journal.durable()
+            database.query(f"UPDATE bulkim.session SET {change}")
+            expire(database, run_id)
+            (item,) = (await new.take(run_id)).doubtful()
+            assert (item.doubt_since, item.doubt_clock) == (pytest.approx(since, abs=0.01), clock)
+            if clock is None:
+                return
+            database.query("UPDATE bulkim.session SET boot = 'elsewhere', vendor_ahead_s = 77")
+            expire(database, run_id)
+            (again,) = (await third.take(run_id)).doubtful()
+            assert (again.doubt_since, again.doubt_clock) == (item.doubt_since, clock), "translated once"
+
+    asyncio.run(main())
+
+
+def test_what_the_vendors_clock_is_ahead_goes_with_a_sign_of_life(database):
+    run_id = plant(database, "r1", people(1))
+
+    async def main():
+        async with worker(database, "w") as one:
+            journal = await one.take(run_id)
+            for ahead_s in (None, 12.5, None):
+                journal.beat([], now=7.0, vendor_ahead_s=ahead_s)
+                await journal.durable()
+
+    asyncio.run(main())
+    assert database.query("SELECT vendor_ahead_s, boot IS NULL FROM bulkim.session") == [(12.5, False)]

@@ -21,13 +21,14 @@ class Database:
 
     def __init__(self) -> None:
         self.share, self.rest_s, self.slowed, self.away = 10.0, 0.0, 1.0, False
+        self.answers_s = 0.005
         self.told: list[dict] = []
 
     async def rows(self, _statement, values, *, within_s):
         if self.away:
             await asyncio.sleep(within_s)
             raise AwayError("gone")
-        await asyncio.sleep(0.005)
+        await asyncio.sleep(self.answers_s)
         rows = json.loads(values[0])
         self.told += rows
         return [(row["pool"], row["holder"], self.share, self.rest_s, self.slowed) for row in rows]
@@ -94,6 +95,23 @@ def test_a_share_is_good_until_the_margin_and_no_longer():
         sent = await calls(pacer, loop, 3.0)
         assert sent
         assert drawing.waiting_for == "quota"
+
+    scene(story)
+
+
+def test_an_answer_that_takes_long_makes_a_share_no_longer():
+    """It counts from when the beat left: the database may have counted from then, too."""
+
+    async def story(loop, database, pacer, _drawing):
+        await calls(pacer, loop, 3.0)
+        database.answers_s, before = 2.4, len(database.told)
+        while len(database.told) == before:
+            await asyncio.sleep(0.01)
+        heard_at, database.away = loop.time(), True
+        limiter = pacer.limiters["users"]
+        while limiter._granted_until > loop.time():
+            await asyncio.sleep(0.01)
+        assert loop.time() <= heard_at - 2.4 + LEASE_S - MARGIN_S + 0.05
 
     scene(story)
 

@@ -25,14 +25,15 @@ CREATE TABLE bulkim.session (
   id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   run_id     bigint NOT NULL REFERENCES bulkim.run ON DELETE CASCADE, epoch bigint NOT NULL, worker text NOT NULL,
   pid        bigint NOT NULL, host text NOT NULL, process text NOT NULL,
-  started_at float8 NOT NULL, seen_at float8 NOT NULL, ended_at float8, ended text
+  started_at float8 NOT NULL, seen_at float8 NOT NULL, ended_at float8, ended text,
+  boot text, clock_zero float8, vendor_ahead_s float8     -- what its times mean to others, as in the SQLite journal
 ) WITH (fillfactor = 50);
 CREATE INDEX session_run ON bulkim.session (run_id);
 
 CREATE TABLE bulkim.item (                   -- no index on what is pending: it would make every outcome dearer
   run_id     bigint NOT NULL, ordinal bigint NOT NULL,
   key        text, username text NOT NULL, position bigint, line bigint, fields text, extra text,
-  outcome    text, code text, reason text, attempts int NOT NULL DEFAULT 0, doubt_since float8, http_status int,
+  outcome    text, code text, reason text, attempts int NOT NULL DEFAULT 0, doubt_since float8, doubt_clock text, http_status int,
   finished_at float8, data text,
   rest       text,                           -- JSON: further columns of the journal that planned it
   PRIMARY KEY (run_id, ordinal)
@@ -94,9 +95,9 @@ CREATE VIEW bulkim.runs_summary AS
 
 -- Take a run: a new epoch, a new session; what a dead one left open is in doubt. No row: it is somebody's, its app is busy, or it must not be worked on.
 -- After an outage nobody's lease could be renewed, and those who had it come first: whoever takes from another has been heard of for a whole lease.
-CREATE FUNCTION bulkim.take(p_run bigint, p_worker text, p_lease float8, p_pid bigint, p_host text, p_process text, p_now float8)
-  RETURNS TABLE (epoch bigint, session bigint, attempt bigint) LANGUAGE plpgsql AS $$
-DECLARE c bulkim.claim; n bigint; lease interval := make_interval(secs => p_lease); was_lost bool;
+CREATE FUNCTION bulkim.take(p_run bigint, p_worker text, p_lease float8, p_pid bigint, p_host text, p_process text, p_now float8,
+    p_boot text, p_zero float8) RETURNS TABLE (epoch bigint, session bigint, attempt bigint) LANGUAGE plpgsql AS $$
+DECLARE c bulkim.claim; before bulkim.session; n bigint; lease interval := make_interval(secs => p_lease); was_lost bool;
 BEGIN
   PERFORM 1 FROM bulkim.app AS a WHERE a.name = (SELECT o.app FROM bulkim.claim AS o WHERE o.run_id = p_run) FOR UPDATE;   -- one taker an app
   SELECT * INTO c FROM bulkim.claim AS o WHERE o.run_id = p_run FOR UPDATE;      -- waits for a turn that is being written
@@ -123,9 +124,15 @@ BEGIN
       WHERE open.mode = 'send' GROUP BY 1)
   UPDATE bulkim.item AS i SET doubt_since = coalesce(i.doubt_since, hit.since), attempts = i.attempts + hit.times FROM hit
     WHERE i.run_id = p_run AND i.ordinal = hit.ordinal AND i.outcome IS NULL;
+  SELECT * INTO before FROM bulkim.session AS o WHERE o.run_id = p_run ORDER BY o.id DESC LIMIT 1;
+  IF FOUND THEN      -- moments of doubt are by its clock: by this one's in the same boot, else by the vendor's, else by none
+    UPDATE bulkim.item AS i SET doubt_since = i.doubt_since + CASE WHEN before.boot = p_boot THEN p_zero - before.clock_zero ELSE coalesce(before.vendor_ahead_s, 0) END,
+        doubt_clock = CASE WHEN before.boot = p_boot THEN NULL WHEN before.vendor_ahead_s IS NULL THEN 'none' ELSE 'vendor' END
+      WHERE i.run_id = p_run AND i.outcome IS NULL AND i.doubt_since IS NOT NULL AND i.doubt_clock IS NULL;
+  END IF;
   UPDATE bulkim.run SET state = 'running', finished_at = NULL, stop_code = NULL, stop_reason = NULL WHERE id = p_run;
-  INSERT INTO bulkim.session (run_id, epoch, worker, pid, host, process, started_at, seen_at)
-    VALUES (p_run, c.epoch, p_worker, p_pid, p_host, p_process, p_now, p_now) RETURNING id INTO n;
+  INSERT INTO bulkim.session (run_id, epoch, worker, pid, host, process, started_at, seen_at, boot, clock_zero)
+    VALUES (p_run, c.epoch, p_worker, p_pid, p_host, p_process, p_now, p_now, p_boot, p_zero) RETURNING id INTO n;
   IF was_lost THEN INSERT INTO bulkim.event (run_id, worker, what, detail) VALUES (p_run, p_worker, 'taken over', c.worker); END IF;
   RETURN QUERY SELECT c.epoch, n, coalesce((SELECT max(a.id) FROM bulkim.attempt AS a WHERE a.run_id = p_run), 0);
 END $$;
@@ -139,7 +146,7 @@ CREATE FUNCTION bulkim.next(p_worker text, p_most int) RETURNS SETOF bigint LANG
    ORDER BY c.state = 'running' DESC, c.priority DESC, greatest(a.freed_at, min(c.queued_at) OVER (PARTITION BY c.app)), c.queued_at, c.run_id LIMIT p_most $$;
 
 -- A flush: [{r: run, e: epoch, n: turn, l: lowest open attempt, s: session, b: begun, a: again, c: closed, q: refused by quota, f: finals by stretch,
--- t: touched, y: tally, z: finals, v: seen at, p: paces; of listings u: forget what is unsent, o: no longer in doubt, i: new items, m: their data,
+-- t: touched, y: tally, z: finals, v: seen at, w: the vendor's clock less the session's, p: paces; of listings u: forget what is unsent, o: no longer in doubt, i: new items, m: their data,
 -- k: [cursor, planned at]}], in the order of runs. For each: 1 done, 2 was done before, 0 fenced off, -1 the database has gone back in time.
 CREATE FUNCTION bulkim.turns(p json) RETURNS int[] LANGUAGE plpgsql AS $$
 DECLARE x json; v json; out_ int[] := '{}'; run_ bigint; epoch_ bigint; turn_ bigint; e bigint; t bigint; n bigint; k int;
@@ -197,11 +204,11 @@ BEGIN
       UPDATE bulkim.run SET items = items + json_array_length(x->'i'), cursor = x->'k'->>0, planned_at = coalesce((x->'k'->>1)::float8, planned_at) WHERE id = run_;
     END IF;
     IF x->'o' IS NOT NULL THEN
-      UPDATE bulkim.item SET doubt_since = NULL WHERE run_id = run_ AND outcome IS NULL
+      UPDATE bulkim.item SET doubt_since = NULL, doubt_clock = NULL WHERE run_id = run_ AND outcome IS NULL
         AND ordinal IN (SELECT value::bigint FROM json_array_elements_text(x->'o'));
     END IF;
     IF x->>'v' IS NOT NULL THEN
-      UPDATE bulkim.session SET seen_at = (x->>'v')::float8 WHERE id = (x->>'s')::bigint;
+      UPDATE bulkim.session SET seen_at = (x->>'v')::float8, vendor_ahead_s = coalesce((x->>'w')::float8, vendor_ahead_s) WHERE id = (x->>'s')::bigint;
       INSERT INTO bulkim.pace SELECT (x->>'s')::bigint, w->>0, (x->>'v')::float8, (w->>1)::float8, (w->>2)::float8 FROM json_array_elements(x->'p') AS _(w)
         ON CONFLICT DO NOTHING;
     END IF;

@@ -11,7 +11,7 @@ from typing import Any
 
 from bulkim.journal.sqlite.writer import Journal
 
-ITEM = ("ordinal", "key", "username", "position", "line", "fields", "extra", "outcome", "code", "reason", "attempts", "doubt_since",
+ITEM = ("ordinal", "key", "username", "position", "line", "fields", "extra", "outcome", "code", "reason", "attempts", "doubt_since", "doubt_clock",
         "http_status", "finished_at", "data")  # fmt: skip
 TALLY = ("outcome", "code", "items", "example", "reason")
 

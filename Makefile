@@ -7,6 +7,8 @@ READY  := $(VENV)/.ready
 DOCS   := $(VENV)/.docs
 SPHINX := $(BIN)/sphinx-build --quiet --fail-on-warning --keep-going
 
+unexport PYTHONDONTWRITEBYTECODE  # a thousand processes that start, and each would compile what it imports
+
 .PHONY: locale demo demo-fleet test test-slow test-campaign lint types format docs man bench clean
 
 demo: $(BASE)             ## the whole story on an embedded sandbox: register, mute, kill -9, resume, delete
@@ -16,7 +18,7 @@ demo-fleet: $(READY)      ## forty runs on three workers, one killed, one stoppe
 	$(BIN)/python tests/fleet/demo.py
 
 test: $(READY)            ## the default suite: some minutes on two cores
-	$(BIN)/python -m pytest -n 6  # they wait more than they compute
+	$(BIN)/python -m pytest -n 6 --dist worksteal  # they wait more than they compute
 
 test-slow: $(READY)       ## what is marked slow: storms, long runs
 	$(BIN)/python -m pytest -m "slow and not campaign" -n 2

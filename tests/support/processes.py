@@ -52,11 +52,14 @@ def bulkim(*arguments: str, cwd: Path, within_s: float = PATIENCE_S, **extra: st
 
 
 def wait_until(condition: Callable[[], bool], *, within_s: float = PATIENCE_S) -> None:
+    """Asks often at first, then more seldom: whoever waits leaves the machine to what they wait for."""
     deadline = time.monotonic() + within_s
+    pause_s = 0.005
     while not condition():
         if time.monotonic() > deadline:
             raise AssertionError("it did not happen in time")
-        time.sleep(0.01)
+        time.sleep(pause_s)
+        pause_s = min(pause_s * 1.2, 0.05)
 
 
 @contextmanager

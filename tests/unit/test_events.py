@@ -7,6 +7,7 @@ import logging
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -29,25 +30,26 @@ def calls() -> Iterator[tuple[str, ast.Call]]:
                     yield f"bulkim/{file.relative_to(PACKAGE)}:{node.lineno}", node
 
 
-CALLS = dict(calls())
+@cache
+def every_call() -> dict[str, ast.Call]:
+    """Read when it is asked for: it takes its time, and every worker of the suite collects all tests."""
+    return dict(calls())
 
 
-@pytest.mark.parametrize("place", CALLS)
-def test_every_log_call_is_as_the_table_says(place):
-    call = CALLS[place]
-    assert [type(each) for each in call.args] == [ast.Constant], (
-        "an event's name is written out, and nothing else"
-    )
-    event = TABLE[call.args[0].value]
-    assert call.func.attr == event.level
-    fields = {each.arg for each in call.keywords}
-    assert event.fields.keys() <= fields <= event.fields.keys() | event.optional.keys()
+def test_every_log_call_is_as_the_table_says():
+    for place, call in every_call().items():
+        kinds = [type(each) for each in call.args]
+        assert kinds == [ast.Constant], f"{place}: an event's name is written out, and nothing else"
+        event = TABLE[call.args[0].value]
+        assert call.func.attr == event.level, place
+        fields = {each.arg for each in call.keywords}
+        assert event.fields.keys() <= fields <= event.fields.keys() | event.optional.keys(), place
 
 
 def test_every_row_is_used():
-    said = {call.args[0].value: call for call in CALLS.values()}
+    said = {call.args[0].value: call for call in every_call().values()}
     assert TABLE.keys() == said.keys() | ELSEWHERE
-    given = {(call.args[0].value, each.arg) for call in CALLS.values() for each in call.keywords}
+    given = {(call.args[0].value, each.arg) for call in every_call().values() for each in call.keywords}
     assert {(event.name, name) for event in EVENTS for name in event.optional} <= given
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 def counted(number: int, noun: str) -> str:
@@ -62,15 +62,28 @@ def utc(at: float, form: str | None = None) -> str:
     return moment.strftime(form) if form else moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def local(at: float, form: str = "%Y-%m-%d %H:%M:%S") -> str:
+def local(at: float, form: str) -> str:
     """Unix seconds for people, by this host's time zone."""
     from datetime import datetime
 
     return datetime.fromtimestamp(at).astimezone().strftime(form)
 
 
+def moments(ats: Sequence[float], form: str) -> tuple[str, list[str]]:
+    """A column of moments by this host's clock: its zone for the header, and the cells.
+
+    Where summer time begins or ends between them, each cell has its own zone and the header none.
+    """
+    zones = {local(at, "%Z") for at in ats}
+    if len(zones) == 1:
+        return f" ({zones.pop()})", [local(at, form) for at in ats]
+    return "", [local(at, f"{form} %Z") for at in ats]
+
+
+MOMENT = "%Y-%m-%d %H:%M:%S"
 TO_THE_MINUTE = "%Y-%m-%d %H:%M"
-WITH_ZONE = "%Y-%m-%d %H:%M:%S %Z"
+WITH_ZONE = f"{MOMENT} %Z"
+CLOCK_WITH_ZONE = "%H:%M:%S %Z"
 
 # -------------------------------------------------------------------------------------------- rows
 

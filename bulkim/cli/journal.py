@@ -12,7 +12,7 @@ from bulkim.cli import candidates
 from bulkim.cli.options import RUN, Command, Settings, common
 from bulkim.errors import UsageError
 from bulkim.model import Status
-from bulkim.text import TO_THE_MINUTE, local, utc
+from bulkim.text import TO_THE_MINUTE, local, moments, utc
 
 
 @click.command(cls=Command, examples=["bulkim runs", "bulkim runs --json | jq '.[].state'"])
@@ -30,14 +30,15 @@ def runs(settings: Settings, *, limit: int | None) -> int:
             click.echo(json.dumps([_summary(journal, each) for each in records], ensure_ascii=False))
             return 0
         rows = []
-        for record in records:
+        zone, started = moments([each.created_at for each in records], TO_THE_MINUTE)
+        for record, at in zip(records, started, strict=True):
             summary = journal.summary(record)
             rows.append((
-                record.run, local(record.created_at, TO_THE_MINUTE), record.name, record.operation,
+                record.run, at, record.name, record.operation,
                 f"{record.state}, rehearsal" if record.rehearsal else record.state,
                 f"{record.items:,}", _outcomes(summary),
             ))  # fmt: skip
-    header = ("run", "started", "name", "operation", "state", "items", "outcomes")
+    header = ("run", f"started{zone}", "name", "operation", "state", "items", "outcomes")
     lines = text.table(header, rows, right=(5,), width=show.terminal_width())
     show.put([[(line, "bold" if not number else "")] for number, line in enumerate(lines)])
     return 0
@@ -103,7 +104,7 @@ def _origin(record: Any) -> Iterator[list[tuple[str, str]]]:
     rows = [
         ("target", record.target), ("job", record.job_path), ("input", record.input_name),
         ("sha-256", record.input_digest), ("retries", f"run {record.parent}" if record.parent else None),
-        ("started", local(record.created_at, TO_THE_MINUTE)), ("ended", local(record.finished_at, TO_THE_MINUTE) if record.finished_at else None),
+        ("started", local(record.created_at, f"{TO_THE_MINUTE} %Z")), ("ended", local(record.finished_at, f"{TO_THE_MINUTE} %Z") if record.finished_at else None),
     ]  # fmt: skip
     for name, value in rows:
         if value:

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bulkim.cli.options import Command, Settings, common
-from bulkim.text import local, utc
+from bulkim.text import MOMENT, moments, utc
 
 if TYPE_CHECKING:
     from bulkim.quota.host import Holder
 
-HEADER = ("pool", "limit", "pid", "calls", "calls/s", "since")
+HEADER = ("pool", "limit", "pid", "calls", "calls/s")
 TELLING_S = 1.0  # below, a rate says more about starting than about the process
 
 
@@ -40,8 +40,9 @@ def quota(settings: Settings) -> int:
     if not found:
         settings.say("nobody on this host is drawing on a quota now")
         return 0
-    rows = [_as_row(each) for each in found]
-    lines = text.table(HEADER, rows, right=(1, 2, 3, 4), width=show.terminal_width())
+    zone, since = moments([each.since for each in found], MOMENT)
+    rows = [_as_row(each, at) for each, at in zip(found, since, strict=True)]
+    lines = text.table((*HEADER, f"since{zone}"), rows, right=(1, 2, 3, 4), width=show.terminal_width())
     show.put([[(line, "bold" if not number else "")] for number, line in enumerate(lines)])
     return 0
 
@@ -51,11 +52,11 @@ def _rate(holder: Holder) -> float | None:
     return holder.calls / span if span >= TELLING_S else None
 
 
-def _as_row(holder: Holder) -> tuple[str, ...]:
+def _as_row(holder: Holder, since: str) -> tuple[str, ...]:
     rate = _rate(holder)
     return (
         holder.pool, f"{holder.limit_per_s:g}/s", str(holder.pid), f"{holder.calls:,}",
-        "-" if rate is None else f"{rate:.1f}", local(holder.since),
+        "-" if rate is None else f"{rate:.1f}", since,
     )  # fmt: skip
 
 

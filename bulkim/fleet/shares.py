@@ -26,6 +26,7 @@ from bulkim.quota.host import owner_of
 from bulkim.quota.pool import Limiter
 from bulkim.quota.source import Sharing
 from bulkim.quota.window import whole
+from bulkim.text import CLOCK_WITH_ZONE, local
 
 TAIL_S = 0.3  # beyond the vendor's window, in which what was given up still counts
 TELLING_S = 0.7  # shorter than that says nothing, either
@@ -184,7 +185,7 @@ class Drawing:
         """What keeps a call waiting, in words."""
         if self._shares.away_since is None:
             return "quota"
-        return f"quota (the fleet's database is away since {time.strftime('%H:%M:%S', time.localtime(self._shares.away_since))})"
+        return f"quota (the fleet's database is away since {local(self._shares.away_since, CLOCK_WITH_ZONE)})"
 
 
 def across_hosts(env: Mapping[str, str]) -> Sharing:

@@ -5,9 +5,15 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import stat
+import time
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import pytest
+
+from bulkim.text import TO_THE_MINUTE, moments
 
 
 @pytest.fixture
@@ -19,16 +25,42 @@ def done(shell, server):
     return shell
 
 
-def test_runs(done):
+@pytest.fixture
+def zone(monkeypatch):
+    """Set the local time zone."""
+
+    def zone(name: str) -> None:
+        monkeypatch.setenv("TZ", name)
+        time.tzset()
+
+    yield zone
+    monkeypatch.undo()
+    time.tzset()
+
+
+def test_whose_time_it_is_is_said(done, zone):
+    zone("Asia/Shanghai")
+    header, row = done("runs").out.splitlines()
+    assert "started (CST)" in header
+    started = datetime.fromisoformat(done("runs", "--json").json[0]["created_at"])
+    assert f"{started.astimezone(ZoneInfo('Asia/Shanghai')):%Y-%m-%d %H:%M} " in row
+    assert re.search(r"started +\S+ \S+ CST\n", done("show", "last").out)
+
+
+def test_summer_time_between_two_runs_is_said_in_each_row(zone):
+    zone("Europe/Berlin")
+    assert moments([1_750_000_000.0, 1_765_000_000.0], TO_THE_MINUTE) == (
+        "",
+        ["2025-06-15 17:06 CEST", "2025-12-06 06:46 CET"],
+    )
+    assert moments([1_765_000_000.0], TO_THE_MINUTE) == (" (CET)", ["2025-12-06 06:46"])
+
+
+def test_runs(done, zone):
+    zone("UTC")
     assert done("runs").out.splitlines()[0].split() == [
-        "run",
-        "started",
-        "name",
-        "operation",
-        "state",
-        "items",
-        "outcomes",
-    ]
+        "run", "started", "(UTC)", "name", "operation", "state", "items", "outcomes",
+    ]  # fmt: skip
     (found,) = done("runs", "--json").json
     assert (found["name"], found["state"], found["items"]) == ("campaign", "finished", 2)
 

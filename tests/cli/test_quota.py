@@ -30,7 +30,15 @@ def test_nobody(shell, monkeypatch, tmp_path):
 def test_who_holds_what(shell, pools):
     pools.take({"users": (100.0, 98.0)}, 7, shared=0.9, slack_s=0.0, now=time.monotonic())
     header, row = shell("quota").out.splitlines()
-    assert header.split() == ["pool", "limit", "pid", "calls", "calls/s", "since"]
+    assert header.split() == [
+        "pool",
+        "limit",
+        "pid",
+        "calls",
+        "calls/s",
+        "since",
+        f"({time.tzname[time.localtime().tm_isdst]})",
+    ]
     assert row.startswith(f"easemob acme#shop users  100/s  {os.getpid()}      7")
     (found,) = shell("quota", "--json").json
     assert (found["pool"], found["limit_per_s"], found["pid"], found["calls"]) == (

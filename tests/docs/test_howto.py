@@ -51,7 +51,7 @@ def play(name: str, folder: Path, server, *, until: str | None = None) -> None:
     script = "\n".join(f"echo '{MARK}'\n{step.command}" for step in steps)
     environment = {key: value for key, value in os.environ.items() if key != "BULKIM_JOURNAL"} | SECRETS | {
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "NO_PROXY": "127.0.0.1", "COLUMNS": "120",
-        "XDG_STATE_HOME": str(folder / "state"),
+        "XDG_STATE_HOME": str(folder / "state"), "TZ": "UTC",
     }  # fmt: skip
     ended = subprocess.run(
         ["bash", "-c", script], cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,

@@ -34,7 +34,7 @@ def test_every_command_of_the_tutorial_says_what_the_page_shows(tmp_path):
         asked.bind(("127.0.0.1", 0))
         port = asked.getsockname()[1]
     environment = {name: value for name, value in os.environ.items() if name != "BULKIM_JOURNAL"} | {
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "NO_PROXY": "127.0.0.1", "COLUMNS": "100",
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "NO_PROXY": "127.0.0.1", "COLUMNS": "100", "TZ": "UTC",
     }  # fmt: skip
     with (tmp_path / "said").open("w") as said:
         subprocess.run(

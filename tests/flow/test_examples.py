@@ -45,7 +45,7 @@ def running(names: tuple[str, ...], temporary: Path) -> Iterator[dict[str, Told]
     """All of them at once: each has a sandbox and a folder of its own."""
     path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
     kept = {name: value for name, value in os.environ.items() if not name.startswith("BULKIM")}
-    environment = kept | {"PATH": path, "NO_COLOR": "1", "COLUMNS": "100"}
+    environment = kept | {"PATH": path, "NO_COLOR": "1", "COLUMNS": "100", "TZ": "UTC"}
     folders = {name: temporary / name for name in names}
     for folder in folders.values():
         folder.mkdir()

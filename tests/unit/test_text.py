@@ -47,7 +47,7 @@ def test_moments(monkeypatch):
     try:
         assert text.utc(1_795_000_000.125) == "2026-11-18T11:06:40.125Z"
         assert text.utc(1_795_000_000, f"{text.TO_THE_MINUTE} UTC") == "2026-11-18 11:06 UTC"
-        assert text.local(1_795_000_000) == "2026-11-18 19:06:40"
+        assert text.local(1_795_000_000, text.MOMENT) == "2026-11-18 19:06:40"
         assert text.local(1_795_000_000, text.TO_THE_MINUTE) == "2026-11-18 19:06"
         assert text.local(1_795_000_000, text.WITH_ZONE) == "2026-11-18 19:06:40 CST"
     finally:

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from bulkim.cli.options import Command, Settings, common
+from bulkim.text import CLOCK_WITH_ZONE, local
 
 HEADER = ("pool", "limit", "holder", "share", "used", "lease")
 
@@ -133,6 +134,6 @@ def quota(settings: Settings) -> int:
     show.put([[(line, "bold" if not number else "")] for number, line in enumerate(lines)])
     now = time.time()
     for pool, rest_s in {row[0]: row[6] for row in rows if row[6] and row[6] > 0}.items():
-        until = time.strftime("%H:%M:%S", time.localtime(now + rest_s))
+        until = local(now + rest_s, CLOCK_WITH_ZONE)
         settings.say(f"{pool} rests until {until}: the vendor refused a call for its quota")
     return 0

@@ -13,6 +13,7 @@ from bulkim.journal import Reader
 from bulkim.sending.supervise import StopEvent
 from bulkim.work import undo as undoing
 from bulkim.work import verify as verifying
+from bulkim.work.judging import Verdict
 from bulkim.work.undo import Undo
 from bulkim.work.verify import Finding, Verified
 
@@ -44,8 +45,18 @@ def verify(
             )
 
 
-def undo(run: str = "last", *, journal: AnyPath | None = None, accept_risk: bool = False) -> Undo:
-    """The job that would undo what a run itself changed, for `Undo.write`. Sends nothing.
+def undo(
+    run: str = "last",
+    *,
+    job: AnyJob | None = None,
+    journal: AnyPath | None = None,
+    accept_risk: bool = False,
+    offline: bool = False,
+) -> Undo:
+    """The jobs that would undo what a run itself changed, for `Undo.write`. Changes nothing.
+
+    Where the run wrote down what was there before, that is restored, and the vendor is asked who is not as the run left them any
+    more, unless `offline`: those are left alone (`Undo.left_alone`). `job` is needed for that where the run's job was no file.
 
     Raises ImpossibleError where there is none, or none that is safe; `accept_risk`: take one that may hit users who were there
     before the run.
@@ -53,7 +64,17 @@ def undo(run: str = "last", *, journal: AnyPath | None = None, accept_risk: bool
     with Reader.open(journal_path(journal)) as opened:
         record = opened.find(run)
         provider = vendors.provider(record.provider, record.vendor_text)
-        return undoing.undo(opened, record, provider, accept=accept_risk)
+        if offline or not undoing.restorable(opened, record, provider):
+            return undoing.undo(opened, record, provider, accept=accept_risk)
+        refuse_running_loop("undo")
+        loaded = job_of_run(record, job)
+
+        def changed() -> list[Finding]:
+            with bare_errors():
+                found = verifying.verify(loaded, record, opened, provider, strict=True, sharing=sharing())
+            return [each for each in found.exceptions if each.verdict is not Verdict.EXPIRED]
+
+        return undoing.undo(opened, record, provider, accept=accept_risk, changed=changed)
 
 
 def report(

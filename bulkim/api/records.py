@@ -78,6 +78,7 @@ class Estimate(Document):
     least_s: float | None  # seconds that so many requests need at that rate
     destroys: str | None  # what goes with the users, in words
     window: Mapping[str, Any] | None
+    snapshot: Mapping[str, Any] | None  # what is read before: operation, requests
     first_request: Mapping[str, Any] | None  # method, url, headers, body; secrets masked
     unset: Sequence[str]  # variables that are not set, and that a run needs
 

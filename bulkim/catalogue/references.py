@@ -200,8 +200,7 @@ def _of_names(provider: Provider, operation: Operation, path: Path) -> Iterator[
     if not operation.pools:
         yield (*path, "pools"), "is empty", "the quota that a call draws on"
     yield from _unknown((*path, "pools"), operation.pools, [each.name for each in provider.pools], "pool")
-    if operation.inverse is not None:
-        yield from _unknown((*path, "inverse"), (operation.inverse,), operations, "operation")
+    yield from _of_undoing(operation, operations, path)
     yield from _unknown((*path, "any_of"), operation.any_of, fields, "field")
     yield from _unknown((*path, "otherwise"), operation.otherwise, fields, "field")
     if isinstance(operation.body, Names):
@@ -242,6 +241,14 @@ def _of_asking(provider: Provider, operation: Operation, path: Path) -> Iterator
         found = provider.operation(asked.operation)  # type: ignore[union-attr]
         if found is not None and found.effect is not Effect.READ:
             yield (*path, name), f"{found.name} does not read", None
+
+
+def _of_undoing(operation: Operation, operations: Collection[str], path: Path) -> Iterator[Fault]:
+    for key, named in (("inverse", operation.inverse), ("restored_by", operation.restored_by)):
+        if named is not None:
+            yield from _unknown((*path, key), (named,), operations, "operation")
+    if operation.restored_by is not None and operation.verify is None:
+        yield (*path, "restored_by"), "needs `verify`: that is how it is read what was there before", None
 
 
 def _unknown(path: Path, names: Collection[str], known: Collection[str], what: str) -> Iterator[Fault]:

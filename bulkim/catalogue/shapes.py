@@ -166,6 +166,8 @@ class Operation:
     destroys: str | None = None  # what goes with it, in the words of a confirmation prompt
     verify: ReadBack | None = None  # None: nothing tells afterwards
     inverse: str | None = None
+    # The operation that sets again what was there before, which is what `verify` asks: then it is read before it is written.
+    restored_by: str | None = None
     blind: str = ""  # what an item that succeeded may hide, where that matters to the inverse
     help: str = ""
     source: str = ""  # the vendor's page

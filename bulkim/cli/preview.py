@@ -150,6 +150,9 @@ def _amounts(found: Surveyed, estimate: Estimate) -> list[tuple[str, str]]:
             )
         )
         rows.append(("requests", f"{estimate.requests:,}, {counted(estimate.batch, 'item')} each at most"))
+        if estimate.reads:
+            reading = f"{counted(estimate.reads, 'request')} more to read what is there before (snapshot: false leaves it)"
+            rows.append(("snapshot", reading))
     if estimate.pool is not None and estimate.limit_per_s:
         rows.append(
             (

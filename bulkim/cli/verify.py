@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 
@@ -68,35 +67,29 @@ def verify(
 @click.command(cls=Command, examples=["bulkim undo last -o undo.yaml", "bulkim undo mute-campaign"])
 @RUN
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path, allow_dash=True), metavar="FILE",
-              help="Write there; default: print it.")  # fmt: skip
+              help="Write there, what is more than one job or long into files beside it; default: print it.")  # fmt: skip
 @click.option("--accept-risk", is_flag=True,
               help="Write it even if it may hit users who were there before the run.")  # fmt: skip
+@click.option(
+    "--offline", is_flag=True, help="Ask nobody: whom others have changed since is then overwritten, too."
+)
+@JOB_FILE
 @common
-def undo(settings: Settings, *, run_name: str, output: Path | None, accept_risk: bool) -> int:
-    """Write a job file for the inverse of what a run itself changed. Runs nothing, sends nothing.
+def undo(
+    settings: Settings,
+    *,
+    run_name: str,
+    output: Path | None,
+    accept_risk: bool,
+    offline: bool,
+    job: Path | None,
+) -> int:
+    """Write a job file for the inverse of what a run itself changed. Runs nothing, changes nothing.
 
-    Exit code 3: there is no inverse, or none that is safe.
+    Where the run wrote down what was there before, that is restored. Then the vendor is asked who is not as the run left them
+    any more: those are left alone and named. Exit code 3: there is no inverse, or none that is safe.
     """
-    from bulkim.journal import Reader
-    from bulkim.vendors import provider
-    from bulkim.work import undo as undoing
+    from bulkim.cli.verifying import undone
 
-    with Reader.open(settings.journal) as journal:
-        record = journal.find(run_name)
-        vendor = provider(record.provider, record.vendor_text)
-        written = undoing.undo(journal, record, vendor, accept=accept_risk).jobs[0].text
-    if output is None or str(output) == "-":
-        if settings.json:
-            click.echo(json.dumps({"run": record.run, "job": written}, ensure_ascii=False))
-        else:
-            click.echo(written, nl=False)
-        return 0
-    from bulkim.cli.output import of_run
-    from bulkim.cli.output import output as into
-
-    with into(output, never=of_run(settings.journal, record)) as stream:
-        stream.write(written)
-    if settings.json:
-        click.echo(json.dumps({"run": record.run, "file": str(output)}, ensure_ascii=False))
-    settings.say(f"{output} written; nothing was sent. next: {settings.command('check', str(output))}")
-    return 0
+    settings.start_log()
+    return undone(settings, run_name, output=output, accept=accept_risk, offline=offline, job=job)

@@ -7,16 +7,20 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
+from bulkim import vendors
 from bulkim.catalogue.shapes import Provider
 from bulkim.cli import show
+from bulkim.cli.jobs import job_file, load
 from bulkim.cli.options import Settings
-from bulkim.cli.output import of_run
+from bulkim.cli.output import of_run, refuse
 from bulkim.cli.output import output as into
+from bulkim.errors import BulkimError, ImpossibleError, UsageError
 from bulkim.fleet import sharing
 from bulkim.journal import Reader
 from bulkim.journal.records import RunRecord
@@ -25,6 +29,7 @@ from bulkim.sending.telemetry import Observed
 from bulkim.text import counted, duration
 from bulkim.view import account as text
 from bulkim.view import live
+from bulkim.work import undo as undoing
 from bulkim.work import verify as verifying
 from bulkim.work.judging import Verdict
 from bulkim.work.verify import Finding, Verified
@@ -144,3 +149,84 @@ def _account(settings: Settings, record: RunRecord, result: Verified) -> None:
         settings.say(f"{result.state}: {counted(result.asked - result.answered, 'user')} not asked about")
     if record.state != "finished":
         settings.say(f"the run is {record.state}: only what has ended was asked about")
+
+
+# ---------------------------------------------------------------------------------------------- undo
+
+
+def undone(
+    settings: Settings, run_name: str, *, output: Path | None, accept: bool, offline: bool, job: Path | None
+) -> int:
+    """`bulkim undo`: writes or prints; returns the exit code."""
+    with Reader.open(settings.journal) as journal:
+        record = journal.find(run_name)
+        vendor = vendors.provider(record.provider, record.vendor_text)
+        changed = None
+        try:
+            if not offline and undoing.restorable(journal, record, vendor):
+                loaded = load(job or job_file(record), [], vendor_text=record.vendor_text)
+                changed = partial(_changed, settings, loaded, record, journal, vendor)
+            found = undoing.undo(journal, record, vendor, accept=accept, changed=changed)
+        except BulkimError as error:
+            if not isinstance(error, ImpossibleError):
+                settings.say("undo asks who was changed by others since; with --offline it asks nobody")
+            raise
+    document: dict[str, Any] = {
+        "run": record.run, "left_alone": [_row(each) for each in found.left_alone], "notes": list(found.notes),
+    }  # fmt: skip
+    if output is None or str(output) == "-":
+        _printed(settings, found, document)
+    else:
+        refuse(output, of_run(settings.journal, record), option="-o")
+        try:
+            places = found.write(output)
+        except OSError as error:
+            raise UsageError(
+                f"cannot write {output}: {error.strerror or error}", hint="name another file with -o"
+            ) from error
+        if settings.json:
+            click.echo(
+                json.dumps(
+                    {**document, "file": str(output), "files": list(map(str, places))}, ensure_ascii=False
+                )
+            )
+        for note in found.notes:
+            settings.say(note)
+        for place in places:
+            settings.say(f"{place} written; nothing was sent. next: {settings.command('check', str(place))}")
+    return 0
+
+
+def _printed(settings: Settings, found: undoing.Undo, document: dict[str, Any]) -> None:
+    if any(each.rows for each in found.jobs):
+        raise UsageError("that is more than one file can hold well.", hint="write it with -o FILE")
+    if settings.json:
+        jobs = [each.text for each in found.jobs]
+        click.echo(json.dumps({**document, "job": jobs[0], "jobs": jobs}, ensure_ascii=False))
+        return
+    if len(found.jobs) > 1:
+        raise UsageError("that is more than one job file.", hint="write them with -o FILE")
+    click.echo(found.jobs[0].text, nl=False)
+    for note in found.notes:
+        settings.say(note)
+
+
+def _changed(
+    settings: Settings, job: Job, record: RunRecord, journal: Reader, vendor: Provider
+) -> list[Finding]:
+    """Who is not as the run left them any more, or of whom nobody can tell."""
+    result = verifying.verify(
+        job,
+        record,
+        journal,
+        vendor,
+        watching=_watching(settings, job, record, vendor),
+        strict=True,
+        sharing=sharing(),
+    )
+    if result.state != "finished":
+        raise UsageError(
+            "interrupted: it is not known who was changed by others since. Nothing was written.",
+            hint="again, or --offline to ask nobody",
+        )
+    return [each for each in result.exceptions if each.verdict is not Verdict.EXPIRED]

@@ -293,6 +293,7 @@ class _Reading:
             "rate": checks.check_pools(root, provider),
             "batch": checks.check_batch(root, operation, open_registration=opened),
             "guard": checks.check_guard(root, operation),
+            "snapshot": checks.check_snapshot(root, operation, provider),
             "window": checks.check_window(root),
             "notify": checks.check_notify(root),
         }
@@ -338,6 +339,7 @@ class _Reading:
             timeout_s=float(data["timeout"]),
             retries=data["retries"],
             batch=1 if target.auth.kind == "none" else data["batch"],
+            snapshot=data["snapshot"],
             guard=Guard(tuple(guard["protect"]), guard["max_items"], guard["max_failures"], guard["canary"]),
             window=_window(data["window"]),
             notify=Notify(data["notify"]["url"], data["notify"]["format"]) if data["notify"] else None,

@@ -277,6 +277,11 @@ class JobShape(Shape):
     batch: Annotated[int, Field(ge=1)] | None = Field(
         default=None, description="Items a request. Default: as many as the vendor takes."
     )
+    snapshot: bool | None = Field(
+        default=None,
+        description="Read what is there before it is written over, for `undo`; a call more for each user, or for each batch of them. "
+        "Default: yes where `undo` can restore it (mute, unmute, ban, unban, set-attributes, set-profile).",
+    )
     guard: GuardShape = Field(default_factory=GuardShape, description="Safety limits.")
     window: WindowRef | None = Field(
         default=None,

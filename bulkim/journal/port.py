@@ -7,8 +7,8 @@ business. Numbers of attempts are the back end's to count, at once: who begins a
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
-from typing import Protocol
+from collections.abc import Awaitable, Mapping, Sequence
+from typing import Any, Protocol, runtime_checkable
 
 from bulkim.journal.records import Closing, ListedPage, PoolRate
 from bulkim.model import Batch, Final, Item, Status
@@ -61,6 +61,19 @@ class Writer(Protocol):
 
         It may be dropped without being awaited.
         """
+
+
+@runtime_checkable
+class Remembering(Protocol):
+    """Of a back end that keeps what was there before a run wrote it. What is kept once is never written over."""
+
+    def unseen(self, items: Sequence[Item]) -> Sequence[Item]:
+        """Those of whom it is not known what was there before."""
+
+    def remember(
+        self, attempt: int | None, closing: Closing, images: Mapping[int, Mapping[str, Any]]
+    ) -> None:
+        """Close an attempt that asked, and keep what it found: ordinal -> ``data``; or ``absent``; or ``unknown`` and why."""
 
 
 class Executing(Work, Writer, Protocol):

@@ -186,6 +186,15 @@ class Done:
 
 
 @dataclass(frozen=True, slots=True)
+class Before:
+    """An item that succeeded, and what was there before."""
+
+    done: Done
+    read_at: float  # Unix seconds
+    image: Mapping[str, Any]  # data; or absent; or unknown and why
+
+
+@dataclass(frozen=True, slots=True)
 class Allowance:
     """From a moment on (Unix seconds), a session was allowed so many calls a second of a pool."""
 

@@ -59,6 +59,7 @@ class Mode(StrEnum):
 
     SEND = "send"  # to do the operation
     PROBE = "probe"  # to ask what an earlier, unanswered sending did
+    LOOK = "look"  # to ask what is there before it is written over
 
 
 @dataclass(frozen=True, slots=True)

@@ -145,5 +145,6 @@ class Job:
     recorded: Mapping[str, Any] = field(default_factory=dict, compare=False)  # sections as written
     digest: str = field(default="", repr=False, compare=False)  # SHA-256 of the file, secrets included
     changes: tuple[tuple[str, str], ...] = field(default=(), repr=False, compare=False)  # --set pairs
+    snapshot: bool | None = None  # read what is there before writing; None: where `undo` can restore it
     rehearsal: bool = False  # it goes to the sandbox instead of its own connection
     unset: tuple[str, ...] = ()  # variables of its connection that are not set: it can be looked at, not sent

@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from bulkim.catalogue.values import Check, Invalid, checker, quoted
-from bulkim.planning.cost import Estimate, Survey, batch_size, batches, estimate, limits, settings, survey
+from bulkim.planning.cost import (
+    Estimate,
+    Survey,
+    batch_size,
+    batches,
+    before,
+    estimate,
+    limits,
+    settings,
+    survey,
+)
 from bulkim.planning.items import RESULT_COLUMNS, Planned, Skip, prepare
 from bulkim.planning.seen import Seen
 
@@ -18,6 +28,7 @@ __all__ = [
     "Survey",
     "batch_size",
     "batches",
+    "before",
     "checker",
     "estimate",
     "limits",

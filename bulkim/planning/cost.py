@@ -40,6 +40,7 @@ class Estimate:
     pool: str | None  # the one that limits the speed; None: none is known
     limit_per_s: float | None  # requests a second, after the job's `rate`
     least_s: float  # the time that so many requests need at that rate
+    reads: int = 0  # requests beside, that read what is there before it is written over
 
 
 def survey(
@@ -82,6 +83,12 @@ def batches(n_items: int, operation: Operation, job: Job) -> int:
     return -(-n_items // batch_size(operation, job))
 
 
+def before(job: Job, provider: Provider, operation: Operation) -> Operation | None:
+    """The operation that reads what is there before it is written over; None: that is not wanted, or cannot be."""
+    wanted = job.snapshot is not False and operation.restored_by is not None and operation.verify is not None
+    return provider.operation(operation.verify.operation) if wanted and operation.verify else None
+
+
 def limits(job: Job, provider: Provider, operation: Operation) -> dict[str, float]:
     """Calls a second that the job may make: the operation's own pool, those around it, and those of its probe.
 
@@ -90,12 +97,13 @@ def limits(job: Job, provider: Provider, operation: Operation) -> dict[str, floa
     own = pools(operation, job)
     doubt = operation.doubt
     probe = provider.operation(doubt.operation) if isinstance(doubt, Probe) else None
+    look = before(job, provider, operation)
     wished = dict(job.rate.pools)
     if job.rate.limit is not None and own:
         wished[own[0]] = job.rate.limit
     return {
         name: wished.get(name, provider.pool(name).limit_per_s) * job.rate.share
-        for name in (*own, *(probe.pools if probe else ()))
+        for name in (*own, *(probe.pools if probe else ()), *(look.pools if look else ()))
     }
 
 
@@ -133,6 +141,12 @@ def estimate(
     allowed = limits(job, provider, operation)
     pool = min(pools(operation, job), key=lambda name: allowed[name], default=None)
     limit = allowed[pool] if pool is not None else None
+    look = before(job, provider, operation)
+    reads = -(-send // look.batch_max) if look else 0
+    least_s = requests / limit if limit else 0.0
+    if look is not None:  # they draw on a quota of their own, or on the same
+        shared = {name: requests if name in pools(operation, job) else 0 for name in look.pools}
+        least_s = max(least_s, *((reads + beside) / allowed[name] for name, beside in shared.items()))
     return Estimate(
         items=sum(counts.values()),
         send=send,
@@ -141,5 +155,6 @@ def estimate(
         requests=requests,
         pool=pool,
         limit_per_s=limit,
-        least_s=requests / limit if limit else 0.0,
+        least_s=least_s,
+        reads=reads,
     )

@@ -97,8 +97,15 @@ def plan_document(found: Surveyed, estimate: Estimate, first: Mapping[str, Any] 
         "requests": estimate.requests if known else None, "pool": estimate.pool,
         "limit_per_s": estimate.limit_per_s, "least_s": round(estimate.least_s, 3) if known else None,
         "destroys": found.operation.destroys, "window": window_document(found, estimate, window.now()),
+        "snapshot": _snapshot(found, estimate) if known else None,
         "first_request": first, "unset": list(job.unset),
     }  # fmt: skip
+
+
+def _snapshot(found: Surveyed, estimate: Estimate) -> dict[str, Any] | None:
+    """What it costs to read what is there before it is written over."""
+    look = planning.before(found.job, found.provider, found.operation)
+    return None if look is None else {"operation": look.name, "requests": estimate.reads}
 
 
 def window_document(found: Surveyed, estimate: Estimate, at: datetime) -> dict[str, Any] | None:

@@ -105,6 +105,7 @@ JOB_FILE: tuple[Rule, ...] = (
     Rule("timeout", Means.TAKEN_OVER, "timeout"),
     Rule("retries", Means.TAKEN_OVER, "retries"),
     Rule("batch", Means.TAKEN_OVER, "batch"),
+    Rule("snapshot", Means.REFUSED, "snapshot", Scope.RUN, note="some users would have been looked at, and others not"),
     Rule("window", Means.TAKEN_OVER, "window", below=True),
     Rule("notify", Means.TAKEN_OVER, "notify", below=True, note="the address is not written down"),
     # ---- safety

@@ -150,7 +150,7 @@ _JOB: Mapping[str, Callable[[Job], Any]] = {
     **{
         path: attrgetter(path)
         for path in (
-            "provider", "operation", "concurrency", "retries", "batch", "rate.limit", "rate.share", "guard.max_items",
+            "provider", "operation", "concurrency", "retries", "batch", "snapshot", "rate.limit", "rate.share", "guard.max_items",
             "guard.max_failures", "guard.canary", "source.kind", "source.encoding", "source.delimiter", "source.trim", "source.listing",
         )
     },

@@ -30,13 +30,14 @@ class Backlog:
 
     def __init__(
         self, fresh: Fresh, *, batch_max: int, probe_max: int, canary: int | None,
-        part: Parting | None = None, probe_part: Parting | None = None,
+        part: Parting | None = None, probe_part: Parting | None = None, fresh_max: int = 1,
     ) -> None:  # fmt: skip
         """`batch_max` and `probe_max` are the most items of one call; `canary` fresh items are held apart at first.
 
+        Fresh items come as many together as `fresh_max` where that is more: to be asked about in one call, before they are put back.
         `part` and `probe_part` tell items apart that cannot go in one call; `fresh` gives those that can.
         """
-        self._fresh, self._canary_left = fresh, canary
+        self._fresh, self._canary_left, self._fresh_max = fresh, canary, max(fresh_max, batch_max)
         self._sizes = {Mode.SEND: batch_max, Mode.PROBE: probe_max}
         self._parts = {Mode.SEND: part or _together, Mode.PROBE: probe_part or _together}
         self._heap: list[tuple[float, int, Batch]] = []
@@ -61,7 +62,8 @@ class Backlog:
         batch_max = self._sizes[Mode.SEND]
         if full := self._regrouped(batch_max):
             return full
-        size = batch_max if self._canary_left is None else min(batch_max, self._canary_left)
+        wanted = self._fresh_max
+        size = wanted if self._canary_left is None else min(wanted, self._canary_left)
         if items := self._fresh.take(size) if size else ():
             if self._canary_left is not None:
                 self._canary_left -= len(items)

@@ -9,26 +9,42 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
 from itertools import groupby
 
 import anyio
 import anyio.abc
 
+from bulkim import planning
 from bulkim.catalogue.shapes import Operation, Probe, Provider
 from bulkim.codec import decode, encode, parting
 from bulkim.errors import BulkimError
-from bulkim.journal.port import Executing
+from bulkim.journal.port import Executing, Remembering
 from bulkim.journal.records import Closing
 from bulkim.log.events import log
-from bulkim.model import Answer, Batch, Decision, Fault, Final, Item, Job, Kind, Mode, Reply, Status, Stop
+from bulkim.model import (
+    Again,
+    Answer,
+    Batch,
+    Decision,
+    Fault,
+    Final,
+    Item,
+    Job,
+    Kind,
+    Mode,
+    Reply,
+    Status,
+    Stop,
+)
 from bulkim.planning import batch_size
 from bulkim.planning.gather import Gathered
 from bulkim.planning.pending import PendingItems
 from bulkim.sending import guard
 from bulkim.sending.backlog import Backlog
-from bulkim.sending.channel import Channel, Permit
+from bulkim.sending.channel import Channel, Permit, Stopped
+from bulkim.sending.looking import Looker
 from bulkim.sending.retry import decide, reopened
 from bulkim.sending.supervise import safe
 from bulkim.sending.telemetry import IN_FLIGHT_MIN, Ending, Telemetry
@@ -44,7 +60,8 @@ class Executor:
         self, job: Job, provider: Provider, operation: Operation, *,
         journal: Executing, items: PendingItems, channel: Channel, run: str = "",
     ) -> None:  # fmt: skip
-        batch_max = batch_size(operation, job)
+        self.batch_max = batch_max = batch_size(operation, job)
+        self._read_before = planning.before(job, provider, operation)
         self.single, self._run = batch_max == 1, run
         self.job, self.provider = job, provider
         self.operation = operation.single if self.single and operation.single else operation
@@ -53,6 +70,7 @@ class Executor:
         part, probe_part = parting(self.operation), parting(self.probe) if self.probe else None
         self.backlog = Backlog(
             Gathered(items.take, part) if part else items, batch_max=batch_max, part=part,
+            fresh_max=self._read_before.batch_max if self._read_before else 1,
             probe_max=self.probe.batch_max if self.probe else 1, probe_part=probe_part, canary=job.guard.canary,
         )  # fmt: skip
         self._journal, self._items = journal, items
@@ -62,6 +80,8 @@ class Executor:
         self._streak: tuple[str | None, int] = (None, 0)  # failures in a row with one code
         self._changed = anyio.Event()
         self._dispatching, self._everything = anyio.CancelScope(), anyio.CancelScope()
+        self._looker = self._looking()
+        self._looks: set[anyio.CancelScope] = set()
         self._stop: Stop | None = None
         self._signal: int | None = None
         self._error: BulkimError | None = None
@@ -92,7 +112,13 @@ class Executor:
             self._everything.cancel()
         self._signal = signal
         self.telemetry.stopping = "waiting for what is in flight"
+        self._drain()
+
+    def _drain(self) -> None:
+        """Take no more work; who is being looked at stays pending."""
         self._dispatching.cancel()
+        for scope in self._looks:
+            scope.cancel()
 
     # --------------------------------------------------------------------------------------- dispatching
 
@@ -127,6 +153,13 @@ class Executor:
             await self._change(due_at)
             return True
         await self._slot()
+        if self._looker is not None and (unseen := self._looker.unseen(batch)):
+            self.telemetry.in_flight += 1
+            tasks.start_soon(self._look, self._looker, batch, unseen)
+            return True
+        if batch.mode is Mode.SEND and len(batch) > self.batch_max:  # taken to be looked at together
+            self.backlog.put(Again(batch), anyio.current_time())
+            return True
         permit = await self._channel.permit(self._operation_of(batch), waiting=self._waiting)
         if self._dispatching.cancel_called:
             return False  # cancellation comes at the next wait; where places are free there was none since
@@ -170,6 +203,37 @@ class Executor:
             assert self.probe is not None
             return self.probe
         return self.operation
+
+    # ------------------------------------------------------------------------------- what was there before
+
+    def _looking(self) -> Looker | None:
+        """Who reads what is there before it is written over, where that is wanted and can be kept."""
+        asking = self._read_before
+        if asking is None or not isinstance(self._journal, Remembering):
+            return None
+        return Looker(
+            self.provider, self.job.connection, asking, self._journal, self._journal,
+            self._channel, self.telemetry, self._waiting,
+        )  # fmt: skip
+
+    async def _look(self, looker: Looker, batch: Batch, unseen: Sequence[Item]) -> None:
+        """Read, then let the batch be sent."""
+        scope = anyio.CancelScope()
+        self._looks.add(scope)
+        try:
+            with scope:
+                await looker.look(unseen)
+                self.backlog.put(Again(batch), anyio.current_time())
+        except Stopped as stopped:
+            self._stop = self._stop or stopped.stop
+            self.telemetry.stopping = self.telemetry.stopping or stopped.stop.reason
+            self._drain()
+        except BulkimError as error:
+            self._fail(error)
+        finally:
+            self._looks.discard(scope)
+            self.telemetry.in_flight -= 1
+            self._changed.set()
 
     # ------------------------------------------------------------------------------------- one call
 
@@ -243,7 +307,7 @@ class Executor:
             self._stop = stop
             self.telemetry.stopping = stop.reason
             log.warning("run.stopping", code=stop.code, reason=stop.reason)
-            self._dispatching.cancel()
+            self._drain()
         self._changed.set()
 
     def _count(self, finals: Iterable[Final]) -> None:

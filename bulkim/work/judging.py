@@ -11,6 +11,7 @@ from bulkim.catalogue.shapes import Operation, ReadBack
 from bulkim.codec.encoding import field_value, wire_fields
 from bulkim.codec.refusals import dig
 from bulkim.model import Item, Kind, Outcome
+from bulkim.sending.asking import names_of
 from bulkim.sending.doubt import COUNTDOWN_ERROR_S, equals
 
 Fold = Callable[[str], str]
@@ -33,10 +34,12 @@ def judge(
     *,
     elapsed_s: float,
     fold: Fold = str,
+    strict: bool = False,
 ) -> tuple[Verdict, str]:
     """What an answer about the user says of the item; `elapsed_s` is how long ago it ended. Pure.
 
-    `fold` is how the vendor compares usernames.
+    `fold` is how the vendor compares usernames. `strict`: a mute that somebody has set anew since has drifted too, though the
+    user is still muted.
     """
     refused = outcome.kind is Kind.REJECTED
     if refused or (outcome.reason is not None and outcome.kind is Kind.SUCCEEDED):  # it may be said of nobody
@@ -45,15 +48,22 @@ def judge(
         return (Verdict.DRIFT, "there is no such user") if declared.exists else (Verdict.HOLDS, "gone")
     if not declared.exists:
         return Verdict.DRIFT, "the user is there"
-    return _state(operation, declared, item, outcome.data, elapsed_s=elapsed_s, fold=fold)
+    return _state(operation, declared, item, outcome.data, elapsed_s=elapsed_s, fold=fold, strict=strict)
 
 
 def _state(
-    operation: Operation, declared: ReadBack, item: Item, data: Any, *, elapsed_s: float, fold: Fold
+    operation: Operation,
+    declared: ReadBack,
+    item: Item,
+    data: Any,
+    *,
+    elapsed_s: float,
+    fold: Fold,
+    strict: bool,
 ) -> tuple[Verdict, str]:
     """What is said of a user who is there as they should."""
     if declared.remaining:
-        return _muted(operation, declared, item, data, elapsed_s=elapsed_s)
+        return _muted(operation, declared, item, data, elapsed_s=elapsed_s, strict=strict)
     wanted = {**declared.equals, **{path: field_value(item, name) for path, name in declared.same.items()}}
     wrong = [path for path, value in wanted.items() if not equals(data, path, value)]
     if wrong:
@@ -66,7 +76,7 @@ def _state(
 
 
 def _muted(
-    operation: Operation, declared: ReadBack, item: Item, data: Any, *, elapsed_s: float
+    operation: Operation, declared: ReadBack, item: Item, data: Any, *, elapsed_s: float, strict: bool
 ) -> tuple[Verdict, str]:
     sent = wire_fields(operation, item)
     scopes = {
@@ -84,7 +94,18 @@ def _muted(
     }
     if not all(_still(asked[name], remaining[name], scopes[name]) for name in asked if name not in over):
         return Verdict.DRIFT, words
+    if strict and any(
+        _set_anew(value, remaining[name], scopes[name], elapsed_s) for name, value in asked.items()
+    ):
+        return Verdict.DRIFT, words
     return (Verdict.EXPIRED, f"its time is over ({words})") if over else (Verdict.HOLDS, words)
+
+
+def _set_anew(asked: int, remaining: int, forever: int | None, elapsed_s: float) -> bool:
+    """Whether a countdown does not stand where the run's own would."""
+    if asked <= 0 or asked == forever:
+        return False
+    return abs(remaining - max(0.0, asked - elapsed_s)) > COUNTDOWN_ERROR_S
 
 
 def _still(asked: int, remaining: int, forever: int | None) -> bool:
@@ -121,13 +142,6 @@ def _listed(
     if wrong:
         return Verdict.DRIFT, f"{', '.join(map(_json, wrong))} {'is' if declared.lacks else 'is not'} there"
     return Verdict.HOLDS, "as it was left"
-
-
-def names_of(value: Any) -> list[str]:
-    """The names in a list of names, in a map, or the one that is there."""
-    if isinstance(value, list | tuple | Mapping):
-        return [str(name) for name in value]
-    return [] if value is None else [str(value)]
 
 
 def _text(value: Any) -> str:

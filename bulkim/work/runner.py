@@ -165,6 +165,8 @@ class _Session:
         with self._ending_if_it_fails(record, session_id, resumed=resumed):
             self.journal.recover(record.id, now=time.time())
             secrets = self.submission.read(record, self.notes)
+            if (parent := self.submission.parent(record)) is not None:
+                self.journal.inherit(record.id, parent)
             preview, ending = self._look_ahead(record, session)
             if ending.state == "finished":
                 self.submission.agree(preview, self.confirm)

@@ -110,6 +110,10 @@ class Submission:
         reader = taken.reader
         return None if reader is None else lambda after: self.intake.secrets(reader, after)
 
+    def parent(self, record: RunRecord) -> int | None:
+        """The row id of the run that this one retries."""
+        return None if record.parent is None else self.journal.reader.find(record.parent).id
+
     def agree(self, preview: Preview, confirm: Confirm | None) -> None:
         """All that must hold before anything is sent; then the run goes by these terms. Raises BulkimError, NothingToDo."""
         record, terms = preview.record, self.opening.terms

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,18 @@ from bulkim.errors import ImpossibleError
 from bulkim.journal import Reader
 from bulkim.journal.records import RunRecord
 from bulkim.model import Status
-from bulkim.text import TO_THE_MINUTE, utc
+from bulkim.text import TO_THE_MINUTE, counted, utc
+from bulkim.work.restoring import Restoring, restoring
+from bulkim.work.verify import Finding
+
+NAMED_MAX = 20  # users in a note
+Changed = Callable[[], Iterable[Finding]]
+"""Asks the vendor who is not as the run left them any more."""
 
 PLACEHOLDER = "FILL IN: seconds, -1 for ever"
+
+
+ITEMS_MAX = 1_000  # that stand in the job file itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +39,9 @@ class UndoJob:
     """A job that undoes a run, or a part of what it did."""
 
     operation: str
-    text: str  # the job file
+    text: str  # the job file, but for its `source` where `rows` is not empty
+    items: int  # users that it is about
+    rows: str = ""  # JSON Lines of its items, for a file beside it
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,31 +50,52 @@ class Undo:
 
     run: str  # the id of the run to undo
     jobs: tuple[UndoJob, ...]  # to be run in this order
+    left_alone: tuple[Finding, ...] = ()  # users whom others have changed since, or of whom that is not known
+    notes: tuple[str, ...] = ()  # what a person should know
 
     def write(self, path: str | os.PathLike[str]) -> list[Path]:
         """Write the job files: the first there, others beside it, named after what they do. Returns where. Raises OSError."""
-        first = Path(path)
-        places = [first, *(first.with_stem(f"{first.stem}-{each.operation}") for each in self.jobs[1:])]
-        for place, job in zip(places, self.jobs, strict=True):
+        first, places = Path(path), list[Path]()
+        for number, job in enumerate(self.jobs):
+            place = first.with_stem(f"{first.stem}-{job.operation}") if number else first
+            text = job.text
+            if job.rows:
+                beside = place.with_suffix(".jsonl")
+                with files.written(beside) as stream:
+                    stream.write(job.rows)
+                text += f"source: {{jsonl: {_yaml(beside.name)}}}\n"
             with files.written(place) as stream:
-                stream.write(job.text)
+                stream.write(text)
+            places.append(place)
         return places
 
 
-def undo(journal: Reader, record: RunRecord, provider: Provider, *, accept: bool = False) -> Undo:
-    """The inverse job. Raises ImpossibleError where there is none, or none that is safe.
+def undo(
+    journal: Reader,
+    record: RunRecord,
+    provider: Provider,
+    *,
+    accept: bool = False,
+    changed: Changed | None = None,
+) -> Undo:
+    """The jobs that undo a run. Raises ImpossibleError where there is none, or none that is safe.
 
-    `accept`: write it even if an item that succeeded may have been so before, and the inverse destroys.
+    `accept`: write it even if an item that succeeded may have been so before, and the inverse destroys. `changed` tells who was
+    changed by others since, where the run wrote down what was there before; None: nobody is asked.
     """
     operation = provider.operation(record.operation)
     assert operation is not None, f"{provider.name} has no {record.operation}"
-    inverse = _inverse(provider, operation)
-    changed = journal.counts(record.id)[Status.SUCCEEDED]
-    if not changed:
+    succeeded = journal.counts(record.id)[Status.SUCCEEDED]
+    restored = provider.operation(operation.restored_by or "")
+    by_image = restored is not None and journal.has_images(record.id)
+    inverse = restored if by_image and restored is not None else _inverse(provider, operation)
+    if not succeeded:
         raise ImpossibleError(
             f"run {record.run} changed nothing: none of its {record.items:,} items succeeded.",
             hint="items that were unchanged were so before the run, and are left alone",
         )
+    if by_image:
+        return _restored(journal, record, provider, operation, inverse, changed=changed)
     if operation.blind and inverse.destroys and operation.effect is Effect.CREATE and not accept:
         raise ImpossibleError(
             f"a {operation.name} run at {provider.label} cannot be undone safely: {operation.blind}."
@@ -70,10 +103,87 @@ def undo(journal: Reader, record: RunRecord, provider: Provider, *, accept: bool
             hint=f"if nobody was there before, write the {inverse.name} job with --accept-risk",
         )
     lines = [
-        *_heading(record, provider, operation, inverse, changed),
+        *_heading(record, provider, operation, inverse, succeeded),
         *_body(journal, record, provider, operation, inverse),
     ]
-    return Undo(record.run, (UndoJob(inverse.name, "\n".join(lines) + "\n"),))
+    return Undo(record.run, (UndoJob(inverse.name, "\n".join(lines) + "\n", succeeded),))
+
+
+# ------------------------------------------------------------------------------------ what was there before
+
+
+def restorable(journal: Reader, record: RunRecord, provider: Provider) -> bool:
+    """Whether the run wrote down what was there before: then it can be seen who was changed by others since."""
+    operation = provider.operation(record.operation)
+    return operation is not None and operation.restored_by is not None and journal.has_images(record.id)
+
+
+def _restored(
+    journal: Reader, record: RunRecord, provider: Provider, operation: Operation, sets: Operation, *,
+    changed: Changed | None
+) -> Undo:  # fmt: skip
+    left_alone = tuple(changed()) if changed is not None else ()
+    spared = {each.ordinal for each in left_alone}
+    lifts = (
+        provider.operation(operation.inverse or "") if operation.verify and operation.verify.holds else None
+    )
+    images = (each for each in journal.images(record.id) if each.done.ordinal not in spared)
+    found = restoring(operation, images, record.params, lifting=lifts is not None, now=time.time())
+    notes = _notes(found, left_alone, asked=changed is not None)
+    parts = [(sets, found.sets), *([(lifts, found.lifts)] if lifts else [])]
+    jobs = tuple(
+        _job(record, provider, operation, each, items=items, notes=notes) for each, items in parts if items
+    )
+    if not jobs:
+        raise ImpossibleError(
+            f"nothing is left to undo of run {record.run}: {'; '.join(notes) or 'all is as it was before'}."
+        )
+    return Undo(record.run, jobs, left_alone, notes)
+
+
+def _notes(found: Restoring, left_alone: Sequence[Finding], *, asked: bool) -> tuple[str, ...]:
+    notes = []
+    if found.unchanged:
+        notes.append(f"{counted(found.unchanged, 'user')} had it so before, and are left as they are")
+    for each, why in (
+        (found.unknown, "it is not known what was there before"), (found.stays, "was not there before, and nothing takes it away")
+    ):  # fmt: skip
+        if each:
+            names = ", ".join(f"{name} ({what})" for name, what in each[:NAMED_MAX])
+            notes.append(f"not restored, {why}: {names}{_more(len(each))}")
+    if left_alone:
+        names = ", ".join(f"{each.username} ({each.found})" for each in left_alone[:NAMED_MAX])
+        notes.append(f"left alone, changed by others since: {names}{_more(len(left_alone))}")
+    if not asked:
+        notes.append("nobody was asked whether others have changed them since")
+    return tuple(notes)
+
+
+def _more(number: int) -> str:
+    return f" and {number - NAMED_MAX:,} more" if number > NAMED_MAX else ""
+
+
+def _job(
+    record: RunRecord, provider: Provider, operation: Operation, does: Operation, *, items: Sequence[Mapping[str, Any]],
+    notes: Sequence[str],
+) -> UndoJob:  # fmt: skip
+    when = utc(time.time(), f"{TO_THE_MINUTE} UTC")
+    lines = [
+        f"# Undoes run {record.run} ({_plain(record.name)}), {operation.name} at {provider.label}: what was there before, by {does.name}.",
+        *(f"# Mind: {_plain(note)}." for note in notes),
+        f"# Written at {when}; times that were left then are counted from there: run it soon.",
+        f"name: {_yaml(f'undo-{record.name}-{does.name}')}",
+        f"provider: {_provider(record)}",
+        f"operation: {does.name}",
+        *_connection(record, provider),
+        *_limits(record, operation, does),
+    ]
+    rows = ""
+    if len(items) <= ITEMS_MAX:
+        lines += ["source:", "  items:", *(f"    - {_yaml(each)}" for each in items)]
+    else:
+        rows = "".join(f"{_yaml(each)}\n" for each in items)
+    return UndoJob(does.name, "\n".join(lines) + "\n", len(items), rows)
 
 
 def _inverse(provider: Provider, operation: Operation) -> Operation:

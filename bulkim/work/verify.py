@@ -19,7 +19,6 @@ import anyio
 
 from bulkim.catalogue.shapes import Effect, Operation, Provider, ReadBack
 from bulkim.codec import decode, encode, parting
-from bulkim.codec.encoding import field_value
 from bulkim.errors import BulkimError, GuardError, ImpossibleError, RefusedError, TermsError, UsageError
 from bulkim.journal import Reader
 from bulkim.journal.records import Done, RunRecord
@@ -30,15 +29,15 @@ from bulkim.planning.gather import Gathered
 from bulkim.planning.terms import Way, compare, refusal, terms_of
 from bulkim.quota.host import on_this_host
 from bulkim.quota.source import Sharing
-from bulkim.sending.channel import Channel, Heard, Permit, Stopped, opened
+from bulkim.sending.asking import Asking, question
+from bulkim.sending.channel import Channel, Permit, Stopped, opened
 from bulkim.sending.supervise import Deadline, StopEvent, supervised
 from bulkim.sending.telemetry import Ending, Telemetry
-from bulkim.work.judging import Verdict, judge, names_of
+from bulkim.work.judging import Verdict, judge
 from bulkim.work.ways import terms_in
 from bulkim.work.workers import Watching
 
 IN_FLIGHT = 32
-TELLING = {Kind.SUCCEEDED, Kind.ALREADY, Kind.ABSENT, Kind.REJECTED}  # answers about the user
 
 Taking = Callable[[int], Sequence[Done]]
 
@@ -116,18 +115,18 @@ def sampled(journal: Reader, record: RunRecord, share: float) -> tuple[int, froz
 def verify(
     job: Job, record: RunRecord, journal: Reader, provider: Provider, *, share: float = 1.0,
     watching: Watching | None = None, each: Callable[[Finding], object] | None = None, stop: StopEvent | None = None,
-    sharing: Sharing = on_this_host,
+    strict: bool = False, sharing: Sharing = on_this_host,
 ) -> Verified:  # fmt: skip
     """Ask the vendor about `share` of the run's items. Raises BulkimError when it cannot be asked.
 
     `job` gives the connection, the rate and the patience; what was done is the journal's. `watching` is entered around the asking,
-    `each` gets what is found of every user as it is found, `stop` ends it gently once it is set.
+    `each` gets what is found of every user as it is found, `stop` ends it gently once it is set; `strict` as in `judge`.
     """
     operation = _operation(job, record, provider)
     declared, asking = read_back(provider, operation)
     items, chosen = sampled(journal, record, share)
     asked = items if chosen is None else len(chosen)
-    reader = _Reader(job, record, provider, operation, declared, asking, each or _nobody)
+    reader = _Reader(job, record, provider, operation, declared, asking, each or _nobody, strict)
     reader.telemetry.counts[Status.PENDING] = asked
     source = (each for each in journal.done(record.id) if chosen is None or each.ordinal in chosen)
     with closing(source):  # while the journal is open: it may be left in the middle
@@ -213,6 +212,7 @@ class _Reader:
     declared: ReadBack
     asking: Operation
     each: Callable[[Finding], object]
+    strict: bool
     telemetry: Telemetry = field(default_factory=_telemetry)
     counts: Counter[Verdict] = field(default_factory=Counter)
     exceptions: list[Finding] = field(default_factory=list)
@@ -255,49 +255,20 @@ class _Reader:
         return self.telemetry.in_flight_max
 
     async def _work(self, channel: Channel, source: Taking, scope: anyio.CancelScope) -> None:
+        asking: Asking[Done] = Asking(
+            channel, lambda batch: self._send(channel, batch),
+            told=lambda each, outcome: self._note(each, outcome, channel.clock()),
+            untold=lambda each, outcome: self._finding(each, Verdict.UNKNOWN, outcome.reason or "no answer"),
+        )  # fmt: skip
         try:
             while batch := source(self.asking.batch_max):
-                await self._ask(channel, batch)
+                await asking.about(batch)
+        except Stopped as stopped:
+            self.failure = self.failure or _unaskable(stopped.stop)
+            scope.cancel()
         except BulkimError as error:  # raised here it would come out wrapped in a group
             self.failure = self.failure or error
             scope.cancel()
-
-    async def _ask(self, channel: Channel, batch: Sequence[Done]) -> None:
-        """Ask until every user of the batch has an answer. Raises what ends it all."""
-        left, said = list(batch), list[Outcome]()
-
-        async def attempt() -> Heard[bool]:
-            nonlocal left, said
-            answer, permit = await self._send(channel, left)
-            waiting = list(self._unanswered(left, answer, channel.clock()))
-            left, said = [each for each, _ in waiting], [outcome for _, outcome in waiting]
-            first = said[0] if said else answer.outcomes[0]
-            over = not left or first.kind is Kind.POISONED
-            return Heard(first, permit, True if over else None)
-
-        try:
-            await channel.until_answered(attempt)
-        except Stopped as stopped:
-            if (stopped.outcome.kind, stopped.outcome.code) != (Kind.UNKNOWN, "bad_response"):
-                raise _unaskable(stopped.stop) from None
-            alone = True
-        else:
-            alone = len(batch) == 1
-        for each, outcome in zip(left, said, strict=True):
-            if alone:
-                self._finding(each, Verdict.UNKNOWN, outcome.reason or "no answer")
-            else:
-                await self._ask(channel, [each])
-
-    def _unanswered(
-        self, batch: Sequence[Done], answer: Answer, now: float
-    ) -> Iterator[tuple[Done, Outcome]]:
-        """Note what the answer says of users; yields those of whom it says nothing."""
-        for each, outcome in zip(batch, answer.outcomes, strict=True):
-            if outcome.kind in TELLING:
-                self._note(each, outcome, now)
-            else:
-                yield each, outcome
 
     async def _send(self, channel: Channel, batch: Sequence[Done]) -> tuple[Answer, Permit]:
         items = tuple(self._question(each) for each in batch)
@@ -320,14 +291,7 @@ class _Reader:
         return answer, permit
 
     def _question(self, done: Done) -> Item:
-        """The user as the asking operation wants them; a map's names are what is asked about."""
-        sent = self._sent(done)
-        given = ((each.name, field_value(sent, each.name)) for each in self.asking.fields)
-        fields = {name: value for name, value in given if value is not None}
-        for each in self.asking.fields:
-            if each.type == "names" and each.name in fields:
-                fields[each.name] = names_of(fields[each.name])
-        return Item(done.ordinal, done.key, done.username, fields)
+        return question(self.asking, self._sent(done))
 
     def _sent(self, done: Done) -> Item:
         """The item as the run sent it, secrets left out."""
@@ -336,7 +300,7 @@ class _Reader:
     def _note(self, done: Done, outcome: Outcome, now: float) -> None:
         verdict, found = judge(
             self.operation, self.declared, self._sent(done), outcome,
-            elapsed_s=now - done.finished_at, fold=self.provider.folded,
+            elapsed_s=now - done.finished_at, fold=self.provider.folded, strict=self.strict,
         )  # fmt: skip
         self._finding(done, verdict, found)
 

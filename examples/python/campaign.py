@@ -98,7 +98,7 @@ def look(run: str, folder: Path) -> None:
     print(f"the first: {rows[0].username}")
     verified = bulkim.verify(run, job=muting())
     print(f"verified: {verified.counts[bulkim.Verdict.HOLDS]} hold")
-    undo = bulkim.undo(run)
+    undo = bulkim.undo(run, job=muting())
     print(f"to undo: {undo.jobs[0].operation}, in {undo.write(folder / 'undo.yaml')[0].name}")
     page = bulkim.report(run, folder / "muted.html")
     print(f"report: {page.startswith('<!doctype html>')}")

@@ -88,7 +88,7 @@ def test_show_one_user_whatever_the_case(done):
     assert "send" in said.out
     found = done("show", "last", "U2", "--json").json
     assert found["item"]["outcome"] == "failed"
-    assert [each["mode"] for each in found["attempts"]] == ["send"]
+    assert [each["mode"] for each in found["attempts"]] == ["look", "send"]
     assert done("show", "last", "nobody").code == 2
 
 

@@ -330,7 +330,7 @@ def test_undoing_a_mute_lifts_the_scopes_that_it_set(server, tmp_path, provider)
 
 def test_undoing_an_unmute_wants_the_durations_first(server, tmp_path):
     server.seed(["a"])
-    write_job(tmp_path, "job", "easemob", server.base_url, "unmute", ["a"])
+    write_job(tmp_path, "job", "easemob", server.base_url, "unmute", ["a"], snapshot=False)
     assert bulkim_here("run", "job.yaml").code == 0
     assert bulkim_here("undo", "last", "-o", "undo.yaml").code == 0
     text = (tmp_path / "undo.yaml").read_text().replace("${BULKIM_TOKEN}", "sandbox-token")
@@ -399,6 +399,7 @@ def test_undo_of_attributes_names_them(server, tmp_path):
         "set-attributes",
         ["a"],
         params={"attributes": {"x": "1"}},
+        snapshot=False,
     )
     assert bulkim_here("run", "job.yaml").code == 0
     assert 'attributes: ["x"]' in bulkim_here("undo", "last").out
@@ -418,7 +419,10 @@ def test_a_named_connection_stays_named_if_it_leads_where_the_run_went(server, t
     assert bulkim_here("run", "job.yaml", "--yes").code == 0
     assert 'connection: "here"' in bulkim_here("undo", "last").out
     (tmp_path / "connections.yaml").write_text(json.dumps({"here": {**lead, "app": "another"}}))
-    moved = plain(bulkim_here("undo", "last").out)
+    refused = bulkim_here("undo", "last")
+    assert refused.code == 2, "nobody can be asked who was changed since"
+    assert "--offline" in refused.err
+    moved = plain(bulkim_here("undo", "last", "--offline").out)
     assert 'app: "demo"' in moved
     assert "${PRIVATE_TOKEN}" in moved
     assert "sandbox-token" not in moved

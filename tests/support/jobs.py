@@ -44,13 +44,21 @@ def connection(provider: str, url: str, **changes: Any) -> Connection:
 def job(
     operation: str, url: str, source: Source | list[Any], *, provider: str = "easemob", **changes: Any
 ) -> Job:
-    """A job at the sandbox's app; `source` may be a list of usernames or mappings."""
+    """A job at the sandbox's app; `source` may be a list of usernames or mappings. Its calls are the operation's own:
+    nothing is read before, unless `snapshot` is asked for.
+    """
     if isinstance(source, list):
         rows = [{"username": each} if isinstance(each, str) else each for each in source]
         source = Source("items", items=rows, item_lines=range(1, len(rows) + 1))
     named = ("auth", "org", "app", "app_id", "sdk_app_id")
     where = connection(provider, url, **{name: changes.pop(name) for name in named if name in changes})
-    settings: dict[str, Any] = {"name": operation, "rate": FAST, "guard": Guard(), **changes}
+    settings: dict[str, Any] = {
+        "name": operation,
+        "rate": FAST,
+        "guard": Guard(),
+        "snapshot": False,
+        **changes,
+    }
     return Job(provider=provider, operation=operation, connection=where, source=source, **settings)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from bulkim.journal.records import CodeCount, Done, Result, RunRecord
+from bulkim.journal.records import Before, CodeCount, Done, Result, RunRecord
 from bulkim.journal.sqlite.database import Database
 from bulkim.journal.sqlite.lookup import Lookup
 from bulkim.journal.sqlite.session import pending
@@ -198,6 +198,27 @@ class Reader(Lookup):
             (run_id, *keys),
         )
         return {key: (outcome, code, reason) for key, outcome, code, reason in rows}
+
+    def images(self, run_id: int) -> Iterator[Before]:
+        """What was there before, of the items that succeeded, in order, streaming."""
+        rows = self._database.rows(
+            "SELECT item.ordinal, key, username, fields, finished_at, read_at, image FROM item LEFT JOIN before"
+            " ON before.run_id = item.run_id AND before.ordinal = item.ordinal"
+            " WHERE item.run_id = ? AND outcome = 'succeeded' ORDER BY item.ordinal",
+            (run_id,),
+        )
+        for ordinal, key, username, fields, finished_at, read_at, image in rows:
+            found = json.loads(image) if image else {"unknown": "nobody looked"}
+            done = Done(
+                ordinal, key, username, "succeeded", json.loads(fields) if fields else {}, finished_at
+            )
+            yield Before(done, read_at or 0.0, found)
+
+    def has_images(self, run_id: int) -> bool:
+        """Whether the run wrote down what was there before."""
+        if "before" not in self.tables():
+            return False
+        return self._database.row("SELECT 1 FROM before WHERE run_id = ? LIMIT 1", (run_id,)) is not None
 
     def selected_keys(
         self, run_id: int, *, outcome: Sequence[str], code: Sequence[str], keys: Sequence[str]

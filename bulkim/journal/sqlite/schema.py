@@ -171,7 +171,16 @@ ALTER TABLE session ADD COLUMN clock_zero /* what its times are ahead of the hos
 ALTER TABLE session ADD COLUMN vendor_ahead_s /* what the vendor's clock was ahead of its times; NULL: not known */ REAL;
 ALTER TABLE item ADD COLUMN doubt_clock /* by which clock doubt_since is: vendor or none; NULL: the newest session's */ TEXT;
 """
-WHOLE = TABLES + PACE + SETTINGS + DIGEST + CLOCKS  # what a journal of today was made by
+BEFORE = """
+CREATE TABLE before (                  -- what was there before the run wrote it, as the vendor said
+  run_id        INTEGER NOT NULL,      -- the run's row id
+  ordinal       INTEGER NOT NULL,      -- the item's
+  read_at       REAL NOT NULL,         -- Unix seconds
+  image         TEXT NOT NULL,         -- JSON: data; or absent; or unknown and why. Never written over
+  PRIMARY KEY (run_id, ordinal)
+) WITHOUT ROWID;
+"""
+WHOLE = TABLES + PACE + SETTINGS + DIGEST + CLOCKS + BEFORE  # what a journal of today was made by
 
 
 @migrations()
@@ -207,6 +216,13 @@ def m004_digest(db: Database) -> None:
 def m004_clocks(db: Database) -> None:
     """By which clock a session's times are, so that a later one can tell how long ago they were."""
     for statement in _statements(CLOCKS):
+        db.execute(statement)
+
+
+@migrations()
+def m007_before(db: Database) -> None:
+    """What was there before a run wrote it."""
+    for statement in _statements(BEFORE):
         db.execute(statement)
 
 

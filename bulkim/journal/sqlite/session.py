@@ -7,7 +7,7 @@ effect is in doubt.
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Iterator, Sequence
+from collections.abc import Awaitable, Iterator, Mapping, Sequence
 from typing import Any
 
 from bulkim.journal.port import PAGE
@@ -82,6 +82,29 @@ class Session:
                 "INSERT OR REPLACE INTO pace (session_id, pool, at, limit_per_s, allowed_per_s)"
                 " VALUES (?, ?, ?, ?, ?)",
                 [(self._session_id, each.pool, now, each.limit_per_s, each.allowed_per_s) for each in rates],
+            )
+
+    def unseen(self, items: Sequence[Item]) -> list[Item]:
+        found = self._database.rows(
+            f"SELECT ordinal FROM before WHERE run_id = ? AND ordinal IN ({','.join('?' * len(items))})",
+            (self._run_id, *(item.ordinal for item in items)),
+        )
+        seen = {ordinal for (ordinal,) in found}
+        return [item for item in items if item.ordinal not in seen]
+
+    def remember(
+        self, attempt: int | None, closing: Closing, images: Mapping[int, Mapping[str, Any]]
+    ) -> None:
+        self._turns.join()
+        with self._database.transaction() as tx:
+            if attempt is not None:
+                close_attempt(tx, attempt, closing)
+            tx.executemany(
+                "INSERT OR IGNORE INTO before (run_id, ordinal, read_at, image) VALUES (?, ?, ?, ?)",
+                [
+                    (self._run_id, ordinal, closing.ended_at, to_json(image))
+                    for ordinal, image in images.items()
+                ],
             )
 
     def present(self) -> None:

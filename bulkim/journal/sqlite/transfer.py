@@ -49,7 +49,7 @@ class Copy:
             db.execute(
                 "DELETE FROM pace WHERE session_id IN (SELECT id FROM session WHERE run_id = ?)", (before,)
             )
-            for table in ("item", "tally", "attempt", "session"):
+            for table in ("item", "before", "tally", "attempt", "session"):
                 db.execute(f"DELETE FROM {table} WHERE run_id = ?", (before,))
             db.execute("DELETE FROM run WHERE id = ?", (before,))
         self.run_id = self.add("run", run)

@@ -55,6 +55,22 @@ class Journal:
 
     # ---------------------------------------------------------------------------------------- runs
 
+    def inherit(self, run_id: int, parent: int) -> None:
+        """What was there before the run that this one retries was there before this one.
+
+        Whom the parent sent to without having looked, nobody can look at any more.
+        """
+        with self._database.transaction() as tx:
+            tx.execute(
+                "INSERT OR IGNORE INTO before (run_id, ordinal, read_at, image)"
+                " SELECT new.run_id, new.ordinal, coalesce(kept.read_at, new_run.created_at), coalesce(kept.image, ?)"
+                " FROM item AS new JOIN run AS new_run ON new_run.id = new.run_id"
+                " JOIN item AS old ON old.run_id = ? AND old.key = new.key"
+                " LEFT JOIN before AS kept ON kept.run_id = old.run_id AND kept.ordinal = old.ordinal"
+                " WHERE new.run_id = ? AND new.key IS NOT NULL AND (kept.image IS NOT NULL OR old.attempts > 0)",
+                (to_json({"unknown": "it was sent to before anybody looked"}), parent, run_id),
+            )
+
     def create_run(self, new: NewRun, *, now: float) -> int:
         """Record a run; returns its row id."""
         with self._database.transaction() as tx:
@@ -126,7 +142,7 @@ class Journal:
             tx.execute(
                 "DELETE FROM pace WHERE session_id IN (SELECT id FROM session WHERE run_id = ?)", (run_id,)
             )
-            for table in ("item", "tally", "session", "attempt"):
+            for table in ("item", "before", "tally", "session", "attempt"):
                 tx.execute(f"DELETE FROM {table} WHERE run_id = ?", (run_id,))
             tx.execute("DELETE FROM run WHERE id = ?", (run_id,))
         return True

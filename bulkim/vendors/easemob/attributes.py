@@ -25,6 +25,7 @@ SET_ATTRIBUTES = Operation(
     body=Form(of="attributes"),
     pools=("attributes-set",),
     verify=ReadBack("get-attributes", holds="attributes"),
+    restored_by="set-attributes",
     help="Sets attributes such as nickname, avatarurl, ext. Those that are not named stay as they are.",
     source=f"{PAGES}userprofile.html",
     read_on=READ_ON,

@@ -51,6 +51,7 @@ MUTE = Operation(
     any_of=SCOPE_NAMES,
     verify=ReadBack("get-mute", remaining=SCOPE_NAMES),
     inverse="unmute",
+    restored_by="mute",
     blind="somebody may have been muted before, and stays so no longer",
     help="Stops users from sending in the scopes that are named. A scope that is not named stays as it is.",
     source=f"{PAGES}user_global_mute.html",

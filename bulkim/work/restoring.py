@@ -1,0 +1,101 @@
+"""From what was there before a run to what sets it again. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from bulkim.catalogue.shapes import Operation, ReadBack
+from bulkim.codec.encoding import field_value, wire_fields
+from bulkim.codec.refusals import dig
+from bulkim.journal.records import Before
+from bulkim.model import Item
+from bulkim.sending.asking import names_of
+from bulkim.sending.doubt import equals
+
+
+@dataclass(slots=True)
+class Restoring:
+    """What is to be set again and what is to be taken away, an item a user; and who cannot be restored."""
+
+    sets: list[dict[str, Any]] = field(default_factory=list)
+    lifts: list[dict[str, Any]] = field(default_factory=list)
+    unchanged: int = 0  # as the run left them, so they were before
+    unknown: list[tuple[str, str]] = field(default_factory=list)  # user, why nobody knows what was there
+    stays: list[tuple[str, str]] = field(default_factory=list)  # user, what the vendor cannot take away
+
+
+def restoring(
+    operation: Operation, found: Iterable[Before], params: Mapping[str, Any], *, lifting: bool, now: float
+) -> Restoring:
+    """What restores these items. `params` are the run's; `lifting`: something can take away what was not there before."""
+    assert operation.verify is not None, "what can be restored can be read back"
+    result = Restoring()
+    for each in found:
+        _restore(operation, operation.verify, each, params, result, lifting=lifting, now=now)
+    return result
+
+
+def _restore(
+    operation: Operation, declared: ReadBack, before: Before, params: Mapping[str, Any], result: Restoring,
+    *, lifting: bool, now: float,
+) -> None:  # fmt: skip
+    done, image = before.done, before.image
+    if "data" not in image:
+        why = "there was no such user" if image.get("absent") else str(image.get("unknown", "nobody looked"))
+        result.unknown.append((done.username, why))
+        return
+    sent = Item(done.ordinal, done.key, done.username, {**params, **done.fields})
+    data = image["data"]
+    sets, lifts = dict[str, Any](), list[str]()
+    if declared.remaining:
+        sets = _mutes(operation, declared, sent, data, elapsed_s=now - before.read_at)
+        if not all(isinstance(value, int) for value in sets.values()):
+            result.unknown.append((done.username, "the answer lacks a remaining time"))
+            return
+    elif declared.holds:
+        attributes, lifts = _attributes(field_value(sent, declared.holds) or {}, data)
+        sets = {declared.holds: attributes} if attributes else {}
+    elif all(equals(data, path, wanted) for path, wanted in declared.equals.items()):
+        result.unchanged += 1
+        return
+    else:
+        result.sets.append({"username": done.username})
+        return
+    if sets:
+        result.sets.append({"username": done.username, **sets})
+    if lifts and lifting:
+        result.lifts.append({"username": done.username, str(declared.holds): lifts})
+    elif lifts:
+        result.stays.append((done.username, ", ".join(lifts)))
+    result.unchanged += not (sets or lifts)
+
+
+def _mutes(
+    operation: Operation, declared: ReadBack, sent: Item, data: Any, *, elapsed_s: float
+) -> dict[str, Any]:
+    """Seconds by field as they would be now: what was left then, less what has passed; 0 lifts, -1 is for ever."""
+    on_wire, found = wire_fields(operation, sent), dict[str, Any]()
+    named: set[str] = set()
+    for each in operation.fields:
+        wire = each.wire or each.name
+        if each.name not in declared.remaining or wire not in on_wire or wire in named:
+            continue
+        named.add(wire)
+        left = dig(data, wire)
+        for_ever = each.forever if each.forever is not None else -1
+        if isinstance(left, bool) or not isinstance(left, int):
+            found[each.name] = None
+        elif left != on_wire[wire] or left not in {0, for_ever}:
+            found[each.name] = -1 if left == for_ever else max(0, round(left - elapsed_s))
+    return found
+
+
+def _attributes(written: Mapping[str, Any], data: Any) -> tuple[dict[str, Any], list[str]]:
+    """What had another value before, and what was not there."""
+    before: Mapping[str, Any] = data if isinstance(data, Mapping) else {}
+    changed = {
+        name: before[name] for name, value in written.items() if before.get(name) not in {None, str(value)}
+    }
+    return changed, [name for name in names_of(written) if before.get(name) is None]

@@ -1,0 +1,227 @@
+"""What was there before a run, written down and set again: with the server as the judge."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from pathlib import Path
+
+import pytest
+from support.apps import KEYS, write_job
+from support.here import bulkim_here
+
+import bulkim
+from bulkim.vendors import PROVIDERS
+
+
+@pytest.fixture
+def server(server, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("BULKIM_TOKEN", "sandbox-token")
+    return server
+
+
+def run(name="job.yaml", *words):
+    ended = bulkim_here("run", name, "--yes", *words)
+    assert ended.code == 0, ended.err
+    return ended
+
+
+def undone(*words):
+    """Write what undoes the last run, and run it with the credentials of its job."""
+    ended = bulkim_here("undo", "last", "-o", "undo.yaml", *words)
+    assert ended.code == 0, ended.err
+    for file in sorted(Path().glob("undo*.yaml")):
+        text = file.read_text()
+        begin = text.index("  auth: ")
+        line = text[begin : text.index("\n", begin)]
+        form = json.loads(Path("job.yaml").read_text())["connection"]["auth"]
+        file.write_text(text.replace(line, f"  auth: {json.dumps(form)}"))
+        run(str(file))
+    return ended
+
+
+WIRE = {KEYS["tencent"]: {"chat": "C2CmsgNospeakingTime", "groupchat": "GroupmsgNospeakingTime"}}
+
+
+def muted(app, name, seconds):
+    return {"username": name, "mutes": {WIRE.get(app, {}).get("chat", "chat"): seconds}}
+
+
+def left(server, app, name, scope):
+    """Seconds of a mute that remain, to the minute: it counts down."""
+    seconds = server.users(app)[name].get("mutes", {}).get(WIRE.get(app, {}).get(scope, scope), 0)
+    return seconds if seconds <= 0 else round(seconds / 60) * 60
+
+
+@pytest.mark.parametrize("provider", ["easemob", "agora", "tencent"])
+def test_the_mute_that_was_there_is_there_again(server, tmp_path, provider):
+    app = KEYS[provider]
+    server.seed([muted(app, "a", 7200), muted(app, "b", -1), "c"], app=app)
+    write_job(
+        tmp_path,
+        "job",
+        provider,
+        server.base_url,
+        "mute",
+        ["a", "b", "c"],
+        params={"chat": 60000, "groupchat": -1},
+    )
+    run()
+    undone()
+    assert [left(server, app, name, "chat") for name in "abc"] == [7200, -1, 0]
+    assert [left(server, app, name, "groupchat") for name in "abc"] == [0, 0, 0]
+
+
+@pytest.mark.parametrize("provider", ["easemob", "tencent"])
+def test_an_unmute_is_undone_by_the_mute_that_was_there(server, tmp_path, provider):
+    app = KEYS[provider]
+    server.seed([muted(app, "a", 7200), "c"], app=app)
+    write_job(tmp_path, "job", provider, server.base_url, "unmute", ["a", "c"])
+    run()
+    assert "1 user had it so before" in undone().err
+    assert [left(server, app, name, "chat") for name in "ac"] == [7200, 0]
+
+
+def test_whoever_was_banned_before_stays_so(server, tmp_path):
+    server.seed(["a", "b"])
+    write_job(tmp_path, "earlier", "easemob", server.base_url, "ban", ["b"])
+    run("earlier.yaml")
+    write_job(tmp_path, "job", "easemob", server.base_url, "ban", ["a", "b"])
+    run()
+    undone()
+    assert [server.users()[name]["activated"] for name in "ab"] == [True, False]
+
+
+def test_attributes_are_set_again_and_taken_away_in_two_files(server, tmp_path):
+    app = KEYS["tencent"]
+    server.seed(["a", "b"], app=app)
+    write_job(
+        tmp_path,
+        "earlier",
+        "tencent",
+        server.base_url,
+        "set-attributes",
+        ["a"],
+        params={"attributes": {"x": "old"}},
+    )
+    run("earlier.yaml")
+    write_job(
+        tmp_path,
+        "job",
+        "tencent",
+        server.base_url,
+        "set-attributes",
+        ["a", "b"],
+        params={"attributes": {"x": "new", "y": "1"}},
+    )
+    run()
+    undone()
+    assert sorted(each.name for each in Path().glob("undo*.yaml")) == [
+        "undo-remove-attributes.yaml",
+        "undo.yaml",
+    ]
+    assert [server.users(app)[name]["attributes"] for name in "ab"] == [{"x": "old"}, {}]
+
+
+def test_who_was_changed_by_others_since_is_left_alone_and_named(server, tmp_path):
+    server.seed([{"username": "a", "mutes": {"chat": 7200}}, "b", "c"])
+    write_job(tmp_path, "job", "easemob", server.base_url, "mute", ["a", "b", "c"], params={"chat": 60000})
+    run()
+    write_job(tmp_path, "other", "easemob", server.base_url, "mute", ["b"], params={"chat": 30000})
+    assert bulkim_here("run", "other.yaml", "--journal", "others.db").code == 0
+    found = bulkim.undo("last", job="job.yaml")
+    assert [each.username for each in found.left_alone] == ["b"]
+    assert "left alone, changed by others since: b (" in undone().err
+    assert [left(server, KEYS["easemob"], name, "chat") for name in "abc"] == [7200, 30000, 0]
+
+
+def test_an_image_is_never_written_over(server, tmp_path):
+    """A user whose mute was answered by nobody is retried: what was there is what was there before the first sending."""
+    server.seed([{"username": "a", "mutes": {"chat": 7200}}])
+    write_job(tmp_path, "job", "easemob", server.base_url, "mute", ["a"], params={"chat": 60000}, retries=0)
+    run()
+    again = bulkim_here("retry", "last", "--outcome", "unchanged", "--yes")
+    assert again.code == 0
+    first = bulkim.runs()[0].run
+    with sqlite3.connect("bulkim.db") as db:
+        db.execute("UPDATE item SET outcome = 'failed' WHERE run_id = 1")
+        db.execute("UPDATE tally SET outcome = 'failed' WHERE run_id = 1")
+    db.close()
+    assert bulkim_here("retry", first, "--yes").code == 0
+    with sqlite3.connect("bulkim.db") as db:
+        images = db.execute("SELECT image FROM before ORDER BY run_id").fetchall()
+        looks = db.execute("SELECT count(*) FROM attempt WHERE mode = 'look'").fetchone()
+    db.close()
+    assert len(images) == 2
+    assert images[0] == images[1]
+    assert looks == (1,), "nobody looked again"
+    undone()
+    assert left(server, KEYS["easemob"], "a", "chat") == 7200
+
+
+def test_it_is_read_together_where_the_vendor_can(server, tmp_path):
+    app = KEYS["easemob"]
+    server.seed(120, app=app)
+    names = [f"u{n}" for n in range(120)]
+    write_job(
+        tmp_path,
+        "job",
+        "easemob",
+        server.base_url,
+        "set-attributes",
+        names,
+        params={"attributes": {"x": "1"}},
+    )
+    plan = bulkim_here("plan", "job.yaml", "--json").json
+    assert plan["snapshot"] == {"operation": "get-attributes", "requests": 2}
+    assert "2 requests more to read what is there before" in bulkim_here("plan", "job.yaml").out
+    run()
+    assert len(server.requests("get-attributes")) == 2
+
+
+def test_many_stand_in_a_file_beside(server, tmp_path):
+    server.seed(1100)
+    write_job(tmp_path, "job", "easemob", server.base_url, "ban", [f"u{n}" for n in range(1100)])
+    run()
+    assert bulkim_here("undo", "last", "--offline").code == 2
+    assert bulkim_here("undo", "last", "--offline", "-o", "undo.yaml").code == 0
+    assert len(Path("undo.jsonl").read_text().splitlines()) == 1100
+    assert '"undo.jsonl"' in Path("undo.yaml").read_text()
+
+
+def test_without_a_snapshot_nothing_is_read(server, tmp_path):
+    server.seed(["a"])
+    write_job(tmp_path, "job", "easemob", server.base_url, "ban", ["a"], snapshot=False)
+    assert bulkim_here("plan", "job.yaml", "--json").json["snapshot"] is None
+    run()
+    assert server.requests("get-user") == []
+
+
+def test_a_snapshot_of_what_cannot_be_restored_is_refused(server, tmp_path):
+    write_job(tmp_path, "job", "easemob", server.base_url, "delete", ["a"], snapshot=True)
+    refused = bulkim_here("check", "job.yaml")
+    assert refused.code == 3
+    assert "snapshot: nothing can restore what was there before delete" in refused.err
+
+
+def test_who_cannot_be_looked_at_is_sent_all_the_same_and_named(server, tmp_path):
+    server.seed(["a", "b"])
+    server.faults({"match": {"operation": "get-mute", "user": "b"}, "do": {"garbage": None}})
+    write_job(
+        tmp_path, "job", "easemob", server.base_url, "mute", ["a", "b"], params={"chat": 60000}, retries=0
+    )
+    run()
+    found = bulkim.undo("last", offline=True)
+    assert any("not restored" in note and "b (" in note for note in found.notes)
+
+
+def test_what_restores_reads_back_and_can_take_what_was_read():
+    for provider in PROVIDERS.values():
+        for operation in provider.operations:
+            if operation.restored_by is None:
+                continue
+            sets = provider.operation(operation.restored_by)
+            assert operation.verify is not None
+            wanted = {*operation.verify.remaining, *filter(None, [operation.verify.holds])}
+            assert wanted <= {each.name for each in sets.fields}, f"{provider.name} {operation.name}"

@@ -63,7 +63,7 @@ USERGRID: tuple[Endpoint, ...] = (
     Endpoint("POST", "/metadata/user/get", "get-attributes", name="get-attributes-batch"),
     Endpoint("GET", "/metadata/user/capacity", "get-attributes-size", name="attributes-size"),
     Endpoint("PUT", "/metadata/user/{}", "set-attributes"),
-    Endpoint("GET", "/metadata/user/{}", "get-attributes"),
+    Endpoint("GET", "/metadata/user/{}", "get-all-attributes"),
     Endpoint("DELETE", "/metadata/user/{}", "remove-attributes"),
     Endpoint("POST", "/users/{}/contacts/users/{}", "add-contact"),
     Endpoint("DELETE", "/users/{}/contacts/users/{}", "remove-contact"),

@@ -50,6 +50,7 @@ _METHODS = {
     "disconnect-device": ("disconnect-device", 100, USERS_PAGE),
     "set-attributes": ("attributes-set", 100, ATTRIBUTES_PAGE),
     "get-attributes": ("attributes-get", 100, ATTRIBUTES_PAGE),
+    "get-all-attributes": ("attributes-get", 100, ATTRIBUTES_PAGE),
     "remove-attributes": ("attributes-remove", 100, ATTRIBUTES_PAGE),
     "set-nickname": ("nickname", 100, PUSH_PAGE),
     "add-contact": ("contacts-add", 100, CONTACTS_PAGE),

@@ -27,19 +27,21 @@ class Restoring:
 
 
 def restoring(
-    operation: Operation, found: Iterable[Before], params: Mapping[str, Any], *, lifting: bool, now: float
-) -> Restoring:
-    """What restores these items. `params` are the run's; `lifting`: something can take away what was not there before."""
+    operation: Operation, found: Iterable[Before], params: Mapping[str, Any], *, by: Operation, lifting: bool, now: float
+) -> Restoring:  # fmt: skip
+    """What restores these items: `by` sets them again. `params` are the run's; `lifting`: something can take away what was not
+    there before.
+    """
     assert operation.verify is not None, "what can be restored can be read back"
     result = Restoring()
     for each in found:
-        _restore(operation, operation.verify, each, params, result, lifting=lifting, now=now)
+        _restore(operation, operation.verify, each, params, result, by=by, lifting=lifting, now=now)
     return result
 
 
 def _restore(
     operation: Operation, declared: ReadBack, before: Before, params: Mapping[str, Any], result: Restoring,
-    *, lifting: bool, now: float,
+    *, by: Operation, lifting: bool, now: float,
 ) -> None:  # fmt: skip
     done, image = before.done, before.image
     if "data" not in image:
@@ -57,6 +59,9 @@ def _restore(
     elif declared.holds:
         attributes, lifts = _attributes(field_value(sent, declared.holds) or {}, data)
         sets = {declared.holds: attributes} if attributes else {}
+    elif (into := next((each.name for each in by.fields if each.type == "map"), None)) is not None:
+        taken = _taken(names_of(field_value(sent, declared.lacks)) if declared.lacks else None, data)
+        sets = {into: taken} if taken else {}
     elif all(equals(data, path, wanted) for path, wanted in declared.equals.items()):
         result.unchanged += 1
         return
@@ -90,6 +95,12 @@ def _mutes(
         elif left != on_wire[wire] or left not in {0, for_ever}:
             found[each.name] = -1 if left == for_ever else max(0, round(left - elapsed_s))
     return found
+
+
+def _taken(names: list[str] | None, data: Any) -> dict[str, Any]:
+    """What was there of these names, or at all."""
+    before: Mapping[str, Any] = data if isinstance(data, Mapping) else {}
+    return {name: value for name, value in before.items() if names is None or name in names}
 
 
 def _attributes(written: Mapping[str, Any], data: Any) -> tuple[dict[str, Any], list[str]]:

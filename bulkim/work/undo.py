@@ -128,7 +128,7 @@ def _restored(
         provider.operation(operation.inverse or "") if operation.verify and operation.verify.holds else None
     )
     images = (each for each in journal.images(record.id) if each.done.ordinal not in spared)
-    found = restoring(operation, images, record.params, lifting=lifts is not None, now=time.time())
+    found = restoring(operation, images, record.params, by=sets, lifting=lifts is not None, now=time.time())
     notes = _notes(found, left_alone, asked=changed is not None)
     parts = [(sets, found.sets), *([(lifts, found.lifts)] if lifts else [])]
     jobs = tuple(

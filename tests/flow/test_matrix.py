@@ -69,6 +69,7 @@ USERGRID = (
     Row("disconnect", nobody=DONE, effects={"there": "disconnected"}),
     Row("set-attributes", nobody=DONE, effects={"there": "attributes_set"}, params={"attributes": {"city": "Bonn"}}),
     Row("get-attributes", nobody=DONE, data={"there": {"city": "Ulm"}, "nobody": {}}, params={"attributes": ["city"]}),
+    Row("get-all-attributes", nobody=DONE, data={"there": WORDS, "nobody": {}}),
     Row("remove-attributes", nobody=DONE, effects={"there": "attributes_removed"}),
     Row("disconnect-device", nobody=DONE, effects={"there": "device_disconnected"}, fields={"resource": "ios_1"}),
     Row("set-nickname", effects={"there": "nickname_set"}, fields={"nickname": "N"}),

@@ -124,6 +124,19 @@ def test_attributes_are_set_again_and_taken_away_in_two_files(server, tmp_path):
     assert [server.users(app)[name]["attributes"] for name in "ab"] == [{"x": "old"}, {}]
 
 
+@pytest.mark.parametrize("provider", ["easemob", "agora", "tencent"])
+def test_attributes_that_were_removed_are_there_again(server, tmp_path, provider):
+    app = KEYS[provider]
+    server.seed([{"username": "a", "attributes": {"x": "1", "y": "2"}}, "b"], app=app)
+    params = {"attributes": ["x"]} if provider == "tencent" else {}
+    write_job(tmp_path, "job", provider, server.base_url, "remove-attributes", ["a", "b"], params=params)
+    run()
+    assert server.users(app)["a"]["attributes"] == ({"y": "2"} if params else {})
+    assert bulkim.verify("last", job="job.yaml").counts[bulkim.Verdict.HOLDS] == 2
+    assert "1 user had it so before" in undone().err
+    assert server.users(app)["a"]["attributes"] == {"x": "1", "y": "2"}
+
+
 def test_who_was_changed_by_others_since_is_left_alone_and_named(server, tmp_path):
     server.seed([{"username": "a", "mutes": {"chat": 7200}}, "b", "c"])
     write_job(tmp_path, "job", "easemob", server.base_url, "mute", ["a", "b", "c"], params={"chat": 60000})

@@ -30,7 +30,7 @@ HANDLERS: dict[str, Handler] = {
     "mute": mutes.set_mute,
     "list-mutes": mutes.list_mutes,
     "get-mute": mutes.get_mute,
-    "get-attributes": attributes.get_attributes,
+    "get-all-attributes": attributes.get_attributes,
     "get-attributes-batch": attributes.get_attributes_batch,
     "attributes-size": attributes.attributes_size,
     "set-attributes": attributes.set_attributes,

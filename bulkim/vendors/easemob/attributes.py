@@ -51,6 +51,19 @@ GET_ATTRIBUTES = Operation(
     read_on=READ_ON,
 )
 
+GET_ALL_ATTRIBUTES = Operation(
+    name="get-all-attributes",
+    method="GET",
+    path="/metadata/user/{username}",
+    effect=Effect.READ,
+    fields=(USERNAME,),
+    result=WholeCall(data="data"),
+    pools=("attributes-get",),
+    help="Reads all attributes of a user, one a request. Users who do not exist have none.",
+    source=f"{PAGES}userprofile.html",
+    read_on=READ_ON,
+)
+
 REMOVE_ATTRIBUTES = Operation(
     name="remove-attributes",
     method="DELETE",
@@ -59,6 +72,8 @@ REMOVE_ATTRIBUTES = Operation(
     fields=(USERNAME,),
     result=WholeCall(accept={"data": [True, {}]}),  # the page says true; an empty object was recorded
     pools=("attributes-remove",),
+    verify=ReadBack("get-all-attributes", equals={"": {}}),
+    restored_by="set-attributes",
     help="Removes all attributes of a user. A user who does not exist counts as done.",
     source=f"{PAGES}userprofile.html",
     read_on=READ_ON,
@@ -67,6 +82,7 @@ REMOVE_ATTRIBUTES = Operation(
 OPERATIONS = (
     SET_ATTRIBUTES,
     GET_ATTRIBUTES,
+    GET_ALL_ATTRIBUTES,
     REMOVE_ATTRIBUTES,
 )
 

@@ -297,6 +297,7 @@ REMOVE_ATTRIBUTES = Operation(
     batch_max=100,
     pools=("remove-attr",),
     verify=ReadBack("get-attributes", lacks="attributes"),
+    restored_by="set-attributes",
     help="Removes attributes by name.",
     source=f"{PAGES}37171",
     read_on=READ_ON,

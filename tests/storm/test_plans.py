@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 import random
-import subprocess
-import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from support.apps import write_job
 from support.jobs import rows
-from support.processes import bulkim, environment
 from support.server import serving
 
-from .campaign import LAUNCHER, moments
+from .campaign import moments
+from .nursery import Nursery, nursery
 
 USERS = 14
 LIMITS = {"users": 5000}
 KILLS = 500
+AT_ONCE = 3
 
 
 class Planned:
     """A deletion by a plan, whose input and vendor somebody else changes all the time."""
 
-    def __init__(self, server, folder: Path, seed: int) -> None:
-        self.server, self.folder, self.dice, self.kills = server, folder, random.Random(seed), 0
+    def __init__(self, server, processes: Nursery, folder: Path, seed: int) -> None:
+        self.server, self.processes, self.folder = server, processes, folder
+        self.dice, self.kills = random.Random(seed), 0
         folder.mkdir()
         self.listing = bool(seed % 3 == 2)
         self.names = [f"s{seed}-{n:02}" for n in range(USERS)]
@@ -45,7 +46,7 @@ class Planned:
             retries=8,
             timeout=5,
         )
-        said = bulkim("plan", "job.yaml", "-o", "job.plan", "--json", cwd=folder, **self.home)
+        said = processes.bulkim(["plan", "job.yaml", "-o", "job.plan", "--json"], cwd=folder, env=self.home)
         assert said.code == 0, said.err
         self.digest = said.json["digest"]
 
@@ -65,27 +66,15 @@ class Planned:
         self.write(mixed)
 
     def run(self, place: str = "none", calls: int = 0) -> int:
-        command = [
-            sys.executable,
-            str(LAUNCHER),
-            place,
-            str(calls),
-            "run",
-            "job.plan",
-            "--json",
-            "--accept-removals",
-        ]
         named = ["--confirm-plan", self.digest[:8]] if self.dice.random() < 0.5 or not self.kills else []
-        ended = subprocess.run(
-            [*command, *named], cwd=self.folder, env=environment(**self.home), stdin=subprocess.DEVNULL,
-            capture_output=True, text=True, timeout=120, check=False,
-        )  # fmt: skip
-        self.kills += ended.returncode == -9
-        assert ended.returncode in {0, -9, 3, 5}, ended.stderr
-        if ended.returncode == 3:  # killed before it was confirmed, and not named this time
-            assert "not" in ended.stderr
+        words = ["run", "job.plan", "--json", "--accept-removals", *named]
+        ended = self.processes.bulkim(words, cwd=self.folder, place=place, calls=calls, env=self.home)
+        self.kills += ended.code == -9
+        assert ended.code in {0, -9, 3, 5}, ended.err
+        if ended.code == 3:  # killed before it was confirmed, and not named this time
+            assert "not" in ended.err
             assert not named
-        return ended.returncode
+        return ended.code
 
     def compare(self) -> None:
         """Server and journal tell the same, and both stay within the plan."""
@@ -105,8 +94,8 @@ class Planned:
             assert not any(users[name]["exists"] for name in self.names)
 
 
-def storm(server, folder: Path, seed: int, rounds: int) -> int:
-    planned = Planned(server, folder, seed)
+def storm(server, processes: Nursery, folder: Path, seed: int, rounds: int) -> int:
+    planned = Planned(server, processes, folder, seed)
     for place, calls in moments(seed, rounds, 6):
         if planned.run(place, calls) in {0, 5}:
             break
@@ -118,22 +107,31 @@ def storm(server, folder: Path, seed: int, rounds: int) -> int:
     return planned.kills
 
 
-@pytest.fixture
-def server():
-    with serving(limits=LIMITS) as running:
-        running.latency([0.0, 0.01])
-        yield running
-
-
 @pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.slow)])
-def test_what_is_sent_is_a_part_of_the_plan(server, tmp_path, seed):
-    assert storm(server, tmp_path / "one", seed, 3) >= 1
+def test_what_is_sent_is_a_part_of_the_plan(tmp_path, seed):
+    with serving(limits=LIMITS) as server, nursery(tmp_path / "said") as processes:
+        server.latency([0.0, 0.01])
+        assert storm(server, processes, tmp_path / "one", seed, 3) >= 1
+
+
+def share(folder: Path, seeds: range, kills: int) -> int:
+    """So many kills and a few more, with a server and processes of its own."""
+    with serving(limits=LIMITS) as server, nursery(folder / "said") as processes:
+        server.latency([0.0, 0.01])
+        done = 0
+        for seed in seeds:
+            done += storm(server, processes, folder / str(seed), seed, 10)
+            if done >= kills:
+                return done
+            server.reset()
+    raise AssertionError("these are not enough seeds")
 
 
 @pytest.mark.campaign
-def test_five_hundred_kills(server, tmp_path):
-    kills = seed = 0
-    while kills < KILLS:
-        seed += 1
-        kills += storm(server, tmp_path / str(seed), seed, 10)
-        server.reset()
+def test_five_hundred_kills(tmp_path):
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        shares = [
+            pool.submit(share, tmp_path / str(n), range(n, KILLS, AT_ONCE), -(-KILLS // AT_ONCE))
+            for n in range(AT_ONCE)
+        ]
+        assert sum(each.result() for each in shares) >= KILLS

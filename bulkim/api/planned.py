@@ -27,7 +27,7 @@ def plan(
     """
     refuse_running_loop("plan")
     return drafts.write(
-        any_job(job), Path(file), journal=_journal(journal), expires_s=expires_s, sharing=sharing()
+        any_job(job), Path(file), journal=_journal(journal), expires_s=expires_s, sharing=sharing
     )
 
 

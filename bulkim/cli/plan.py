@@ -9,9 +9,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 import click
 
@@ -19,7 +20,6 @@ from bulkim.cli import show
 from bulkim.cli.options import Settings
 from bulkim.cli.output import of_job, output
 from bulkim.cli.preview import card
-from bulkim.fleet import sharing
 from bulkim.model import Job
 from bulkim.planning import review, saved
 from bulkim.planning.preview import Surveyed, first_call, plan_document
@@ -27,6 +27,9 @@ from bulkim.text import counted
 from bulkim.vendors import known
 from bulkim.work import plans
 from bulkim.work.drafts import Draft, draft
+
+if TYPE_CHECKING:
+    from bulkim.quota.source import Sharing
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +50,16 @@ def save(settings: Settings, job: Job, wanted: Wanted) -> int:
     """Write a plan of the job, and say what is in it."""
     expires_at = None if wanted.expires_s is None else time.time() + wanted.expires_s
     never = of_job(settings.journal, job)
-    share = sharing(rehearsal=job.rehearsal)
+    share = partial(_sharing, rehearsal=job.rehearsal)
     with (
         draft(job, journal=settings.journal, expires_at=expires_at, sharing=share) as made,
         _stream(wanted, never) as stream,
     ):
         _write(made, stream, wanted.style)
-    found = Surveyed(job, made.provider, made.operation, made.survey, made.input)
+    notes = tuple(made.input.noticed.notes())
+    found = Surveyed(job, made.provider, made.operation, made.survey, made.input.name, notes)
+    for note in found.notes:
+        settings.say(f"note: {note}")
     estimate, first = found.estimate, first_call(found)
     aside = wanted.to_file is None  # the data is on stdout: the rest is not
     if settings.json:
@@ -68,6 +74,12 @@ def save(settings: Settings, job: Job, wanted: Wanted) -> int:
     if not aside:
         _say_next(settings, made, wanted)
     return 0
+
+
+def _sharing(*, rehearsal: bool) -> Sharing:
+    from bulkim.fleet import sharing
+
+    return sharing(rehearsal=rehearsal)
 
 
 def _say_next(settings: Settings, made: Draft, wanted: Wanted) -> None:

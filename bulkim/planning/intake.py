@@ -92,7 +92,7 @@ class Intake:
         if self.plan is None:
             return None
         assert self.digests is not None, "whoever runs by a plan has its key"
-        return Within(self.plan, self.provider.folded, self.digests.of_item(self.operation))
+        return Within(self.plan, self.provider.folded, self.digests.of_items(self.operation).of)
 
     def _pending(self, record: RunRecord, keys: list[str]) -> set[str]:
         if record.planned_at is None:

@@ -21,12 +21,13 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from bulkim.catalogue.shapes import Operation
 from bulkim.errors import InputError, Problem
 from bulkim.model import KEY_SEPARATOR
-from bulkim.planning.digests import Digests
+from bulkim.planning.digests import Digests, ItemDigests
 from bulkim.planning.items import Planned
 
 MAGIC = b"bulkim plan "
@@ -83,7 +84,7 @@ def pieces(
     yield (
         FIRST_LINE.decode() + "".join(f"{name} {_json(value)}\n" for name, value in _head_lines(head)) + "\n"
     )
-    yield from _item_pieces(items, operation, digests.of_item(operation), tally)
+    yield from _item_pieces(iter(items), operation, digests.of_items(operation), tally)
     yield f"\ncounts {_json(tally.counts)}\n"
 
 
@@ -104,40 +105,48 @@ def _head_lines(head: Head) -> Iterator[tuple[str, Any]]:
 
 
 def _item_pieces(
-    items: Iterable[Planned],
-    operation: Operation,
-    digest_of: Callable[[Mapping[str, Any]], str],
-    tally: Tally,
+    items: Iterator[Planned], operation: Operation, digests: ItemDigests, tally: Tally
 ) -> Iterator[str]:
     """The items' lines, many at a time. A million pass through this loop: what can be left out of it is."""
-    what, alone = operation.name, len(operation.keys) == 1
-    sent, lines = 0, list[str]()
-    append = lines.append
-    for _, _, key, username, fields, _, skip in items:
-        if skip is None:
-            sent += 1
-            plain = alone and username.isprintable() and "\\" not in username
-            shown = username if plain else _shown(username, key, alone=alone)
-            append(f"{what} {digest_of(fields)} {shown}\n")
-        else:
-            tally.skipped[skip.code] += 1
-            append(f"{_SKIP}{skip.code} - {_shown(username, key, alone=alone)}\n")
-        if len(lines) == _CHUNK:
-            yield "".join(lines)
-            lines.clear()
-    tally.send += sent
-    yield "".join(lines)
+    sent, alone = f"{operation.name} ", len(operation.keys) == 1
+    fresh, packed = digests
+    while True:
+        lines, skipped = list[str](), 0
+        append = lines.append
+        for _, _, key, username, fields, _, skip in islice(items, _CHUNK):
+            shown = username if alone else _shown(username, key)
+            if skip is None:
+                digest = fresh()
+                digest.update(username.encode() if len(fields) == 1 else packed(fields))
+                append(f"{sent}{digest.hexdigest()} {shown}")
+            else:
+                skipped += 1
+                tally.skipped[skip.code] += 1
+                append(f"{_SKIP}{skip.code} - {shown}")
+        if not lines:
+            return
+        tally.send += len(lines) - skipped
+        if alone and not _is_plain("".join(lines)):
+            lines = [
+                " ".join((*words, _escaped(shown)))
+                for *words, shown in (line.split(" ", 2) for line in lines)
+            ]
+        yield "\n".join((*lines, ""))
 
 
-def _shown(username: str, key: str | None, *, alone: bool) -> str:
-    """An identity in one line: the username, and behind tabs what else belongs to it."""
-    others = [] if alone or key is None else key.split(KEY_SEPARATOR)[1:]
+def _is_plain(text: str) -> bool:
+    """Whether it needs no escapes."""
+    return text.isprintable() and "\\" not in text
+
+
+def _shown(username: str, key: str | None) -> str:
+    """An identity of several fields in one line: the username, and behind tabs what else belongs to it."""
+    others = [] if key is None else key.split(KEY_SEPARATOR)[1:]
     return "\t".join(map(_escaped, (username, *others)))
 
 
 def _escaped(text: str) -> str:
-    plain = text.isprintable() and "\\" not in text
-    return text if plain else text.encode("unicode_escape").decode("ascii")
+    return text if _is_plain(text) else text.encode("unicode_escape").decode("ascii")
 
 
 def _plain(shown: str) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bulkim import files, planning, source
 from bulkim.catalogue.shapes import Operation, Provider
@@ -23,14 +23,13 @@ from bulkim.planning import Planned, Survey, saved
 from bulkim.planning.digests import Digests
 from bulkim.planning.saved import Head, Tally
 from bulkim.planning.terms import terms_of
-from bulkim.quota.host import on_this_host
-from bulkim.quota.source import Sharing
 from bulkim.source import SourceReader
-from bulkim.source.run import EarlierRun
 from bulkim.vendors import provider
 from bulkim.work.digest_key import digests
-from bulkim.work.listed import listed
 from bulkim.work.plans import provider_digest
+
+if TYPE_CHECKING:
+    from bulkim.quota.source import Sharing
 
 NO_TERM = ("selection", "missing", "limit", "plan", "plan.place")  # of a run, never of a plan
 NO_PLACE = "set HOME or XDG_STATE_HOME to a folder of yours; the key must be neither in the plan nor beside the journal"
@@ -44,7 +43,7 @@ class Draft:
     provider: Provider
     operation: Operation
     head: Head
-    input: str  # the input's name
+    input: SourceReader
     _items: Iterable[Planned]
     _digests: Digests
     _tally: Tally = field(default_factory=Tally)
@@ -102,7 +101,7 @@ class SavedPlan:
 
 
 def write(
-    job: Job, file: Path, *, journal: Path, expires_s: float | None = None, sharing: Sharing = on_this_host
+    job: Job, file: Path, *, journal: Path, expires_s: float | None = None, sharing: Callable[[], Sharing]
 ) -> SavedPlan:
     """Write a plan of the job into a file, in one piece. Raises BulkimError."""
     expires_at = None if expires_s is None else time.time() + expires_s
@@ -117,10 +116,11 @@ def write(
 
 @contextmanager
 def draft(
-    job: Job, *, journal: Path, expires_at: float | None = None, sharing: Sharing = on_this_host
+    job: Job, *, journal: Path, expires_at: float | None = None, sharing: Callable[[], Sharing]
 ) -> Iterator[Draft]:
     """A plan of what a run of the job would send now. A listing is read for it; nothing else is asked, nothing sent.
 
+    `sharing`: with whom quotas are shared, asked if the vendor is. What most plans do not need is imported when one does.
     Raises BulkimError where the job has no items that a plan could name, or is one that a plan cannot lead back to.
     """
     _check_can_be_planned(job)
@@ -140,7 +140,7 @@ def draft(
             vendor,
             operation,
             head,
-            reader.name,
+            reader,
             planning.prepare(job, vendor, operation, reader),
             keyed,
         )
@@ -162,14 +162,17 @@ def _check_can_be_planned(job: Job) -> None:
 
 @contextmanager
 def _read(
-    job: Job, operation: Operation, journal: Path, sharing: Sharing
+    job: Job, operation: Operation, journal: Path, sharing: Callable[[], Sharing]
 ) -> Iterator[tuple[SourceReader, str | None]]:
     """The input, and the id of the run that is it, if one is."""
     if job.source.is_listing:
-        with listed(job, sharing) as reader:
+        from bulkim.work.listed import listed
+
+        with listed(job, sharing()) as reader:
             yield reader, None
     elif job.source.is_earlier_run:
         from bulkim.journal import Reader
+        from bulkim.source.run import EarlierRun
 
         with Reader.open(journal) as opened:
             feeds = opened.feeding(str(job.source.run), rehearsal=job.rehearsal).run

@@ -94,6 +94,13 @@ def test_two_plans_of_the_same_are_the_same_and_differ_where_their_inputs_do(at)
     assert {line.split()[-1] for line in one ^ three if line.startswith("delete")} == {"new", USERS[-1]}
 
 
+def test_what_was_odd_about_the_input_is_said(at):
+    table([" test00 ", "test01"])
+    said = bulkim_here("plan", write(at), "-o", "job.plan")
+    assert "blanks around 1 cell" in said.err
+    assert any(line.startswith("delete ") and line.endswith(" test00") for line in body())
+
+
 def test_no_secret_is_in_a_plan_and_its_digests_cannot_be_tried(at):
     table(["neo,ju5t-Guess-me,The One"], "username,password,nickname")
     write(at, "register")

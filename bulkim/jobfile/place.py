@@ -18,12 +18,12 @@ from bulkim.yamltree import BYTES_MAX, decode
 
 STDIN = Path("-")
 _NAME = re.compile(r"[a-z][a-z0-9-]*")
-_DEVICES = (f"{os.sep}dev{os.sep}", f"{os.sep}proc{os.sep}")
+_HANDLES = ("/dev/fd/", "/dev/std", "/proc/")  # what a process has open; a file in /dev/shm is a file
 
 
 def is_stream(path: Path) -> bool:
     """Whether the job is read from a pipe: ``-``, ``<(...)``, a FIFO. It can be read once, and its place means nothing."""
-    if path == STDIN or str(path.absolute()).startswith(_DEVICES):
+    if path == STDIN or str(path.absolute()).startswith(_HANDLES):
         return True
     try:
         mode = path.stat().st_mode

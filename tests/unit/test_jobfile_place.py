@@ -12,6 +12,7 @@ import pytest
 
 from bulkim import jobfile
 from bulkim.errors import InputError
+from bulkim.jobfile.place import is_stream
 from bulkim.vendors import PROVIDERS
 
 TEXT = (
@@ -125,3 +126,17 @@ def test_a_closed_standard_input_is_no_job(monkeypatch):
     monkeypatch.setattr(sys, "stdin", None)
     with pytest.raises(InputError, match="<stdin>: cannot be read: standard input is closed"):
         load(Path("-"))
+
+
+@pytest.mark.parametrize(
+    ("place", "stream"),
+    [
+        ("-", True),
+        ("/dev/stdin", True),
+        ("/dev/fd/63", True),
+        ("/proc/self/fd/0", True),
+        ("/dev/shm/job.yaml", False),
+    ],
+)
+def test_a_folder_in_memory_is_a_folder(place, stream):
+    assert is_stream(Path(place)) == stream

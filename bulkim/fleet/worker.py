@@ -47,12 +47,25 @@ def new_name() -> str:
 
 def work(orders: Orders, name: str | None = None) -> int:
     """Work until SIGTERM or SIGINT; the second one leaves at once. Returns the exit code. Raises BulkimError."""
+    worker = hired(orders, name)
+
+    async def main() -> int:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, worker.drain)
+        return await worker.run()
+
+    return asyncio.run(main())
+
+
+def hired(orders: Orders, name: str | None = None) -> Worker:
+    """A worker that has not begun. Raises BulkimError for a database that it cannot work with."""
     with connected(orders.dsn) as database:
-        meta = usable(database)
-    return asyncio.run(_Worker(orders, name or new_name(), meta).run())
+        return Worker(orders, name or new_name(), usable(database))
 
 
-class _Worker:
+class Worker:
+    """One worker in a loop; `drain` ends it."""
+
     def __init__(self, orders: Orders, name: str, meta: Meta) -> None:
         dsn, self._orders = orders.dsn, orders
         self._line, self._looking = Line(dsn), asyncio.Lock()
@@ -69,9 +82,8 @@ class _Worker:
         self._idle = asyncio.Event()
 
     async def run(self) -> int:
-        loop, host = asyncio.get_running_loop(), self.host
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self.drain)
+        """Until it has been drained. Returns the exit code."""
+        host = self.host
         log.info("fleet.worker", worker=host.name, places=self._orders.places)
         for_ever = [
             host.keeper.run(),

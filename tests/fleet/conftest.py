@@ -1,60 +1,63 @@
-"""A database for each session of tests, and an empty fleet for each test that wants one."""
+"""An empty fleet for each test that wants one; all share a PostgreSQL, but those that crash theirs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from support.server import serving
 
-from bulkim.fleet import schema
-from bulkim.fleet.database import connected
-
 from .database import Database
 from .scene import Scene
 
 
-@pytest.fixture(scope="session")
-def cluster() -> Iterator[Database]:
-    database = Database()
-    yield database
-    database.close()
+@contextmanager
+def having(**what: bool) -> Iterator[Database]:
+    made = Database(**what)
+    try:
+        yield made
+    finally:
+        made.close()
 
 
 @pytest.fixture
-def own_cluster() -> Iterator[Database]:
-    """For a test that crashes it."""
-    database = Database()
-    yield database
-    database.close()
-
-
-@pytest.fixture
-def database(cluster: Database) -> Database:
+def database() -> Iterator[Database]:
     """An empty fleet."""
-    cluster.query("DROP SCHEMA IF EXISTS bulkim CASCADE")
-    cluster.query("DROP SCHEMA IF EXISTS bulkim_engine CASCADE")
-    with connected(cluster.dsn) as connection:
-        schema.migrate(connection)
-    return cluster
-
-
-@pytest.fixture
-def scene(cluster: Database, tmp_path: Path) -> Iterator[Scene]:
-    """A fleet without workers, on the session's database."""
-    for schema_name in ("bulkim", "bulkim_engine"):
-        cluster.query(f"DROP SCHEMA IF EXISTS {schema_name} CASCADE")
-    with serving(any_app=True) as server:
-        made = Scene(tmp_path, cluster, server)
+    with having() as made:
         yield made
-        made.close()
 
 
 @pytest.fixture
-def own_scene(own_cluster: Database, tmp_path: Path) -> Iterator[Scene]:
+def no_fleet() -> Iterator[Database]:
+    """A database that has none yet."""
+    with having(fleet=False) as made:
+        yield made
+
+
+@pytest.fixture
+def own_database() -> Iterator[Database]:
+    """An empty fleet on a server that the test may crash."""
+    with having(own=True) as made:
+        yield made
+
+
+@contextmanager
+def _scene(folder: Path, database: Database) -> Iterator[Scene]:
+    with serving(any_app=True) as server, Scene(folder, database, server) as made:
+        yield made
+
+
+@pytest.fixture
+def scene(database: Database, tmp_path: Path) -> Iterator[Scene]:
+    """A fleet without workers, and a vendor."""
+    with _scene(tmp_path, database) as made:
+        yield made
+
+
+@pytest.fixture
+def own_scene(own_database: Database, tmp_path: Path) -> Iterator[Scene]:
     """The same, on a database that the test may take away."""
-    with serving(any_app=True) as server:
-        made = Scene(tmp_path, own_cluster, server)
+    with _scene(tmp_path, own_database) as made:
         yield made
-        made.close()

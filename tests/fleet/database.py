@@ -1,4 +1,4 @@
-"""A PostgreSQL of the tests' own: a cluster in a temporary folder that can be stopped, crashed and taken away.
+"""A PostgreSQL of the tests' own: one for all processes of a test run, with a database for each test, or one to crash.
 
 Its programs come from BULKIM_TEST_PG (a folder of binaries, or the word `wheel`), else from Debian's
 /usr/lib/postgresql, else from the wheel that the extra `dev` brings. PostgreSQL refuses to run as root: then it
@@ -7,6 +7,9 @@ runs as the user `postgres`, or `nobody` where there is none.
 
 from __future__ import annotations
 
+import atexit
+import fcntl
+import json
 import os
 import pwd
 import shutil
@@ -19,12 +22,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from importlib.util import find_spec
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import psycopg
 
-SETTINGS = ("fsync=on", "max_connections=60", "shared_buffers=64MB", "log_min_messages=warning")
+from bulkim.fleet import engine, schema
+from bulkim.fleet.database import connected
+
+SETTINGS = ("fsync=on", "max_connections=400", "shared_buffers=64MB", "log_min_messages=warning")
 
 
 @cache
@@ -59,11 +66,21 @@ def free_port() -> int:
         return int(one.getsockname()[1])
 
 
-class Database:
-    """One cluster, with one database and one user, both called bulkim."""
+MEMORY, MEMORY_MIN = Path("/dev/shm"), 2 << 30
+FLEET = "fleet"  # the template
+NUMBERS = count(1)
+
+
+def _folder() -> Path:
+    roomy = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > MEMORY_MIN
+    return Path(tempfile.mkdtemp(prefix="bulkim-pg-", dir=MEMORY if roomy else None))
+
+
+class Server:
+    """A cluster in a temporary folder, whose one user is called bulkim. It can be stopped, crashed and taken away."""
 
     def __init__(self) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="bulkim-pg-"))
+        self.folder = _folder()
         self.data, self.port = self.folder / "data", free_port()
         self._as: dict[str, Any] = _somebody()
         self._server: subprocess.Popen[bytes] | None = None
@@ -73,15 +90,9 @@ class Database:
             "initdb", "-D", self.data, "-U", "bulkim", "-A", "trust", "-E", "UTF8", "--no-locale", "-N"
         )
         self.start()
-        with psycopg.connect(self._dsn("postgres"), autocommit=True) as db:
-            db.execute("CREATE DATABASE bulkim")
 
-    def _dsn(self, name: str) -> str:
+    def dsn(self, name: str) -> str:
         return f"postgresql://bulkim@127.0.0.1:{self.port}/{name}"
-
-    @property
-    def dsn(self) -> str:
-        return self._dsn("bulkim")
 
     def _call(self, program: str, *arguments: Any) -> None:
         done = subprocess.run(
@@ -93,8 +104,6 @@ class Database:
         )
         assert done.returncode == 0, (program, done.stdout.decode(), done.stderr.decode())
 
-    # ------------------------------------------------------------------------------- up and down
-
     def start(self) -> None:
         settings = [word for each in SETTINGS for word in ("-c", each)]
         with (self.folder / "log").open("ab") as log:
@@ -105,7 +114,7 @@ class Database:
             )  # fmt: skip
         for _ in range(300):
             with suppress(psycopg.OperationalError):
-                psycopg.connect(self._dsn("postgres"), connect_timeout=2).close()
+                psycopg.connect(self.dsn("postgres"), connect_timeout=2).close()
                 return
             threading.Event().wait(0.05)
         raise AssertionError((self.folder / "log").read_text()[-2000:])
@@ -136,12 +145,96 @@ class Database:
         finally:
             self.start()
 
+    def forget(self) -> None:
+        """Others go on with it."""
+
     def close(self) -> None:
         if self._server is not None and self._server.poll() is None:
             self.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    # ------------------------------------------------------------------------------- to look into it
+
+def template(port: int) -> None:
+    """A database that others are copied from: a fleet, and nothing in it."""
+    with psycopg.connect(f"postgresql://bulkim@127.0.0.1:{port}/postgres", autocommit=True) as db:
+        db.execute(f"CREATE DATABASE {FLEET}")
+    with connected(f"postgresql://bulkim@127.0.0.1:{port}/{FLEET}") as connection:
+        schema.migrate(connection)
+        with connection.transaction():
+            engine.make_ready(connection)
+
+
+@cache
+def shared() -> int:
+    """The port of the server that all processes of this test run have in common. The last of them ends it."""
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID") or str(os.getpid())
+    book = Path(tempfile.gettempdir()) / f"bulkim-pg-{run}"
+    with _locked(book) as said:
+        if not said:
+            server = Server()
+            template(server.port)
+            assert server._server is not None
+            atexit.register(server.forget)
+            said |= {"folder": str(server.folder), "port": server.port, "pid": server._server.pid, "users": 0}
+        said["users"] += 1
+    atexit.register(_leave, book)
+    return int(said["port"])
+
+
+def _leave(book: Path) -> None:
+    with _locked(book) as said:
+        said["users"] -= 1
+        if said["users"]:
+            return
+        os.kill(said["pid"], signal.SIGQUIT)
+        with suppress(ChildProcessError):
+            os.waitpid(said["pid"], 0)
+        shutil.rmtree(said["folder"], ignore_errors=True)
+        book.unlink()
+
+
+@contextmanager
+def _locked(book: Path) -> Iterator[dict[str, Any]]:
+    """What processes tell each other in a file."""
+    with book.open("a+") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.seek(0)
+        text = file.read()
+        said = json.loads(text) if text else {}
+        yield said
+        file.seek(0)
+        file.truncate()
+        json.dump(said, file)
+
+
+class Database:
+    """One database: a copy of an empty fleet on the server that all have in common, or (`own`) on one that may be crashed."""
+
+    def __init__(self, *, own: bool = False, fleet: bool = True) -> None:
+        self.server = Server() if own else None
+        self.port = self.server.port if self.server else shared()
+        if own and fleet:
+            template(self.port)
+        self.name = f"t{os.getpid()}_{next(NUMBERS)}"
+        self._admin(f"CREATE DATABASE {self.name} TEMPLATE {FLEET if fleet else 'template1'}")
+
+    def _admin(self, statement: str) -> None:
+        with psycopg.connect(f"postgresql://bulkim@127.0.0.1:{self.port}/postgres", autocommit=True) as db:
+            db.execute(statement)  # type: ignore[call-overload]
+
+    @property
+    def dsn(self) -> str:
+        return f"postgresql://bulkim@127.0.0.1:{self.port}/{self.name}"
+
+    @property
+    def folder(self) -> Path:
+        return Path(self.one("SHOW data_directory"))
+
+    def close(self) -> None:
+        if self.server:
+            self.server.close()
+        else:
+            self._admin(f"DROP DATABASE {self.name} WITH (FORCE)")
 
     def query(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
         with psycopg.connect(self.dsn, autocommit=True) as db:
@@ -154,8 +247,13 @@ class Database:
     def files_with(self, secret: str) -> list[str]:
         """Files of the cluster, its log of writes included, that hold these bytes."""
         self.query("CHECKPOINT")
-        wanted = secret.encode()
-        return [str(each) for each in self.data.rglob("*") if each.is_file() and wanted in each.read_bytes()]
+        wanted, found = secret.encode(), []
+        for folder, _, names in os.walk(self.folder):
+            for name in names:
+                with suppress(OSError):  # of another test, gone meanwhile
+                    if wanted in (Path(folder) / name).read_bytes():
+                        found.append(name)
+        return found
 
     def dump(self) -> str:
         done = subprocess.run([binaries() / "pg_dump", self.dsn], capture_output=True, check=True)

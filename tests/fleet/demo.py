@@ -84,10 +84,10 @@ def proof(scene: Scene, runs: dict[str, str]) -> bool:
 
 def main() -> int:
     began = time.monotonic()
-    database = Database()
+    database = Database(own=True)
     say(f"database    PostgreSQL from {binaries()}, at {database.dsn}")
     with tempfile.TemporaryDirectory() as folder, serving(apps=agency(APPS)) as server:
-        scene = Scene(Path(folder), database, server, lease="6s", margin="1.8s")
+        scene = Scene(Path(folder), database, server, lease_s=6, margin_s=1.8)
         try:
             runs = submitted(scene)
             server.limits(mute=RATE)

@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from bulkim.errors import BusyError
-from bulkim.fleet import schema
 from bulkim.fleet.claims import Taken, take
-from bulkim.fleet.database import Line, connected
+from bulkim.fleet.database import Line
 from bulkim.fleet.lease import Keeper
 from bulkim.fleet.listing import ListingJournal
 from bulkim.journal.records import Entry
@@ -25,11 +24,9 @@ NAMES = count(1)
 
 
 @cache
-def cluster() -> Database:
+def fleet() -> Database:
     database = Database()
     atexit.register(database.close)
-    with connected(database.dsn) as connection:
-        schema.migrate(connection)
     return database
 
 
@@ -78,7 +75,7 @@ class OneByOne:
     durable_alone = False
 
     def __init__(self, _folder: Path) -> None:
-        self.database = cluster()
+        self.database = fleet()
         self.run = f"r{next(NAMES)}"
         self.run_id = plant(self.database, self.run)
         self._take()

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
 import signal
 import subprocess
+import threading
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-from support.processes import Ended, bulkim, start, wait_until
+from support.here import bulkim_here
+from support.processes import Ended, start, wait_until
 from support.server import Server
 
+from bulkim.fleet.worker import Orders, hired
 from bulkim.sandbox.config import App
 
 from .database import Database
@@ -27,20 +33,63 @@ def agency(number: int) -> tuple[App, ...]:
 PATIENCE_S = 120
 
 
+class Hand:
+    """A worker in a thread of this process."""
+
+    def __init__(self, dsn: str, *, places: int = 4) -> None:
+        self.worker = hired(Orders(dsn, places))
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._work, daemon=True)
+        self._thread.start()
+
+    def _work(self) -> None:
+        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+            self.code = runner.run(self.worker.run())
+
+    def drain(self, *, times: int = 1) -> None:
+        for _ in range(times):
+            self._loop.call_soon_threadsafe(self.worker.drain)
+
+    def end(self) -> int:
+        """Gently, where that is soon; returns the exit code."""
+        for _ in range(3):
+            if self._thread.is_alive():
+                with suppress(RuntimeError):  # it has just ended
+                    self.drain()
+                self._thread.join(10)
+        assert not self._thread.is_alive()
+        return self.code
+
+
 class Scene:
+    """`database` and `server` are its caller's. Commands and workers live in this process, unless a test asks for real ones."""
+
     def __init__(
-        self, folder: Path, database: Database, server: Server, *, lease: str = "10s", margin: str = "3s"
+        self, folder: Path, database: Database, server: Server, *, lease_s: float = 10, margin_s: float = 3
     ) -> None:
         self.folder, self.database, self.server = folder, database, server
         self.extra = {"BULKIM_FLEET": database.dsn, "APP_TOKEN": SECRET}
         self.workers: list[subprocess.Popen[str]] = []
-        ended = self.fleet("init", "--lease", lease, "--margin", margin)
-        assert ended.code == 0, ended.err
+        self.hands: list[Hand] = []
+        database.query("UPDATE bulkim.meta SET lease_s = %s, margin_s = %s", lease_s, margin_s)
+
+    def __enter__(self) -> Self:
+        self._there = Path.cwd()
+        os.chdir(self.folder)
+        self._before = {name: os.environ.get(name) for name in self.extra}
+        os.environ.update(self.extra)
+        return self
+
+    def __exit__(self, *_why: object) -> None:
+        self.close()
+        os.chdir(self._there)
+        for name, value in self._before.items():
+            os.environ.pop(name) if value is None else os.environ.update({name: value})
 
     # ------------------------------------------------------------------------------------ commands
 
-    def fleet(self, *words: str, **extra: str) -> Ended:
-        return bulkim("fleet", *words, cwd=self.folder, within_s=PATIENCE_S, **{**self.extra, **extra})
+    def fleet(self, *words: str) -> Ended:
+        return bulkim_here("fleet", *words)
 
     def job(self, name: str, operation: str, source: Any, *, app: str = "sandbox/demo", **more: Any) -> str:
         org, _, chosen = app.partition("/")
@@ -66,12 +115,18 @@ class Scene:
             self.server.seed(names, app=app)
         return names
 
-    def submit(self, job: str, *words: str, **extra: str) -> str:
-        ended = self.fleet("submit", job, "--json", *words, **extra)
+    def submit(self, job: str, *words: str) -> str:
+        ended = self.fleet("submit", job, "--json", *words)
         assert ended.code == 0, ended.err
         return str(ended.json["run"])
 
+    def hand(self, *, places: int = 4) -> Hand:
+        """A worker in this process."""
+        self.hands.append(Hand(self.database.dsn, places=places))
+        return self.hands[-1]
+
     def worker(self, *words: str, **extra: str) -> subprocess.Popen[str]:
+        """A process."""
         name = f"worker{len(self.workers)}"
         log = ("--log-file", str(self.folder / f"{name}.log"), "-q")
         process = start("fleet", "worker", *log, *words, cwd=self.folder, **{**self.extra, **extra})
@@ -79,6 +134,8 @@ class Scene:
         return process
 
     def close(self) -> None:
+        for hand in self.hands:
+            hand.end()
         for each in self.workers:
             if each.poll() is None:
                 each.send_signal(signal.SIGCONT)

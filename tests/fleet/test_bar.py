@@ -49,7 +49,7 @@ def play(scene: Scene, workers: list, proxy: Proxy, total: int) -> dict[str, flo
     """The faults at their times, while there is work; returns when each was (database's clock)."""
     acts = {
         "kill": workers[0].kill,
-        "restart": scene.database.restart,
+        "restart": scene.database.server.restart,
         "cut": lambda: setattr(proxy, "swallows", True),
         "heal": lambda: setattr(proxy, "swallows", False),
         "stop": lambda: workers[2].send_signal(signal.SIGSTOP),
@@ -72,10 +72,10 @@ def play(scene: Scene, workers: list, proxy: Proxy, total: int) -> dict[str, flo
 
 
 def test_four_faults_in_four_minutes(tmp_path):
-    database = Database()
+    database = Database(own=True)
     proxy = Proxy(database.port)
     with serving(apps=agency(APPS)) as server:
-        scene = Scene(tmp_path, database, server, lease="6s", margin="1.8s")
+        scene = Scene(tmp_path, database, server, lease_s=6, margin_s=1.8)
         try:
             runs = planned(scene)
             server.limits(mute=RATE)

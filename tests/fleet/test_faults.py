@@ -11,7 +11,6 @@ from contextlib import suppress
 
 import pytest
 from support.processes import finish, wait_until
-from support.server import serving
 
 from .scene import Scene
 
@@ -145,7 +144,7 @@ def test_a_database_that_comes_back_finds_its_owners(own_scene, crashed):
     scene.worker()
     at_work(scene, 60)
     holder = scene.holder(run)
-    with scene.database.away(crashed=crashed):
+    with scene.database.server.away(crashed=crashed):
         time.sleep(3)
     scene.until(run)
     scene.compare(run, names)
@@ -157,7 +156,7 @@ def test_a_database_that_is_away_for_longer_than_a_lease(own_scene):
     run, names = begun(scene, users=300)
     scene.worker()
     at_work(scene, 60)
-    with scene.database.away(crashed=True):
+    with scene.database.server.away(crashed=True):
         time.sleep(15)
         before = scene.done()
         time.sleep(2)
@@ -194,30 +193,21 @@ def test_killed_at_random_moments_again_and_again(scene):
     scene.compare(run, names)
 
 
-def test_without_gate_and_fence_it_doubles(cluster, tmp_path):
+def test_without_gate_and_fence_it_doubles(scene, tmp_path):
     """The control: a lease that nobody checks. Did this not double, the other tests would prove nothing."""
-    for name in ("bulkim", "bulkim_engine"):
-        cluster.query(f"DROP SCHEMA IF EXISTS {name} CASCADE")
     (tmp_path / "sitecustomize.py").write_text(RECKLESS)
-    with serving(any_app=True) as server:
-        scene = Scene(tmp_path, cluster, server)
-        unfence(cluster)
-        try:
-            run, _ = begun(scene, users=600)
-            sleeper = scene.worker(PYTHONPATH=str(tmp_path))
-            at_work(scene, 60)
-            holder = scene.holder(run)
-            sleeper.send_signal(signal.SIGSTOP)
-            scene.worker(PYTHONPATH=str(tmp_path))
-            wait_until(lambda: scene.holder(run) != holder, within_s=60)
-            at_work(scene, 200)
-            sleeper.send_signal(signal.SIGCONT)
-            wait_until(
-                lambda: max(user["effects"].get("mute_set", 0) for user in server.users().values()) > 1,
-                within_s=60,
-            )
-        finally:
-            scene.close()
+    unfence(scene.database)
+    run, _ = begun(scene, users=600)
+    sleeper = scene.worker(PYTHONPATH=str(tmp_path))
+    at_work(scene, 60)
+    holder = scene.holder(run)
+    sleeper.send_signal(signal.SIGSTOP)
+    scene.worker(PYTHONPATH=str(tmp_path))
+    wait_until(lambda: scene.holder(run) != holder, within_s=60)
+    at_work(scene, 200)
+    sleeper.send_signal(signal.SIGCONT)
+    twice = lambda: max(user["effects"].get("mute_set", 0) for user in scene.server.users().values()) > 1  # noqa: E731
+    wait_until(twice, within_s=60)
 
 
 RECKLESS = """

@@ -9,9 +9,8 @@ from contextlib import asynccontextmanager, suppress
 import pytest
 
 from bulkim.errors import GuardError
-from bulkim.fleet import schema
 from bulkim.fleet.claims import Left, give_back, take, take_next
-from bulkim.fleet.database import AwayError, Line, connected
+from bulkim.fleet.database import AwayError, Line
 from bulkim.fleet.journal import RunJournal, Store
 from bulkim.fleet.lease import HistoryError, Keeper, LostError
 from bulkim.journal.records import Closing, Entry, PoolRate
@@ -248,11 +247,9 @@ def test_pages_are_read_ahead(database, monkeypatch):
 
 
 @pytest.mark.slow
-def test_owners_come_first_after_an_outage(own_cluster):
+def test_owners_come_first_after_an_outage(own_database):
     """Nobody could renew meanwhile: what ran out is not to be had before its owner could be heard of."""
-    database = own_cluster
-    with connected(database.dsn) as connection:
-        schema.migrate(connection)
+    database = own_database
     run_id = plant(database, "r1", people(1))
 
     async def main():
@@ -264,7 +261,7 @@ def test_owners_come_first_after_an_outage(own_cluster):
             journal.begin(Batch((journal.pending()[0],)), now=4.0)
             await journal.durable()
             await rival.keeper.beat()
-            with database.away(crashed=True):
+            with database.server.away(crashed=True):
                 await asyncio.sleep(4.2)
             with suppress(AwayError):
                 await rival.keeper.beat()  # its connection is gone

@@ -10,6 +10,7 @@ from functools import partial
 
 import pytest
 from support.apps import write_job
+from support.here import bulkim_here
 from support.jobs import rows
 from support.processes import bulkim, environment, finish, kill, start
 from support.processes import wait_until as patiently
@@ -21,13 +22,10 @@ USERS = 3000  # more than anybody waits for
 
 
 @pytest.fixture
-def fleet(own_cluster, tmp_path):
-    """A database with a short lease, and folders that know nothing of each other."""
-    ended = bulkim(
-        "fleet", "init", "--lease", "4s", "--margin", "1s", cwd=tmp_path, BULKIM_FLEET=own_cluster.dsn
-    )
-    assert ended.code == 0, ended.err
-    return own_cluster
+def fleet(database):
+    """A database with a short lease."""
+    database.query("UPDATE bulkim.meta SET lease_s = 4, margin_s = 1")
+    return database
 
 
 class Host:
@@ -92,6 +90,7 @@ def test_who_comes_shares_and_who_leaves_hands_back(fleet, tmp_path):
             assert max(effects.values()) == 1
 
 
+@pytest.mark.slow
 def test_what_a_killed_one_held_is_others_when_its_lease_is_over(fleet, tmp_path):
     with serving() as server:
         first, second = (Host(tmp_path, name, server, fleet) for name in ("one", "two"))
@@ -103,12 +102,14 @@ def test_what_a_killed_one_held_is_others_when_its_lease_is_over(fleet, tmp_path
 
 
 @pytest.mark.slow
-def test_while_the_database_is_away_nobody_sends_and_then_it_goes_on(fleet, tmp_path):
+def test_while_the_database_is_away_nobody_sends_and_then_it_goes_on(own_database, tmp_path):
+    fleet = own_database
+    fleet.query("UPDATE bulkim.meta SET lease_s = 4, margin_s = 1")
     with serving() as server:
         host = Host(tmp_path, "one", server, fleet, users=300)
         process = host.run("--progress", "plain")
         wait_until(lambda: server.stats()["effects"].get("mute_set", 0) >= 10)
-        with fleet.away(crashed=True):
+        with fleet.server.away(crashed=True):
             wait_until(lambda: _quiet(server))
             assert server.stats()["effects"]["mute_set"] < 300
         ended = finish(process, within_s=90)
@@ -123,6 +124,7 @@ def _quiet(server) -> bool:
     return server.stats()["effects"]["mute_set"] == before
 
 
+@pytest.mark.slow
 def test_a_refusal_lets_the_others_rest_too(fleet, tmp_path):
     with serving() as server:
         hosts = [Host(tmp_path, name, server, fleet) for name in ("one", "two")]
@@ -145,31 +147,44 @@ def test_a_refusal_lets_the_others_rest_too(fleet, tmp_path):
             kill(process)
 
 
-def test_a_rehearsal_shares_with_nobody(fleet, tmp_path):
+NOWHERE = "postgresql://nobody@127.0.0.1:1/nothing"
+
+
+@pytest.fixture
+def job(tmp_path, monkeypatch):
+    """A job in the current folder, and the server that it goes to."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "users.txt").write_text("u1\nu2\n")
     with serving() as server:
-        host = Host(tmp_path, "one", server, fleet, users=5)
-    host.extra["BULKIM_FLEET"] = "postgresql://nobody@127.0.0.1:1/nothing"
-    ended = finish(start("run", "job.yaml", "--json", "--sandbox", cwd=host.folder, **host.extra))
+        server.seed(["u1", "u2"])
+        write_job(
+            tmp_path, "job", "easemob", server.base_url, "mute", {"text": "users.txt"}, params={"chat": 60}
+        )
+        yield server
+
+
+def test_a_rehearsal_shares_with_nobody(job, monkeypatch):
+    monkeypatch.setenv("BULKIM_FLEET", NOWHERE)
+    ended = bulkim_here("run", "job.yaml", "--json", "--sandbox")
     assert ended.code == 0, ended.err
+    assert job.stats()["effects"] == {}
 
 
 @pytest.mark.parametrize(
-    ("dsn", "code", "hint"),
+    ("dsn", "ends"),
     [
-        ("postgresql://nobody@127.0.0.1:1/nothing", 3, "check BULKIM_FLEET"),
-        ("http://db", 2, "it looks like"),
-        ("EMPTY", 3, "`bulkim fleet init`"),
+        (NOWHERE, (3, "check BULKIM_FLEET")),
+        ("http://db", (2, "it looks like")),
+        ("EMPTY", (3, "`bulkim fleet init`")),
     ],
 )
-def test_a_database_that_is_of_no_use_is_said_before_anything_is_sent(cluster, tmp_path, dsn, code, hint):
-    cluster.query("DROP SCHEMA IF EXISTS bulkim CASCADE")
-    with serving() as server:
-        host = Host(tmp_path, "one", server, cluster, users=1)
-        host.extra["BULKIM_FLEET"] = cluster.dsn if dsn == "EMPTY" else dsn
-        ended = finish(host.run())
-        assert ended.code == code, ended.err
-        assert hint in ended.err.splitlines()[-1]
-        assert server.stats()["effects"] == {}
+def test_a_database_that_is_of_no_use_is_said_before_anything_is_sent(job, no_fleet, monkeypatch, dsn, ends):
+    monkeypatch.setenv("BULKIM_FLEET", no_fleet.dsn if dsn == "EMPTY" else dsn)
+    ended = bulkim_here("run", "job.yaml", "--json")
+    code, hint = ends
+    assert ended.code == code, ended.err
+    assert hint in ended.err.splitlines()[-1]
+    assert job.stats()["effects"] == {}
 
 
 def test_without_the_extra_it_says_what_to_install(tmp_path):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 
 import pytest
-from support.processes import bulkim
+from support.here import bulkim_here
 
 from .database import binaries
 
@@ -15,7 +16,7 @@ PLANTED = "planted-Secret-4711"
 
 def test_a_job_is_planned_here_and_worked_on_there_and_comes_back_as_a_run(scene):
     names = scene.users("mute", 120)
-    scene.worker()
+    scene.hand()
     run = scene.submit(scene.job("mute", "mute", {"text": "mute.txt"}, params={"chat": 60}))
     scene.until(run)
     scene.compare(run, names)
@@ -31,21 +32,21 @@ def test_a_job_is_planned_here_and_worked_on_there_and_comes_back_as_a_run(scene
     pulled = scene.fleet("pull", "last", "--json").json
     assert {**pulled, "calls": 0} == {"run": run, "items": 120, "calls": 0, "journal": "bulkim.db"}
     assert scene.fleet("pull", "last").code == 0, "again, in place of it"
-    here = bulkim("show", "last", "--json", cwd=scene.folder).json
+    here = bulkim_here("show", "last", "--json").json
     assert (here["run"], here["counts"]["succeeded"], here["requests"], here["state"]) == (
         run,
         120,
         pulled["calls"],
         "finished",
     )
-    assert bulkim("verify", "last", cwd=scene.folder, APP_TOKEN="sandbox-token").code == 0
+    assert bulkim_here("verify", "last").code == 0
     assert 'bulkim_fleet_runs{state="done"} 1' in scene.fleet("metrics").out
 
 
 def test_waiting_ends_as_a_run_would(scene):
     scene.users("mute", 5)
     (scene.folder / "more.txt").write_text("mute-1\nno body\n")
-    scene.worker()
+    scene.hand()
     assert (
         scene.fleet(
             "submit", scene.job("a", "mute", {"text": "mute.txt"}, params={"chat": 60}), "--wait"
@@ -63,8 +64,8 @@ def test_no_secret_is_in_any_byte_of_the_database(scene):
     (scene.folder / "users.csv").write_text(
         "username,password,team\n" + "".join(f"new-{n},{PLANTED}-{n},blue\n" for n in range(60))
     )
-    scene.worker(APP_TOKEN="sandbox-token")
-    run = scene.submit(scene.job("register", "register", {"csv": "users.csv"}), APP_TOKEN="sandbox-token")
+    scene.worker()
+    run = scene.submit(scene.job("register", "register", {"csv": "users.csv"}))
     scene.until(run)
     there = scene.server.users()
     assert all(there[f"new-{n}"]["exists"] for n in range(60))
@@ -110,13 +111,14 @@ def test_what_must_not_be_submitted_is_refused_with_its_place(scene, change, sai
 def test_a_secret_that_only_workers_have_is_enough_and_who_lacks_it_leaves_the_run_to_others(scene):
     names = scene.users("mute", 20)
     job = scene.job("mute", "mute", {"text": "mute.txt"}, params={"chat": 60})
-    lacking = {key: value for key, value in scene.extra.items() if key != "APP_TOKEN"}
-    scene.extra = lacking
-    scene.worker()
+    del os.environ["APP_TOKEN"]
+    hand = scene.hand()
     run = scene.submit(job)
     scene.until(run, "waiting")
     assert scene.fleet("status", "--json").json["runs"][0]["why"] == "needs APP_TOKEN"
-    scene.worker(APP_TOKEN="sandbox-token")
+    os.environ["APP_TOKEN"] = "sandbox-token"
+    assert hand.end() == 143
+    scene.hand()
     scene.until(run)
     scene.compare(run, names)
 
@@ -126,7 +128,7 @@ def test_an_input_that_is_not_what_was_submitted_is_refused_before_anything_is_s
     path.write_text("username,password\nann,secret-1\nbob,secret-2\n")
     run = scene.submit(scene.job("register", "register", {"csv": "users.csv"}))
     path.write_text("username,password\nann,secret-1\neve,secret-2\n")
-    scene.worker()
+    scene.hand()
     scene.until(run, "stopped")
     assert "is not what was submitted" in scene.fleet("status", "--json").json["runs"][0]["why"]
     assert scene.server.stats()["effects"] == {}
@@ -139,7 +141,7 @@ def test_what_destroys_is_confirmed_where_it_is_submitted(scene):
     for words, code in (((), 3), (("--confirm", "demo:7"), 3), (("--confirm", "other:8"), 3)):
         assert scene.fleet("submit", job, *words).code == code
     assert scene.database.one("SELECT count(*) FROM bulkim.run") == 0
-    scene.worker()
+    scene.hand()
     run = scene.submit(job, "--confirm", "demo:8")
     scene.until(run)
     assert not any(scene.server.users()[f"gone-{n}"]["exists"] for n in range(8))
@@ -148,7 +150,7 @@ def test_what_destroys_is_confirmed_where_it_is_submitted(scene):
 def test_what_only_the_vendor_knows_is_asked_first_and_confirmed_then(scene):
     scene.users("keep", 5)
     scene.users("old", 230)
-    scene.worker()
+    scene.hand()
     run = scene.submit(scene.job("purge", "delete", {"listing": "users", "where": {"match": "old-.*"}}))
     scene.until(run, "confirming")
     assert scene.fleet("status", "--json").json["runs"][0]["why"] == "demo:230 to be confirmed"
@@ -162,7 +164,7 @@ def test_what_only_the_vendor_knows_is_asked_first_and_confirmed_then(scene):
 
 def test_operations_without_items_work_too(scene):
     scene.users("old", 40)
-    scene.worker()
+    scene.hand()
     listed = scene.submit(scene.job("list", "list-users", None))
     scene.until(listed)
     assert len(scene.fleet("results", listed).out.splitlines()) == 1 + len(scene.server.users())
@@ -175,7 +177,7 @@ def test_operations_without_items_work_too(scene):
 
 def test_pause_resume_cancel(scene):
     scene.users("mute", 3000)
-    scene.worker()
+    scene.hand()
     run = scene.submit(
         scene.job("mute", "mute", {"text": "mute.txt"}, params={"chat": 60}, rate={"limit": 20})
     )
@@ -195,7 +197,7 @@ def test_pause_resume_cancel(scene):
 
 def test_forgetting_keeps_how_runs_ended(scene):
     scene.users("mute", 10)
-    scene.worker()
+    scene.hand()
     run = scene.submit(scene.job("mute", "mute", {"text": "mute.txt"}, params={"chat": 60}))
     scene.until(run)
     scene.database.query("UPDATE bulkim.run SET finished_at = 1")
@@ -203,17 +205,18 @@ def test_forgetting_keeps_how_runs_ended(scene):
     assert scene.fleet("status", "--all", "--json").json["runs"][0]["ended"] == 10
 
 
-def test_what_init_prints_makes_the_same_database(own_cluster, tmp_path):
-    printed = bulkim("fleet", "init", "--sql", cwd=tmp_path)
+def test_what_init_prints_makes_the_same_database(no_fleet, monkeypatch):
+    printed = bulkim_here("fleet", "init", "--sql")
     assert printed.code == 0, printed.err
     done = subprocess.run(
-        [binaries() / "psql", "-v", "ON_ERROR_STOP=1", "-q", own_cluster.dsn],
+        [binaries() / "psql", "-v", "ON_ERROR_STOP=1", "-q", no_fleet.dsn],
         input=printed.out,
         text=True,
         capture_output=True,
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    ended = bulkim("fleet", "init", cwd=tmp_path, BULKIM_FLEET=own_cluster.dsn)
+    monkeypatch.setenv("BULKIM_FLEET", no_fleet.dsn)
+    ended = bulkim_here("fleet", "init")
     assert "is at version 2 already" in ended.err
-    assert bulkim("fleet", "doctor", cwd=tmp_path, BULKIM_FLEET=own_cluster.dsn).code == 0
+    assert bulkim_here("fleet", "doctor").code == 0

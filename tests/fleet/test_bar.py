@@ -20,8 +20,8 @@ from bulkim.fleet.references import submission
 from bulkim.fleet.submit import Order, submit
 
 from .database import Database
+from .proxy import Proxy
 from .scene import Scene, agency
-from .test_faults import Proxy
 
 pytestmark = [
     pytest.mark.campaign,
@@ -50,8 +50,8 @@ def play(scene: Scene, workers: list, proxy: Proxy, total: int) -> dict[str, flo
     acts = {
         "kill": workers[0].kill,
         "restart": scene.database.server.restart,
-        "cut": lambda: setattr(proxy, "swallows", True),
-        "heal": lambda: setattr(proxy, "swallows", False),
+        "cut": proxy.cut,
+        "heal": proxy.heal,
         "stop": lambda: workers[2].send_signal(signal.SIGSTOP),
         "wake": lambda: workers[2].send_signal(signal.SIGCONT),
     }

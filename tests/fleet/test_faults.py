@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import random
 import signal
-import socket
-import threading
 import time
-from contextlib import suppress
 
 import pytest
 from support.processes import finish, wait_until
 
+from .proxy import Proxy
 from .scene import Scene
 
 pytestmark = pytest.mark.slow
@@ -83,53 +81,22 @@ def test_a_stopped_worker_wakes_and_sends_nothing_more(scene):
     assert scene.database.one("SELECT count(*) FROM bulkim.session WHERE ended = 'lost'") == 1
 
 
-class Proxy:
-    """Between a worker and its database: passes everything on, until it swallows everything."""
-
-    def __init__(self, port: int) -> None:
-        self.server = socket.create_server(("127.0.0.1", 0))
-        self.port, self.target, self.swallows = self.server.getsockname()[1], port, False
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self) -> None:
-        with suppress(OSError):
-            while True:
-                here, _ = self.server.accept()
-                there = socket.create_connection(("127.0.0.1", self.target))
-                for one, other in ((here, there), (there, here)):
-                    threading.Thread(target=self._pass, args=(one, other), daemon=True).start()
-
-    def _pass(self, one: socket.socket, other: socket.socket) -> None:
-        with suppress(OSError):
-            while data := one.recv(65536):
-                while self.swallows:
-                    time.sleep(0.05)
-                other.sendall(data)
-        for each in (one, other):
-            with suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
-            each.close()
-
-    def close(self) -> None:
-        self.swallows = False
-        self.server.close()
-
-
 @pytest.mark.filterwarnings(
     "ignore::pytest.PytestUnraisableExceptionWarning"
 )  # the proxy's threads end when they end
-def test_a_worker_that_is_cut_off_from_the_database_stops_sending(scene):
-    """The vendor stays reachable: what was taken over must not be sent twice."""
+@pytest.mark.parametrize("way", ["both", "to", "from"])
+def test_a_worker_that_is_cut_off_from_the_database_stops_sending(scene, way):
+    """The vendor stays reachable: what was taken over must not be sent twice. Either way alone may be cut, too."""
     proxy = Proxy(scene.database.port)
     run, names = begun(scene, users=600)
     scene.worker(BULKIM_FLEET=scene.database.dsn.replace(str(scene.database.port), str(proxy.port)))
     at_work(scene, 60)
     holder = scene.holder(run)
-    proxy.swallows = True
+    proxy.cut(way)
     scene.worker()
     wait_until(lambda: scene.holder(run) not in {holder, None}, within_s=60)
     at_work(scene, 200)
-    proxy.swallows = False
+    proxy.heal()
     scene.until(run)
     scene.compare(run, names)
     scene.close()

@@ -87,7 +87,7 @@ def test_who_comes_shares_and_who_leaves_hands_back(fleet, tmp_path):
                 if name.startswith(host.folder.name)
             }
             assert {name for name, times in effects.items() if times} == done
-            assert max(effects.values()) == 1
+            assert set(effects.values()) <= {0, 1}
 
 
 @pytest.mark.slow

@@ -78,6 +78,8 @@ def pull(connection: Any, run: str, journal: Path) -> tuple[int, int]:
                     "item",
                     {**dict(zip(transfer.ITEM, row, strict=True)), **json.loads(rest), "run_id": copy.run_id},
                 )
+        for row in _rows(connection, "before", transfer.BEFORE, "run_id = %s ORDER BY ordinal", run_id):
+            copy.insert("before", ("run_id", *transfer.BEFORE), [(copy.run_id, *row)])
         for number, session, *row in _rows(connection, "attempt", ATTEMPT, "run_id = %s ORDER BY id", run_id):
             calls += 1
             copy.insert(

@@ -16,9 +16,10 @@ import anyio
 
 from bulkim import window
 from bulkim.errors import BulkimError, RefusedError
+from bulkim.fleet.before import RememberingJournal
 from bulkim.fleet.claims import Left, Taken, give_back
 from bulkim.fleet.database import AwayError, Line
-from bulkim.fleet.journal import RunJournal, Store
+from bulkim.fleet.journal import Store
 from bulkim.fleet.lease import Keeper, LostError
 from bulkim.fleet.listing import ListingJournal
 from bulkim.fleet.references import LackingError, resolve
@@ -191,7 +192,7 @@ def _left(host: Host, taken: Taken, run: _Run, ending: Ending) -> Left | None:
 
 async def _together(host: Host, taken: Taken, run: _Run) -> Ending:
     """In the loop of all runs: their turns travel together."""
-    journal = RunJournal(host.store, taken)
+    journal = RememberingJournal(host.store, taken)
     while True:
         with suppress(AwayError):
             await journal.read()

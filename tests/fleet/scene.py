@@ -101,6 +101,7 @@ class Scene:
             "operation": operation,
             "connection": connection,
             "rate": {"limit": 200},
+            "snapshot": False,  # its calls are the operation's own
             **more,
         }
         if source is not None:

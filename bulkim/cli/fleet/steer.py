@@ -154,7 +154,7 @@ def _forgotten(connection: Any, run_id: int) -> int:
 
 
 def _tables() -> Iterator[tuple[str, str]]:
-    yield from (("item", "ordinal"), ("attempt", "id"))
+    yield from (("item", "ordinal"), ("before", "ordinal"), ("attempt", "id"))
 
 
 def _deleted(connection: Any, table: str, column: str, run_id: int) -> int:

@@ -40,6 +40,12 @@ CREATE TABLE bulkim.item (                   -- no index on what is pending: it 
 ) WITH (fillfactor = 50);
 CREATE UNIQUE INDEX item_identity ON bulkim.item (run_id, key) WHERE key IS NOT NULL;
 
+CREATE TABLE bulkim.before (                 -- what was there before the run wrote it, as the vendor said; never written over
+  run_id     bigint NOT NULL, ordinal bigint NOT NULL, read_at float8 NOT NULL,
+  image      text NOT NULL,                  -- JSON: data; or absent; or unknown and why
+  PRIMARY KEY (run_id, ordinal)
+);
+
 CREATE TABLE bulkim.attempt (                -- numbers are counted by whoever holds the run
   run_id     bigint NOT NULL, id bigint NOT NULL, session_id bigint NOT NULL, mode text NOT NULL, size int NOT NULL, items text NOT NULL,
   began_at   float8 NOT NULL, ended_at float8, http_status int, kind text, code text, reason text,
@@ -146,7 +152,7 @@ CREATE FUNCTION bulkim.next(p_worker text, p_most int) RETURNS SETOF bigint LANG
    ORDER BY c.state = 'running' DESC, c.priority DESC, greatest(a.freed_at, min(c.queued_at) OVER (PARTITION BY c.app)), c.queued_at, c.run_id LIMIT p_most $$;
 
 -- A flush: [{r: run, e: epoch, n: turn, l: lowest open attempt, s: session, b: begun, a: again, c: closed, q: refused by quota, f: finals by stretch,
--- t: touched, y: tally, z: finals, v: seen at, w: the vendor's clock less the session's, p: paces; of listings u: forget what is unsent, o: no longer in doubt, i: new items, m: their data,
+-- t: touched, y: tally, z: finals, v: seen at, w: the vendor's clock less the session's, p: paces, d: what was there before; of listings u: forget what is unsent, o: no longer in doubt, i: new items, m: their data,
 -- k: [cursor, planned at]}], in the order of runs. For each: 1 done, 2 was done before, 0 fenced off, -1 the database has gone back in time.
 CREATE FUNCTION bulkim.turns(p json) RETURNS int[] LANGUAGE plpgsql AS $$
 DECLARE x json; v json; out_ int[] := '{}'; run_ bigint; epoch_ bigint; turn_ bigint; e bigint; t bigint; n bigint; k int;
@@ -186,6 +192,10 @@ BEGIN
         n := n + k;
       END LOOP;
       IF n <> (x->>'z')::int THEN RAISE EXCEPTION '% items were to end, % were pending', x->>'z', n; END IF;
+    END IF;
+    IF x->'d' IS NOT NULL THEN
+      INSERT INTO bulkim.before SELECT run_, (w->>0)::bigint, (w->>1)::float8, w->>2 FROM json_array_elements(x->'d') AS _(w)
+        ON CONFLICT DO NOTHING;
     END IF;
     IF json_array_length(x->'y') > 0 THEN
       INSERT INTO bulkim.tally AS y (run_id, outcome, code, items, example, reason)

@@ -13,6 +13,7 @@ from bulkim.journal.sqlite.writer import Journal
 
 ITEM = ("ordinal", "key", "username", "position", "line", "fields", "extra", "outcome", "code", "reason", "attempts", "doubt_since", "doubt_clock",
         "http_status", "finished_at", "data")  # fmt: skip
+BEFORE = ("ordinal", "read_at", "image")
 TALLY = ("outcome", "code", "items", "example", "reason")
 
 

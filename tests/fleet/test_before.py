@@ -50,7 +50,11 @@ def test_what_one_worker_kept_no_other_reads_or_writes_over(database):
             await successor.durable()
 
     asyncio.run(main())
-    assert images(database) == [(1, 5.0, SEEN), (2, 5.0, {"absent": True}), (3, 9.0, {"unknown": "no answer"})]
+    assert images(database) == [
+        (1, 5.0, SEEN),
+        (2, 5.0, {"absent": True}),
+        (3, 9.0, {"unknown": "no answer"}),
+    ]
 
 
 @pytest.mark.slow
@@ -58,7 +62,9 @@ def test_a_worker_that_is_killed_takes_no_mute_of_the_run_for_what_was_there(sce
     names = [f"mute-{n}" for n in range(80)]
     scene.server.seed([{"username": name, "mutes": {"chat": 7200}} for name in names], app="sandbox/demo")
     (scene.folder / "mute.txt").write_text("\n".join(names) + "\n")
-    job = scene.job("mute", "mute", {"text": "mute.txt"}, params={"chat": 60000}, rate={"limit": 20}, snapshot=True)
+    job = scene.job(
+        "mute", "mute", {"text": "mute.txt"}, params={"chat": 60000}, rate={"limit": 20}, snapshot=True
+    )
     run = scene.submit(job)
     first = scene.worker()
     wait_until(lambda: scene.done() >= 20, within_s=90)

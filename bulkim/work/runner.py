@@ -27,7 +27,7 @@ from bulkim.sending.supervise import JOURNAL_LOST, Deadline, StopEvent
 from bulkim.sending.telemetry import Ending, Observed
 from bulkim.transport import environment_proxy
 from bulkim.work import checks as guard
-from bulkim.work import plans
+from bulkim.work import elsewhere, plans
 from bulkim.work.submission import Confirm, NothingToDo, Preview, Submission
 from bulkim.work.ways import (
     Notes,
@@ -104,6 +104,7 @@ def run(
             opened, opening, wanted, notes, max_duration_s,
             stop=stop, confirm=confirm, observe=observe, sharing=sharing,
         )  # fmt: skip
+        elsewhere.remember(job, journal)
         return session.go(opening.record or session.submission.create())
 
 

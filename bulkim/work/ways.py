@@ -34,6 +34,7 @@ from bulkim.planning.terms import (
 )  # fmt: skip
 from bulkim.text import counted
 from bulkim.vendors import provider
+from bulkim.work import elsewhere
 from bulkim.work.plans import Saved, check_expiry
 
 Say = Callable[[str], object]
@@ -112,7 +113,7 @@ def opening_of(journal: Journal, job: Job, wanted: Wanted) -> Opening:
     if job.rehearsal or wanted.new:
         return replace(opening, missing_from=missing_from)
     others = journal.reader.namesakes(name=job.name, place=place_of(job), target=target_of(job))
-    notes = tuple(_namesake(journal, each) for each in others)
+    notes = (*(_namesake(journal, each) for each in others), *elsewhere.unfinished(job, journal.path))
     return replace(opening, others=tuple(others), missing_from=missing_from, notes=notes)
 
 

@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from . import calls, growth, journaling, pacing, profile, startup
+from . import calls, growth, journaling, pacing, plans, profile, startup
 from .report import Report, say
 
 IMAGES = Path(__file__).resolve().parents[2] / "docs" / "images"
@@ -19,7 +19,9 @@ IMAGES = Path(__file__).resolve().parents[2] / "docs" / "images"
 def main(words: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument(
-        "parts", nargs="*", help="which: calls, pacing, journal, growth, startup, profile (default: all)"
+        "parts",
+        nargs="*",
+        help="which: calls, pacing, journal, growth, plans, startup, profile (default: all)",
     )
     parser.add_argument("--tiny", action="store_true", help="only to see that it works")
     parser.add_argument(
@@ -34,6 +36,7 @@ def main(words: Sequence[str] | None = None) -> None:
         "pacing": lambda folder: pacing.run(report, folder, tiny=tiny),
         "journal": lambda folder: journaling.run(report, folder, tiny=tiny),
         "growth": lambda folder: growth.run(report, folder, tiny=tiny, huge=options.huge),
+        "plans": lambda folder: plans.run(report, folder, tiny=tiny),
         "startup": lambda folder: startup.run(report, folder, tiny=tiny),
         "profile": lambda folder: profile.run(report, folder, tiny=tiny),
     }

@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.__main__ import main
 
-PARTS = ["calls", "journal", "growth", "startup", "profile"]  # pacing may download a package
+PARTS = ["calls", "journal", "growth", "plans", "startup", "profile"]  # pacing may download a package
 
 
 @pytest.mark.slow

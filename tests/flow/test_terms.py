@@ -688,6 +688,30 @@ def test_a_journal_that_is_new_is_said(way, server):
     assert place not in way.run(job, limit=1).text
 
 
+def test_an_unfinished_run_of_this_job_in_another_folders_journal_is_said(way, server, tmp_path, monkeypatch):
+    server.seed(TESTS)
+    lines("list", TESTS)
+    job = str(tmp_path / write("job.yaml", server, "delete", "{text: list}"))
+    run = stopped(way, server, job).summary["run"]
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    said = way.run(job, limit=1)
+    assert f"the unfinished run {run} in another journal (8 of 20 pending)" in said.text
+    assert f"--journal {tmp_path / 'bulkim.db'} continues that one" in said.text
+    assert said.summary["run"] != run
+    other = {name: str(tmp_path / "bulkim.db") for name in ["journal"]}
+    assert (way.run(job, **other).summary["run"], there(server, "test")) == (run, 0)
+    assert "another journal" not in way.run(job, limit=1).text, "it has finished"
+
+
+def test_who_has_no_state_folder_runs_without_that_hint(way, server, monkeypatch):
+    server.seed(TESTS)
+    lines("list", TESTS)
+    Path("state").write_text("no folder")
+    said = way.run(write("job.yaml", server, "mute", "{text: list}", "params: {chat: 60}"))
+    assert (said.code, said.counts) == (0, {"succeeded": 20})
+
+
 def test_an_older_journal_without_terms_is_continued(way, server):
     server.seed(TESTS)
     lines("list", TESTS)

@@ -45,7 +45,19 @@ class PerItem:
     pairs: tuple[
         str, ...
     ] = ()  # what a read returns is a list of names and values under these names: it becomes a map
+    others: str | None = (
+        None  # a list of bare usernames beside it; of whom no row speaks, its name is the code
+    )
     by: str = "username"  # the item's field that the key's values are
+
+
+@dataclass(frozen=True, slots=True)
+class Lists:
+    """Bare usernames in a list of those that succeeded, and in lists of those that failed, whose names are their codes."""
+
+    succeeded: str
+    failed: tuple[str, ...]
+    by: str = "username"  # the item's field that the lists' values are
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +87,7 @@ class MapByKey:
     )
 
 
-Result = WholeCall | SplitLists | PerItem | FailuresOnly | MapByKey
+Result = WholeCall | SplitLists | PerItem | Lists | FailuresOnly | MapByKey
 
 
 @dataclass(frozen=True, slots=True)

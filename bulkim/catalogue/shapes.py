@@ -25,12 +25,21 @@ from bulkim.catalogue.bodies import (
 from bulkim.catalogue.cases import Case
 from bulkim.catalogue.proofs import AuthForm, kind_of
 from bulkim.catalogue.rates import per_second
-from bulkim.catalogue.results import FailuresOnly, MapByKey, Paging, PerItem, Result, SplitLists, WholeCall
+from bulkim.catalogue.results import (
+    FailuresOnly,
+    Lists,
+    MapByKey,
+    Paging,
+    PerItem,
+    Result,
+    SplitLists,
+    WholeCall,
+)
 from bulkim.model import Auth, Connection, Kind
 
 __all__ = [
     "ATTEMPT_KEY", "Body", "Case", "Doubt", "Effect", "Envelope", "ErrorRule", "FailuresOnly", "Field", "Form", "FormTree", "Json",
-    "MapByKey", "Names", "Never", "NoBody", "Object", "Operation", "Paging", "PerItem", "Pool", "Probe", "Provider",
+    "Lists", "MapByKey", "Names", "Never", "NoBody", "Object", "Operation", "Paging", "PerItem", "Pool", "Probe", "Provider",
     "ReadBack", "Repeat", "Result", "Rows", "SplitLists", "WholeCall",
 ]  # fmt: skip
 ATTEMPT_KEY = (

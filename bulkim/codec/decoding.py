@@ -7,18 +7,16 @@ their folded identity and never by position, except where a reply says nothing b
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, assert_never
-from urllib.parse import urlsplit
 
 from bulkim.catalogue.shapes import (
     Effect,
     FailuresOnly,
+    Lists,
     MapByKey,
     Operation,
-    Paging,
     PerItem,
     Provider,
     SplitLists,
@@ -26,6 +24,7 @@ from bulkim.catalogue.shapes import (
 )
 from bulkim.codec import about
 from bulkim.codec.encoding import field_value
+from bulkim.codec.paging import following, listed, named_rows
 from bulkim.codec.refusals import Refusal, bad_response, dig, lookup, parsed, refusal, server_time, text
 from bulkim.model import Answer, Fault, Item, Kind, Outcome, Page, PageRequest, Reply, Speaker
 from bulkim.redact import Echoes
@@ -88,7 +87,7 @@ def pages(provider: Provider, operation: Operation, request: PageRequest, reply:
     clock = server_time(provider, reply, body)
     refused = refusal(provider, operation, reply, body)
     rows = dig(body, paging.items)
-    next_at = _next(paging, request, reply, body, rows) if isinstance(rows, list) else None
+    next_at = following(paging, request, reply, body, rows) if isinstance(rows, list) else None
     if next_at == request.at and isinstance(rows, list) and len(rows) < request.size:
         next_at = None  # a last page, which some vendors answer with the cursor that led to it
     if refused:
@@ -98,7 +97,7 @@ def pages(provider: Provider, operation: Operation, request: PageRequest, reply:
     elif next_at is not None and next_at == request.at:
         outcome = bad_response("the answer's cursor is the one that was sent: the listing would never end")
     else:
-        return Page(_success(provider), _listed(provider, paging, rows), next_at, reply.status, clock)
+        return Page(_success(provider), listed(provider, paging, rows), next_at, reply.status, clock)
     speaker = Speaker.GATEWAY if refused and refused.foreign else Speaker.VENDOR
     shown = _finished(outcome, Echoes((), ()))
     return Page(shown, http_status=reply.status, server_time=clock, speaker=speaker)
@@ -155,6 +154,8 @@ def _succeeded(provider: Provider, operation: Operation, items: Sequence[Item], 
             named = _split_lists(provider, operation, result, body)
         case PerItem():
             named = _per_item(provider, operation, result, body)
+        case Lists():
+            named = _lists(provider, operation, result, body)
         case FailuresOnly():
             named = _failures_only(provider, operation, result, body)
         case MapByKey():
@@ -184,11 +185,11 @@ def _matched(
     return [said.get(name, missing) for name in asked]
 
 
-def _missing(provider: Provider, result: SplitLists | PerItem | FailuresOnly | MapByKey) -> Outcome:
+def _missing(provider: Provider, result: SplitLists | PerItem | Lists | FailuresOnly | MapByKey) -> Outcome:
     """What it means for an item that the answer does not name it."""
     unnamed = bad_response("the answer does not mention this user")
     match result:
-        case SplitLists() | PerItem():
+        case SplitLists() | PerItem() | Lists():
             return unnamed
         case FailuresOnly():
             return _success(provider)
@@ -243,11 +244,11 @@ def _split_lists(provider: Provider, operation: Operation, result: SplitLists, b
     if not all(isinstance(rows, list | None) for rows in (succeeded, failed)):
         return None
     if operation.effect is Effect.READ:
-        named = [(name, _success(provider, row)) for name, row in _rows(succeeded, result.key)]
+        named = [(name, _success(provider, row)) for name, row in named_rows(succeeded, result.key)]
     else:
         done = _success(provider)
-        named = [(name, done) for name, _ in _rows(succeeded, result.key)]
-    for name, row in _rows(failed, result.key):
+        named = [(name, done) for name, _ in named_rows(succeeded, result.key)]
+    for name, row in named_rows(failed, result.key):
         named.append((name, _failed_row(provider, operation, *_told(row, result.code, result.reason))))
     return named
 
@@ -257,7 +258,28 @@ def _per_item(provider: Provider, operation: Operation, result: PerItem, body: A
     rows = [found] if isinstance(found, dict) and result.key in found else found
     if not isinstance(rows, list):
         return None
-    return [(name, _per_item_row(provider, operation, result, row)) for name, row in _rows(rows, result.key)]
+    named = [
+        (name, _per_item_row(provider, operation, result, row)) for name, row in named_rows(rows, result.key)
+    ]
+    if result.others:
+        told = {name for name, _ in named}
+        named += [each for each in _bare(provider, operation, body, result.others) if each[0] not in told]
+    return named
+
+
+def _lists(provider: Provider, operation: Operation, result: Lists, body: Any) -> Named | None:
+    done = dig(body, result.succeeded)
+    if not isinstance(done, list):
+        return None
+    named = [(name, _success(provider)) for each in done if (name := text(each)) is not None]
+    return named + [each for path in result.failed for each in _bare(provider, operation, body, path)]
+
+
+def _bare(provider: Provider, operation: Operation, body: Any, path: str) -> list[tuple[str, Outcome]]:
+    """A list of names that failed; what the list is called says why."""
+    found, code = dig(body, path), path.rpartition(".")[2]
+    names = (text(each) for each in (found if isinstance(found, list) else ()))
+    return [(name, _failed_row(provider, operation, code, None)) for name in names if name is not None]
 
 
 def _per_item_row(
@@ -303,7 +325,7 @@ def _failures_only(provider: Provider, operation: Operation, result: FailuresOnl
     if result.key is not None:
         return [
             (name, _failed_row(provider, operation, *_told(row, result.code, result.reason)))
-            for name, row in _rows(failed, result.key)
+            for name, row in named_rows(failed, result.key)
         ]
     refused = Outcome(
         Kind.REJECTED, "not_imported", "the vendor lists the user as failed and gives no reason"
@@ -327,56 +349,10 @@ def _map_by_key(provider: Provider, operation: Operation, result: MapByKey, body
         pairs = [pair for row in rows if isinstance(row, dict) for pair in row.items()]
     else:
         pairs = [
-            (name, row.get(result.value) if result.value else row) for name, row in _rows(found, result.key)
+            (name, row.get(result.value) if result.value else row)
+            for name, row in named_rows(found, result.key)
         ]
     reads = operation.effect is Effect.READ
     return [
         (name, _success(provider, value if reads else None)) for name, value in pairs if value is not None
     ]
-
-
-def _rows(rows: list[Any] | None, key: str) -> Iterable[tuple[str, dict[str, Any]]]:
-    """The rows that name a user."""
-    for row in rows or ():
-        if isinstance(row, dict) and (name := text(dig(row, key))) is not None:
-            yield name, row
-
-
-# ------------------------------------------------------------------------------------------- pages
-
-
-def _listed(provider: Provider, paging: Paging, rows: list[Any]) -> tuple[tuple[str, Any], ...]:
-    if not paging.merge:
-        return tuple(_rows(rows, paging.key))
-    merged: dict[str, tuple[str, dict[str, Any]]] = {}
-    for name, row in _rows(rows, paging.key):
-        first, before = merged.get(provider.folded(name), (name, {}))
-        merged[provider.folded(name)] = (first, before | row)
-    return tuple(merged.values())
-
-
-def _next(paging: Paging, request: PageRequest, reply: Reply, body: Any, rows: list[Any]) -> str | None:
-    match paging.by:
-        case "cursor":
-            # A short page may still carry a cursor; only its absence ends the listing.
-            return text(dig(body, paging.cursor or ""))
-        case "number":
-            # Pages are not always full: only an empty one ends the listing.
-            return str(int(request.at or paging.first) + 1) if rows else None
-        case "offset":
-            return str(int(request.at or 0) + len(rows)) if rows else None
-        case "next-url":
-            return _query_of(text(dig(body, paging.cursor or "")))
-        case "link":
-            found = _LINK.search(reply.headers.get("link", ""))
-            return _query_of(found[1] if found else None)
-        case never:
-            assert_never(never)
-
-
-_LINK = re.compile(r'<([^>]*)>(?=[^,]*;\s*rel="?next"?)')
-
-
-def _query_of(address: str | None) -> str | None:
-    """Of the next page's address only what is asked: where it is, is the declaration's to say."""
-    return urlsplit(address).query or None if address else None

@@ -98,7 +98,7 @@ class Command:
 
 
 _LOGIN, _PUSH, _GROUPS = "im_open_login_svc", "all_member_push", "group_open_http_svc"
-_USER_ID = ("UserID", "Identifier")
+_USER_ID, _OWNER = ("UserID", "Identifier"), ("From_Account",)
 
 # fmt: off
 TENCENT: tuple[Command, ...] = (
@@ -119,6 +119,18 @@ TENCENT: tuple[Command, ...] = (
     Command(_PUSH, "im_remove_tag", "remove-tags", ("UserTags",), 100),
     Command(_PUSH, "im_get_tag", "get-tags", ("To_Account",), 100),
     Command(_GROUPS, "add_group_member", "add-to-group", ("MemberList",), 300, 200),
+    Command(_GROUPS, "delete_group_member", "remove-from-group", ("MemberToDel_Account",), 100, 200),
+    Command(_GROUPS, "forbid_send_msg", "mute-in-group", ("Members_Account",), 500, 200),
+    Command(_GROUPS, "get_role_in_group", "get-group-role", ("User_Account",), 500, 200),
+    Command("profile", "portrait_set", "set-profile", ("From_Account",), limit=200),
+    Command("profile", "portrait_get", "get-profile", ("To_Account",), 100, 200),
+    Command("sns", "friend_import", "import-friends", _OWNER, 1000, 200),
+    Command("sns", "friend_delete", "remove-contact", _OWNER, 1000, 200),
+    Command("sns", "friend_delete_all", "remove-friends", _OWNER, limit=200),
+    Command("sns", "friend_check", "get-friend", _OWNER, 1000, 200),
+    Command("sns", "black_list_add", "block", _OWNER, 1000, 200),
+    Command("sns", "black_list_delete", "unblock", _OWNER, 1000, 200),
+    Command("sns", "black_list_check", "get-block", _OWNER, 1000, 200),
     # The attribute commands' address until 2020, with a larger batch.
     Command("openim", "im_set_attr", "set-attributes", ("UserAttrs",), 500),
     Command("openim", "im_get_attr", "get-attributes", ("To_Account",), 500),

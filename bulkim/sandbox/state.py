@@ -20,8 +20,8 @@ from bulkim.sandbox.quota import Pool, check_limits, limit_for
 
 FOREVER = -1  # a mute that does not end
 
-#: What a user has lists of: ids of groups and chat rooms, users, tags. Groups are not created: any id is one's.
-LISTS = ("groups", "chatrooms", "contacts", "blocked", "tags")
+#: What a user has lists of: ids of groups (as members, owners, mutes) and chat rooms, users, tags. Groups are not created: any id is one's.
+LISTS = ("groups", "owned", "muted_in", "chatrooms", "contacts", "blocked", "tags")
 
 #: A user's mutes: scope -> the wall time it ends at, FOREVER, or 0 once lifted.
 Mutes = dict[str, float]

@@ -126,7 +126,7 @@ def test_operations_and_vendors():
         ("devices", "Lists the devices on which a user is signed in")
     ]
     assert values("bulkim operations --provider t") == ["tencent"]
-    assert values("bulkim run job.yaml --set operation=unm") == ["operation=unmute"]
+    assert values("bulkim run job.yaml --set operation=reg") == ["operation=register"]
     assert values("bulkim run job.yaml --set rate.limit=") == []
 
 
@@ -152,7 +152,7 @@ def test_an_option_and_its_value_in_one_word():
 
 
 def test_in_bash_a_word_begins_after_an_equals_sign():
-    assert values("bulkim run job.yaml --set operation=unm", shell="bash", word="unm") == ["unmute"]
+    assert values("bulkim run job.yaml --set operation=reg", shell="bash", word="reg") == ["register"]
     assert values("bulkim results last --format=j", shell="bash", word="j") == ["jsonl", "junit"]
     assert values("bulkim results last --format ", shell="bash", word="")[0] == "csv"
 
@@ -286,7 +286,7 @@ def test_in_bash(journal, shell, environment):
         [
             (start, "ready"), ("bulkim show pu\t", "rge "), ("ALI\t", "lice "), ("\x15bulkim show with\t", r"with\ blank "),
             ("\x15bulkim show 'with\t", "with blank' "),
-            ("\x15bulkim run two\t", r"two\ words.yaml "), ("\x15bulkim run fol\t", "folder/"), ("\x15bulkim run a --set operation=unm\t", "operation=unmute "),
+            ("\x15bulkim run two\t", r"two\ words.yaml "), ("\x15bulkim run fol\t", "folder/"), ("\x15bulkim run a --set operation=reg\t", "operation=register "),
         ],
     )  # fmt: skip
 

@@ -90,7 +90,8 @@ USERGRID = (
 )  # fmt: skip
 
 OK, REFUSED = ("succeeded", "0"), ("failed", "70402")
-ABSENT = ("failed", "70107")
+ABSENT, NO_PROFILE, NO_FRIEND = ("failed", "70107"), ("failed", "40003"), ("failed", "30003")
+PAL = {"contact": "there"}
 TENCENT = tuple(
     replace(row, there=OK if row.there == DONE else row.there, bad=REFUSED if row.bad[1] == "illegal_argument" else row.bad)
     for row in (
@@ -114,6 +115,27 @@ TENCENT = tuple(
         Row("get-tags", nobody=OK, data={"there": ["vip"], "nobody": []}),
         Row("add-to-group", there=("succeeded", "1"), nobody=("failed", "0"), bad=("failed", "0"),
             effects={"there": "group_joined"}, fields={"group_id": "new"}, batched=1, item_fault=True),
+        Row("remove-from-group", nobody=OK, bad=("failed", "10004"), effects={"there": "group_left"},
+            fields={"group_id": "g1"}),
+        Row("mute-in-group", nobody=OK, bad=("failed", "10004"), effects={"there": "group_muted"},
+            fields={"group_id": "g1"}, params={"seconds": 60}),
+        Row("unmute-in-group", nobody=OK, bad=("failed", "10004"), effects={"there": "group_unmuted"},
+            fields={"group_id": "g1"}),
+        Row("get-group-role", nobody=OK, bad=("failed", "10004"), fields={"group_id": "g1"},
+            data={"there": "Member", "nobody": "NotMember"}),
+        Row("set-profile", nobody=NO_PROFILE, bad=("failed", "40601"), effects={"there": "profile_set"},
+            params={"profile": {"Tag_Profile_IM_Nick": "N"}}),
+        Row("get-profile", nobody=NO_PROFILE, bad=("failed", "40601"), batched=1, item_fault=True,
+            params={"profile": ["Tag_Profile_IM_Nick"]}, data={"there": {"Tag_Profile_IM_Nick": "T"}}),
+        Row("import-friends", nobody=NO_FRIEND, bad=("failed", "30001"), effects={"there": "friends_imported"}, fields=PAL),
+        Row("remove-contact", nobody=NO_FRIEND, bad=("failed", "30001"), effects={"there": "friend_removed"}, fields=PAL),
+        Row("remove-friends", nobody=NO_FRIEND, bad=("failed", "30001"), effects={"there": "friends_removed"}),
+        Row("get-friend", nobody=NO_FRIEND, bad=("failed", "30001"), fields=PAL,
+            data={"there": {"Relation": "CheckResult_Type_NoRelation"}}),
+        Row("block", nobody=NO_FRIEND, bad=("failed", "30001"), effects={"there": "blocked"}, fields=PAL),
+        Row("unblock", nobody=NO_FRIEND, bad=("failed", "30001"), effects={"there": "unblocked"}, fields=PAL),
+        Row("get-block", nobody=NO_FRIEND, bad=("failed", "30001"), fields=PAL,
+            data={"there": {"Relation": "BlackCheckResult_Type_NO"}}),
     )
 )  # fmt: skip
 
@@ -136,7 +158,7 @@ def refuse_bad(server, vendor, row):
 
 
 def at_the_server(row):
-    return {"unmute": "mute"}.get(row.operation, row.operation)
+    return {"unmute": "mute", "unmute-in-group": "mute-in-group"}.get(row.operation, row.operation)
 
 
 def holds(data, wanted):

@@ -53,6 +53,29 @@ TENCENT_BODIES = {
     "im_remove_tag": ({"UserTags": [{"To_Account": "user1", "Tags": ["a"]}]},),
     "im_get_tag": ({"To_Account": ["user1"]},),
     "add_group_member": ({"GroupId": "g1", "MemberList": [{"Member_Account": "user1"}]},),
+    "delete_group_member": ({"GroupId": "g1", "MemberToDel_Account": ["user1"]},),
+    "forbid_send_msg": ({"GroupId": "g1", "Members_Account": ["user1"], "MuteTime": 60},),
+    "get_role_in_group": ({"GroupId": "g1", "User_Account": ["user1"]},),
+    "portrait_set": (
+        {"From_Account": "user1", "ProfileItem": [{"Tag": "Tag_Profile_IM_Nick", "Value": "n"}]},
+    ),
+    "portrait_get": ({"To_Account": ["user1"], "TagList": ["Tag_Profile_IM_Nick"]},),
+    "friend_import": (
+        {
+            "From_Account": "user1",
+            "AddFriendItem": [{"To_Account": "user1", "AddSource": "AddSource_Type_A"}],
+        },
+    ),
+    "friend_delete": ({"From_Account": "user1", "To_Account": ["user1"], "DeleteType": "Delete_Type_Both"},),
+    "friend_delete_all": ({"From_Account": "user1"},),
+    "friend_check": (
+        {"From_Account": "user1", "To_Account": ["user1"], "CheckType": "CheckResult_Type_Both"},
+    ),
+    "black_list_add": ({"From_Account": "user1", "To_Account": ["user1"]},),
+    "black_list_delete": ({"From_Account": "user1", "To_Account": ["user1"]},),
+    "black_list_check": (
+        {"From_Account": "user1", "To_Account": ["user1"], "CheckType": "BlackCheckResult_Type_Both"},
+    ),
 }
 
 

@@ -49,7 +49,12 @@ RULES = [
         ("easemob", "block", 50, [50]),
         ("agora", "unblock", 1, [50]),
         ("tencent", "disconnect", 1, [200]),
-        ("tencent", "add-to-group", 300, [200]),
+        ("tencent", "add-to-group", 20, [200]),
+        ("tencent", "remove-from-group", 100, [200]),
+        ("tencent", "mute-in-group", 500, [200]),
+        ("tencent", "set-profile", 1, [200]),
+        ("tencent", "get-profile", 100, [200]),
+        ("tencent", "block", 1000, [200]),
         ("tencent", "add-tags", 100, [100]),
         ("tencent", "get-tags", 100, [100]),
     ],
@@ -148,7 +153,9 @@ def test_what_a_tencent_id_may_be():
 def test_what_destroys_says_so_everywhere():
     for vendor in PROVIDERS.values():
         destroying = {each.name for each in vendor.operations if each.destroys}
-        assert destroying == {"delete", "delete-oldest", "ban"} & {each.name for each in vendor.operations}
+        assert destroying == {"delete", "delete-oldest", "ban", "remove-friends"} & {
+            each.name for each in vendor.operations
+        }
 
 
 def test_passwords_are_secret_even_where_nobody_uses_them():

@@ -30,7 +30,7 @@ HERE = Path(__file__).parent
 FILES = sorted(HERE.glob("*/*/*.json"))
 CASES = {str(path.relative_to(HERE).with_suffix("")): json.loads(path.read_text("utf-8")) for path in FILES}
 RUNNABLE = [name for name, case in CASES.items() if "sandbox" not in case]
-LEFT_OUT_MAX = 9
+LEFT_OUT_MAX = 10
 
 ORG, APP, SDK_APP_ID = "1122161011178276", "testapp", 88888888
 APP_ID, CERTIFICATE = "970CA35de60c44645bbae8a215061b33", "5CFd2fd1755d40ecb72977518be15d3b"
@@ -202,6 +202,9 @@ class Stage:
             self.server.faults(*faults(self.vendor, self.case["reply"]))
 
 
+ROWS = ("ResultItem", "InfoItem", "BlackListCheckItem")
+
+
 def faults(vendor, reply):
     """The rules that make the sandbox answer like this."""
     body = reply.get("body")
@@ -210,10 +213,11 @@ def faults(vendor, reply):
         return [{"do": "garbage" if reply["status"] == 200 else rule}]
     if failed := body.get("FailAccounts"):
         return [{"do": {"item_error": {"code": 1, "user": "|".join(failed)}}}]
-    if rows := body.get("ResultItem"):
+    if rows := next((body[name] for name in ROWS if name in body), None):
         bad = [row for row in rows if row["ResultCode"]]
+        named = "UserID" if "UserID" in rows[0] else "To_Account"
         return [
-            {"do": {"item_error": {"code": row["ResultCode"], "reason": row["ResultInfo"], "user": row["UserID"]}}}
+            {"do": {"item_error": {"code": row["ResultCode"], "reason": row["ResultInfo"], "user": row[named]}}}
             for row in bad
         ]  # fmt: skip
     if rows := body.get("ErrorList"):

@@ -6,7 +6,7 @@ from bulkim.sandbox.config import App
 from bulkim.sandbox.endpoints import TENCENT
 from bulkim.sandbox.http import Request, Response, json_response
 from bulkim.sandbox.state import World
-from bulkim.sandbox.tencent import accounts, attributes, groups, mutes, status, tags
+from bulkim.sandbox.tencent import accounts, attributes, groups, mutes, profiles, relations, status, tags
 from bulkim.sandbox.tencent.exchange import INFO, Family, Handler, Route, TencentExchange, uint
 
 FAMILIES = {
@@ -15,6 +15,8 @@ FAMILIES = {
     "all_member_push": Family(bad_json=90001, not_admin=90009),
     "openconfigsvr": Family(bad_json=130001, not_admin=60010, action_status=False),
     "group_open_http_svc": Family(bad_json=10004, not_admin=60010),
+    "profile": Family(bad_json=40001, not_admin=40004),
+    "sns": Family(bad_json=30001, not_admin=30004),
 }
 HANDLERS: dict[str, Handler] = {
     "account_import": accounts.account_import,
@@ -34,6 +36,18 @@ HANDLERS: dict[str, Handler] = {
     "im_remove_tag": tags.remove_tags,
     "im_get_tag": tags.get_tags,
     "add_group_member": groups.add_group_member,
+    "delete_group_member": groups.delete_group_member,
+    "forbid_send_msg": groups.forbid_send_msg,
+    "get_role_in_group": groups.get_role_in_group,
+    "portrait_set": profiles.portrait_set,
+    "portrait_get": profiles.portrait_get,
+    "friend_import": relations.friend_import,
+    "friend_delete": relations.friend_delete,
+    "friend_delete_all": relations.friend_delete_all,
+    "friend_check": relations.friend_check,
+    "black_list_add": relations.black_list_add,
+    "black_list_delete": relations.black_list_delete,
+    "black_list_check": relations.black_list_check,
 }
 _BY_PATH: dict[tuple[str, ...], Route] = {
     ("v4", each.service, each.name): Route(each, FAMILIES[each.service], HANDLERS[each.name])

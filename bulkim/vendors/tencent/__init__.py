@@ -5,11 +5,12 @@ from __future__ import annotations
 from bulkim.catalogue.addressing import App, Identity
 from bulkim.catalogue.proofs import Signed
 from bulkim.catalogue.shapes import Envelope, Provider
-from bulkim.vendors.tencent import errors, groups, operations, tags
+from bulkim.vendors.tencent import errors, groups, operations, profiles, relations, tags
 
-OPERATIONS = (*operations.OPERATIONS, *groups.OPERATIONS, *tags.OPERATIONS)
-POOLS = (*operations.POOLS, *groups.POOLS, *tags.POOLS)
-ERRORS = (*groups.ERRORS, *errors.ERRORS)
+_BESIDE = (profiles, relations, groups, tags)  # accounts' own commands stand in operations
+OPERATIONS = (*operations.OPERATIONS, *(each for room in _BESIDE for each in room.OPERATIONS))
+POOLS = (*operations.POOLS, *(each for room in _BESIDE for each in room.POOLS))
+ERRORS = (*(each for room in _BESIDE for each in room.ERRORS), *errors.ERRORS)
 
 # HTTP is 200 whatever happens. The mute commands answer without ActionStatus; ErrorCode is always there.
 ENVELOPE = Envelope(code="ErrorCode", reason="ErrorInfo", ok=("0",), status="ActionStatus", failed="FAIL")

@@ -156,7 +156,7 @@ _ITEMS = (
             remedy="Check the UserID, or register the user first.",
             page=ERRORS_PAGE,
         )
-        for code in ("40003", "10019")
+        for code in ("10019",)
     ),
     ErrorRule(
         kind=Kind.REJECTED,
@@ -190,11 +190,7 @@ _ITEMS = (
                 "A parameter is missing or not allowed; the vendor does not say whose.",
                 f"{PAGES}34955",
             ),
-            ("40001", "A parameter of the profile is not allowed.", ERRORS_PAGE),
-            ("40005", "The profile holds a word that is not allowed.", ERRORS_PAGE),
-            ("40601", "A value of the profile is longer than 500 bytes.", ERRORS_PAGE),
             ("90033", "An attribute is not one of the app's, or its value is not allowed.", f"{PAGES}37170"),
-            ("90032", "A tag is empty, longer than 50 bytes, or one of more than ten.", f"{PAGES}37173"),
             ("10004", "A parameter of the group command is not allowed.", f"{PAGES}34921"),
             ("90035", "There is no such account, or it cannot have attributes.", f"{PAGES}37170"),
             ("130004", "The mute names no account.", f"{PAGES}34923"),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bulkim.catalogue.shapes import Effect, Field, MapByKey, Names, Operation, Pool, Rows
+from bulkim.catalogue.shapes import Effect, ErrorRule, Field, MapByKey, Names, Operation, Pool, ReadBack, Rows
+from bulkim.model import Kind
 from bulkim.vendors.tencent.operations import NAMED_FAILURES, PAGES, READ_ON, username
 
 POOLS = (
@@ -26,6 +27,7 @@ ADD_TAGS = Operation(
     result=NAMED_FAILURES,
     batch_max=100,
     pools=("add-tag",),
+    verify=ReadBack("get-tags", holds="tags"),
     inverse="remove-tags",
     blind="somebody may have had these tags before",
     help="Adds tags. A user has at most 100.",
@@ -37,6 +39,7 @@ REMOVE_TAGS = replace(
     name="remove-tags",
     path="/v4/all_member_push/im_remove_tag",
     pools=("remove-tag",),
+    verify=ReadBack("get-tags", lacks="tags"),
     inverse="add-tags",
     blind="somebody may not have had these tags before",
     help="Removes tags by name.",
@@ -58,3 +61,14 @@ GET_TAGS = Operation(
 )
 
 OPERATIONS = (ADD_TAGS, REMOVE_TAGS, GET_TAGS)
+
+ERRORS = (
+    ErrorRule(
+        kind=Kind.REJECTED,
+        code="90032",
+        item=True,
+        meaning="A tag is empty, longer than 50 bytes, or one of more than ten.",
+        remedy="Correct the item in the source and run the job again.",
+        page=f"{PAGES}37173",
+    ),
+)

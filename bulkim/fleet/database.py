@@ -73,6 +73,10 @@ class AwayError(Exception):
     """The database did not answer in time, or could not be reached. What was asked may have been done."""
 
 
+class UnwritableError(AwayError):
+    """It answers, and will not write: its disk is full, or it is a standby."""
+
+
 class Line:
     """One connection that is made again when it is needed. For one task at a time."""
 
@@ -96,11 +100,16 @@ class Line:
             raise AwayError(f"no answer within {within_s:g} s")
         try:
             return asking.result()
-        except (self._psycopg.OperationalError, self._psycopg.InterfaceError) as error:
-            self.hang_up()
-            self._connection = None
+        except (
+            self._psycopg.OperationalError,
+            self._psycopg.InterfaceError,
+            self._psycopg.errors.ReadOnlySqlTransaction,
+        ) as error:
+            if self._connection is not None:
+                self._connection.pgconn.finish()
+                self._connection = None
             if getattr(error, "sqlstate", None) in _FULL:
-                raise
+                raise UnwritableError(" ".join(str(error).split())) from error
             raise AwayError(" ".join(str(error).split()) or type(error).__name__) from error
 
     async def _ask(self, statement: str, values: Any) -> list[tuple[Any, ...]]:
@@ -128,7 +137,7 @@ class Line:
             await self._connection.close()
 
 
-_FULL = {"53100", "25006"}  # disk full, read-only: it answers, and will not write
+_FULL = {"53100", "25006"}  # disk full, read-only
 
 
 def _heard(asking: asyncio.Future[Any]) -> None:

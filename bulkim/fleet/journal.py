@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 from bulkim.errors import GuardError
 from bulkim.fleet.claims import Taken
-from bulkim.fleet.database import AwayError, Line, library
+from bulkim.fleet.database import AwayError, Line, UnwritableError, library
 from bulkim.fleet.lease import HistoryError, LostError
 from bulkim.journal.port import PAGE
 from bulkim.journal.records import Closing, PoolRate
@@ -327,30 +327,24 @@ class Store:
             )
             try:
                 found = await self._line.rows("SELECT bulkim.turns(%s::json)", (frames,), within_s=ANSWER_S)
-            except AwayError:
-                self.away = True
+            except AwayError as error:
+                self.away, now = True, asyncio.get_running_loop().time()
+                refused_since = (refused_since or now) if isinstance(error, UnwritableError) else None
+                if refused_since is not None and now - refused_since >= UNWRITABLE_S:
+                    for journal, turn in flight:
+                        refused(journal, turn, error)
+                    return
                 flight = [pair for pair in flight if not _forsaken(*pair)]
                 if not flight:
                     return
                 await asyncio.sleep(AGAIN_S)
                 continue
             except psycopg.Error as error:
-                now = asyncio.get_running_loop().time()
-                refused_since = refused_since or now
-                if (
-                    getattr(error, "sqlstate", None) in {"53100", "25006", "40P01"}
-                    and now - refused_since < UNWRITABLE_S
-                ):
-                    await asyncio.sleep(AGAIN_S)
-                    continue
                 if len(flight) > 1:
                     for pair in flight:
                         await self._deliver([pair])
                     return
-                journal, turn = flight[0]
-                words = unwritten(error)
-                journal.fail(words)
-                turn.close(words)
+                refused(*flight[0], error)
                 return
             self.away = False
             for (journal, turn), answer in zip(flight, found[0][0], strict=True):
@@ -368,6 +362,13 @@ def _forsaken(journal: Hand, turn: Turn) -> bool:
     if journal.lease.lost:
         answered(journal, turn, FENCED_OFF)
     return journal.lease.lost
+
+
+def refused(journal: Hand, turn: Turn, error: Exception) -> None:
+    """The database does not take a turn: its run ends here."""
+    words = unwritten(error)
+    journal.fail(words)
+    turn.close(words)
 
 
 def unwritten(error: Exception) -> GuardError:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from bulkim.errors import GuardError
 from bulkim.fleet.database import AwayError, Line
+from bulkim.fleet.schema import KNOWN
 from bulkim.journal.lease import this_process
 from bulkim.version import __version__
 
@@ -81,6 +82,7 @@ class Keeper:
         self.places = places
         self.lease_s, self.margin_s, self.clock = lease_s, margin_s, clock
         self.away_since: float | None = None  # Unix seconds: since then the database does not answer
+        self.outdated: Callable[[], None] | None = None  # called with each beat while this program is too old
         self._line, self._worker = line, worker
         self._leases: dict[int, Lease] = {}
 
@@ -121,10 +123,12 @@ class Keeper:
     async def beat(self) -> None:
         """Say that the worker lives, and renew all of them, once. Raises AwayError."""
         mine, me = dict(self._leases), this_process()
-        await self._line.rows(
+        ((oldest,),) = await self._line.rows(
             "SELECT bulkim.beat(%s, %s, %s, %s, %s, %s, %s, %s)",
             (self._worker, me.host, me.pid, me.process, __version__, self.places, len(mine), time.time()), within_s=ANSWER_S,
         )  # fmt: skip
+        if oldest > KNOWN and self.outdated:
+            self.outdated()
         if not mine:
             return
         t0 = self.clock()

@@ -29,6 +29,7 @@ from bulkim.quota.host import owner_of
 
 SWEEP_S = 1.5
 GENTLY = 143
+OUTDATED = 75  # start a newer one
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,8 @@ class Worker:
         self._busy = 0
         self._looks: set[asyncio.Future[None]] = set()
         self._idle = asyncio.Event()
+        self._exit = GENTLY
+        keeper.outdated = self._outdated
 
     async def run(self) -> int:
         """Until it has been drained. Returns the exit code."""
@@ -108,7 +111,14 @@ class Worker:
         await host.store.close()
         for task in done - {stopping}:
             task.result()  # it ended by itself: an error
-        return GENTLY
+        return self._exit
+
+    def _outdated(self) -> None:
+        """The fleet's database has been brought to a version that this program must not work with."""
+        if not self.host.draining:
+            self._exit = OUTDATED
+            log.warning("fleet.outdated")
+            self.drain()
 
     def drain(self) -> None:
         """First: nothing new, what is in flight is waited for, runs are given back. Second: at once."""

@@ -145,6 +145,20 @@ class Server:
         finally:
             self.start()
 
+    def copy(self) -> Path:
+        """What is on disk while it is down, as a backup that somebody may put back."""
+        kept = self.folder / "kept"
+        shutil.copytree(self.data, kept)
+        return kept
+
+    def put_back(self, kept: Path) -> None:
+        shutil.rmtree(self.data)
+        shutil.copytree(kept, self.data)
+        for each in (self.data, *self.data.rglob("*")):
+            if self._as:
+                os.chown(each, self._as["user"], self._as["group"])
+        self.data.chmod(0o700)
+
     def forget(self) -> None:
         """Others go on with it."""
 
@@ -216,9 +230,9 @@ class Database:
         if own and fleet:
             template(self.port)
         self.name = f"t{os.getpid()}_{next(NUMBERS)}"
-        self._admin(f"CREATE DATABASE {self.name} TEMPLATE {FLEET if fleet else 'template1'}")
+        self.admin(f"CREATE DATABASE {self.name} TEMPLATE {FLEET if fleet else 'template1'}")
 
-    def _admin(self, statement: str) -> None:
+    def admin(self, statement: str) -> None:
         with psycopg.connect(f"postgresql://bulkim@127.0.0.1:{self.port}/postgres", autocommit=True) as db:
             db.execute(statement)  # type: ignore[call-overload]
 
@@ -234,7 +248,7 @@ class Database:
         if self.server:
             self.server.close()
         else:
-            self._admin(f"DROP DATABASE {self.name} WITH (FORCE)")
+            self.admin(f"DROP DATABASE {self.name} WITH (FORCE)")
 
     def query(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
         with psycopg.connect(self.dsn, autocommit=True) as db:

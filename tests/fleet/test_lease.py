@@ -23,7 +23,7 @@ class Beats:
 
     async def rows(self, statement, _values, *, within_s):
         if "beat" in statement:
-            return []
+            return [(1,)]
         heard, took = self.answers.pop(0)
         self.clock[0] += min(took, within_s)
         if heard != "lost before":

@@ -227,12 +227,13 @@ BEGIN
   RETURN out_;
 END $$;
 
--- A worker lives.
-CREATE FUNCTION bulkim.beat(p_worker text, p_host text, p_pid bigint, p_process text, p_version text, p_places int, p_busy int, p_now float8) RETURNS void LANGUAGE sql AS $$
+-- A worker lives. Returns the oldest version that may still work here.
+CREATE FUNCTION bulkim.beat(p_worker text, p_host text, p_pid bigint, p_process text, p_version text, p_places int, p_busy int, p_now float8) RETURNS int LANGUAGE sql AS $$
   INSERT INTO bulkim.worker AS w (name, host, pid, process, version, places, busy, clock_s)
     VALUES (p_worker, p_host, p_pid, p_process, p_version, p_places, p_busy, p_now - extract(epoch FROM clock_timestamp()))
     ON CONFLICT (name) DO UPDATE SET busy = p_busy, seen_at = clock_timestamp(), clock_s = excluded.clock_s,
-      since = CASE WHEN w.seen_at < clock_timestamp() - interval '4 s' THEN clock_timestamp() ELSE w.since END $$;
+      since = CASE WHEN w.seen_at < clock_timestamp() - interval '4 s' THEN clock_timestamp() ELSE w.since END
+    RETURNING (SELECT minimum FROM bulkim.meta) $$;
 
 -- The leases of a worker's runs; those that do not come back are lost. Rows are locked in the order of their keys.
 CREATE FUNCTION bulkim.renew(p_worker text, p_lease float8, r_id bigint[], r_epoch bigint[]) RETURNS TABLE (run_id bigint, epoch bigint, asked text) LANGUAGE sql AS $$

@@ -9,6 +9,7 @@ from typing import Any
 from bulkim.errors import JournalError
 from bulkim.fleet.database import SERVER_MIN
 
+KNOWN = 2  # the newest version; the n-th script makes version n
 LOCK = 0x62_6C_6B_6D  # of whoever migrates; others wait
 
 
@@ -17,6 +18,7 @@ class Meta:
     """What a database says of itself."""
 
     version: int  # 0: it has no fleet
+    minimum: int  # programs that know less than this must not work here
     lease_s: float  # whoever was not heard of for so long has lost what they held
     margin_s: float  # and stops sending so much earlier, by their own clock
 
@@ -31,15 +33,13 @@ def scripts() -> list[str]:
 
 def script() -> str:
     """All of it, for somebody else to run."""
-    return "\n".join(
-        ["BEGIN;", "CREATE SCHEMA bulkim;", *scripts(), _first(10.0, 3.0, len(scripts())), "COMMIT;"]
-    )
+    return "\n".join(["BEGIN;", "CREATE SCHEMA bulkim;", *scripts(), _first(10.0, 3.0, KNOWN), "COMMIT;"])
 
 
 def migrate(
     connection: Any, *, lease_s: float | None = None, margin_s: float | None = None
 ) -> tuple[int, int]:
-    """Make or renew the schema in one transaction: (version before, version now). Raises JournalError for a newer one."""
+    """Make or renew the schema in one transaction: (version before, version now). Raises JournalError for one that is too new."""
     if connection.info.server_version < SERVER_MIN:
         version = connection.info.server_version // 10000
         raise JournalError(
@@ -53,7 +53,7 @@ def migrate(
             connection.execute("CREATE SCHEMA IF NOT EXISTS bulkim")
         for each in scripts()[before.version :]:
             connection.execute(each)
-        now = len(scripts())
+        now = max(KNOWN, before.version)
         if not before.version:
             connection.execute(_first(10.0, 3.0, now))
         connection.execute(
@@ -70,23 +70,23 @@ def _first(lease_s: float, margin_s: float, version: int) -> str:
 def read(connection: Any) -> Meta:
     """What the database says of itself; version 0 where there is no fleet."""
     if connection.execute("SELECT to_regclass('bulkim.meta')").fetchone()[0] is None:
-        return Meta(0, 10.0, 3.0)
-    return Meta(*connection.execute("SELECT version, lease_s, margin_s FROM bulkim.meta").fetchone())
+        return Meta(0, 0, 10.0, 3.0)
+    return Meta(*connection.execute("SELECT version, minimum, lease_s, margin_s FROM bulkim.meta").fetchone())
 
 
 def usable(connection: Any) -> Meta:
-    """The same, of a database that this program can work with. Raises JournalError for an older or a newer one."""
+    """The same, of a database that this program can work with. Raises JournalError for an older one, or one that is too new."""
     meta = read(connection)
     _not_newer(meta)
-    if meta.version < len(scripts()):
-        what = "has no fleet" if not meta.version else f"is at version {meta.version} of {len(scripts())}"
+    if meta.version < KNOWN:
+        what = "has no fleet" if not meta.version else f"is at version {meta.version} of {KNOWN}"
         raise JournalError(f"this database {what}.", hint="`bulkim fleet init` makes it ready")
     return meta
 
 
 def _not_newer(meta: Meta) -> None:
-    if meta.version > len(scripts()):
+    if meta.minimum > KNOWN:
         raise JournalError(
-            f"a newer bulkim has made this fleet (version {meta.version}; this program knows {len(scripts())}).",
+            f"a newer bulkim has made this fleet (version {meta.version}; this program knows {KNOWN}).",
             hint="upgrade bulkim on this host",
         )

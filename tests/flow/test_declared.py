@@ -129,7 +129,7 @@ def test_what_is_wrong_with_the_file_is_said_with_its_place(folder, before, afte
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        ("provider: ./acme.yml", "acme.yml: no such file (`provider:` is a built-in's name or a file)"),
+        ("provider: ./acme.yml", "acme.yml: no such file (did you mean 'acme.yaml'?)"),
         (
             "provider: acme",
             "job.yaml:1:11: provider: there is no provider 'acme' (one of easemob, agora, tencent)",

@@ -63,6 +63,7 @@ class Host:
         return len(shares := self.shares()) == 2 and shares[0] > 0
 
 
+@pytest.mark.slow
 def test_who_comes_shares_and_who_leaves_hands_back(fleet, tmp_path):
     with serving() as server:
         server.limits(mute=LIMIT)

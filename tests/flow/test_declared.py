@@ -34,6 +34,7 @@ def folder(tmp_path, acme):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_a_declared_vendor_is_run_killed_resumed_verified_and_undone(acme, folder):
     acme.users["u7"] = {"id": "u7"}
     first = start("run", "job.yaml", "--set", "rate.limit=60", cwd=folder)

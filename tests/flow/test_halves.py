@@ -12,6 +12,7 @@ import sys
 import threading
 
 import pytest
+from support.here import bulkim_here
 from support.processes import bulkim, environment
 
 HALF = r"\ud83d"  # as JSON writes it
@@ -42,6 +43,11 @@ class Vendor(http.server.BaseHTTPRequestHandler):
         """Quiet."""
 
 
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
 @pytest.fixture
 def vendor():
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Vendor)
@@ -66,7 +72,7 @@ def test_a_listed_half_is_nobody_who_can_be_hit(tmp_path, vendor):
     assert "bug of bulkim" not in said.err
     assert "UnicodeEncodeError" not in said.err
     assert {path.rpartition("/")[2] for path in vendor.seen} == {"anna"}
-    rows = bulkim("results", "last", "--json", cwd=tmp_path).json
+    rows = bulkim_here("results", "last", "--json").json
     assert len({row["username"] for row in rows}) == 3, "two different halves stay two"
     assert [row["code"] for row in rows].count("invalid") == 2
 
@@ -75,9 +81,9 @@ def test_a_listing_itself(tmp_path, vendor):
     said = bulkim("run", job(tmp_path, vendor, "list-users", ""), "--json", cwd=tmp_path)
     assert (said.code, said.json["counts"]["succeeded"]) == (0, 3), said.err
     for style in ("csv", "jsonl", "junit", "table"):
-        assert bulkim("results", "last", "--format", style, "-o", f"out.{style}", cwd=tmp_path).code == 0
+        assert bulkim_here("results", "last", "--format", style, "-o", f"out.{style}").code == 0
         (tmp_path / f"out.{style}").read_text(encoding="utf-8")
-    assert bulkim("report", "last", "-o", "run.html", cwd=tmp_path).code == 0
+    assert bulkim_here("report", "last", "-o", "run.html").code == 0
 
 
 def test_a_refusal_with_a_half(tmp_path, vendor):
@@ -86,7 +92,7 @@ def test_a_refusal_with_a_half(tmp_path, vendor):
     )
     assert said.code not in {0, 3, 70}, said.err
     assert "bug of bulkim" not in said.err
-    (row, *_) = json.loads(bulkim("show", "last", "u1", "--json", cwd=tmp_path).out)["items"]
+    (row, *_) = bulkim_here("show", "last", "u1", "--json").json["items"]
     assert "😀" in json.dumps(row, ensure_ascii=False)
 
 
@@ -97,7 +103,7 @@ def test_a_refusal_with_a_half(tmp_path, vendor):
 def test_bytes_that_are_no_text(tmp_path, vendor, words):
     name = job(tmp_path, vendor, "delete", "source: {items: [u1]}\n")
     (tmp_path / name).rename(tmp_path / "x.yaml")
-    bulkim("run", "x.yaml", "--sandbox", "--yes", "-q", cwd=tmp_path)
+    bulkim_here("run", "x.yaml", "--sandbox", "--yes", "-q")
     with open(bytes(tmp_path) + b"/\xff.yaml", "w") as file:  # noqa: PTH123 - a name that no Path has
         file.write((tmp_path / "x.yaml").read_text())
     said = subprocess.run(

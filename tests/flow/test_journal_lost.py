@@ -70,7 +70,7 @@ def each_once(server: Server) -> bool:
     return all(user["effects"] == {"deleted": 1} for user in server.users().values())
 
 
-@pytest.mark.parametrize("disturb", [removed, replaced])
+@pytest.mark.parametrize("disturb", [removed, pytest.param(replaced, marks=pytest.mark.slow)])
 def test_it_is_noticed_saved_and_continued(folder, server, disturb):
     said = disturbed(folder, server, disturb)
     assert said.code == 4, said.err
@@ -130,6 +130,7 @@ def test_a_malformed_journal_is_not_a_full_disk(folder, server):
         assert "bug of bulkim" not in said.err
 
 
+@pytest.mark.slow
 def test_few_files_may_be_open(folder, server):
     """Calls wait for what is free, or the run says what it lacks; nobody is lost."""
     said = subprocess.run(

@@ -134,7 +134,7 @@ rate: {{limit: 20}}
 """
 
 
-@pytest.mark.parametrize("how", ["sigint", "sigkill"])
+@pytest.mark.parametrize("how", [pytest.param("sigint", marks=pytest.mark.slow), "sigkill"])
 def test_an_interrupted_listing_continues_where_it_stopped(tmp_path, how):
     with serving() as server:
         server.seed(3000)

@@ -59,7 +59,7 @@ def test_six_thousand_users_take_exactly_a_hundred_requests_of_sixty(tmp_path):
         assert server.stats()["pools"]["users"]["worst_second"] <= 100
 
 
-@pytest.mark.parametrize("edited", [False, True])
+@pytest.mark.parametrize("edited", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_kill_9_and_run_again_leaves_every_user_with_exactly_one_effect(tmp_path, edited):
     with serving() as server:
         server.faults(unanswered("register", 15))

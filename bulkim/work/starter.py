@@ -154,6 +154,8 @@ def _is_param(field: Field) -> bool:
 
 
 def _sample(field: Field) -> Any:
+    if field.default is not None:
+        return field.default
     match field.type:
         case "seconds":
             return 3600

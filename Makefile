@@ -9,7 +9,7 @@ SPHINX := $(BIN)/sphinx-build --quiet --fail-on-warning --keep-going
 
 unexport PYTHONDONTWRITEBYTECODE  # a thousand processes that start, and each would compile what it imports
 
-.PHONY: locale demo demo-fleet test test-slow test-campaign lint types format docs man bench clean
+.PHONY: locale demo demo-fleet test test-slow test-campaign lint types format docs docs-locale man bench clean
 
 demo: $(BASE)             ## the whole story on an embedded sandbox: register, mute, kill -9, resume, delete
 	$(BIN)/bulkim demo
@@ -27,8 +27,12 @@ test-campaign: $(READY)   ## what takes many minutes and the machine for itself:
 	$(BIN)/python -m pytest -m campaign
 
 docs: $(DOCS)             ## the site, in build/docs
-	$(SPHINX) --doctree-dir build/doctrees -b html docs build/docs
-	@echo "build/docs/index.html"
+	$(SPHINX) --doctree-dir build/doctrees -t languages -b html docs build/docs
+	$(SPHINX) --doctree-dir build/doctrees-zh -t languages -D language=zh_CN -b html docs build/docs/zh
+	@echo "build/docs/index.html, in Chinese build/docs/zh/index.html"
+
+docs-locale: $(DOCS)      ## brings docs/locale up to the English pages, and names what is to be translated
+	$(BIN)/python docs/translations.py
 
 man: $(DOCS)              ## the man pages, in build/man; look at one with: man -l build/man/bulkim.1
 	$(SPHINX) --doctree-dir build/doctrees-man -b man -t man docs build/man

@@ -19,6 +19,8 @@ sys.path.insert(0, str(HERE))
 import generated  # noqa: E402 - stands beside this file
 
 MAN = globals()["tags"].has("man")  # which Sphinx puts here
+GETTEXT = globals()["tags"].has("gettext")  # only what is to be translated
+LANGUAGES = globals()["tags"].has("languages")  # the Chinese site lies beside this one, in zh/
 
 project = "bulkim"
 author = "the bulkim authors"
@@ -37,10 +39,25 @@ autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
 autodoc_preserve_defaults = True
 
+locale_dirs = ["locale"]
+gettext_compact = False
+ONLY_ENGLISH = "本页只有英文版。"
+
 html_theme = "furo"
 html_title = f"bulkim {version}"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+templates_path = ["_templates"]
+html_sidebars = {
+    "**": [
+        "sidebar/brand.html",
+        "sidebar/search.html",
+        *(["sidebar/language.html"] if LANGUAGES else []),
+        "sidebar/scroll-start.html",
+        "sidebar/navigation.html",
+        "sidebar/scroll-end.html",
+    ]
+}
 html_show_sphinx = html_show_copyright = False
 html_copy_source = html_show_sourcelink = False
 
@@ -53,6 +70,11 @@ if MAN:
         (f"_generated/man/{page}" if "-" in page else root_doc, page, generated.purpose(page), "", 1)
         for page in PAGES
     ]
+elif GETTEXT:
+    import translations
+
+    include_patterns = [f"{page}.md" for page in translations.PAGES]
+    suppress_warnings = ["myst.xref_missing", "toc.excluded", "toc.not_readable"]
 else:
     exclude_patterns = ["_generated", "man"]
 
@@ -61,6 +83,7 @@ def setup(app: Sphinx) -> None:
     """Write the generated pages before anything is read; give each command its examples."""
     app.connect("builder-inited", _write)
     app.connect("source-read", _without_links_outwards)
+    app.connect("source-read", _in_its_language)
     app.connect("sphinx-click-process-description", _with_examples)
 
 
@@ -78,6 +101,21 @@ def _without_links_outwards(_: Sphinx, docname: str, source: list[str]) -> None:
         return link[0] if target.is_relative_to(HERE) else link[1]
 
     source[0] = re.sub(r"(?<!!)\[([^\]]+)\]\((\.\./[^)#]*)(?:#[^)]*)?\)", named, source[0])
+
+
+def _in_its_language(app: Sphinx, docname: str, source: list[str]) -> None:
+    """Generated tables in the reader's language; what has no translation says so."""
+    if GETTEXT:  # what is generated is translated where it comes from
+        source[0] = re.sub(r"```\{include\} _generated/.*?```", "", source[0], flags=re.DOTALL)
+    if app.config.language != generated.CHINESE:
+        return
+    import translations
+
+    source[0] = source[0].replace("_generated/errors.md", f"_generated/{generated.CHINESE}/errors.md")
+    if docname not in translations.PAGES:
+        source[0] = re.sub(
+            r"^(# .*\n)", rf"\1\n```{{note}}\n{ONLY_ENGLISH}\n```\n", source[0], count=1, flags=re.MULTILINE
+        )
 
 
 def _with_examples(_: Sphinx, ctx: click.Context, lines: list[str]) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +16,20 @@ from bulkim.catalogue.shapes import ErrorRule
 from bulkim.cli import COMMANDS, cli
 from bulkim.cli.options import CommonOption
 from bulkim.codes import KINDS, OWN
+from bulkim.language import gettext as _
 from bulkim.log.events import EVENTS
 from bulkim.vendors import PROVIDERS
+
+CHINESE = "zh_CN"
+CHINESE_LABELS = {"easemob": "环信", "agora": "声网 Agora Chat", "tencent": "腾讯云 IM"}
 
 
 def write(folder: Path) -> None:
     """Write every page that has changed, so that an unchanged one is not built again."""
     (folder / "man").mkdir(parents=True, exist_ok=True)
+    (folder / CHINESE).mkdir(exist_ok=True)
     pages = PAGES | {f"man/bulkim-{name}": lambda name=name: man_page(name) for name in COMMANDS}
+    pages |= {f"{CHINESE}/errors": lambda: errors(CHINESE)}
     for name, page in pages.items():
         file, text = folder / f"{name}.md", "\n".join(page()) + "\n"
         if not file.exists() or file.read_text(encoding="utf-8") != text:
@@ -85,17 +93,34 @@ def _field(field: Mapping[str, Any]) -> tuple[str, ...]:
 # ------------------------------------------------------------------------------------- error codes
 
 
-def errors() -> Iterator[str]:
-    """Every code that ``bulkim explain`` knows."""
-    yield from ("## bulkim's own", "")
-    yield from table(
-        ("code", "means", "what to do"),
-        [(f"`{code}`", each.meaning, each.remedy) for code, each in OWN.items()],
-    )
+def errors(language: str = "en") -> Iterator[str]:
+    """Every code that ``bulkim explain`` knows, in a language."""
+    with _spoken(language):
+        yield from _errors(language == CHINESE)
+
+
+@contextmanager
+def _spoken(language: str) -> Iterator[None]:
+    """What the program explains is in this language, whatever the builder's own is."""
+    before = os.environ.get("BULKIM_LANG")
+    os.environ["BULKIM_LANG"] = language
+    try:
+        yield
+    finally:
+        os.environ.pop("BULKIM_LANG")
+        if before is not None:
+            os.environ["BULKIM_LANG"] = before
+
+
+def _errors(chinese: bool) -> Iterator[str]:
+    own, header, rule = ("bulkim 自有的错误码", ("错误码", "含义", "怎么做"), _chinese_rule) if chinese else (
+        "bulkim's own", ("code", "means", "what to do"), _rule)  # fmt: skip
+    yield from (f"## {own}", "")
+    yield from table(header, [(f"`{code}`", _(each.meaning), _(each.remedy)) for code, each in OWN.items()])
+    columns = ("错误码", "HTTP", "含义", "后续") if chinese else ("code", "HTTP", "means", "what follows")
     for provider in PROVIDERS.values():
-        yield from (f"## {provider.label}", "")
-        rows = [_rule(rule) for rule in provider.errors]
-        yield from table(("code", "HTTP", "means", "what follows"), rows)
+        yield from (f"## {CHINESE_LABELS[provider.name] if chinese else provider.label}", "")
+        yield from table(columns, [rule(each) for each in provider.errors])
 
 
 def _rule(rule: ErrorRule) -> tuple[str, ...]:
@@ -104,6 +129,14 @@ def _rule(rule: ErrorRule) -> tuple[str, ...]:
     means = rule.meaning + (f" ({', '.join(about)})" if about else "")
     follows = f"bulkim {KINDS[str(rule.kind)].follows}. To do: {rule.remedy[0].lower()}{rule.remedy[1:]}"
     return (f"`{rule.code}`" if rule.code else "any", str(rule.status or "any"), means, follows)
+
+
+def _chinese_rule(rule: ErrorRule) -> tuple[str, ...]:
+    about = [f"用于 `{name}`" for name in rule.operations]
+    about += [f"原因与 `{rule.pattern}` 匹配时"] if rule.pattern else []
+    means = _(rule.meaning) + (f"（{'，'.join(about)}）" if about else "")
+    follows = f"bulkim {_(KINDS[str(rule.kind)].follows)}。怎么做：{_(rule.remedy)}"
+    return (f"`{rule.code}`" if rule.code else "任意", str(rule.status or "任意"), means, follows)
 
 
 # ----------------------------------------------------------------------------------------- commands

@@ -43,8 +43,10 @@ def sphinx(tmp_path: Path, builder: str, *options: str) -> Path:
 
 
 @pytest.mark.slow
-def test_the_site_loads_nothing_from_elsewhere(tmp_path):
-    out = sphinx(tmp_path, "html")
+@pytest.mark.parametrize("language", ["en", generated.CHINESE])
+def test_the_site_loads_nothing_from_elsewhere(tmp_path, language):
+    out = sphinx(tmp_path, "html", "-D", f"language={language}")
+    assert ("错误码" in (out / "errors.html").read_text(encoding="utf-8")) == (language == generated.CHINESE)
     resource = re.compile(
         r"""<(?:script|img|iframe|source)\b[^>]*(?:src|srcset)=["'](?:https?:)?//|<link\b[^>]*href=["'](?:https?:)?//"""
     )

@@ -7,6 +7,8 @@ user by user, and whoever was pending is never lost in silence.
 from __future__ import annotations
 
 import contextlib
+import os
+import sqlite3
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -30,7 +32,17 @@ import bulkim
 from bulkim.planning.guarding import compiled
 from bulkim.vendors import PROVIDERS
 
+from .nursery import Nursery, nursery
+
 USERS = [f"{kind}{n}" for kind in ("test", "boss", "anna") for n in range(8)]
+DEADLY = [f"{what}-{when}" for what in ("begin", "send", "settle", "page") for when in ("before", "after")]
+IN_DOUBT = """
+WITH this AS (SELECT id FROM run WHERE run = :run), sent AS (
+  SELECT value FROM attempt, json_each(attempt.items) WHERE run_id = (SELECT id FROM this) AND mode = 'send' AND ended_at IS NULL
+)
+SELECT username FROM item WHERE run_id = (SELECT id FROM this)
+AND (outcome = 'unknown' OR outcome IS NULL AND (doubt_since IS NOT NULL OR ordinal IN (SELECT value FROM sent)))
+"""
 PATTERNS = ["boss.*", "anna[0-3]", "test7"]
 
 
@@ -38,6 +50,7 @@ class Edits(RuleBasedStateMachine):
     """One folder with job files, edited and run. `self.job` is what the file says now."""
 
     server: Server
+    processes: Nursery
 
     def __init__(self) -> None:
         super().__init__()
@@ -126,6 +139,47 @@ class Edits(RuleBasedStateMachine):
             confirm=lambda _: True,
         ), calls)  # fmt: skip
 
+    @rule(place=st.sampled_from(DEADLY), calls=st.integers(1, 8), accept=st.booleans())
+    def die(self, place: str, calls: int, *, accept: bool) -> None:
+        """The same command as a process of its own, which is killed at that call of that kind; or comes to its end."""
+        before, done, said, job = (
+            {run.run for run in self._runs()},
+            self._done(),
+            dict(self.job),
+            self._loaded(),
+        )
+        words = ["run", job.name, "--journal", "j.db", "--yes", *(["--accept-removals"] if accept else [])]
+        ended = self.processes.bulkim(
+            words,
+            cwd=self.folder,
+            place=place,
+            calls=calls,
+            env={"XDG_STATE_HOME": os.environ["XDG_STATE_HOME"]},
+        )
+        assert ended.code in {-9, 0, 1, 3, 5}, ended.err
+        runs = self._runs()
+        if ended.code == 3 or not runs:
+            assert self._done() == done, "what is refused sends nothing"
+            return
+        run = runs[0] if runs[0].run not in before else self._resumed(runs, said)
+        if run is None:
+            assert self._done() == done, "killed before it had found its run"
+            return
+        self._allowed(run.run, self.begun.setdefault(run.run, said), said, done, resumed=run.run in before)
+        if run.state == "finished":
+            self.finished.add(run.run)
+
+    def _resumed(self, runs: list[Any], said: dict[str, Any]) -> Any:
+        """The run that the command went on with, if there is one: the newest of its name that is no retry."""
+        return next((each for each in runs if each.name == said["name"] and each.parent is None), None)
+
+    @rule(place=st.sampled_from(DEADLY[2:6]), calls=st.integers(1, 6), pattern=st.sampled_from(PATTERNS))
+    def die_and_protect(self, place: str, calls: int, pattern: str) -> None:
+        """Somebody is in doubt, and protected since."""
+        self.die(place, calls, accept=False)
+        self.protect(pattern)
+        self.go_on(50)
+
     @precondition(lambda self: self.finished)
     @rule(calls=st.integers(0, 12), new=st.booleans(), pick=st.randoms(use_true_random=False))
     def retry(self, calls: int, *, new: bool, pick: Any) -> None:
@@ -193,17 +247,31 @@ class Edits(RuleBasedStateMachine):
     @invariant()
     def journal_and_sandbox_agree(self) -> None:
         done: dict[str, set[str]] = {"delete": set(), "ban": set(), "mute": set()}
+        doubtful: dict[str, set[str]] = {"delete": set(), "ban": set(), "mute": set()}
         for run in self._runs():
             found = rows(self.folder / "j.db", run.run)
             done[run.operation] |= {name for name, row in found.items() if row["outcome"] == "succeeded"}
+            doubtful[run.operation] |= self._in_doubt(run.run)
             counts = bulkim.summary(run.run, journal=self.folder / "j.db")["counts"]
             assert sum(counts.values()) == run.items == len(found), "the numbers add up"
             if run.state == "finished":
                 assert not counts["pending"], "a run that has finished has nobody left"
                 lost = {name for name, row in found.items() if row["outcome"] == "skipped"}
                 assert all(found[name]["code"] in {"protected", "removed", "duplicate"} for name in lost)
-        if hasattr(self, "job"):
-            assert done == self._done()
+        if not hasattr(self, "job"):
+            return
+        for operation, there in self._done().items():
+            assert done[operation] <= there, "what the journal says was done was done"
+            assert there - done[operation] <= doubtful[operation], (
+                "what was done the journal says, or that it may be"
+            )
+
+    def _in_doubt(self, run: str) -> set[str]:
+        """Whom the journal has as sent without an answer, or as nobody knows."""
+        with sqlite3.connect(self.folder / "j.db") as db:
+            found = {name for (name,) in db.execute(IN_DOUBT, {"run": run})}
+        db.close()
+        return found
 
     def _runs(self) -> list[Any]:
         return bulkim.runs(journal=self.folder / "j.db") if (self.folder / "j.db").exists() else []
@@ -232,12 +300,22 @@ def sandbox():
         yield found
 
 
+@pytest.fixture(scope="module")
+def processes(tmp_path_factory):
+    with nursery(tmp_path_factory.mktemp("said")) as found:
+        yield found
+
+
+@pytest.fixture
+def machine(sandbox, processes, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    return type("Storm", (Edits,), {"server": sandbox, "processes": processes})
+
+
 QUIET = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large]
 
 
-def storm(sandbox: Server, tmp_path: Path, monkeypatch: Any, *, examples: int, steps: int) -> None:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    machine = type("Storm", (Edits,), {"server": sandbox})
+def storm(machine: type[Edits], *, examples: int, steps: int) -> None:
     run_state_machine_as_test(
         machine,
         settings=settings(
@@ -250,10 +328,44 @@ def storm(sandbox: Server, tmp_path: Path, monkeypatch: Any, *, examples: int, s
     )
 
 
-def test_a_storm_of_edits_between_kills(sandbox, tmp_path, monkeypatch):
-    storm(sandbox, tmp_path, monkeypatch, examples=4, steps=12)
+def test_a_storm_of_edits_between_kills(machine):
+    storm(machine, examples=4, steps=12)
 
 
 @pytest.mark.slow
-def test_a_long_storm_of_edits(sandbox, tmp_path, monkeypatch):
-    storm(sandbox, tmp_path, monkeypatch, examples=60, steps=30)
+def test_a_long_storm_of_edits(machine):
+    storm(machine, examples=60, steps=30)
+
+
+@pytest.mark.parametrize("source", ["text", pytest.param("listing", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    ("operation", "place", "ends"),
+    [
+        ("delete", "settle-before", ("unknown", "removed", 1)),  # done, and never repeated
+        ("delete", "send-before", ("unknown", "removed", 0)),  # not done; nobody can tell
+        ("mute", "settle-before", ("succeeded", "reconciled", 1)),  # done, and found so by asking
+        ("mute", "send-before", ("skipped", "removed", 0)),  # not done, and found so by asking
+    ],
+)
+def test_who_is_in_doubt_and_protected_since_is_not_sent_again(machine, source, operation, place, ends):
+    edits = machine()
+    edits.begin(source, operation)
+    try:
+        calls = 5
+        while not edits._runs() or not (found := edits._in_doubt(edits._runs()[0].run)):
+            edits.die(place, calls, accept=False)
+            calls += 1  # it had died when something was read
+        (doubtful,) = found
+        edits.job["protect"] = [doubtful]
+        edits.go_on(50)
+        row = rows(edits.folder / "j.db")[doubtful]
+        assert (row["outcome"], row["code"], len(edits._done()[operation] & {doubtful})) == ends
+        times = edits.server.users()[doubtful]["effects"].get(
+            {"delete": "deleted", "mute": "mute_set"}[operation], 0
+        )
+        assert times == ends[2]
+        edits.journal_and_sandbox_agree()
+        assert edits._runs()[0].state == "finished"
+        assert edits._done()[operation] == set(USERS) - ({doubtful} if not ends[2] else set())
+    finally:
+        edits.teardown()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import json.encoder
 import marshal
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple, Protocol
@@ -29,6 +30,7 @@ KEY_BYTES = 32
 SIZE = 8  # bytes: two values of one user share a digest with a probability of 1 in 18 trillion million
 _DUMPS: Callable[[Any, int], bytes] = marshal.dumps
 _ENCODE = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str, sort_keys=True).encode
+_QUOTED: Callable[[str], str] = json.encoder.encode_basestring  # what `_ENCODE` makes of a text
 
 
 class ItemDigests(NamedTuple):
@@ -68,6 +70,24 @@ class Digests:
         digest = self._fresh.copy()
         digest.update(_ENCODE(chosen).encode("utf-8", "surrogatepass"))
         return self.key_name + digest.digest()
+
+    def of_named(self, names: Iterable[str]) -> Callable[[Mapping[str, Any]], bytes]:
+        """Makes what `of` makes of the fields named, in a fifth of the time where they are text: there are millions."""
+        leads = [(name, f"{_QUOTED(name)}:") for name in sorted(set(names))]
+        fresh, key_name = self._fresh.copy, self.key_name
+
+        def of(fields: Mapping[str, Any]) -> bytes:
+            parts = []
+            for name, lead in leads:
+                if name in fields:
+                    if type(value := fields[name]) is not str:
+                        return self.of(fields, [name for name, _ in leads])
+                    parts.append(lead + _QUOTED(value))
+            digest = fresh()
+            digest.update(f"{{{','.join(parts)}}}".encode("utf-8", "surrogatepass"))
+            return key_name + digest.digest()
+
+        return of
 
     def of_items(self, operation: Operation) -> ItemDigests:
         """How a plan's digests of the operation's items are made."""

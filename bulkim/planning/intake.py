@@ -188,8 +188,8 @@ class Intake:
         """What of planned rows is stored: no secrets, no constants."""
         left_out, params = self.operation.secrets | {"username"}, self.job.params
         stored = [each.name for each in self.operation.fields if each.name not in left_out]
-        secrets = tuple(sorted(self.operation.secrets))
-        digest_of = self.digests.of if self.digests is not None and secrets else None
+        secrets = self.operation.secrets
+        digest_of = self.digests.of_named(secrets) if self.digests is not None and secrets else None
         for position, line, key, username, fields, extra, skip in planned:
             if skip is not None:
                 identity = key if skip.code in _STANDING else None  # an identity stands once
@@ -200,7 +200,7 @@ class Intake:
                 for name in stored
                 if name in fields and not (name in params and params[name] == fields[name])
             }
-            digest = digest_of(fields, secrets) if digest_of else None
+            digest = digest_of(fields) if digest_of else None
             yield Entry(position, line, key, username, kept or None, extra or None, None, None, digest)
 
     def _chosen(self, record: RunRecord, entries: Iterable[Entry]) -> Iterator[Entry]:

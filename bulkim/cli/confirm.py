@@ -12,7 +12,7 @@ import click
 from bulkim.errors import ConfirmationError
 from bulkim.model import Job
 from bulkim.text import counted
-from bulkim.work.confirm import PRODUCTION, Pledge, agreed, pledge, unconfirmed
+from bulkim.work.confirm import PRODUCTION, Pledge, agreed, unconfirmed
 
 if TYPE_CHECKING:
     from bulkim.catalogue.shapes import Operation
@@ -21,21 +21,6 @@ if TYPE_CHECKING:
 NAMES_SHOWN = 5
 TYPED_FROM = 1_000  # items: from here on the app's name is typed
 WIDTH = 80
-
-
-class PledgeType(click.ParamType[Pledge]):
-    """Parses ``APP:COUNT``."""
-
-    name = "APP:COUNT"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Pledge:
-        """Text -> Pledge."""
-        if isinstance(value, Pledge):
-            return value
-        try:
-            return pledge(str(value))
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
 
 
 @dataclass(frozen=True, slots=True)

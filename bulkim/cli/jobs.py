@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bulkim.cli import candidates
-from bulkim.cli.confirm import PledgeType
-from bulkim.cli.options import CODE, JOB, JOB_FILE, RUN, SET, Command, Settings, common
+from bulkim.cli.options import CODE, JOB, JOB_FILE, RUN, SET, Command, PledgeType, Settings, common
 from bulkim.errors import InputError, Problem, UsageError
-from bulkim.journal.records import RunRecord
-from bulkim.model import Job
 from bulkim.places import there
 from bulkim.text import whole
 
 if TYPE_CHECKING:
+    from bulkim.catalogue.shapes import Provider
+    from bulkim.journal.records import RunRecord
+    from bulkim.model import Job
     from bulkim.work.plans import Saved
 
 SANDBOX = click.option(
@@ -43,6 +43,14 @@ class DurationType(click.ParamType[float]):
         return float(found[1]) * {"s": 1, "m": 60, "h": 3600, "d": 86_400}[found[2]]
 
 
+def _published(sandbox: str | None) -> Callable[[Provider], Mapping[str, Any]] | None:
+    if sandbox is None:
+        return None
+    from bulkim.work.rehearsal import published
+
+    return published(sandbox)
+
+
 def load(
     job: Path,
     changes: Sequence[tuple[str, str]],
@@ -57,7 +65,6 @@ def load(
     """
     from bulkim import jobfile, redact
     from bulkim.vendors import PROVIDERS
-    from bulkim.work.rehearsal import published
 
     if whole(str(job)) != str(job):
         raise InputError(
@@ -68,7 +75,7 @@ def load(
         env=os.environ,
         overrides=changes,
         providers=PROVIDERS,
-        sandbox=published(sandbox),
+        sandbox=_published(sandbox),
         vendor_text=vendor_text,
         unset=unset,
     )

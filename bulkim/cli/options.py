@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 from click.core import ParameterSource
@@ -16,6 +16,9 @@ from click.core import ParameterSource
 from bulkim.cli import State, candidates, write_examples
 from bulkim.files import near
 from bulkim.text import whole
+
+if TYPE_CHECKING:
+    from bulkim.work.confirm import Pledge
 
 DEFAULT_JOURNAL = "bulkim.db"
 
@@ -55,6 +58,23 @@ class Command(click.Command):
 
 class CommonOption(click.Option):
     """An option that most commands take."""
+
+
+class PledgeType(click.ParamType["Pledge"]):
+    """Parses ``APP:COUNT``."""
+
+    name = "APP:COUNT"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Pledge:
+        """Text -> Pledge."""
+        from bulkim.work.confirm import Pledge, pledge  # and all that plans, which no help page needs
+
+        if isinstance(value, Pledge):
+            return value
+        try:
+            return pledge(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 _SEND = frozenset({"demo", "run", "retry", "verify"})

@@ -9,9 +9,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
-
-import structlog
+from functools import cache
+from typing import Any, Literal
 
 LOGGER = "bulkim"
 
@@ -101,12 +100,39 @@ EVENTS: tuple[Event, ...] = (
 
 logging.getLogger(LOGGER).addHandler(logging.NullHandler())  # else warnings would go to stderr all the same
 
-log: structlog.stdlib.BoundLogger = (
-    structlog.wrap_logger(  # its own processors: whatever the importer configured stays
+
+class Log:
+    """The logger of all modules. What nobody listens to costs a comparison; structlog is imported for the first line."""
+
+    def debug(self, event: str, **values: Any) -> None:
+        """For who looks for a fault."""
+        self._say(logging.DEBUG, event, values)
+
+    def info(self, event: str, **values: Any) -> None:
+        """For who wants to know how it goes."""
+        self._say(logging.INFO, event, values)
+
+    def warning(self, event: str, **values: Any) -> None:
+        """For everybody."""
+        self._say(logging.WARNING, event, values)
+
+    def _say(self, level: int, event: str, values: Mapping[str, Any]) -> None:
+        if logging.getLogger(LOGGER).isEnabledFor(level):
+            _structured().log(level, event, **values)
+
+
+@cache
+def _structured() -> Any:
+    """With its own processors: whatever the importer configured stays."""
+    import structlog
+
+    return structlog.wrap_logger(
         logging.getLogger(LOGGER),
-        processors=[structlog.stdlib.filter_by_level, structlog.stdlib.render_to_log_kwargs],
+        processors=[structlog.stdlib.render_to_log_kwargs],
         wrapper_class=structlog.stdlib.BoundLogger,
         context_class=dict,
         cache_logger_on_first_use=True,
     )
-)
+
+
+log = Log()

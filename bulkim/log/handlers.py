@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Callable, MutableMapping
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 from typing import IO, Any
 
@@ -65,20 +66,33 @@ def close() -> None:
 
 
 def _listen(sink: _Sink, style: str, *, colors: bool) -> None:
-    import structlog
+    sink.setFormatter(_Formatter(style, colors=colors))
+    logging.getLogger().addHandler(sink)
 
-    sink.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
+
+class _Formatter(logging.Formatter):
+    """structlog's, made for the first line: most commands say none, and structlog imports much that draws tracebacks."""
+
+    def __init__(self, style: str, *, colors: bool) -> None:
+        super().__init__()
+        self._written_as, self._colors = style, colors
+
+    def format(self, record: logging.LogRecord) -> str:
+        return self._made.format(record)
+
+    @cached_property
+    def _made(self) -> logging.Formatter:
+        import structlog
+
+        return structlog.stdlib.ProcessorFormatter(
             processors=[
                 _event,
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.format_exc_info,
                 _redact_event,
-                _renderer(style, colors=colors),
+                _renderer(self._written_as, colors=self._colors),
             ]
         )
-    )
-    logging.getLogger().addHandler(sink)
 
 
 def _renderer(style: str, *, colors: bool) -> Any:

@@ -8,6 +8,9 @@ is `http1.Http1`; where the environment names a proxy for the host, `proxied.Pro
 
 from __future__ import annotations
 
+from bulkim.transport import lean  # noqa: F401 - before httpx
+
+# isort: split
 import os
 import re
 import ssl

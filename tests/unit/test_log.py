@@ -102,7 +102,7 @@ def test_tracebacks_are_redacted(capsys):
     try:
         int("hunter2hunter2")
     except ValueError:
-        events.log.exception("broken")
+        logging.getLogger(events.LOGGER).exception("broken")
     err = capsys.readouterr().err
     assert "ValueError: invalid literal" in err
     assert "hunter2" not in err

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bulkim.cli.confirm import Confirmation, PledgeType
+from bulkim.cli.confirm import Confirmation
 from bulkim.cli.fleet.reach import RUN, fleet
-from bulkim.cli.options import JOB, SET, Command, Settings, common, on_terminal
+from bulkim.cli.options import JOB, SET, Command, PledgeType, Settings, common, on_terminal
 from bulkim.text import counted
 
 if TYPE_CHECKING:

@@ -10,9 +10,8 @@ from typing import Any
 
 import click
 
-from bulkim.cli.confirm import PledgeType
 from bulkim.cli.fleet.reach import RUN, RUNS, fleet
-from bulkim.cli.options import Command, Settings, common
+from bulkim.cli.options import Command, PledgeType, Settings, common
 from bulkim.errors import UsageError
 from bulkim.planning.terms import Pledge
 

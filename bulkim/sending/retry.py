@@ -183,7 +183,9 @@ class _Judgement:
         if result is not None:
             self.final.append(self._ended(item, result))
         elif item.removed:
-            gone = replace(outcome, code="removed", reason="removed from the input or protected, and not done when asked")
+            gone = replace(
+                outcome, code="removed", reason="removed from the input or protected, and not done when asked"
+            )
             self.final.append(_final(item, Status.SKIPPED, gone))
         elif self.exhausted:
             given_up = replace(outcome, reason="sent without an answer, and not seen to be done when asked")
@@ -313,7 +315,9 @@ def reopened(operation: Operation, items: Sequence[Item]) -> Decision:
         case Probe() if items:
             return Decision(again=(Again(Batch(tuple(items), Mode.PROBE, tries=1)),))
         case Repeat() if items:
-            lost = Outcome(Kind.UNKNOWN, "removed", "sent without an answer, then removed from the input or protected")
+            lost = Outcome(
+                Kind.UNKNOWN, "removed", "sent without an answer, then removed from the input or protected"
+            )
             gone = [_final(item, Status.UNKNOWN, lost) for item in items if item.removed]
             kept = tuple(item for item in items if not item.removed)
             return Decision(final=tuple(gone), again=(Again(Batch(kept)),) if kept else ())

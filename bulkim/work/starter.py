@@ -156,18 +156,14 @@ def _is_param(field: Field) -> bool:
 def _sample(field: Field) -> Any:
     if field.default is not None:
         return field.default
-    match field.type:
-        case "seconds":
-            return 3600
-        case "int":
-            return field.minimum or 1
-        case "bool":
-            return True
-        case "map":
-            return {"avatar": "https://example.com/a.png"}
-        case "names":
-            return ["avatar"]
-    return f"{field.name.replace('_', '-')}-1"
+    samples: dict[str, Any] = {
+        "seconds": 3600,
+        "int": field.minimum or 1,
+        "bool": True,
+        "map": {"avatar": "https://example.com/a.png"},
+        "names": ["avatar"],
+    }
+    return samples.get(field.type, f"{field.name.replace('_', '-')}-1")
 
 
 def _name(operation: Operation) -> str:

@@ -235,9 +235,10 @@ def _of_asking(provider: Provider, operation: Operation, path: Path) -> Iterator
         assert not isinstance(asked, str)
         yield from _unknown((*path, name), (asked.operation,), operations, "operation")  # type: ignore[union-attr]
         yield from _unknown((*path, name), asked.remaining, fields, "field")  # type: ignore[union-attr]
+        named = list(asked.same.values())  # type: ignore[union-attr]
         if isinstance(asked, ReadBack):
-            named = [each for each in (asked.holds, asked.lacks, *asked.same.values()) if each is not None]
-            yield from _unknown((*path, name), named, fields, "field")
+            named += filter(None, (asked.holds, asked.lacks))
+        yield from _unknown((*path, name), named, fields, "field")
         found = provider.operation(asked.operation)  # type: ignore[union-attr]
         if found is not None and found.effect is not Effect.READ:
             yield (*path, name), f"{found.name} does not read", None

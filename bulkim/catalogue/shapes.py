@@ -108,9 +108,11 @@ class Probe:
     exists: bool | None = None  # the user must (not) be there
     # data field -> value, or a list of values of which it is one; "": the data itself, "a|b": whichever is there
     equals: Mapping[str, Any] = field(default_factory=dict)
+    same: Mapping[str, str] = field(default_factory=dict)  # data field -> field whose value it must have
     remaining: tuple[str, ...] = ()  # fields of the item that data, under their wire names, counts down from
     already: str | None = None  # code of an item that was so before us
     not_done: Literal["send", "unknown"] = "send"  # what follows when it was not
+    nobody: Literal["send", "absent"] = "send"  # what follows when there is no such user
 
 
 @dataclass(frozen=True, slots=True)

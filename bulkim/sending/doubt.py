@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Literal, assert_never
 
 from bulkim.catalogue.shapes import Effect, Operation, Probe
-from bulkim.codec.encoding import wire_fields
+from bulkim.codec.encoding import field_value, wire_fields
 from bulkim.codec.refusals import dig
 from bulkim.model import Item, Kind, Outcome, Status
 from bulkim.text import utc
@@ -77,10 +77,8 @@ def settled(
         raise TypeError(f"{operation.name} of {item.username!r} is not settled by a probe")
     elapsed_s = _elapsed_s(item, item.doubt_since, server_time=server_time, now=now)
     match probe_outcome.kind:
-        case Kind.ABSENT if probe.exists is False:
-            return Outcome(Kind.SUCCEEDED, RECONCILED, "asked afterwards: the user is gone")
         case Kind.ABSENT:
-            return _not_done(probe, "asked afterwards: there is no such user")
+            return _nobody(probe, probe_outcome)
         case Kind.SUCCEEDED if probe_outcome.reason is not None:  # it may be said of nobody
             return _not_done(probe, f"asked afterwards: {probe_outcome.reason}")
         case Kind.SUCCEEDED if probe.created is not None:
@@ -121,11 +119,22 @@ def _there(
     """A user who exists, and what the probe says of them."""
     if probe.exists is False:
         return _not_done(probe, "asked afterwards: the user is still there")
-    if not all(equals(data, path, wanted) for path, wanted in probe.equals.items()):
+    wanted = {**probe.equals, **{path: field_value(item, name) for path, name in probe.same.items()}}
+    if not all(equals(data, path, value) for path, value in wanted.items()):
         return _not_done(probe, "asked afterwards: it is not so")
     if probe.remaining:
         return _counting_down(operation, probe, item, data, elapsed_s=elapsed_s)
     return Outcome(Kind.SUCCEEDED, RECONCILED, "asked afterwards: it is so")
+
+
+def _nobody(probe: Probe, probe_outcome: Outcome) -> Outcome | None:
+    """There is no such user."""
+    if probe.exists is False:
+        return Outcome(Kind.SUCCEEDED, RECONCILED, "asked afterwards: the user is gone")
+    nobody = "asked afterwards: there is no such user"
+    if probe.nobody == "absent":
+        return Outcome(Kind.ABSENT, probe_outcome.code, nobody)
+    return _not_done(probe, nobody)
 
 
 def _not_done(probe: Probe, reason: str) -> Outcome | None:

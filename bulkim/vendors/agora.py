@@ -11,7 +11,7 @@ from dataclasses import replace
 from bulkim.catalogue.addressing import App
 from bulkim.catalogue.proofs import Bearer, Signed
 from bulkim.catalogue.shapes import Operation, Pool
-from bulkim.vendors.easemob import EASEMOB
+from bulkim.vendors.easemob import EASEMOB, accounts, attributes, groups, mutes, presence, relations
 
 PAGES = "https://docs.agora.io/en/agora-chat/restful-api/"
 USERS_PAGE = f"{PAGES}user-system-registration"
@@ -28,40 +28,32 @@ CONTACTS_PAGE = f"{PAGES}contact-management"
 GROUPS_PAGE = f"{PAGES}chat-group-management/manage-group-members"
 ROOMS_PAGE = f"{PAGES}chatroom-management/manage-chatroom-members"
 
-# operation -> (its pool, calls a second, page)
-_METHODS = {
-    "register": ("register", 100, USERS_PAGE),
-    "delete": ("delete", 100, USERS_PAGE),
-    "delete-oldest": ("mass-delete", 30, USERS_PAGE),
-    "get-user": ("get-user", 100, USERS_PAGE),
-    "list-users": ("list-users", 100, USERS_PAGE),
-    "set-password": ("password", 100, USERS_PAGE),
-    "online-status": ("status-batch", 50, USERS_PAGE),
-    "devices": ("devices", 100, USERS_PAGE),
-    "mute": ("mutes-set", 100, MUTES_PAGE),
-    "unmute": ("mutes-set", 100, MUTES_PAGE),
-    "get-mute": ("mutes-get", 100, MUTES_PAGE),
-    "list-mutes": ("mutes-list", 100, MUTES_PAGE),
-    "offline-count": ("offline-count", 100, USERS_PAGE),
-    "offline-message-status": ("offline-status", 100, USERS_PAGE),
-    "ban": ("ban", 100, USERS_PAGE),
-    "unban": ("unban", 100, USERS_PAGE),
-    "disconnect": ("disconnect", 100, USERS_PAGE),
-    "disconnect-device": ("disconnect-device", 100, USERS_PAGE),
-    "set-attributes": ("attributes-set", 100, ATTRIBUTES_PAGE),
-    "get-attributes": ("attributes-get", 100, ATTRIBUTES_PAGE),
-    "get-all-attributes": ("attributes-get", 100, ATTRIBUTES_PAGE),
-    "remove-attributes": ("attributes-remove", 100, ATTRIBUTES_PAGE),
-    "set-nickname": ("nickname", 100, PUSH_PAGE),
-    "add-contact": ("contacts-add", 100, CONTACTS_PAGE),
-    "remove-contact": ("contacts-remove", 100, CONTACTS_PAGE),
-    "block": ("blocks-add", 50, CONTACTS_PAGE),
-    "unblock": ("blocks-remove", 50, CONTACTS_PAGE),
-    "add-to-group": ("group-members-add", 100, GROUPS_PAGE),
-    "remove-from-group": ("group-members-remove", 100, GROUPS_PAGE),
-    "add-to-room": ("room-members-add", 100, ROOMS_PAGE),
-    "remove-from-room": ("room-members-remove", 100, ROOMS_PAGE),
+# What shares Easemob's pool of users has one of its own here, called like the operation but for these.
+_POOLS = {
+    "set-password": "password",
+    "online-status": "status-batch",
+    "offline-message-status": "offline-status",
+    "set-nickname": "nickname",
 }
+_LIMITS = {"status-batch": 50}  # calls a second, where they are not Easemob's
+_PAGES = {
+    **{
+        each.name: page
+        for room, page in (
+            (accounts, USERS_PAGE),
+            (presence, USERS_PAGE),
+            (mutes, MUTES_PAGE),
+            (attributes, ATTRIBUTES_PAGE),
+            (relations, CONTACTS_PAGE),
+            (groups, GROUPS_PAGE),
+        )
+        for each in room.OPERATIONS
+    },
+    **dict.fromkeys(("add-to-room", "remove-from-room", "get-rooms"), ROOMS_PAGE),
+    "set-nickname": PUSH_PAGE,
+}
+_NOT_HERE = {"import-contacts"}
+_ONE_BY_ONE = {"set-nickname"}  # Agora has not the form for many
 STATUS_CODES_PAGE = "https://docs.agora.io/en/agora-chat/reference/http-status-codes"
 _STATUS_OF_ONE = Pool("status", 100, "GET /users/{username}/status")
 
@@ -72,7 +64,7 @@ def _agoras(operation: Operation) -> Operation:
     Agora counts a password's bytes, Easemob its characters. Agora's page of 2026-07 registers users without one: they
     sign in with tokens.
     """
-    pool, _, page = _METHODS[operation.name]
+    page, pool = _PAGES[operation.name], _pool(operation).name
     single = operation.single and replace(operation.single, pools=(_STATUS_OF_ONE.name,), source=page)
     fields = tuple(
         replace(
@@ -89,12 +81,20 @@ def _agoras(operation: Operation) -> Operation:
     return replace(operation, fields=fields, pools=(pool,), single=single, source=page)
 
 
-OPERATIONS = tuple(_agoras(each) for each in EASEMOB.operations if each.name in _METHODS)
-_LIMITS = {
-    _METHODS[each.name][0]: Pool(*_METHODS[each.name][:2], f"{each.method} {each.path}")
-    for each in OPERATIONS
-}
-POOLS = (*_LIMITS.values(), _STATUS_OF_ONE)
+def _pool(operation: Operation) -> Pool:
+    """The method's own quota."""
+    theirs = EASEMOB.pool(operation.pools[0])
+    own = theirs.name if theirs.name != "users" else _POOLS.get(operation.name, operation.name)
+    return Pool(own, _LIMITS.get(own, theirs.limit), f"{operation.method} {operation.path}")
+
+
+def _form(operation: Operation) -> Operation:
+    return operation.single if operation.name in _ONE_BY_ONE and operation.single else operation
+
+
+_HERE = tuple(_form(each) for each in EASEMOB.operations if each.name not in _NOT_HERE)
+OPERATIONS = tuple(map(_agoras, _HERE))
+POOLS = (*{_pool(each).name: _pool(each) for each in reversed(_HERE)}.values(), _STATUS_OF_ONE)
 
 BY_APP_ID = App(
     keys=("app_id",),
@@ -117,7 +117,9 @@ AGORA = replace(
     name="agora",
     label="Agora Chat",
     operations=OPERATIONS,
-    errors=tuple(replace(each, page=STATUS_CODES_PAGE) for each in EASEMOB.errors),
+    errors=tuple(
+        replace(each, page=STATUS_CODES_PAGE) for each in EASEMOB.errors if each not in relations.ERRORS
+    ),  # those are of importing contacts alone
     pools=POOLS,
     apps=(*(replace(each, examples=EXAMPLES) for each in EASEMOB.apps), BY_APP_ID),
     auth=(Bearer(), CERTIFICATE),

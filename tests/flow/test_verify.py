@@ -233,15 +233,11 @@ def test_declarations_are_complete():
     silent = {"set-password", "disconnect", "disconnect-device"}
     # Only a list of all who are muted, or of all friends, would tell.
     unread = {"mute-in-group", "unmute-in-group", "remove-friends"}
-    usergrid = {
-        "add-contact", "add-to-group", "add-to-room", "block", "remove-attributes", "remove-contact",
-        "remove-from-group", "remove-from-room", "set-nickname", "unblock",
-    }  # fmt: skip
     for vendor in PROVIDERS.values():
         for operation in vendor.operations:
             if operation.effect is Effect.READ or operation.name in silent | unread:
                 assert operation.verify is None
-            elif vendor.name == "tencent" or operation.name not in usergrid:
+            else:
                 assert operation.verify is not None, (vendor.name, operation.name)
             if operation.verify is not None:
                 asking = vendor.operation(operation.verify.operation)

@@ -237,3 +237,17 @@ def test_every_probe_asks_a_reading_operation_of_its_vendor():
                 asked = vendor.operation(operation.doubt.operation)
                 assert asked.effect is Effect.READ
                 assert not asked.paging
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        (found({"nickname": "N"}), Kind.SUCCEEDED),
+        (found({"nickname": "of before"}), None),  # not done: sent again
+        (found({}), None),
+        (Outcome(Kind.ABSENT, "service_resource_not_found"), Kind.ABSENT),
+    ],
+)
+def test_a_value_that_was_sent_is_looked_for_and_who_is_not_there_is_not_asked_for_ever(answer, kind):
+    outcome = settle(EASEMOB, "set-nickname", doubtful(nickname="N"), answer)
+    assert (outcome and outcome.kind) is kind

@@ -211,6 +211,16 @@ def faults(vendor, reply):
     if not isinstance(body, dict):
         rule = {"status_before": reply["status"], "html": "<html>" in reply["text"]}
         return [{"do": "garbage" if reply["status"] == 200 else rule}]
+    if named := _named(body):
+        return named
+    if vendor == "tencent":
+        return [{"do": {"error": {"ErrorCode": body["ErrorCode"], "ErrorInfo": body["ErrorInfo"]}}}]
+    error = {"http": reply["status"], "error": body["error"], "description": body["error_description"]}
+    return [{"do": {"error": error}}]
+
+
+def _named(body):
+    """The rules for those whom the answer names one by one."""
     if failed := body.get("FailAccounts"):
         return [{"do": {"item_error": {"code": 1, "user": "|".join(failed)}}}]
     if rows := next((body[name] for name in ROWS if name in body), None):
@@ -220,12 +230,14 @@ def faults(vendor, reply):
             {"do": {"item_error": {"code": row["ResultCode"], "reason": row["ResultInfo"], "user": row[named]}}}
             for row in bad
         ]  # fmt: skip
+    if "UnKnowFailed" in (body.get("data") or {}):
+        return [
+            {"do": {"item_error": {"code": code, "user": "|".join(body["data"][code])}}}
+            for code in ("UnKnowFailed", "maxLimitFailed")
+        ]
     if rows := body.get("ErrorList"):
         return [{"do": {"item_error": {"code": row["ErrorCode"], "user": row["To_Account"]}}} for row in rows]
-    if vendor == "tencent":
-        return [{"do": {"error": {"ErrorCode": body["ErrorCode"], "ErrorInfo": body["ErrorInfo"]}}}]
-    error = {"http": reply["status"], "error": body["error"], "description": body["error_description"]}
-    return [{"do": {"error": error}}]
+    return None
 
 
 # A refusal's sentences differ from page to page; what the client reads in them is compared by the outcomes. Not every

@@ -12,6 +12,7 @@ from bulkim.sandbox.usergrid.exchange import UsergridExchange
 
 MEMBERS_MAX = 60
 ROOM_REMOVALS_MAX = 100
+ROOMS_MAX = 500
 
 
 def add_to_group(x: UsergridExchange) -> dict[str, Any]:
@@ -76,6 +77,27 @@ def _row(x: UsergridExchange, kind: str, place: str, name: str, id_name: str) ->
         return {**row, "reason": f"user: {name} doesn't exist in group: {place}"}
     x.app.effect(x.app.fold(name), f"{kind}_left")
     return {**row, "result": True}
+
+
+def get_group_member(x: UsergridExchange) -> dict[str, Any]:
+    """Whom there is not, is no member: the page names no error for it."""
+    joined = x.args[0] in x.app.listed("groups", x.app.fold(x.args[1]))
+    return {
+        "action": "get",
+        "application": x.app.uuid,
+        "data": joined,
+        "duration": x.duration_ms(),
+        "organization": x.app.config.org,
+        "timestamp": x.world.now_ms(),
+    }
+
+
+def get_rooms(x: UsergridExchange) -> dict[str, Any]:
+    """The newest first; without parameters at most 500."""
+    rooms = list(reversed(x.app.listed("chatrooms", x.user().username)))[:ROOMS_MAX]
+    data = [{"id": room, "name": room, "disabled": "false"} for room in rooms]
+    params: dict[str, Any] = {"params": {}, "properties": {}, "count": len(rooms)}
+    return {**_answer(x, "get", data), **params}
 
 
 def _answer(x: UsergridExchange, action: str, data: Any) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from bulkim.sandbox.usergrid.errors import illegal, no_such_user
 from bulkim.sandbox.usergrid.exchange import UsergridExchange, entity
 from bulkim.sandbox.usergrid.register import NICKNAME_MAX
 
-BLOCKS_MAX = 50
+BLOCKS_MAX, IMPORTS_MAX, NICKNAMES_MAX = 50, 10, 50
 
 
 def set_nickname(x: UsergridExchange) -> dict[str, Any]:
@@ -24,6 +24,30 @@ def set_nickname(x: UsergridExchange) -> dict[str, Any]:
     user.nickname, user.modified_ms = nickname, x.world.now_ms()
     x.app.effect(user.username, "nickname_set")
     return _answer(x, "put", [user], path="/users", uri=x.uri("/users"))
+
+
+def push_nickname(x: UsergridExchange) -> dict[str, Any]:
+    """Many at a time. What is answered of users who do not exist is not printed: they are left out here."""
+    rows = x.json()
+    if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
+        raise illegal("put user push nicknames illegal empty request body")
+    if len(rows) > NICKNAMES_MAX:
+        raise illegal("put user push nicknames exceeds the limit")
+    for row in rows:
+        name, nickname = row.get("username"), row.get("push_nickname")
+        if not isinstance(name, str) or not isinstance(nickname, str):
+            raise illegal("put user push nicknames illegal empty request body")
+        if len(nickname) > NICKNAME_MAX:
+            raise illegal(f"{name} push nickname length exceeds the limit")
+    set_now = []
+    for row in rows:
+        user = x.app.find(row["username"])
+        if user is not None:
+            user.nickname, user.modified_ms = row["push_nickname"], x.world.now_ms()
+            x.app.effect(user.username, "nickname_set")
+            set_now.append({"push_nickname": user.nickname, "username": user.username})
+    answer = _answer(x, "put", [], path="/push", uri=x.uri("/push"))
+    return {**answer, "entities": set_now}
 
 
 def add_contact(x: UsergridExchange) -> dict[str, Any]:
@@ -45,6 +69,54 @@ def _contact(x: UsergridExchange, action: str, *, add: bool) -> dict[str, Any]:
     x.app.effect(owner.username, "contact_added" if add else "contact_removed")
     place = f"/users/{owner.uuid}/contacts"
     return _answer(x, action, [other], path=place, uri=x.uri(place))
+
+
+def get_contacts(x: UsergridExchange) -> dict[str, Any]:
+    return _listing(x, "contacts")
+
+
+def get_blocks(x: UsergridExchange) -> dict[str, Any]:
+    """The newest first."""
+    return _listing(x, "blocked")
+
+
+def _listing(x: UsergridExchange, kind: str) -> dict[str, Any]:
+    names = list(reversed(x.app.listed(kind, x.user().username)))
+    uri = x.uri(f"/users/{x.args[0]}/{'contacts' if kind == 'contacts' else 'blocks'}/users")
+    return {"action": "get", "uri": uri, "entities": [], "data": names, **x.timing(), "count": len(names)}
+
+
+def import_contacts(x: UsergridExchange) -> dict[str, Any]:
+    """Each name ends in one of four lists."""
+    names = x.json_object().get("usernames")
+    if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
+        raise illegal("usernames is required")
+    if len(names) > IMPORTS_MAX:
+        raise illegal(f"request user over flow limit:{IMPORTS_MAX}.")
+    owner = x.user()
+    data: dict[str, list[str]] = {
+        "UnKnowFailed": [],
+        "success": [],
+        "NotExistFailed": [],
+        "maxLimitFailed": [],
+    }
+    for name in names:
+        other, fault = x.app.find(name), x.verdict.item_fault(name)
+        if fault is not None and fault.code in data:
+            data[str(fault.code)].append(name)
+        elif other is None:
+            data["NotExistFailed"].append(name)
+        else:
+            x.app.listed("contacts", owner.username)[other.username] = None
+            data["success"].append(other.username)
+    x.app.effect(owner.username, "contacts_imported")
+    return {
+        "status": "ok",
+        "timestamp": x.world.now_ms(),
+        "action": "post",
+        "data": data,
+        "duration": x.duration_ms(),
+    }
 
 
 def block(x: UsergridExchange) -> dict[str, Any]:

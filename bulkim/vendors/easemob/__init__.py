@@ -5,18 +5,13 @@ from __future__ import annotations
 from bulkim.catalogue.addressing import App, Identity
 from bulkim.catalogue.proofs import Bearer, NoAuth, OAuth2Client
 from bulkim.catalogue.shapes import Envelope, Provider
-from bulkim.vendors.easemob import accounts, attributes, errors, groups, mutes, presence, relations
-from bulkim.vendors.easemob.common import POOLS
+from bulkim.vendors.easemob import accounts, attributes, common, errors, groups, mutes, presence, relations
 
-OPERATIONS = (
-    *accounts.OPERATIONS,
-    *presence.OPERATIONS,
-    *mutes.OPERATIONS,
-    *attributes.OPERATIONS,
-    *relations.OPERATIONS,
-    *groups.OPERATIONS,
-)
-ERRORS = (*groups.ERRORS, *attributes.ERRORS, *errors.ERRORS)
+_ROOMS = (accounts, presence, mutes, attributes, relations, groups)
+OPERATIONS = tuple(each for room in _ROOMS for each in room.OPERATIONS)
+# Accounts and presence draw on the pools of the user system alone.
+POOLS = (*common.POOLS, *mutes.POOLS, *attributes.POOLS, *relations.POOLS, *groups.POOLS)
+ERRORS = (*groups.ERRORS, *relations.ERRORS, *attributes.ERRORS, *errors.ERRORS)
 ENVELOPE = Envelope(
     code="error",
     reason="error_description|desc",  # the attributes service has an envelope of its own: timestamp, desc, duration

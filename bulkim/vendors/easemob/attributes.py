@@ -10,11 +10,18 @@ from bulkim.catalogue.shapes import (
     MapByKey,
     Names,
     Operation,
+    Pool,
     ReadBack,
     WholeCall,
 )
 from bulkim.model import Kind
 from bulkim.vendors.easemob.common import PAGES, READ_ON, USERNAME
+
+POOLS = (
+    Pool("attributes-set", 100, "PUT /metadata/user/{username}"),
+    Pool("attributes-get", 100, "POST /metadata/user/get"),
+    Pool("attributes-remove", 100, "DELETE /metadata/user/{username}"),
+)
 
 SET_ATTRIBUTES = Operation(
     name="set-attributes",

@@ -12,25 +12,11 @@ READ_ON = "2026-11"
 
 PAGES = "https://doc.easemob.com/document/server-side/"
 
-POOLS = (
+POOLS = (  # those of one page alone stand beside its operations
     Pool(
         "users", 100, "one pool for the whole user system and the push settings; client SDKs draw on it too"
     ),
     Pool("mass-delete", 30, "deleting the oldest users; lies inside the users pool"),
-    Pool("mutes-set", 100, "POST /mutes"),
-    Pool("mutes-get", 100, "GET /mutes/{username}"),
-    Pool("mutes-list", 100, "GET /mutes"),
-    Pool("attributes-set", 100, "PUT /metadata/user/{username}"),
-    Pool("attributes-get", 100, "POST /metadata/user/get"),
-    Pool("attributes-remove", 100, "DELETE /metadata/user/{username}"),
-    Pool("contacts-add", 100, "POST /users/{username}/contacts/users/{contact}"),
-    Pool("contacts-remove", 100, "DELETE /users/{username}/contacts/users/{contact}"),
-    Pool("blocks-add", 50, "POST /users/{username}/blocks/users"),
-    Pool("blocks-remove", 50, "DELETE /users/{username}/blocks/users/{contact}"),
-    Pool("group-members-add", 100, "POST /chatgroups/{group_id}/users"),
-    Pool("group-members-remove", 100, "DELETE /chatgroups/{group_id}/users/{username}"),
-    Pool("room-members-add", 100, "POST /chatrooms/{room_id}/users"),
-    Pool("room-members-remove", 100, "DELETE /chatrooms/{room_id}/users/{username}"),
 )
 
 EMPTY_JSON = NoBody(content_type="application/json")  # some pages require the header with no body

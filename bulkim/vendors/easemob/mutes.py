@@ -10,12 +10,19 @@ from bulkim.catalogue.shapes import (
     Object,
     Operation,
     Paging,
+    Pool,
     Probe,
     ReadBack,
     Repeat,
     WholeCall,
 )
 from bulkim.vendors.easemob.common import EMPTY_JSON, PAGES, READ_ON, USERNAME
+
+POOLS = (
+    Pool("mutes-set", 100, "POST /mutes"),
+    Pool("mutes-get", 100, "GET /mutes/{username}"),
+    Pool("mutes-list", 100, "GET /mutes"),
+)
 
 
 def _scope(name: str, what: str) -> Field:

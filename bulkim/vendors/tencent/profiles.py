@@ -37,6 +37,8 @@ SET_PROFILE = Operation(
     body=Object(),
     pools=("set-profile",),
     verify=ReadBack("get-profile", holds="profile"),
+    restored_by="set-profile",
+    blind="no page takes away again a field that was not set before",
     help="Sets fields of profiles; those that are not named stay as they are.",
     source=f"{PAGES}34916",
     read_on=READ_ON,

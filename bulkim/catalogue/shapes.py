@@ -177,7 +177,7 @@ class Operation:
     destroys: str | None = None  # what goes with it, in the words of a confirmation prompt
     verify: ReadBack | None = None  # None: nothing tells afterwards
     inverse: str | None = None
-    # The operation that sets again what was there before, which is what `verify` asks: then it is read before it is written.
+    # The operation that sets again what was there before, which is what `verify` asks; of a deletion, that makes users again.
     restored_by: str | None = None
     blind: str = ""  # what an item that succeeded may hide, where that matters to the inverse
     help: str = ""
@@ -214,6 +214,11 @@ class Operation:
         named = (*keys_in(self.path), *fields_in(self.query), *fields_in(self.headers), *beside)
         own = {each.name for each in self.fields}
         return tuple(dict.fromkeys(name for name in named if name in own and name != self.joined))
+
+    @property
+    def can_look(self) -> bool:
+        """Whether what is there can be read before it is written over, and be set again."""
+        return self.restored_by is not None and self.verify is not None and self.paging is None
 
     @property
     def secrets(self) -> frozenset[str]:

@@ -114,7 +114,10 @@ def _with_named(vendor: Provider, operation: Operation) -> Iterator[Operation]:
 
 
 def _lifted(operation: Operation, kept: list[Operation]) -> Operation:
-    """Without an inverse that is not there."""
-    return (
-        operation if operation.inverse in {each.name for each in kept} else replace(operation, inverse=None)
+    """Without an inverse, or what restores, that is not there."""
+    names = {each.name for each in kept}
+    return replace(
+        operation,
+        inverse=operation.inverse if operation.inverse in names else None,
+        restored_by=operation.restored_by if operation.restored_by in names else None,
     )

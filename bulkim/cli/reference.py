@@ -162,6 +162,8 @@ def _details(vendor: Provider, operation: Operation) -> list[Spans]:
         rows.append(("destroys", operation.destroys))
     if operation.inverse:
         rows.append(("inverse", operation.inverse))
+    if operation.restored_by:
+        rows.append(("restored by", operation.restored_by))
     if operation.source:
         rows.append(
             ("source", f"{operation.source}" + (f" (read {operation.read_on})" if operation.read_on else ""))
@@ -232,6 +234,7 @@ def _document(vendor: Provider, operation: Operation) -> dict[str, Any]:
         "fields": [_field_document(each) for each in operation.fields],
         "params": [_field_document(each) for each in operation.options],
         "doubt": _doubt(operation), "destroys": operation.destroys, "inverse": operation.inverse,
+        "restored_by": operation.restored_by,
         "help": operation.help, "source": operation.source, "read_on": operation.read_on,
     }  # fmt: skip
 

@@ -199,7 +199,9 @@ def undone(
 
 def _printed(settings: Settings, found: undoing.Undo, document: dict[str, Any]) -> None:
     if any(each.rows for each in found.jobs):
-        raise UsageError("that is more than one file can hold well.", hint="write it with -o FILE")
+        raise UsageError(
+            "this job comes with a list of users in a file of its own.", hint="write it with -o FILE"
+        )
     if settings.json:
         jobs = [each.text for each in found.jobs]
         click.echo(json.dumps({**document, "job": jobs[0], "jobs": jobs}, ensure_ascii=False))

@@ -174,8 +174,8 @@ def _check_listing(section: Node, provider: Provider) -> Iterator[Problem]:
 def check_snapshot(root: Node, operation: Operation, provider: Provider) -> Iterator[Problem]:
     """What is there before can be read and set again, where that is asked for."""
     node = root.child("snapshot")
-    if node is not None and node.value is True and operation.restored_by is None:
-        able = ", ".join(each.name for each in provider.operations if each.restored_by)
+    if node is not None and node.value is True and not operation.can_look:
+        able = ", ".join(each.name for each in provider.operations if each.can_look)
         message = f"snapshot: nothing can restore what was there before {operation.name} at {provider.label}"
         yield node.mark.problem(message, f"known for: {able}" if able else "leave it out")
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from bulkim.catalogue.shapes import Operation, Probe, Provider
+from bulkim.catalogue.shapes import Effect, Operation, Probe, Provider
 from bulkim.errors import Problem
 from bulkim.model import Job
 from bulkim.planning.items import Planned
@@ -84,9 +84,14 @@ def batches(n_items: int, operation: Operation, job: Job) -> int:
 
 
 def before(job: Job, provider: Provider, operation: Operation) -> Operation | None:
-    """The operation that reads what is there before it is written over; None: that is not wanted, or cannot be."""
-    wanted = job.snapshot is not False and operation.restored_by is not None and operation.verify is not None
-    return provider.operation(operation.verify.operation) if wanted and operation.verify else None
+    """The operation that reads what is there before it is written over; None: that is not wanted, or cannot be.
+
+    Unless the job says so, what deletes reads nothing: most of what goes cannot be restored.
+    """
+    wanted = operation.effect is Effect.ENSURE if job.snapshot is None else job.snapshot
+    if not (wanted and operation.can_look) or operation.verify is None:
+        return None
+    return provider.operation(operation.verify.operation)
 
 
 def limits(job: Job, provider: Provider, operation: Operation) -> dict[str, float]:

@@ -1,18 +1,21 @@
-"""From what was there before a run to what sets it again. Pure."""
+"""From what was there before a run to what sets it again. Pure, but for the passwords of users who are made again."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from secrets import token_urlsafe
 from typing import Any
 
-from bulkim.catalogue.shapes import Operation, ReadBack
+from bulkim.catalogue.shapes import Effect, Operation, ReadBack
 from bulkim.codec.encoding import field_value, wire_fields
 from bulkim.codec.refusals import dig
 from bulkim.journal.records import Before
 from bulkim.model import Item
 from bulkim.sending.asking import names_of
 from bulkim.sending.doubt import equals
+
+PASSWORD_BYTES = 12  # of a new one, which is 16 characters long
 
 
 @dataclass(slots=True)
@@ -44,30 +47,26 @@ def _restore(
     *, by: Operation, lifting: bool, now: float,
 ) -> None:  # fmt: skip
     done, image = before.done, before.image
+    if by.effect is Effect.CREATE:
+        result.sets.append({"username": done.username, **_anew(by, image.get("data"))})
+        return
     if "data" not in image:
         why = "there was no such user" if image.get("absent") else str(image.get("unknown", "nobody looked"))
         result.unknown.append((done.username, why))
         return
-    sent = Item(done.ordinal, done.key, done.username, {**params, **done.fields})
-    data = image["data"]
-    sets, lifts = dict[str, Any](), list[str]()
+    sent, data = Item(done.ordinal, done.key, done.username, {**params, **done.fields}), image["data"]
     if declared.remaining:
-        sets = _mutes(operation, declared, sent, data, elapsed_s=now - before.read_at)
+        sets, lifts = _mutes(operation, declared, sent, data, elapsed_s=now - before.read_at), list[str]()
         if not all(isinstance(value, int) for value in sets.values()):
             result.unknown.append((done.username, "the answer lacks a remaining time"))
             return
-    elif declared.holds:
-        attributes, lifts = _attributes(field_value(sent, declared.holds) or {}, data)
-        sets = {declared.holds: attributes} if attributes else {}
-    elif (into := next((each.name for each in by.fields if each.type == "map"), None)) is not None:
-        taken = _taken(names_of(field_value(sent, declared.lacks)) if declared.lacks else None, data)
-        sets = {into: taken} if taken else {}
-    elif all(equals(data, path, wanted) for path, wanted in declared.equals.items()):
-        result.unchanged += 1
-        return
-    else:
+    elif (found := _values(declared, by, sent, data)) is not None:
+        sets, lifts = found
+    elif not all(equals(data, path, wanted) for path, wanted in declared.equals.items()):
         result.sets.append({"username": done.username})
         return
+    else:
+        sets, lifts = {}, []
     if sets:
         result.sets.append({"username": done.username, **sets})
     if lifts and lifting:
@@ -75,6 +74,23 @@ def _restore(
     elif lifts:
         result.stays.append((done.username, ", ".join(lifts)))
     result.unchanged += not (sets or lifts)
+
+
+def _values(
+    declared: ReadBack, by: Operation, sent: Item, data: Any
+) -> tuple[dict[str, Any], list[str]] | None:
+    """What had another value before, and what had none; None: the operation sets no values."""
+    if declared.holds:
+        changed, new = _attributes(field_value(sent, declared.holds) or {}, data)
+        return {declared.holds: changed} if changed else {}, new
+    if declared.same:
+        return _fields(declared, sent, data)
+    into = next((each.name for each in by.fields if each.type == "map"), None)
+    if into is None:
+        return None
+    names = names_of(field_value(sent, declared.lacks)) if declared.lacks else None
+    taken = _taken(names, data)
+    return {into: taken} if taken else {}, []
 
 
 def _mutes(
@@ -95,6 +111,23 @@ def _mutes(
         elif left != on_wire[wire] or left not in {0, for_ever}:
             found[each.name] = -1 if left == for_ever else max(0, round(left - elapsed_s))
     return found
+
+
+def _anew(by: Operation, data: Any) -> dict[str, Any]:
+    """What makes a user again: what is known of them, and new secrets."""
+    known = {each.name: dig(data, each.wire or each.name) for each in by.fields if each.name != "username"}
+    new = {each.name: token_urlsafe(PASSWORD_BYTES) for each in by.fields if each.secret and each.needed}
+    return {**{name: value for name, value in known.items() if isinstance(value, str) and value}, **new}
+
+
+def _fields(declared: ReadBack, sent: Item, data: Any) -> tuple[dict[str, Any], list[str]]:
+    """What had another value before, and what had none."""
+    pairs = {name: (field_value(sent, name), dig(data, path)) for path, name in declared.same.items()}
+    changed = {name: was for name, (now, was) in pairs.items() if now is not None and was != now}
+    return (
+        {name: was for name, was in changed.items() if was is not None},
+        [name for name, was in changed.items() if was is None],
+    )
 
 
 def _taken(names: list[str] | None, data: Any) -> dict[str, Any]:

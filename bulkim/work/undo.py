@@ -87,7 +87,7 @@ def undo(
     assert operation is not None, f"{provider.name} has no {record.operation}"
     succeeded = journal.counts(record.id)[Status.SUCCEEDED]
     restored = provider.operation(operation.restored_by or "")
-    by_image = restored is not None and journal.has_images(record.id)
+    by_image = restorable(journal, record, provider)
     inverse = restored if by_image and restored is not None else _inverse(provider, operation)
     if not succeeded:
         raise ImpossibleError(
@@ -113,9 +113,11 @@ def undo(
 
 
 def restorable(journal: Reader, record: RunRecord, provider: Provider) -> bool:
-    """Whether the run wrote down what was there before: then it can be seen who was changed by others since."""
+    """Whether the run wrote down what was there before, or made users go: then it can be seen who was changed by others since."""
     operation = provider.operation(record.operation)
-    return operation is not None and operation.restored_by is not None and journal.has_images(record.id)
+    if operation is None or operation.restored_by is None:
+        return False
+    return operation.effect is Effect.DELETE or journal.has_images(record.id)
 
 
 def _restored(
@@ -129,7 +131,10 @@ def _restored(
     )
     images = (each for each in journal.images(record.id) if each.done.ordinal not in spared)
     found = restoring(operation, images, record.params, by=sets, lifting=lifts is not None, now=time.time())
-    notes = _notes(found, left_alone, asked=changed is not None)
+    notes = (
+        *_losses(journal, record, operation, sets),
+        *_notes(found, left_alone, asked=changed is not None),
+    )
     parts = [(sets, found.sets), *([(lifts, found.lifts)] if lifts else [])]
     jobs = tuple(
         _job(record, provider, operation, each, items=items, notes=notes) for each, items in parts if items
@@ -139,6 +144,20 @@ def _restored(
             f"nothing is left to undo of run {record.run}: {'; '.join(notes) or 'all is as it was before'}."
         )
     return Undo(record.run, jobs, left_alone, notes)
+
+
+def _losses(journal: Reader, record: RunRecord, operation: Operation, sets: Operation) -> Iterator[str]:
+    """What no job brings back."""
+    if operation.effect is Effect.DELETE:
+        yield f"what went with them does not come back: {(operation.destroys or '').partition(';')[0]}"
+        if not operation.can_look or not journal.has_images(record.id):
+            yield "only their names are known (with `snapshot: true` a run reads more before it deletes)"
+        if sets.secrets:
+            yield "they get new passwords, which stand in the list of users that is written: hand them out, then delete it"
+    if unsettled := journal.counts(record.id)[Status.UNKNOWN]:
+        yield f"{counted(unsettled, 'user')} of whom it is not known whether the run changed them: left alone"
+    if record.state != "finished":
+        yield f"the run is {record.state}: what it changes from now on is not undone by this"
 
 
 def _notes(found: Restoring, left_alone: Sequence[Finding], *, asked: bool) -> tuple[str, ...]:
@@ -171,7 +190,7 @@ def _job(
     lines = [
         f"# Undoes run {record.run} ({_plain(record.name)}), {operation.name} at {provider.label}: what was there before, by {does.name}.",
         *(f"# Mind: {_plain(note)}." for note in notes),
-        f"# Written at {when}; times that were left then are counted from there: run it soon.",
+        f"# Written at {when}; times that remain are counted from there: run it soon.",
         f"name: {_yaml(f'undo-{record.name}-{does.name}')}",
         f"provider: {_provider(record)}",
         f"operation: {does.name}",
@@ -179,7 +198,7 @@ def _job(
         *_limits(record, operation, does),
     ]
     rows = ""
-    if len(items) <= ITEMS_MAX:
+    if len(items) <= ITEMS_MAX and not does.secrets:
         lines += ["source:", "  items:", *(f"    - {_yaml(each)}" for each in items)]
     else:
         rows = "".join(f"{_yaml(each)}\n" for each in items)

@@ -212,10 +212,32 @@ def test_without_a_snapshot_nothing_is_read(server, tmp_path):
 
 
 def test_a_snapshot_of_what_cannot_be_restored_is_refused(server, tmp_path):
-    write_job(tmp_path, "job", "easemob", server.base_url, "delete", ["a"], snapshot=True)
+    write_job(
+        tmp_path, "job", "easemob", server.base_url, "delete-oldest", params={"count": 1}, snapshot=True
+    )
     refused = bulkim_here("check", "job.yaml")
     assert refused.code == 3
-    assert "snapshot: nothing can restore what was there before delete" in refused.err
+    assert "snapshot: nothing can restore what was there before delete-oldest" in refused.err
+
+
+@pytest.mark.parametrize("snapshot", [True, None])
+def test_deleted_users_are_registered_again_with_new_passwords(server, tmp_path, snapshot):
+    server.seed([{"username": "a", "nickname": "Ann"}, "b"])
+    more = {} if snapshot is None else {"snapshot": snapshot}
+    write_job(tmp_path, "job", "easemob", server.base_url, "delete", ["a", "b", "nobody"], **more)
+    assert bool(bulkim_here("plan", "job.yaml", "--json").json["snapshot"]) is bool(snapshot)
+    run()
+    assert bulkim_here("undo", "last").code == 2, "passwords are not printed"
+    said = undone().err
+    assert "what went with them does not come back: their contacts" in said
+    assert ("only their names are known" in said) is not snapshot
+    rows = [json.loads(line) for line in Path("undo.jsonl").read_text().splitlines()]
+    assert [row["username"] for row in rows] == ["a", "b"], "whoever was gone before stays gone"
+    assert rows[0]["password"] != rows[1]["password"]
+    assert Path("undo.jsonl").stat().st_mode & 0o077 == 0
+    there = server.users()
+    assert [there[name]["exists"] for name in ("a", "b")] == [True, True]
+    assert there["a"]["nickname"] == ("Ann" if snapshot else None)
 
 
 def test_who_cannot_be_looked_at_is_sent_all_the_same_and_named(server, tmp_path):

@@ -340,7 +340,7 @@ def test_undoing_an_unmute_wants_the_durations_first(server, tmp_path):
 @pytest.mark.parametrize(
     ("provider", "operation", "words"),
     [
-        ("easemob", "delete", "nothing undoes delete"),
+        ("tencent", "delete", "nothing undoes delete"),
         ("easemob", "get-user", "changes nothing"),
         ("easemob", "set-password", "nothing undoes"),
         ("tencent", "register", "may have been there before"),

@@ -20,7 +20,7 @@ import click
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from bulkim import jobfile
-from bulkim.catalogue.shapes import Field, Operation, Provider
+from bulkim.catalogue.shapes import Effect, Field, Operation, Provider
 from bulkim.cli import SECTIONS, cli
 from bulkim.journal import Journal
 from bulkim.planning import rules
@@ -113,6 +113,39 @@ def _time_of(vendor: Provider, operation: Operation | None) -> str:
     minutes = 1_000_000 / operation.batch_max / limit / 60
     shown = f"{minutes / 60:.1f} hours" if minutes >= 90 else f"{minutes:.1f} minutes"
     return f"{shown} ({_size(vendor, operation)})"
+
+
+def undoing() -> str:
+    """What is read back, and what takes it back, of every operation that changes something."""
+    rows, read, undone, total = [], 0, 0, 0
+    for name in dict.fromkeys(each.name for vendor in PROVIDERS.values() for each in vendor.operations):
+        alike: dict[tuple[str, str], list[str]] = {}
+        for vendor in PROVIDERS.values():
+            each = vendor.operation(name)
+            if each is None or each.effect is Effect.READ:
+                continue
+            total, read, undone = total + 1, read + (each.verify is not None), undone + takes_back(each)
+            words = f"`{each.verify.operation}`" if each.verify else "–", _undone(each)
+            alike.setdefault(words, []).append(vendor.label)
+        rows += [(f"`{name}`", ", ".join(vendors), *words) for words, vendors in alike.items()]
+    counts = f"Of {total} operations that change something, counted at each vendor, {read} are read back and {undone} are undone."
+    return f"{counts}\n\n" + table(("operation", "at", "`verify` asks", "`undo` writes"), rows)
+
+
+def takes_back(each: Operation) -> bool:
+    """Whether `undo` writes a job for it."""
+    return each.restored_by is not None or each.inverse is not None
+
+
+def _undone(each: Operation) -> str:
+    if each.effect is Effect.DELETE and each.restored_by:
+        return f"`{each.restored_by}`: the users again, without what they had"
+    if each.restored_by and each.can_look:
+        lifts = f", `{each.inverse}`" if each.inverse and each.verify and each.verify.holds else ""
+        return f"`{each.restored_by}`{lifts}: what was there before"
+    if each.effect is Effect.CREATE and each.blind:
+        return f"`{each.inverse}`, with `--accept-risk`"
+    return f"`{each.inverse}`" if each.inverse else "–"
 
 
 def fields() -> str:
@@ -286,7 +319,7 @@ def terms() -> str:
 
 def parts() -> dict[str, Callable[[], str]]:
     return {
-        "operations": operations, "million": million, "fields": fields, "pools": pools, "commands": commands, "layers": layers, "owners": owners, "terms": terms,
+        "operations": operations, "undoing": undoing, "million": million, "fields": fields, "pools": pools, "commands": commands, "layers": layers, "owners": owners, "terms": terms,
         **dict(_shape_parts()), **dict(_journal_parts()),
     }  # fmt: skip
 

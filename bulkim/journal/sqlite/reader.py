@@ -17,6 +17,8 @@ from bulkim.text import utc
 
 _AFTER_SEPARATOR = chr(ord(KEY_SEPARATOR) + 1)
 
+_UNSEEN = {"unknown": "nobody looked"}
+
 
 class Reader(Lookup):
     """Questions to a journal. A run is named by its row id, once it was found; all raise JournalError."""
@@ -201,6 +203,11 @@ class Reader(Lookup):
 
     def images(self, run_id: int) -> Iterator[Before]:
         """What was there before, of the items that succeeded, in order, streaming."""
+        if "before" not in self.tables():  # an older version's
+            for done in self.done(run_id):
+                if done.outcome == "succeeded":
+                    yield Before(done, 0.0, _UNSEEN)
+            return
         rows = self._database.rows(
             "SELECT item.ordinal, key, username, fields, finished_at, read_at, image FROM item LEFT JOIN before"
             " ON before.run_id = item.run_id AND before.ordinal = item.ordinal"
@@ -208,7 +215,7 @@ class Reader(Lookup):
             (run_id,),
         )
         for ordinal, key, username, fields, finished_at, read_at, image in rows:
-            found = json.loads(image) if image else {"unknown": "nobody looked"}
+            found = json.loads(image) if image else _UNSEEN
             done = Done(
                 ordinal, key, username, "succeeded", json.loads(fields) if fields else {}, finished_at
             )

@@ -50,6 +50,7 @@ DELETE = Operation(
     fields=(USERNAME,),
     pools=("users",),
     verify=ReadBack("get-user", exists=False),
+    restored_by="register",
     destroys="their contacts, attributes, messages and conversations, and every group and chat room they own; "
     "it cannot be undone",
     help="Deletes users, one a request: the vendor knows no list.",
@@ -72,6 +73,7 @@ DELETE_OLDEST = Operation(
     ),
     any_of=("count", "all"),
     verify=ReadBack("get-user", exists=False),
+    restored_by="register",
     destroys="whoever registered first, whatever their names, with their contacts, messages, and every group and "
     "chat room they own; it cannot be undone",
     help="Deletes the app's oldest users, nobody by name. Meant for clearing an app after tests.",

@@ -12,7 +12,7 @@ from bulkim.errors import UsageError
 
 if TYPE_CHECKING:
     from bulkim.journal.records import RunRecord
-    from bulkim.model import Job
+    from bulkim.model import Job, Source
 
 
 @contextmanager
@@ -38,15 +38,25 @@ def refuse(path: Path, never: Iterable[Path], *, option: str) -> None:
 
 def of_run(journal: Path, record: RunRecord) -> list[Path]:
     """What a run that was lives on: its journal, job file and input."""
+    from bulkim.view.rejects import original_of
+
     job = [Path(record.job_path)] if record.job_path else []
     source = [Path(record.input_name)] if record.input_name else []
     beside = [each.parent / source[0] for each in job if source]  # where the run was begun in another folder
-    return [*of_journal(journal), *job, *source, *beside]
+    written = original_of(record)
+    several = [*written.files, *made_by(written)] if written is not None else []
+    return [*of_journal(journal), *job, *source, *beside, *several]
 
 
 def of_job(journal: Path, job: Job) -> list[Path]:
     """What a run of this job lives on."""
-    return [*of_journal(journal), *(each for each in (job.path, job.source.path) if each is not None)]
+    own = [job.path] if job.path is not None else []
+    return [*of_journal(journal), *own, *job.source.files, *made_by(job.source)]
+
+
+def made_by(source: Source) -> list[Path]:
+    """Files in which secrets are kept that are made."""
+    return [each.into for each in source.computed.values() if each.into is not None]
 
 
 def of_journal(journal: Path) -> list[Path]:

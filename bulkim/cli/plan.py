@@ -56,8 +56,7 @@ def save(settings: Settings, job: Job, wanted: Wanted) -> int:
         _stream(wanted, never) as stream,
     ):
         _write(made, stream, wanted.style)
-    notes = tuple(made.input.noticed.notes())
-    found = Surveyed(job, made.provider, made.operation, made.survey, made.input.name, notes)
+    found = Surveyed(job, made.provider, made.operation, made.survey, made.input.name, made.notes)
     for note in found.notes:
         settings.say(f"note: {note}")
     estimate, first = found.estimate, first_call(found)

@@ -126,6 +126,14 @@ def _unsuitable(job: Job, operation: Operation, path: Path) -> Iterator[Problem]
     if source.is_earlier_run:
         hint = "`bulkim results RUN --rejects -o again.csv`, and submit a job that reads that file"
         yield Problem(file, None, None, "source.run: workers do not have this host's journal", hint)
+    if any(each.generate for each in source.computed.values()):
+        hint = "make them with `bulkim run`, or into a file that workers can read"
+        yield Problem(file, None, None, "source.columns: generated secrets are kept on one host", hint)
+    if operation.secrets and len(source.files) > 1:
+        hint = "put the files together into one"
+        yield Problem(
+            file, None, None, f"{job.operation} needs secrets, and workers read them from one file", hint
+        )
     if operation.secrets and (source.is_stdin or source.kind == "items"):
         hint = "write them into a file on storage that workers have, too"
         yield Problem(
@@ -149,8 +157,8 @@ def _written(root: Node, job: Job, overrides: Sequence[tuple[str, str]]) -> dict
     plain["name"] = job.name
     if isinstance(plain.get("connection"), dict):
         plain["connection"]["base_url"] = job.connection.base_url
-    if job.source.is_file and job.source.path is not None:
-        plain["source"][job.source.kind] = str(job.source.path.absolute())
+    if len(job.source.files) == 1:
+        plain["source"][job.source.kind] = str(job.source.files[0].absolute())
     return plain
 
 

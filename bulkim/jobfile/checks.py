@@ -114,6 +114,7 @@ def check_source(root: Node, operation: Operation, provider: Provider) -> Iterat
             yield root.key_mark_of(("source",)).problem(message, hint)
             return
     yield from _check_columns(section, operation, provider)
+    yield from _check_where(section)
     yield from _check_items(section, operation, provider)
     yield from _check_listing(section, provider)
 
@@ -130,13 +131,61 @@ def _check_columns(section: Node, operation: Operation, provider: Provider) -> I
     names = _own_names(operation, provider)
     taken: dict[str, str] = {}
     for name, node in columns.value.items():
+        own = "username" if name == provider.identity.name else name
         if name not in {*names, "username"}:
             hint = nearest(name, names) or f"its fields: {', '.join(names)}"
             mark = columns.key_mark_of((name,))
             yield mark.problem(f"source.columns: {operation.name} has no field '{shown(name)}'", hint)
+        elif isinstance(node.value, dict):
+            yield from _check_made(own, node, operation)
         elif taken.setdefault(node.value, name) != name:
             message = f"source.columns: column '{shown(node.value)}' is taken for {taken[node.value]} already"
             yield node.mark.problem(message)
+
+
+def _check_made(name: str, node: Node, operation: Operation) -> Iterator[Problem]:
+    """A column that is more than a name: either a default or a secret that is made."""
+    said, what = node.plain(), f"source.columns.{name}"
+    declared = operation.field(name)
+    if said.get("generate") is None:
+        if said.get("into") is not None:
+            yield node.key_mark_of(("into",)).problem(
+                f"{what}: into goes with generate", "write generate: 16"
+            )
+        if said.get("default") is None and said.get("column") is None:
+            yield node.mark.problem(f"{what} needs column, default or generate")
+        elif said.get("default") is not None and declared is not None:
+            try:
+                checker(declared)(said["default"])
+            except Invalid as finding:
+                yield node.mark_of(("default",)).problem(f"{what}.default: {finding}")
+        return
+    if others := [key for key in ("column", "default") if said.get(key) is not None]:
+        yield node.key_mark_of((others[0],)).problem(
+            f"{what}: {others[0]} does not go with generate", "leave it out"
+        )
+    if said.get("into") is None:
+        hint = "name the file that keeps the secrets: into: credentials.csv"
+        yield node.mark.problem(f"{what} needs the key 'into'", hint)
+    if declared is None or not declared.secret:
+        secrets = f"its secrets: {', '.join(sorted(operation.secrets))}" if operation.secrets else None
+        yield node.mark.problem(f"{what}: only a secret can be generated", secrets)
+        return
+    try:
+        checker(declared)("x" * said["generate"])
+    except Invalid as finding:
+        yield node.mark_of(("generate",)).problem(f"{what}.generate: {finding}")
+
+
+def _check_where(section: Node) -> Iterator[Problem]:
+    """Each condition says something."""
+    where = section.child("where")
+    if where is None or section.child("listing") is not None:
+        return
+    for name, node in where.value.items():
+        if not any(value is not None for value in node.plain().values()):
+            hint = "equals, in, match, empty or not"
+            yield where.key_mark_of((name,)).problem(f"source.where.{name} says nothing", hint)
 
 
 def _check_items(section: Node, operation: Operation, provider: Provider) -> Iterator[Problem]:

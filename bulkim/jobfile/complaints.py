@@ -83,7 +83,8 @@ def keys_at(shape: type[BaseModel], loc: Iterable[int | str]) -> Sequence[str]:
             found = found.model_fields[part].annotation
         else:
             found = next((each for tag, each in _members(found) if tag == part), found)
-    return tuple(next((each for _, each in _members(found) if _is_shape(each)), shape).model_fields)
+    fields = next((each for _, each in _members(found) if _is_shape(each)), shape).model_fields
+    return tuple(about.alias or name for name, about in fields.items())
 
 
 def _members(annotation: Any, tag: str | None = None) -> Iterator[tuple[str | None, Any]]:

@@ -24,9 +24,8 @@ from bulkim.jobfile.catalogued import auth_words, job_shape
 from bulkim.jobfile.complaints import complaints
 from bulkim.jobfile.mask import masked
 from bulkim.jobfile.recorded import recorded_connection, recorded_sections
-from bulkim.jobfile.schema import SOURCE_KINDS
-from bulkim.jobfile.values import when
-from bulkim.model import Guard, Job, Notify, Rate, Source, Where
+from bulkim.jobfile.sources import Making
+from bulkim.model import Guard, Job, Notify, Rate
 from bulkim.window import Window
 from bulkim.window import parse as parse_window
 from bulkim.yamltree import Mark, Node, describe, dotted, parse
@@ -327,12 +326,14 @@ class _Reading:
         data = self.shape.model_validate(plain).model_dump()
         target = connection.build(self.provider, data["connection"])
         rate, guard = data["rate"], data["guard"]
+        here = self.path if self.origin is Origin.FILE else None
+        making = Making(self.folder, here, self.provider, self.operation)
         return Job(
             name=data["name"] or self.path.stem,
             provider=self.provider.name,
             operation=self.operation.name,
             connection=target,
-            source=self._source(data["source"], now),
+            source=making.source(data["source"], self.root.child("source"), now, self.taken),
             params=checks.typed_params(self.operation, data["params"]),
             rate=Rate(rate["limit"], rate["share"], rate["pools"]),
             concurrency=None if data["concurrency"] == "auto" else data["concurrency"],
@@ -353,47 +354,4 @@ class _Reading:
                 "connection": recorded_connection(self.provider, *self.written),
                 **recorded_sections(self.root),
             },
-        )
-
-    @property
-    def _called(self) -> str | None:
-        """The vendor's own name for a username, where it has one."""
-        name = self.provider.identity.name if self.provider else None
-        return name if name != "username" else None
-
-    def _own(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Under our name for it."""
-        return {"username" if key == self._called else key: value for key, value in values.items()}
-
-    def _source(self, data: Mapping[str, Any] | None, now: float) -> Source:
-        if data is None:
-            return Source("none")
-        kind = next(each for each in SOURCE_KINDS if each in data)
-        if kind == "items":
-            nodes = self.root.at(("source", "items"))
-            lines = (
-                tuple(node.mark.line for node in nodes.value if node.mark.line) if nodes is not None else ()
-            )
-            listed = data["items"] if self.taken is None else self.taken
-            items = tuple({"username": each} if isinstance(each, str) else self._own(each) for each in listed)
-            place = self.path if self.origin is Origin.FILE else None
-            return Source("items", path=place, items=items, item_lines=lines)
-        if kind == "listing":
-            where = dict(data["where"])
-            written = {
-                key: where[key] for key in ("created_before", "created_after") if where[key] is not None
-            }
-            where |= {key: when(text, now=now) for key, text in written.items()}
-            return Source("listing", listing=data["listing"], where=Where(**where, written=written))
-        if kind == "run":
-            return Source("run", run=data["run"], outcome=tuple(data["outcome"]), code=tuple(data["code"]))
-        return Source(
-            kind,  # type: ignore[arg-type]
-            path=None if data[kind] == "-" else self.folder / os.path.expanduser(data[kind]),  # noqa: PTH111 - never raises
-            written=data[kind],
-            columns=self._own(data.get("columns", {})),
-            called=self._called,
-            encoding=data.get("encoding"),
-            delimiter=data.get("delimiter"),
-            trim=data.get("trim", True),
         )

@@ -80,7 +80,7 @@ def _of_operation(operation: Operation) -> dict[str, Any]:
     if operation.paging is not None:
         narrowed = {"properties": {"listing": {"const": operation.lists}}, "required": ["listing"]}
         return {"properties": {**properties, "source": narrowed if operation.lists else False}}
-    columns = {each.name: {"type": "string", "description": each.help} for each in operation.fields}
+    columns = {each.name: {"description": each.help} for each in operation.fields}
     properties["source"] = {"properties": {"columns": {"properties": columns, "additionalProperties": False}}}
     return {"properties": properties, "required": ["source"]}
 

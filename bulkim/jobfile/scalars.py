@@ -24,6 +24,8 @@ def _matches(pattern: str, message: str) -> AfterValidator:
 
 Text = Annotated[str, Field(min_length=1)]
 Line = Annotated[Text, AfterValidator(values.printable)]
+Place = Annotated[Line, AfterValidator(values.file)]
+Template = Annotated[Text, AfterValidator(values.template)]
 Pattern = Annotated[Text, AfterValidator(values.regex)]
 Segment = Annotated[
     Text,

@@ -20,8 +20,10 @@ from bulkim.jobfile.scalars import (
     Line,
     Moment,
     Pattern,
+    Place,
     Seconds,
     Shape,
+    Template,
     Text,
     Webhook,
 )
@@ -38,19 +40,93 @@ def _keys(value: Any) -> Iterable[str]:
 
 # ------------------------------------------------------------------------------------------- source
 
-_FILE = "A file, relative to the job file, or - for standard input."
-_COLUMNS = "Field -> the column that holds it. A field that is not named here has a column of its own name."
+_FILE = "A file, relative to the job file, or - for standard input; several as a list or as a pattern such as users-*.csv. gzip is unpacked."
+_COLUMNS = (
+    "Field -> the column that holds it, text with {columns} in it, or a mapping: a default, a generated secret."
+    " A field that is not named here has a column of its own name."
+)
+_WHERE = "Which rows are taken: column or field -> what its value must be. All conditions must hold."
+_TAKES = [
+    {"username": "user_id"},
+    {"nickname": "{first} {last}"},
+    {"chat": {"column": "secs", "default": 600}},
+]
 _TRIM = "Blanks around a cell are no part of it. false: they are."
 _ENCODING = "The file's encoding, such as gb18030. Default: found out (BOM, UTF-8, GB18030, UTF-16)."
+
+
+def _file_form(value: Any) -> str:
+    return "<files>" if isinstance(value, list) else "<file>"
+
+
+Files = Annotated[
+    Annotated[Line, Tag("<file>")] | Annotated[list[Place], Field(min_length=1), Tag("<files>")],
+    Discriminator(_file_form),
+]
+
+
+class ColumnShape(Shape):
+    """A field's value: of a column or of text with {columns} in it, with a default; or a secret that is made."""
+
+    column: Text | None = Field(
+        default=None, description="The column, or text with {columns} in it. Default: the field's own name.",
+        examples=["secs", "{first} {last}"],
+    )  # fmt: skip
+    default: str | int | float | bool | None = Field(
+        default=None, description="Where that is empty.", examples=[600]
+    )
+    generate: Annotated[int, Field(ge=8, le=128)] | None = Field(
+        default=None, description="Make a secret of so many characters for each user.", examples=[16]
+    )
+    into: Line | None = Field(
+        default=None, description="The CSV file that keeps the secrets (mode 0600). A resumed run takes them from there.",
+        examples=["credentials.csv"],
+    )  # fmt: skip
+
+
+def _column_form(value: Any) -> str:
+    return "<made>" if isinstance(value, (dict, ColumnShape)) else "<column>"
+
+
+Columns = dict[
+    str,
+    Annotated[
+        Annotated[Template, Tag("<column>")] | Annotated[ColumnShape, Tag("<made>")],
+        Discriminator(_column_form),
+    ],
+]
+Value = str | int | float | bool
+
+
+class ConditionShape(Shape):
+    """What a value must be; all that is said must hold."""
+
+    equals: Value | None = Field(default=None, description="It is this.", examples=["sales"])
+    in_: Annotated[list[Value], Field(min_length=1)] | None = Field(
+        default=None, alias="in", description="It is one of these.", examples=[["sales", "support"]]
+    )
+    match: Pattern | None = Field(
+        default=None,
+        description="A regular expression that must match the whole value.",
+        examples=["test_.*"],
+    )
+    empty: bool | None = Field(default=None, description="true: it is empty. false: it is not.")
+    not_: ConditionShape | None = Field(
+        default=None, alias="not", description="What it must not be.", examples=[{"equals": "left"}]
+    )
+
+
+Rows = Annotated[
+    dict[str, ConditionShape], Field(description=_WHERE, examples=[{"dept": {"equals": "sales"}}])
+]
 
 
 class CsvSource(Shape):
     """A header row, then one item a row."""
 
-    csv: Line = Field(description=_FILE, examples=["users.csv"])
-    columns: dict[str, Text] = Field(
-        default_factory=dict, description=_COLUMNS, examples=[{"username": "user_id"}]
-    )
+    csv: Files = Field(description=_FILE, examples=["users.csv", "users-*.csv.gz"])
+    columns: Columns = Field(default_factory=dict, description=_COLUMNS, examples=_TAKES)
+    where: Rows = Field(default_factory=dict)
     encoding: Encoding | None = Field(default=None, description=_ENCODING)
     delimiter: Delimiter | None = Field(
         default=None,
@@ -63,15 +139,18 @@ class CsvSource(Shape):
 class TextSource(Shape):
     """One username a line; blank lines and lines that start with # are skipped."""
 
-    text: Line = Field(description=_FILE, examples=["users.txt"])
+    text: Files = Field(description=_FILE, examples=["users.txt"])
+    columns: Columns = Field(default_factory=dict, description=_COLUMNS)
+    where: Rows = Field(default_factory=dict)
     encoding: Encoding | None = Field(default=None, description=_ENCODING)
 
 
 class JsonlSource(Shape):
     """One JSON object a line."""
 
-    jsonl: Line = Field(description=_FILE, examples=["users.jsonl"])
-    columns: dict[str, Text] = Field(default_factory=dict, description=_COLUMNS)
+    jsonl: Files = Field(description=_FILE, examples=["users.jsonl"])
+    columns: Columns = Field(default_factory=dict, description=_COLUMNS)
+    where: Rows = Field(default_factory=dict)
     encoding: Encoding | None = Field(default=None, description=_ENCODING)
     trim: bool = Field(default=True, description=_TRIM)
 
@@ -93,6 +172,9 @@ class ItemsSource(Shape):
         min_length=1,
         examples=[["alice", "bob"], [{"username": "alice", "nickname": "Alice"}]],
     )
+    columns: Columns = Field(default_factory=dict, description=_COLUMNS)
+    where: Rows = Field(default_factory=dict)
+    trim: bool = Field(default=True, description=_TRIM)
 
 
 class WhereShape(Shape):
@@ -131,6 +213,8 @@ class RunSource(Shape):
     code: list[Text] = Field(
         default_factory=list, description="Only items with these codes.", examples=[["70107"]]
     )
+    columns: Columns = Field(default_factory=dict, description=_COLUMNS)
+    where: Rows = Field(default_factory=dict)
 
 
 def _source_form(value: Any) -> str | None:

@@ -93,6 +93,36 @@ def text_encoding(value: str) -> str:
     return value
 
 
+_PART = re.compile(r"\{\{|\}\}|\{([^{}]+)\}|[^{}]+")
+
+
+def parts(text: str) -> tuple[tuple[str, bool], ...]:
+    """Text with ``{column}`` in it as (text, whether it names a column). Without one it is a column's name. Raises ValueError."""
+    if not re.search(r"\{[^{}]+\}", text):
+        return ((text, True),)
+    found, at = list[tuple[str, bool]](), 0
+    while at < len(text):
+        part = _PART.match(text, at)
+        if part is None:
+            raise ValueError("has a brace that belongs to no pair; write {{ for one that is meant")
+        found.append((part[1], True) if part[1] else (part[0].replace("{{", "{").replace("}}", "}"), False))
+        at = part.end()
+    return tuple(found)
+
+
+def template(value: str) -> str:
+    """A column's name, or text with ``{column}`` in it."""
+    parts(value)
+    return value
+
+
+def file(value: str) -> str:
+    """One of several files."""
+    if value == "-":
+        raise ValueError("is standard input, which cannot be one of several")
+    return value
+
+
 def printable(value: str) -> str:
     """Text without control characters that is not blank."""
     if not value.isprintable() or not value.strip():

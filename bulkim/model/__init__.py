@@ -10,6 +10,7 @@ from bulkim.model.answers import Again, Answer, Decision, Final, Kind, Outcome, 
 from bulkim.model.http import Call, Credentials, Fault, PageRequest, Reply
 from bulkim.model.items import KEY_SEPARATOR, Batch, Item, Mode, Row, Status
 from bulkim.model.job import Auth, Connection, Guard, Job, Notify, Rate, Source, Where
+from bulkim.model.rows import Column, Condition
 
 __all__ = [
     "KEY_SEPARATOR",
@@ -18,6 +19,8 @@ __all__ = [
     "Auth",
     "Batch",
     "Call",
+    "Column",
+    "Condition",
     "Connection",
     "Credentials",
     "Decision",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from bulkim.model.rows import Column, Condition
 from bulkim.window import Window
 
 
@@ -54,8 +55,16 @@ class Source:
 
     kind: Literal["csv", "text", "jsonl", "items", "listing", "run", "none"]
     path: Path | None = None  # None with kind csv, text, jsonl: standard input
-    written: str | None = field(default=None, compare=False)  # the path as the job file has it
+    paths: Sequence[Path] = ()  # several files, one after another; `path` is the first
+    written: str | None = field(
+        default=None, compare=False
+    )  # the path, paths or pattern as the job file has them
     columns: Mapping[str, str] = field(default_factory=dict)  # field -> column
+    computed: Mapping[str, Column] = field(default_factory=dict)  # field -> how its value comes about
+    only: Mapping[str, Condition] = field(
+        default_factory=dict
+    )  # column or field -> which rows; of a listing: `where`
+    narrowed: Mapping[str, Any] = field(default_factory=dict)  # `only` as the job has it
     called: str | None = None  # the column that is the username where there is none of that name
     encoding: str | None = None
     delimiter: str | None = None
@@ -67,6 +76,16 @@ class Source:
     run: str | None = None
     outcome: Sequence[str] = ()
     code: Sequence[str] = ()
+
+    @property
+    def files(self) -> Sequence[Path]:
+        """All files that rows are read from; none for standard input and what is no file."""
+        return (self.paths or (self.path,)) if self.is_file and self.path is not None else ()
+
+    @property
+    def is_shaped(self) -> bool:
+        """Whether values are put together, or rows chosen."""
+        return bool(self.computed or self.only)
 
     @property
     def is_file(self) -> bool:

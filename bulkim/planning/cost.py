@@ -44,10 +44,10 @@ class Estimate:
 
 
 def survey(
-    planned: Iterable[Planned], *, name: str, problems_max: int = 20, head_max: int = 1,
+    planned: Iterable[Planned], *, name: str | Callable[[int], str], problems_max: int = 20, head_max: int = 1,
     part: Callable[[Planned], Hashable] | None = None,
 ) -> Survey:  # fmt: skip
-    """Counts a plan, keeping only its beginning. `name` is the input's, for the problems; `part` tells apart what cannot
+    """Counts a plan, keeping only its beginning. `name` is the input's, or gives that of a position, for the problems; `part` tells apart what cannot
     go in one call.
     """
     counts = {"send": 0, "duplicate": 0, "protected": 0, "invalid": 0}
@@ -66,7 +66,9 @@ def survey(
             continue
         counts[skip.code] += 1
         if skip.code == "invalid" and len(problems) < problems_max:
-            problems.append(Problem(name, each.line, None, skip.reason))
+            problems.append(
+                Problem(name if isinstance(name, str) else name(each.position), each.line, None, skip.reason)
+            )
     counts["send"] = sent
     return Survey(counts, tuple(problems), tuple(head), groups)
 

@@ -17,11 +17,13 @@ from bulkim.journal.records import Entry, InputChange, RunRecord
 from bulkim.model import Job, Row, Source
 from bulkim.places import there
 from bulkim.planning import Planned, prepare
+from bulkim.planning.credentials import Credentials
 from bulkim.planning.digests import Digests
 from bulkim.planning.guarding import Matched, compiled, protector
+from bulkim.planning.suspects import Suspects
 from bulkim.planning.within import Lines, PlannedRows, Within
 from bulkim.source import BadRow, SourceReader, open_source, piped
-from bulkim.source.run import EarlierRun
+from bulkim.source.run import EarlierRun, earlier_run
 from bulkim.source.tidy import Noticed
 from bulkim.text import counted
 
@@ -48,6 +50,9 @@ class Intake:
     accept_removals: bool = False  # an input that lost most of its rows is meant so
     missing_from: Sequence[int] | None = None  # take only rows that none of these runs (row ids) has done
     plan: Lines | None = None  # take only what this saved plan sends
+    made: dict[str, Credentials] = field(
+        default_factory=dict
+    )  # field -> the secrets that are made, once the input was read
 
     def read(self, record: RunRecord, *, resumed: bool = False) -> Taken:
         """Bring the run's items in step with the input, unless they are. Raises InputError; then nothing has changed."""
@@ -61,6 +66,7 @@ class Intake:
         if resumed and self.job.source.is_stdin and not by_journal and not piped():
             raise _unpiped(record)
         reader = self._parent(record) if by_journal else self._reader()
+        self._open_made()
         digest = self._digest(reader)
         taken = Taken()
         if not again or record.input_digest != digest:
@@ -68,13 +74,15 @@ class Intake:
         return Taken(reader if secret else None, taken.notes)
 
     def _taken(self, record: RunRecord, reader: SourceReader, digest: str, *, chosen: bool) -> Taken:
-        matched = Matched(compiled(self.job.guard.protect, self.provider))
-        planned = self._looked_at(prepare(self.job, self.provider, self.operation, reader), matched)
+        matched, suspects = Matched(compiled(self.job.guard.protect, self.provider)), Suspects()
+        planned = self._looked_at(prepare(self.job, self.provider, self.operation, reader, suspects), matched)
         within = self._within()
         if within is not None:
             planned = within.of(planned, known=lambda keys: self._pending(record, keys))
         entries = self._entries(self._selected(planned))
         entries = islice(self._chosen(record, entries) if chosen else entries, record.item_limit)
+        for credentials in self.made.values():
+            entries = credentials.of(entries)
         change = self.journal.read_input(
             record.id,
             entries,
@@ -83,10 +91,17 @@ class Intake:
             now=time.time(),
             judge=self._judge(record, reader),
         )
-        notes = (*(within.notes if within is not None else ()), *reader.noticed.notes())
+        notes = (*(within.notes if within is not None else ()), *reader.noticed.notes(), *suspects.notes())
         if record.planned_at is None or change is None:
             return Taken(notes=(*matched.notes("guard.protect"), *notes))
         return Taken(notes=(*told(change, record), *notes))
+
+    def _open_made(self) -> None:
+        """The files of the secrets that are made. Raises InputError."""
+        for name, column in self.job.source.computed.items():
+            if column.generate:
+                path = None if self.job.rehearsal else column.into
+                self.made[name] = Credentials(path, name, column.generate, self.provider.folded)
 
     def _within(self) -> Within | None:
         if self.plan is None:
@@ -150,12 +165,17 @@ class Intake:
     ) -> Iterator[tuple[int, str | None, Mapping[str, Any]]]:
         """The secret fields of the rows after a position: (position, key, fields). Rows were checked when they were read in."""
         names, folded = tuple(self.operation.secrets), self.provider.folded
+        generated = [name for name, column in self.job.source.computed.items() if column.generate]
         assert self.operation.keys == ("username",), "an operation with secrets is about users"
         for row in reader.rows(after):
             values = row.values
             username = values.get("username")
             key = folded(username) if isinstance(username, str) else None
-            yield row.position, key, {name: values[name] for name in names if values.get(name)}
+            found = {name: values[name] for name in names if values.get(name)}
+            for name in generated:
+                made = self.made.get(name)
+                found[name] = made.find(key) if made is not None and key is not None else None
+            yield row.position, key, found
 
     def _parent(self, record: RunRecord) -> SourceReader:
         """The items of the run that this one retries."""
@@ -168,7 +188,10 @@ class Intake:
         if self.plan is not None and self.job.source.is_listing:
             return PlannedRows(self.plan)
         if self.job.source.is_earlier_run:
-            return EarlierRun(self.journal.reader, self.job.source, rehearsal=self.job.rehearsal)
+            return earlier_run(
+                self.journal.reader, self.job.source,
+                secret_fields=self.operation.secrets, rehearsal=self.job.rehearsal,
+            )  # fmt: skip
         return open_source(
             self.job.source, secret_fields=self.operation.secrets, required=self.operation.required
         )
@@ -176,12 +199,18 @@ class Intake:
     def _gone(self) -> bool:
         """Nothing is piped, or the file is gone: the journal holds what is needed."""
         source = self.job.source
-        return (source.is_stdin and not piped()) or (source.path is not None and not there(source.path))
+        return (source.is_stdin and not piped()) or (
+            source.path is not None and not all(map(there, source.files or [source.path]))
+        )
 
     def _digest(self, reader: SourceReader) -> str:
         """Changes when the input or what the job makes of it does."""
-        shaping: list[Any] = [dict(self.job.source.columns), list(self.job.guard.protect)]
-        shaping += [{"trim": False}] if not self.job.source.trim else []
+        source = self.job.source
+        shaping: list[Any] = [dict(source.columns), list(self.job.guard.protect)]
+        shaping += [{"trim": False}] if not source.trim else []
+        if source.is_shaped:
+            made = {name: each.written for name, each in source.computed.items()}
+            shaping.append({"columns": made, "where": dict(source.narrowed)})
         return hashlib.sha256(json.dumps([reader.digest, *shaping]).encode()).hexdigest()
 
     def _entries(self, planned: Iterable[Planned]) -> Iterator[Entry]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -16,8 +17,9 @@ from bulkim.errors import InputError, Problem
 from bulkim.model import KEY_SEPARATOR, Job, Row
 from bulkim.planning.guarding import protector
 from bulkim.planning.seen import Seen
+from bulkim.planning.suspects import Suspects
 from bulkim.redact import looks_secret
-from bulkim.source import BadRow, SourceReader
+from bulkim.source import BadRow, Several, SourceReader, unshaped
 from bulkim.source.header import listing, to_paste
 from bulkim.source.rejects import REJECTED
 
@@ -26,6 +28,7 @@ RESULT_COLUMNS = (
 )  # fmt: skip
 """What `results` writes before the source's own columns."""
 
+_CONTRADICTS = "with other values: a contradiction"
 _ABSENT = (None, "")
 _USERNAME = re.compile(r"^(no )?username\b")
 _NOTHING: Mapping[str, Any] = {}
@@ -57,19 +60,22 @@ class Planned(NamedTuple):  # a tuple is made five times as fast as a frozen dat
         return f"Planned(position={self.position}, line={self.line}, key={self.key!r}, skip={self.skip})"
 
 
-def prepare(job: Job, provider: Provider, operation: Operation, reader: SourceReader) -> Iterator[Planned]:
-    """Every row of the source as a planned item, in order; memory grows by 24 bytes an item.
+def prepare(
+    job: Job, provider: Provider, operation: Operation, reader: SourceReader, suspects: Suspects | None = None
+) -> Iterator[Planned]:
+    """Every row of the source as a planned item, in order; memory grows by 32 bytes an item. `suspects` looks at what passes.
 
     Raises InputError for a file that lacks a column which the operation needs, and as `SourceReader.rows` does.
     """
     _demand_columns(job, provider, operation, reader)
-    return _planned(_Rules(job, provider, operation, reader), reader)
+    return _planned(_Rules(job, provider, operation, reader), reader, suspects or Suspects())
 
 
-def _planned(rules: _Rules, reader: SourceReader) -> Iterator[Planned]:
-    seen = Seen().add
-    check, key_of, extra_of = rules.check, rules.key, rules.extra
-    protects, duplicate = rules.protects, rules.duplicate
+def _planned(rules: _Rules, reader: SourceReader, suspects: Suspects) -> Iterator[Planned]:
+    seen = Seen()
+    add, hashes, others = seen.add, array("q"), rules.others
+    check, key_of, extra_of, protects = rules.check, rules.key, rules.extra, rules.protects
+    by_line, look, more_keys = not rules.several, suspects.look, rules.more_keys
     for row in reader.rows():
         position, line = row.position, row.line
         extra = extra_of(row.values) if extra_of else _NOTHING
@@ -85,12 +91,30 @@ def _planned(rules: _Rules, reader: SourceReader) -> Iterator[Planned]:
         key = key_of(fields)
         if protects and (reason := protects(username)):
             skip = Skip("protected", reason)
-        elif first := seen(key, line or position):
-            skip = Skip("duplicate", duplicate(username, first, line))
+        elif first := add(key, (line or position) if by_line else position):
+            differs = bool(others) and hashes[seen.index(key) or 0] != _hash(fields, others)
+            if differs:
+                suspects.contradictions.add(line, username)
+            skip = Skip("duplicate", rules.duplicate(username, first, line, differs=differs))
         else:
+            if others:
+                hashes.append(_hash(fields, others))
+            if "0" <= username[0] <= "9":
+                look(username, line)
+            for name in more_keys:
+                look(str(fields[name]), line)
             yield Planned(position, line, key, username, fields, extra)
             continue
         yield Planned(position, line, key, username, _NOTHING, extra, skip)
+
+
+def _hash(fields: Mapping[str, Any], names: Sequence[str]) -> int:
+    """By which a user's rows are compared, without keeping what stands in them."""
+    values = tuple(map(fields.get, names))
+    try:
+        return hash(values)
+    except TypeError:  # a mapping or a list
+        return hash(repr(values))
 
 
 def _invalid(row: Row | BadRow, reason: str, extra: Mapping[str, str]) -> Planned:
@@ -117,6 +141,9 @@ class _Rules:
         self.key: Callable[[Mapping[str, Any]], str] = (
             self._only_key if len(self._keys) == 1 else self._joined_key
         )
+        self.others = tuple(name for name, _, _ in self._checks if name not in self._keys)
+        self.more_keys = tuple(name for name in self._keys if name != "username")
+        self.several = inner if isinstance(inner := unshaped(reader), Several) else None
         self._label, self._called = provider.label, provider.identity.name
         self.protects = protector(job.guard, provider)
         self._public = _public_names(operation, reader)
@@ -157,11 +184,17 @@ class _Rules:
             for name in self._keys
         )
 
-    def duplicate(self, username: str, first: int, line: int | None) -> str:
+    def duplicate(self, username: str, first: int, line: int | None, *, differs: bool) -> str:
         """Why a duplicate is one. `first`: the line (without lines: the item) where it was seen before."""
         same = "user" if len(self._keys) == 1 else " and ".join(self._keys)
-        where = f"same {same} as {'item' if line is None else 'line'} {first}"
-        return where + ("" if self._folded(username) == username else f" ({self._label} ignores case)")
+        place = (
+            f"{'item' if line is None else 'line'} {first}"
+            if self.several is None
+            else self.several.place_of(first)
+        )
+        where = f"same {same} as {place}"
+        where += "" if self._folded(username) == username else f" ({self._label} ignores case)"
+        return f"{where}, {_CONTRADICTS}" if differs else where
 
     def _column_extra(self, values: Mapping[str, Any]) -> Mapping[str, str]:
         """The other columns of a table that are not empty."""
@@ -205,9 +238,15 @@ def _typed_params(job: Job, operation: Operation) -> dict[str, Any]:
 
 def _demand_columns(job: Job, provider: Provider, operation: Operation, reader: SourceReader) -> None:
     """What no row can have is missed once, not once a row. Raises InputError."""
+    inner = unshaped(reader)
+    if isinstance(inner, Several):
+        for part in inner.parts:
+            _demand_columns(job, provider, operation, part)
+        return
     names = reader.names
     if names is None:
         return
+    names = (*names, *job.source.computed)
     given = {*names, *(each.name for each in operation.fields if each.param and each.name in job.params)}
     lacking = [each for each in operation.fields if each.needed and each.name not in given]
     lacking = [

@@ -57,11 +57,18 @@ class PendingItems:
     def _find(self, rows: Rows, wanted: Item) -> Mapping[str, Any]:
         for position, key, secrets in rows:
             if position == wanted.position and key == wanted.key:
+                if None in secrets.values():
+                    raise self._lost(wanted, next(name for name, each in secrets.items() if each is None))
                 return secrets
             if position >= (wanted.position or 0):
                 break
         message = f"changed while it was being read: user {wanted.username!r} is no longer where it was"
         raise InputError([Problem(self._name, wanted.line, None, message)], hint="run the same command again")
+
+    def _lost(self, wanted: Item, field: str) -> InputError:
+        message = f"the file of generated secrets has no {field} for {wanted.username!r} any more"
+        hint = "put the file back as it was, then run the same command again"
+        return InputError([Problem(self._name, wanted.line, None, message)], hint=hint)
 
 
 def _paged(page: Callable[[int], Sequence[Item]]) -> Iterator[Item]:

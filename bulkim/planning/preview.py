@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -16,6 +17,7 @@ from bulkim.catalogue.shapes import Operation, Provider
 from bulkim.codec import encode, parting
 from bulkim.model import Call, Credentials, Item, Job, PageRequest
 from bulkim.planning import Estimate, Planned
+from bulkim.planning.suspects import Suspects
 from bulkim.redact import MASK
 from bulkim.source import SourceReader
 from bulkim.vendors import provider
@@ -64,13 +66,16 @@ def surveyed(job: Job, *, journal: Path) -> Surveyed:
     if job.source.kind == "none":
         return Surveyed(job, vendor, operation, None, "none: the vendor chooses")
     with _reader(job, operation, journal) as reader:
-        rows = planning.prepare(job, vendor, operation, reader)
+        suspects = Suspects()
+        rows = planning.prepare(job, vendor, operation, reader, suspects)
         size = planning.batch_size(operation, job)
         survey = planning.survey(
-            rows, name=reader.name, problems_max=PROBLEMS_MAX, head_max=size,
+            rows, name=partial(source.file_of, reader), problems_max=PROBLEMS_MAX, head_max=size,
             part=parting(operation) if size > 1 else None,
         )  # fmt: skip
-        return Surveyed(job, vendor, operation, survey, reader.name, tuple(reader.noticed.notes()))
+        return Surveyed(
+            job, vendor, operation, survey, reader.name, (*reader.noticed.notes(), *suspects.notes())
+        )
 
 
 @contextmanager
@@ -79,10 +84,10 @@ def _reader(job: Job, operation: Operation, journal: Path) -> Iterator[SourceRea
         yield source.open_source(job.source, secret_fields=operation.secrets, required=operation.required)
         return
     from bulkim.journal import Reader
-    from bulkim.source.run import EarlierRun
+    from bulkim.source.run import earlier_run
 
     with Reader.open(journal) as opened:
-        yield EarlierRun(opened, job.source, rehearsal=job.rehearsal)
+        yield earlier_run(opened, job.source, secret_fields=operation.secrets, rehearsal=job.rehearsal)
 
 
 def plan_document(found: Surveyed, estimate: Estimate, first: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -48,13 +48,18 @@ class Seen:
 
     def find(self, key: str) -> int | None:
         """Where `key` was seen first; None: it was not."""
+        index = self.index(key)
+        return None if index is None else self._places[index]
+
+    def index(self, key: str) -> int | None:
+        """How many were new before `key` was; None: it was not seen."""
         hashed = hash(key)
         slots, hashes = self._slots, self._hashes
         mask = len(slots) - 1
         slot = hashed & mask
         while index := slots[slot]:
             if hashes[index - 1] == hashed:
-                return self._places[index - 1]
+                return index - 1
             slot = (slot + 1) & mask
         return None
 

@@ -118,18 +118,25 @@ class Comparison:
 # ------------------------------------------------------------------------------------ what they are
 
 
-def _source_place(job: Job) -> str | None:
-    """As the job file says it: a fresh checkout of the same job has the same source."""
+def _source_place(job: Job) -> str | list[str] | None:
+    """As the job file says it, pattern or list: a fresh checkout of the same job has the same source."""
     source = job.source
     if not source.is_file:
         return None
     if source.path is None:
         return STDIN
-    return os.path.normpath(source.written) if source.written else absolute(source.path)
+    places = [os.path.normpath(each) for each in source.written.split("\n")] if source.written else []
+    return (places if len(places) > 1 else places[0]) if places else absolute(source.path)
+
+
+def _columns(job: Job) -> dict[str, Any]:
+    return {**job.source.columns, **{name: each.written for name, each in job.source.computed.items()}}
 
 
 def _where(job: Job) -> dict[str, Any]:
     """As the job writes it: an age is the same age tomorrow, though another moment."""
+    if not job.source.is_listing:
+        return dict(job.source.narrowed)
     where = job.source.where
     told = {name: where.written.get(name, getattr(where, name)) for name in _AGES}
     every = {"match": where.match, **told, "activated": where.activated}
@@ -162,7 +169,7 @@ _JOB: Mapping[str, Callable[[Job], Any]] = {
     "environment": attrgetter("connection.environment"),
     "allow_http": attrgetter("connection.allow_http"),
     "source.place": _source_place,
-    "source.columns": lambda job: dict(job.source.columns),
+    "source.columns": _columns,
     "source.where": _where,
     "source.run": attrgetter("source.run"),
     "source.outcome": lambda job: sorted(job.source.outcome),

@@ -7,16 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 from typing import Protocol
 
 from bulkim.model import Row, Source
 from bulkim.source.content import Content, piped
 from bulkim.source.jsonl import JsonlReader
 from bulkim.source.rows import BadRow, ItemsReader, TextReader
+from bulkim.source.several import Several
+from bulkim.source.shaped import Shaped
 from bulkim.source.table import CsvReader
 from bulkim.source.tidy import Noticed
 
-__all__ = ["BadRow", "SourceReader", "open_source", "piped"]
+__all__ = ["BadRow", "Several", "Shaped", "SourceReader", "file_of", "open_source", "piped", "unshaped"]
 
 
 class SourceReader(Protocol):
@@ -55,6 +58,16 @@ def open_source(
     it has the `required` fields (None: it may not). Raises InputError: no such file, not
     text, no usable header; ValueError for the kinds that are no input of their own.
     """
+    reader = _opened(source, secret_fields, required)
+    return Shaped(reader, source, secret_fields) if source.is_shaped else reader
+
+
+def _opened(
+    source: Source, secret_fields: AbstractSet[str], required: AbstractSet[str] | None
+) -> SourceReader:
+    if len(source.paths) > 1:
+        parts = [replace(source, path=path, paths=()) for path in source.paths]
+        return Several([_opened(each, secret_fields, required) for each in parts])
     match source.kind:
         case "csv":
             return CsvReader(source, Content(source.path, source.encoding), secret_fields, required)
@@ -66,3 +79,14 @@ def open_source(
             return ItemsReader(source, secret_fields)
         case "listing" | "run" | "none":
             raise ValueError(f"a source of kind {source.kind!r} is not an input file")
+
+
+def unshaped(reader: SourceReader) -> SourceReader:
+    """The reader of the file itself, or of several."""
+    return reader.reader if isinstance(reader, Shaped) else reader
+
+
+def file_of(reader: SourceReader, position: int | None) -> str:
+    """The name of the file that has the row at a position; of one file its own."""
+    inner = unshaped(reader)
+    return inner.file_of(position) if isinstance(inner, Several) and position else reader.name

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import glob
+import gzip
 import io
 import os
 import shutil
@@ -9,6 +11,7 @@ import stat
 import sys
 import tempfile
 import weakref
+import zlib
 from collections.abc import Iterator
 from contextlib import nullcontext
 from functools import partial
@@ -22,6 +25,7 @@ from bulkim.source import encoding as encodings
 CHUNK_BYTES = 1 << 18
 LINE_MAX = 1_000_000  # characters
 STDIN = "<stdin>"
+_GZIP = b"\x1f\x8b"
 
 
 class Content:
@@ -39,10 +43,15 @@ class Content:
                 self._copy = _copied(path)
                 weakref.finalize(self, self._copy.close)
             self._version = self._look()
+            with self._opened() as file:
+                self._packed = file.read(2) == _GZIP
             with self._open() as file:
                 head = file.read(4096)
             self.encoding, trial = self._decoded(head, encoding)
             self.codec, self.mark = encodings.written_back(head, self.encoding)
+        except (EOFError, zlib.error, gzip.BadGzipFile):
+            message = "is compressed with gzip, and damaged or cut off"
+            raise self.problem(message, hint="fetch it again; `gzip -t FILE` tests it") from None
         except OSError as error:
             raise self._unreadable(error) from None
         self.digest = trial.digest
@@ -72,7 +81,13 @@ class Content:
                 yield line
 
     def _open(self) -> BinaryIO:
-        """The bytes from the start; readers do not disturb one another."""
+        """The bytes from the start, unpacked; readers do not disturb one another."""
+        file = self._opened()
+        if not self._packed:
+            return file
+        return cast("BinaryIO", io.BufferedReader(_Unpacked(file), CHUNK_BYTES))
+
+    def _opened(self) -> BinaryIO:
         if self._copy is not None:
             return cast("BinaryIO", io.BufferedReader(_Shared(self._copy), CHUNK_BYTES))
         assert self._path is not None
@@ -94,6 +109,8 @@ class Content:
     def _unreadable(self, error: OSError) -> InputError:
         if isinstance(error, FileNotFoundError):
             hint = near(self._path) if self._path else None
+            if self._path and glob.has_magic(str(self._path)):
+                return self.problem("no file has a name like this", hint=hint)
             return self.problem(
                 "no such file", hint=hint or "a relative path starts at the job file's folder"
             )
@@ -143,6 +160,24 @@ def _copied(path: Path | None) -> BinaryIO:
             copy.close()
             raise
     return cast("BinaryIO", copy)
+
+
+class _Unpacked(io.RawIOBase):
+    """What a file holds that is compressed with gzip."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._packed, self._text = file, gzip.GzipFile(fileobj=file)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        return self._text.readinto(buffer)
+
+    def close(self) -> None:
+        self._text.close()
+        self._packed.close()
+        super().close()
 
 
 class _Shared(io.RawIOBase):

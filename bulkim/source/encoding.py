@@ -25,7 +25,7 @@ _BOMS = (
 _FORMATS = (
     (b"PK\x03\x04", "a ZIP archive or an Excel workbook, not text", "save the sheet as CSV (UTF-8)"),
     (b"\xd0\xcf\x11\xe0", "an old Excel workbook, not text", "save the sheet as CSV (UTF-8)"),
-    (b"\x1f\x8b", "compressed with gzip", "unpack it first"),
+    (b"\x1f\x8b", "compressed with gzip twice", "unpack it once"),
     (b"SQLite format 3", "an SQLite database, not text", "export the table as CSV"),
     (b"%PDF", "a PDF document, not text", None),
 )

@@ -95,10 +95,25 @@ def header_problems(
             message = f"column {name[:60]!r} is there twice: as number {first[same(name)]} and {number}"
             problems.append(Problem(file, line, None, message))
     lacking = {name: column for name, column in columns.items() if same(column) not in first}
-    for name, column in lacking.items():
-        message = f"has no column {column!r}, which source.columns takes for {name}"
-        problems.append(Problem(file, line, None, message, _hint(name, column, header, secrets)))
-    return problems
+    return problems + [
+        lacking_column(file, name, column, header, secrets, line=line) for name, column in lacking.items()
+    ]
+
+
+def lacking_column(
+    file: str,
+    field: str,
+    column: str,
+    header: Sequence[str],
+    secrets: Collection[str],
+    *,
+    line: int | None = 1,
+) -> Problem:
+    """A column that the job names and the header has not. `field`: what it is for, or the job's key that names it."""
+    use = f"which {field} names" if "." in field else f"which source.columns takes for {field}"
+    return Problem(
+        file, line, None, f"has no column {column!r}, {use}", _hint(field, column, header, secrets)
+    )
 
 
 def _hint(name: str, column: str, header: Sequence[str], secrets: Collection[str]) -> str:

@@ -10,8 +10,8 @@ from typing import Any, Literal
 from bulkim.model import Row, Source
 from bulkim.source.content import CHUNK_BYTES, LINE_MAX, Content
 from bulkim.source.rejects import REJECTED, Form
-from bulkim.source.rows import BadRow
-from bulkim.source.tidy import Noticed, trimmed
+from bulkim.source.rows import BadRow, trimmed_values
+from bulkim.source.tidy import Noticed
 
 _BETWEEN = re.compile(r"[\s,]*")
 
@@ -50,7 +50,7 @@ class JsonlReader:
                 yield BadRow(position, line, values)
                 continue
             clean = _own(values) if REJECTED[0] in values else values
-            clean = self._trimmed(clean, line, noticed) if self._trim else clean
+            clean = dict(trimmed_values(clean, line, noticed)) if self._trim else clean
             if self._fields:
                 clean = {self._fields.get(column, column): value for column, value in clean.items()}
             yield Row(position, line, clean)
@@ -108,13 +108,6 @@ class JsonlReader:
                 yield line, text, _object(text)
                 line += buffer.count("\n", at, end)
                 at = end
-
-    def _trimmed(self, values: dict[str, Any], line: int, noticed: Noticed) -> dict[str, Any]:
-        clean = {name: trimmed(value) if type(value) is str else value for name, value in values.items()}
-        cells = sum(value is not clean[name] and value != clean[name] for name, value in values.items())
-        if cells:
-            noticed.trim(cells, line)
-        return clean
 
 
 def _own(values: dict[str, Any]) -> dict[str, Any]:

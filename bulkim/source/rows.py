@@ -13,7 +13,7 @@ from typing import Any
 from bulkim.model import Row, Source
 from bulkim.source.content import Content
 from bulkim.source.rejects import REJECTED, Form, without_cells
-from bulkim.source.tidy import BLANKS, Noticed
+from bulkim.source.tidy import BLANKS, Noticed, trimmed
 
 _AROUND = BLANKS + "\r\n"
 _HEADERS = frozenset({"username", "user_name", "userid", "user_id"})
@@ -81,6 +81,19 @@ def _is_table(first: str) -> bool:
     return len(cells) > 1 and not _HEADERS.isdisjoint(cells)
 
 
+def trimmed_values(values: Mapping[str, Any], line: int | None, noticed: Noticed) -> Mapping[str, Any]:
+    """The values without blanks around text, counted; the same mapping where there are none."""
+    around = {
+        name: clean
+        for name, value in values.items()
+        if type(value) is str and (clean := trimmed(value)) != value
+    }
+    if not around:
+        return values
+    noticed.trim(len(around), line)
+    return {**values, **around}
+
+
 class ItemsReader:
     """Items that stand in the job file."""
 
@@ -97,6 +110,10 @@ class ItemsReader:
 
     def rows(self, after: int = 0) -> Iterator[Row | BadRow]:
         """Items, each with its line in the job file."""
-        lines = self._source.item_lines
+        noticed = Noticed()
+        if not after:
+            self.noticed = noticed
+        lines, trim = self._source.item_lines, self._source.trim
         for position, values in enumerate(self._source.items[after:], after + 1):
-            yield Row(position, lines[position - 1] if position <= len(lines) else None, values)
+            line = lines[position - 1] if position <= len(lines) else None
+            yield Row(position, line, trimmed_values(values, line, noticed) if trim else values)

@@ -5,19 +5,29 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from itertools import islice
 from typing import Any
 
 from bulkim.journal import Reader
 from bulkim.model import Row, Source
-from bulkim.source import BadRow
+from bulkim.source import BadRow, Shaped, SourceReader
 from bulkim.source.tidy import Noticed
+
+
+def earlier_run(
+    journal: Reader, source: Source, *, secret_fields: AbstractSet[str] = frozenset(), rehearsal: bool = False
+) -> SourceReader:
+    """An earlier run's items, with what the job makes of them. Raises UsageError as `EarlierRun` does, InputError."""
+    reader = EarlierRun(journal, source, rehearsal=rehearsal)
+    return Shaped(reader, source, secret_fields) if source.is_shaped else reader
 
 
 class EarlierRun:
     """A `SourceReader` over a run's items, narrowed by the source's `outcome` and `code`.
 
-    A row has the item's username, what was sent with it, the other columns of its own input, and what a read answered about it (``nickname``).
+    A row has the item's username, what was sent with it, the other columns of its own input, and what a read answered about it (``nickname``;
+    all of it as ``data`` where the job names that).
     """
 
     columns: tuple[str, ...] | None = None
@@ -30,6 +40,8 @@ class EarlierRun:
         self._journal = journal
         self._source = source
         self._record = journal.feeding(source.run, rehearsal=rehearsal)
+        named = [name for each in source.computed.values() for name in each.names]
+        self._whole = any(name.partition(".")[0] == "data" for name in (*named, *source.only))
 
     @property
     def name(self) -> str:
@@ -54,10 +66,6 @@ class EarlierRun:
             answer = result.data if isinstance(result.data, dict) else {}
             told = {name: value for name, value in answer.items() if isinstance(value, str | int)}
             values: dict[str, Any] = {**told, **result.extra, **result.fields, "username": result.username}
-            yield Row(position, result.line, self._mapped(values))
-
-    def _mapped(self, values: dict[str, Any]) -> dict[str, Any]:
-        """With the job's `columns` applied: field -> the value of that column."""
-        columns = self._source.columns
-        taken = {field: values[column] for field, column in columns.items() if column in values}
-        return {name: value for name, value in values.items() if name not in columns.values()} | taken
+            if self._whole:
+                values["data"] = result.data
+            yield Row(position, result.line, values)

@@ -36,10 +36,10 @@ class Noticed:
     trimmed_lines: list[int] = field(default_factory=list)
     others: list[Callable[[], list[str]]] = field(default_factory=list)  # whoever has more to say
 
-    def trim(self, cells: int, line: int) -> None:
+    def trim(self, cells: int, line: int | None) -> None:
         """So many cells of a line were trimmed."""
         self.trimmed += cells
-        if len(self.trimmed_lines) < LINES_SHOWN:
+        if line is not None and len(self.trimmed_lines) < LINES_SHOWN:
             self.trimmed_lines.append(line)
 
     def notes(self) -> list[str]:
@@ -47,8 +47,9 @@ class Noticed:
         lines = []
         if self.trimmed:
             cells = "1 cell" if self.trimmed == 1 else f"{self.trimmed:,} cells"
-            where = listed(self.trimmed_lines, more=self.trimmed > len(self.trimmed_lines))
-            lines.append(f"blanks around {cells} were taken away ({where}); `trim: false` keeps them")
+            found = listed(self.trimmed_lines, more=self.trimmed > len(self.trimmed_lines))
+            where = f" ({found})" if self.trimmed_lines else ""
+            lines.append(f"blanks around {cells} were taken away{where}; `trim: false` keeps them")
         return [*lines, *(line for say in self.others for line in say())]
 
 

@@ -7,7 +7,6 @@ input once more by the run's terms, so that an input that was edited, a run that
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from bulkim.catalogue.shapes import Operation, Provider
+from bulkim.jobfile.sources import Making
 from bulkim.journal import Reader
 from bulkim.journal.records import RunRecord
 from bulkim.model import Auth, Connection, Guard, Job, Source
@@ -39,9 +39,15 @@ class Counted:
 
 
 def rejects(journal: Reader, record: RunRecord) -> FromFile | FromJournal:
-    """A run's rejected rows: of its file, or where there is none (any more) of the journal. Raises InputError."""
+    """A run's rejected rows: of its file, or where there is none of one form of the journal. Raises InputError."""
     source = original_of(record)
-    return FromJournal(journal, record) if source is None else FromFile(journal, record, source)
+    if source is None:
+        why = "the run's input is not there (any more)"
+        return FromJournal(journal, record, why)
+    try:
+        return FromFile(journal, record, source)
+    except ValueError as error:
+        return FromJournal(journal, record, str(error))
 
 
 class FromFile:
@@ -126,12 +132,10 @@ class FromJournal:
 
     holds_secrets = False
 
-    def __init__(self, journal: Reader, record: RunRecord) -> None:
+    def __init__(self, journal: Reader, record: RunRecord, why: str) -> None:
         self._journal, self._record = journal, record
         self.form = Form("utf-8", "")
-        self.notes = (
-            "the run's input is not there (any more): these rows are the journal's, without secrets",
-        )
+        self.notes = (f"{why}: these rows are the journal's, without secrets",)
 
     def write(self, chosen: Chosen, stream: IO[str], *, bom: bool = False) -> Counted:
         """Write the rows; the journal is read twice, for the columns first."""
@@ -170,24 +174,23 @@ def terms_of_record(record: RunRecord) -> Mapping[str, Any]:
 
 
 def original_of(record: RunRecord) -> Source | None:
-    """The file that the run read, by its terms; None where there was none, or it is gone."""
+    """The file that the run read, or its files, by its terms; None where there was none, or one is gone."""
     terms = terms_of_record(record)
     kind, place = terms.get("source.kind"), terms.get("source.place")
-    if kind not in _FILES or place in {None, STDIN} or not (path := _place(record, str(place))).exists():
+    if kind not in _FILES or not place or place == STDIN:
         return None
-    called = provider(record.provider, record.vendor_text).identity.name
-    return Source(
-        kind, path=path, written=str(place), columns=terms.get("source.columns") or {},
-        called=called if called != "username" else None, encoding=terms.get("source.encoding"),
-        delimiter=terms.get("source.delimiter"), trim=terms.get("source.trim", True) is not False,
-    )  # fmt: skip
-
-
-def _place(record: RunRecord, written: str) -> Path:
-    """The source's path starts at the job file's folder."""
-    place = Path(os.path.expanduser(written))  # noqa: PTH111 - never raises
-    beside = [Path(record.job_path).parent / place] if record.job_path else []
-    return next((each for each in (*beside, place) if each.exists()), (beside or [place])[0])
+    vendor = provider(record.provider, record.vendor_text)
+    operation = vendor.operation(record.operation)
+    assert operation is not None, f"{record.provider} has no {record.operation}"
+    said = {
+        name: terms.get(f"source.{name}") for name in ("columns", "where", "trim", "encoding", "delimiter")
+    }
+    folders = [Path(record.job_path).parent] if record.job_path else []
+    for folder in (*folders, Path()):
+        found = Making(folder, None, vendor, operation).again(str(kind), place, said)
+        if all(each.exists() for each in found.files):
+            return found
+    return None
 
 
 def _job(record: RunRecord, vendor: Provider, source: Source) -> Job:

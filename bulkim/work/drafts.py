@@ -22,6 +22,7 @@ from bulkim.model import Job
 from bulkim.planning import Planned, Survey, saved
 from bulkim.planning.digests import Digests
 from bulkim.planning.saved import Head, Tally
+from bulkim.planning.suspects import Suspects
 from bulkim.planning.terms import terms_of
 from bulkim.source import SourceReader
 from bulkim.vendors import provider
@@ -46,6 +47,7 @@ class Draft:
     input: SourceReader
     _items: Iterable[Planned]
     _digests: Digests
+    _suspects: Suspects
     _tally: Tally = field(default_factory=Tally)
     _first: tuple[Planned, ...] = ()
     _groups: Counter[Hashable] = field(default_factory=Counter)
@@ -83,6 +85,11 @@ class Draft:
             if each.skip is None:
                 self._groups[part(each)] += 1
             yield each
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was odd about the input."""
+        return (*self.input.noticed.notes(), *self._suspects.notes())
 
     @property
     def survey(self) -> Survey:
@@ -131,6 +138,7 @@ def draft(
     operation = vendor.operation(job.operation)
     assert operation is not None, "the job file's loader checks this"
     with _read(job, operation, journal, sharing) as (reader, feeds):
+        suspects = Suspects()
         head = Head(
             job.name, str(job.path) if job.path else None, keyed.of_text(job.digest), provider_digest(job, vendor), keyed.key_name.hex(),
             _terms(job), job.changes, feeds, _iso(expires_at), job.rehearsal,
@@ -141,8 +149,9 @@ def draft(
             operation,
             head,
             reader,
-            planning.prepare(job, vendor, operation, reader),
+            planning.prepare(job, vendor, operation, reader, suspects),
             keyed,
+            suspects,
         )
 
 
@@ -172,12 +181,17 @@ def _read(
             yield reader, None
     elif job.source.is_earlier_run:
         from bulkim.journal import Reader
-        from bulkim.source.run import EarlierRun
+        from bulkim.source.run import earlier_run
 
         with Reader.open(journal) as opened:
             feeds = opened.feeding(str(job.source.run), rehearsal=job.rehearsal).run
             yield (
-                EarlierRun(opened, replace(job.source, run=feeds), rehearsal=job.rehearsal),
+                earlier_run(
+                    opened,
+                    replace(job.source, run=feeds),
+                    secret_fields=operation.secrets,
+                    rehearsal=job.rehearsal,
+                ),
                 feeds,
             )
     else:

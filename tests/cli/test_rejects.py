@@ -29,7 +29,11 @@ def test_mend_and_run_again(shell, server):
     assert lines[0] == HEAD.rstrip() + ",_outcome,_code,_reason,_line\r\n"
     assert lines[1].startswith(ROWS[1].rstrip() + ",skipped,invalid,")
     assert lines[1].endswith(",3\r\n")
-    assert lines[2] == ROWS[3].rstrip() + ",skipped,duplicate,same user as line 2,5\r\n"
+    assert (
+        lines[2]
+        == ROWS[3].rstrip()
+        + ',skipped,duplicate,"same user as line 2, with other values: a contradiction",5\r\n'
+    )
     (shell.folder / "mend.csv").write_bytes(found.replace(b"b b,", b"bob,"))
     said = shell("run", "new.yaml", "--set", "source.csv=mend.csv", "--json", "-q")
     assert said.json["counts"] | {"succeeded": 1, "unchanged": 1} == said.json["counts"], said

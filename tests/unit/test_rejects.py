@@ -353,7 +353,7 @@ def test_narrowed(ended, tmp_path):
     path.write_text(USERS + "user1,longenough1,again\n")
     run = ended(Source("csv", path=path), seed=5)
     assert run.rejects(outcome=["skipped"]).decode().splitlines()[1:] == [
-        "user1,longenough1,again,skipped,duplicate,same user as line 3,14"
+        'user1,longenough1,again,skipped,duplicate,"same user as line 3, with other values: a contradiction",14'
     ]
     assert run.rejects(code=["duplicate"]) == run.rejects(outcome=["skipped"])
 

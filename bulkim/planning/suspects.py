@@ -1,0 +1,83 @@
+"""Rows that are valid and probably not meant: ids that a spreadsheet has damaged, one user with two different values. Pure."""
+
+from __future__ import annotations
+
+import re
+
+from bulkim.source.tidy import LINES_SHOWN, listed
+from bulkim.text import counted
+
+_DAMAGED = re.compile(r"\d([.,]\d+)?E\+\d{1,3}|\d+[.,]0").fullmatch  # 1.38001E+10, 10001.0
+_LENGTHS_MAX = 64
+
+
+class _Lines:
+    """How many rows, and the first of them."""
+
+    __slots__ = ("example", "first", "rows")
+
+    def __init__(self) -> None:
+        self.rows, self.example = 0, ""
+        self.first: list[int] = []
+
+    def add(self, line: int | None, example: str) -> None:
+        self.rows += 1
+        self.example = self.example or example
+        if line is not None and len(self.first) < LINES_SHOWN:
+            self.first.append(line)
+
+    def __str__(self) -> str:
+        where = f"{listed(self.first, more=self.rows > len(self.first))}: " if self.first else ""
+        return f"{where}{self.example[:60]!r}"
+
+
+class Suspects:
+    """Looks at identities on their way, and says at the end what looks wrong."""
+
+    def __init__(self) -> None:
+        self.contradictions = _Lines()
+        self._damaged = _Lines()
+        self._padded: set[int] = set()  # lengths of ids that begin with 0
+        self._digits: dict[int, _Lines] = {}  # by length: ids of digits that do not
+
+    def look(self, identity: str, line: int | None) -> None:
+        """One id that begins with a digit."""
+        if not identity.isdigit():
+            if _DAMAGED(identity):
+                self._damaged.add(line, identity)
+            return
+        length = len(identity)
+        if identity[0] == "0":
+            if len(self._padded) < _LENGTHS_MAX:
+                self._padded.add(length)
+        elif length in self._digits:
+            self._digits[length].add(line, identity)
+        elif len(self._digits) < _LENGTHS_MAX:
+            self._digits[length] = lines = _Lines()
+            lines.add(line, identity)
+
+    def notes(self) -> list[str]:
+        """A line each, for a person."""
+        notes = []
+        if self._damaged.rows:
+            notes.append(
+                f"{counted(self._damaged.rows, 'id')} look{'s' * (self._damaged.rows == 1)} like a number that a spreadsheet has rewritten"
+                f" ({self._damaged}); export the column as text"
+            )
+        if len(self._padded) == 1:  # ids of one length, and others that are shorter: their zeros are gone
+            (length,) = self._padded
+            shorter = [lines for size, lines in self._digits.items() if size < length]
+            rows = sum(lines.rows for lines in shorter)
+            if rows:
+                first = min(shorter, key=lambda lines: lines.first[:1] or [0])
+                notes.append(
+                    f"{counted(rows, 'id')} may have lost {'its' if rows == 1 else 'their'} leading zeros in a spreadsheet ({first}): others"
+                    f" have {length} digits and begin with 0"
+                )
+        if self.contradictions.rows:
+            rows = self.contradictions.rows
+            notes.append(
+                f"{counted(rows, 'row')} contradict{'s' * (rows == 1)} an earlier row of the same user with other values ({self.contradictions});"
+                " the first one counts"
+            )
+        return notes

@@ -87,6 +87,21 @@ def _of_operation(apps: tuple[App, ...], operation: Operation, path: Path) -> It
                 message = f"'{name}' is secret, and addresses are written down by every machine on the way"
                 yield (*path, where), message, "send it in the body or in a header"
     yield from _of_headers(operation, path)
+    yield from _of_doubt(operation, path)
+    beside = [name for name in operation.keys if name != "username"]
+    if operation.secrets and beside:
+        message = f"'{beside[0]}' cannot be a key beside a secret: secrets are found again in the list by the user alone"
+        yield (
+            (*path, "fields"),
+            message,
+            "leave `key: true` to the user, or send the secret by another operation",
+        )
+    if operation.single is not None:
+        yield from _of_operation(apps, operation.single, (*path, "single"))
+
+
+def _of_doubt(operation: Operation, path: Path) -> Iterator[Fault]:
+    """What is sent again must not be done again."""
     doubt = operation.doubt
     blind = operation.effect is Effect.CREATE and isinstance(doubt, Repeat) and not doubt.because
     keyed = ATTEMPT_KEY in operation.headers.values()
@@ -96,8 +111,6 @@ def _of_operation(apps: tuple[App, ...], operation: Operation, path: Path) -> It
     if keyed and operation.batch_max > 1:
         message = "an attempt's key is an item's: a call of many may be cut into others when it is sent again"
         yield (*path, "headers"), message, "leave batch_max out"
-    if operation.single is not None:
-        yield from _of_operation(apps, operation.single, (*path, "single"))
 
 
 def _of_headers(operation: Operation, path: Path) -> Iterator[Fault]:

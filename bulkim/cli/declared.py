@@ -34,6 +34,23 @@ def text_of(path: Path) -> str | None:
     return found if is_provider(found) else None
 
 
+def by_name() -> dict[str, Provider | None]:
+    """The user's own providers, by the names that a job may call them; None where the file does not hold together."""
+    from bulkim import vendors
+    from bulkim.jobfile.place import own_provider, own_providers
+    from bulkim.jobfile.place import text_of as text
+
+    found: dict[str, Provider | None] = {}
+    for name in own_providers():
+        path = own_provider(name)
+        if name not in vendors.PROVIDERS and path is not None:
+            try:
+                found[name] = vendors.provider(name, text(path))
+            except InputError:
+                found[name] = None
+    return found
+
+
 def checked(settings: Settings, path: Path, text: str) -> tuple[int, dict[str, Any]]:
     """`bulkim check` of one such file: the exit code, and the object for ``--json``."""
     from bulkim.work.declared import inspect

@@ -26,13 +26,16 @@ WIDE = 140  # columns that the table of operations takes
 def schema(settings: Settings, *, of: str) -> int:  # noqa: ARG001 - JSON either way
     """Print the JSON Schema of job files, or of files that declare a provider, for completion and checks in an editor.
 
+    Of providers of your own, it knows those in `providers/` of the configuration folder, by their names.
+
     In VS Code: put `# yaml-language-server: $schema=job.schema.json` into the first line of a job file.
     """
     from bulkim import jobfile
     from bulkim.catalogue.published import provider_schema
+    from bulkim.cli import declared
     from bulkim.vendors import PROVIDERS
 
-    found = provider_schema() if of == "provider" else jobfile.json_schema(PROVIDERS)
+    found = provider_schema() if of == "provider" else jobfile.json_schema(PROVIDERS, declared.by_name())
     click.echo(json.dumps(found, ensure_ascii=False, indent=2))
     return 0
 

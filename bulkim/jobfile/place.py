@@ -76,6 +76,15 @@ def own_provider(name: str) -> Path | None:
     return path if there(path) else None
 
 
+def own_providers() -> list[str]:
+    """The names of all files there."""
+    try:
+        found = sorted((config_folder() / "providers").glob("*.yaml"))
+    except OSError:
+        return []
+    return [each.stem for each in found if _NAME.fullmatch(each.stem)]
+
+
 def label(path: Path) -> str:
     """The file in messages."""
     return "<stdin>" if path == STDIN else str(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from bulkim.catalogue.shapes import Field, Operation, Provider
@@ -21,14 +22,19 @@ _TYPES: Mapping[str, Mapping[str, Any]] = {
 }
 
 
-def json_schema(providers: Mapping[str, Provider]) -> dict[str, Any]:
-    """The schema of a job file that may use these providers."""
+def json_schema(
+    providers: Mapping[str, Provider], own: Mapping[str, Provider | None] = MappingProxyType({})
+) -> dict[str, Any]:
+    """The schema of a job file that may use these providers, and those of the user's `own` by their names. None: there is a file
+    of that name, and it does not hold together.
+    """
     schema: dict[str, Any] = _tidied(job_shape(providers).model_json_schema(mode="validation"))
     operations = dict.fromkeys(each.name for one in providers.values() for each in one.operations)
     properties = schema["properties"]
     strict = {"connection": properties["connection"], "operation": {"enum": list(operations)}}
     properties["provider"]["anyOf"] = [
         {"type": "string", "enum": list(providers)},
+        *([{"type": "string", "enum": list(own)}] if own else []),
         {"type": "string", "pattern": FILE},
     ]
     properties["operation"]["anyOf"] = [{"type": "string", "enum": list(operations)}, {"type": "string"}]
@@ -37,7 +43,8 @@ def json_schema(providers: Mapping[str, Provider]) -> dict[str, Any]:
         "anyOf": [{"type": "string"}, {"type": "object"}],
     }
     built_in = {"if": {"properties": {"provider": {"enum": list(providers)}}}, "then": {"properties": strict}}
-    schema["allOf"] = [built_in, *(rule for one in providers.values() for rule in _rules(one))]
+    known = {**providers, **{name: one for name, one in own.items() if one is not None}}
+    schema["allOf"] = [built_in, *(rule for name, one in known.items() for rule in _rules(name, one))]
     return {"$schema": DIALECT, **schema, "title": "bulkim job"}
 
 
@@ -60,14 +67,14 @@ def _tidied(node: Any) -> Any:
     return tidy
 
 
-def _rules(provider: Provider) -> Iterator[dict[str, Any]]:
+def _rules(name: str, provider: Provider) -> Iterator[dict[str, Any]]:
     """What holds once the provider is chosen, and once the operation is."""
     offered = {"operation": {"enum": [each.name for each in provider.operations]}}
     forms = [{"required": list(form.keys)} for form in provider.apps]
     connection = {"connection": {"if": {"type": "object"}, "then": {"oneOf": forms}}}
-    yield _when({"provider": provider.name}, {"properties": offered | connection})
+    yield _when({"provider": name}, {"properties": offered | connection})
     for each in provider.operations:
-        chosen = {"provider": provider.name, "operation": each.name}
+        chosen = {"provider": name, "operation": each.name}
         yield _when(chosen, _of_operation(each))
 
 

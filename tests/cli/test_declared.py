@@ -148,3 +148,19 @@ def test_the_jobs_schema_takes_a_declared_provider():
 
 def test_schema_of_a_provider(shell):
     assert shell("schema", "provider").json == provider_schema()
+
+
+def test_the_jobs_schema_knows_providers_of_the_configuration_folder(shell, folder, monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    own = tmp_path / "config" / "bulkim" / "providers"
+    own.mkdir(parents=True)
+    (own / "mine.yaml").write_text((folder / "synapse.yaml").read_text())
+    (own / "broken.yaml").write_text("provider: 1\n")
+    (own / "easemob.yaml").write_text("provider: 1\n")  # a built-in's name is the built-in
+    fits = Validator(shell("schema").json).fits
+    job = {"operation": "deactivate", "source": {"csv": "u.csv"}, "connection": "c"}
+    assert fits({**job, "provider": "mine"})
+    assert not fits({**job, "provider": "mine", "operation": "deactivat"})
+    assert not fits({**job, "provider": "mine", "params": {"erase": 3}})
+    assert fits({**job, "provider": "broken", "operation": "whatever"})
+    assert not fits({**job, "provider": "others"})

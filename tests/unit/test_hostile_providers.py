@@ -36,6 +36,7 @@ operations:
   - {name: look, method: GET, path: "/users/{id}", effect: read, pools: [all]}
 """
 HOSTILE = [  # what is put in place of what, and what is said
+    ("{name: group, optional", "{name: group, key: true, optional", "cannot be a key beside a secret"),
     ("path: /users/{id}\n    eff", "path: /users/{id}/{word}\n    eff", "is secret, and addresses are written down"),
     ("path: /users/{id}\n    eff", "path: /users/x{id}\n    eff", "no path of whole segments"),
     ("path: /users/{id}\n    eff", "path: /users/{id}.json\n    eff", "no path of whole segments"),

@@ -21,7 +21,7 @@ test: $(READY)            ## the default suite: some minutes on two cores
 	$(BIN)/python -m pytest -n 6 --dist worksteal  # they wait more than they compute
 
 test-slow: $(READY)       ## what is marked slow: storms, long runs
-	$(BIN)/python -m pytest -m "slow and not campaign" -n 2
+	$(BIN)/python -m pytest -m "slow and not campaign" -n 4 --dist worksteal
 
 test-campaign: $(READY)   ## what takes many minutes and the machine for itself: 500 kills, a fleet at its limit
 	$(BIN)/python -m pytest -m campaign

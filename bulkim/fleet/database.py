@@ -7,6 +7,7 @@ import os
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any
 
 from bulkim import redact
@@ -93,7 +94,7 @@ class Line:
         finally:
             if not asking.done():
                 self.hang_up()
-                asking.add_done_callback(_heard)
+                asking.add_done_callback(partial(_heard, self._connection))
                 asking.cancel() if self._connection is None else None
         if not asking.done():
             self._connection = None
@@ -140,9 +141,12 @@ class Line:
 _FULL = {"53100", "25006"}  # disk full, read-only
 
 
-def _heard(asking: asyncio.Future[Any]) -> None:
+def _heard(connection: Any, asking: asyncio.Future[Any]) -> None:
+    """Nobody waits for it any more, and nobody else has its connection."""
     if not asking.cancelled():
-        asking.exception()  # nobody waits for it any more
+        asking.exception()
+    if connection is not None:
+        connection.pgconn.finish()
 
 
 # A database that is cut off must be noticed within seconds: what has no answer is said again on another connection.

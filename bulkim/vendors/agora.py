@@ -1,6 +1,7 @@
 """Agora Chat: Easemob's endpoints under Agora's account, with a limit of its own for each method.
 
-The pages do not say that limits are shared, so each method is a pool. If an app turns out to share them, the job's
+Held on 2026-11-27 against the pages in the vendor's own repository, AgoraIO/Docs-Source of 2026-07-01: method, path and the
+example of each operation. The pages do not say that limits are shared, so each method is a pool. If an app turns out to share them, the job's
 `rate` can say so.
 """
 
@@ -53,6 +54,8 @@ _PAGES = {
     "set-nickname": PUSH_PAGE,
 }
 _NOT_HERE = {"import-contacts"}
+# Easemob's page is all there is: Agora's own, of 2026-07-01, do not mention them.
+_UNSAID = {"devices", "disconnect-device"}
 _ONE_BY_ONE = {"set-nickname"}  # Agora has not the form for many
 STATUS_CODES_PAGE = "https://docs.agora.io/en/agora-chat/reference/http-status-codes"
 _STATUS_OF_ONE = Pool("status", 100, "GET /users/{username}/status")
@@ -78,6 +81,9 @@ def _agoras(operation: Operation) -> Operation:
         else each
         for each in operation.fields
     )
+    if operation.name in _UNSAID:
+        unsaid = f"{operation.help} Agora's own pages do not mention it."
+        return replace(operation, fields=fields, pools=(pool,), single=single, help=unsaid)
     return replace(operation, fields=fields, pools=(pool,), single=single, source=page)
 
 

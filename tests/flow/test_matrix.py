@@ -72,7 +72,7 @@ USERGRID = (
     Row("get-attributes", nobody=DONE, data={"there": {"city": "Ulm"}, "nobody": {}}, params={"attributes": ["city"]}),
     Row("get-all-attributes", nobody=DONE, data={"there": WORDS, "nobody": {}}),
     Row("remove-attributes", nobody=DONE, effects={"there": "attributes_removed"}),
-    Row("disconnect-device", nobody=DONE, effects={"there": "device_disconnected"}, fields={"resource": "ios_1"}),
+    Row("disconnect-device", effects={"there": "device_disconnected"}, fields={"resource": "ios_1"}),
     Row("get-contacts", data={"there": []}),
     Row("get-blocks", data={"there": []}),
     Row("get-group-member", nobody=DONE, data={"there": True, "nobody": False}, fields={"group_id": "g1"}),

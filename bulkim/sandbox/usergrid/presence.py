@@ -49,15 +49,13 @@ def disconnect(x: UsergridExchange) -> dict[str, Any]:
 
 
 def disconnect_device(x: UsergridExchange) -> dict[str, Any]:
-    user = x.app.find(x.args[0])
-    gone = False
-    if user is not None:
-        kept = tuple(device for device in user.devices if device["res"] != x.args[1])
-        gone = len(kept) < len(user.devices)
-        user.devices = kept
-        if not kept:
-            user.go_offline()
-        x.app.effect(user.username, "device_disconnected")
+    user = x.user()
+    kept = tuple(device for device in user.devices if device["res"] != x.args[1])
+    gone = len(kept) < len(user.devices)
+    user.devices = kept
+    if not kept:
+        user.go_offline()
+    x.app.effect(user.username, "device_disconnected")
     return _about_app(x, {"result": gone or not x.quirk("disconnect-offline-false")})
 
 

@@ -25,6 +25,8 @@ from bulkim.catalogue.shapes import (
     WholeCall,
 )
 
+# What was at hand in 2026-11 are stored copies of the pages, some a year or two old; a pool says which where it matters. Where the
+# copies for China and the international ones differ, what both take is declared.
 READ_ON = "2026-11"
 PAGES = "https://www.tencentcloud.com/document/product/1047/"
 FOR_EVER = 4294967295

@@ -85,7 +85,7 @@ _TAKEN_BY: Mapping[
     str, frozenset[str]
 ] = {  # where a common option would do nothing, a command does not take it
     "journal": _SEND | _READ | {"pull"},
-    "progress": frozenset({"run", "retry", "watch"}),
+    "progress": frozenset({"run", "retry", "watch", "submit"}),
     "log_format": _SEND | {"worker"},
     "log_file": _SEND | {"worker"},
 }

@@ -47,15 +47,6 @@ def submission(path: Path, env: Mapping[str, str], overrides: Sequence[tuple[str
     provider = vendors.provider(job.provider, job.vendor_text)
     operation = provider.operation(job.operation)
     assert operation is not None, "the job file's loader checks this"
-    if job.vendor_text is not None:
-        where = root.mark_of(("provider",))
-        raise InputError(
-            [
-                where.problem(
-                    "provider: a vendor of one's own does not travel to workers", "use `bulkim run` for it"
-                )
-            ]
-        )
     problems = [*_literal(root, provider, operation), *_set(overrides), *_unsuitable(job, operation, path)]
     if problems:
         raise InputError(problems)
@@ -69,13 +60,18 @@ def submission(path: Path, env: Mapping[str, str], overrides: Sequence[tuple[str
     )
 
 
-def again(whole: Mapping[str, Any], path: Path, env: Mapping[str, str] = os.environ) -> Submission:
+def again(
+    whole: Mapping[str, Any], path: Path, vendor_text: str | None, env: Mapping[str, str] = os.environ
+) -> Submission:
     """The same of a job that was checked before, read anew. Raises InputError."""
     missing = {
         name for text in map(str, _scalars(whole.get("connection"))) for name in NAME.findall(text)
     } - env.keys()
     job = jobfile.load(
-        dict(whole), env={**env, **dict.fromkeys(missing, STAND_IN)}, providers=vendors.PROVIDERS
+        dict(whole),
+        env={**env, **dict.fromkeys(missing, STAND_IN)},
+        providers=vendors.PROVIDERS,
+        vendor_text=vendor_text,
     )
     operation = vendors.provider(job.provider, job.vendor_text).operation(job.operation)
     assert operation is not None, "the job file's loader checks this"
@@ -193,16 +189,21 @@ class LackingError(Exception):
 
 
 def resolve(
-    travels: Mapping[str, Any], *, target: str, input_sha256: str | None, env: Mapping[str, str] = os.environ
+    travels: Mapping[str, Any],
+    *,
+    target: str,
+    input_sha256: str | None,
+    vendor_text: str | None,
+    env: Mapping[str, str] = os.environ,
 ) -> Job:
-    """The job as this worker can send it. Raises LackingError."""
+    """The job as this worker can send it; a provider of one's own is in `vendor_text`. Raises LackingError."""
     connection = travels.get("connection")
     texts = [str(node) for node in _scalars(connection)] if isinstance(connection, dict) else []
     missing = sorted({name for text in texts for name in NAME.findall(text)} - env.keys())
     if missing:
         raise LackingError(f"needs {', '.join(missing)}")
     try:
-        job = jobfile.load(dict(travels), env=env, providers=vendors.PROVIDERS)
+        job = jobfile.load(dict(travels), env=env, providers=vendors.PROVIDERS, vendor_text=vendor_text)
     except InputError as error:
         raise LackingError(f"cannot be loaded here: {error.problems[0]}") from error
     here = f"{job.connection.base_url} {job.connection.target}"

@@ -69,7 +69,9 @@ def add(
 ) -> None:
     """Write a schedule down, in place of one of that name. Raises UsageError."""
     check(cron, zone)
-    job = json.dumps({"job": sent.whole, "path": str(sent.path)}, ensure_ascii=False)
+    job = json.dumps(
+        {"job": sent.whole, "path": str(sent.path), "vendor": sent.job.vendor_text}, ensure_ascii=False
+    )
     connection.execute(
         "INSERT INTO bulkim.schedule (name, cron, zone, job, pledge, priority) VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (name)"
         " DO UPDATE SET cron = excluded.cron, zone = excluded.zone, job = excluded.job, pledge = excluded.pledge, priority = excluded.priority",
@@ -134,7 +136,7 @@ def _made(
         return f"{told}: run {unfinished[0]} goes on", None
     try:
         with connection.transaction():
-            sent = again(stored["job"], Path(stored["path"]))
+            sent = again(stored["job"], Path(stored["path"]), stored["vendor"])
             patience_s = max(MISSED_S, sent.job.window.length_s if sent.job.window else 0.0)
             if late_s > patience_s:
                 return f"{told}: missed", None

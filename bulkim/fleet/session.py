@@ -66,6 +66,7 @@ class _Run:
     job: Job
     workers: Workers
     secrets: Secrets | None
+    asked: str | None = None  # what had been asked when this go began
 
 
 class Unconfirmed(Exception):  # noqa: N818 - a state
@@ -128,7 +129,10 @@ async def _row(host: Host, taken: Taken) -> dict[str, Any] | None:
 def _load(row: dict[str, Any]) -> _Run:
     from bulkim import vendors
 
-    job = resolve(json.loads(row["job"]), target=row["target"], input_sha256=row["input_sha256"])
+    planned = json.loads(row["planned"])
+    job = resolve(
+        json.loads(row["job"]), target=row["target"], input_sha256=row["input_sha256"], vendor_text=planned["vendor_text"],
+    )  # fmt: skip
     provider = vendors.provider(job.provider, job.vendor_text)
     operation = provider.operation(job.operation)
     assert operation is not None, "the job file's loader checks this"
@@ -146,9 +150,10 @@ def _load(row: dict[str, Any]) -> _Run:
 async def _once(host: Host, taken: Taken, run: _Run) -> Left | None:
     """One go at it; None: again, for something was asked meanwhile."""
     lease, job, now = taken.lease, run.job, window.now()
-    if lease.asked == "cancel":
+    run.asked = lease.asked
+    if run.asked == "cancel":
         await host.store.read("SELECT bulkim.cancel_items(%s, %s)", (lease.run_id, time.time()))
-    elif lease.asked == "pause":
+    elif run.asked == "pause":
         return Left("paused", "interrupted")
     elif job.window is not None and not job.window.is_open(now):
         opens = job.window.opens(now)
@@ -278,14 +283,13 @@ async def _watched(
 ) -> Stop | None:
     """Signs of life, and whatever ends a session early: asked for, drained, lost, the window's end (then why)."""
     lease, deadline, asked_twice, beaten_at = taken.lease, Deadline(window=run.job.window), False, 0.0
-    began_with = lease.asked
     interrupted = False
     while True:
         now = asyncio.get_running_loop().time()
         if now - beaten_at >= BEAT_S:
             beat(now)
             beaten_at = now
-        wanted = lease.lost or host.draining or (lease.asked and lease.asked != began_with)
+        wanted = lease.lost or host.draining or (lease.asked and lease.asked != run.asked)
         if (over := deadline.stop()) is not None and not interrupted:
             worker.interrupt(signal.SIGTERM)
             return over

@@ -12,6 +12,7 @@ from typing import Any
 from bulkim.fleet.references import Submission, digest
 from bulkim.journal import Journal, transfer
 from bulkim.quota.host import owner_of
+from bulkim.text import utc
 from bulkim.work.submission import Confirm, Preview
 from bulkim.work.submission import Submission as Planning
 from bulkim.work.ways import Notes, Wanted, opening_of
@@ -27,6 +28,7 @@ class Order:
     limit: int | None = None  # only the first so many items
     pledge: str | None = None  # what was agreed to: APP:COUNT, or yes
     name: str | None = None  # instead of the job's
+    at: float | None = None  # not before then, in Unix seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +79,15 @@ def _hand_over(connection: Any, scratch: Path, sent: Submission, preview: Previe
             "INSERT INTO bulkim.tally VALUES (%s, %s, %s, %s, %s, %s)", [(run_id, *each) for each in tally]
         )
     connection.execute(
-        "INSERT INTO bulkim.claim (run_id, app, state, priority, beside) VALUES (%s, %s, 'queued', %s, %s)",
-        (run_id, app, order.priority, order.beside),
+        "INSERT INTO bulkim.claim (run_id, app, state, priority, beside, not_before, why) VALUES (%s, %s, 'queued', %s, %s, to_timestamp(%s), %s)",
+        (
+            run_id,
+            app,
+            order.priority,
+            order.beside,
+            order.at,
+            f"begins at {utc(order.at)}" if order.at else None,
+        ),
     )
     connection.execute(
         "INSERT INTO bulkim.event (run_id, what, detail) VALUES (%s, 'submitted', %s)", (run_id, order.pledge)

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
+import re
 import subprocess
+from datetime import UTC, datetime
 
 import pytest
 from support.here import bulkim_here
+from support.processes import wait_until
+
+from bulkim.fleet import schedule
+from bulkim.fleet.before import RememberingJournal
 
 from .database import binaries
 
@@ -181,7 +188,7 @@ def test_pause_resume_cancel(scene):
     run = scene.submit(
         scene.job("mute", "mute", {"text": "mute.txt"}, params={"chat": 60}, rate={"limit": 20})
     )
-    scene.until(run, "running")
+    wait_until(lambda: scene.done() > 0, within_s=60)
     assert "asked of" in scene.fleet("pause", run).err
     scene.until(run, "paused")
     done = scene.done()
@@ -193,6 +200,24 @@ def test_pause_resume_cancel(scene):
     assert rows["succeeded"] == scene.done() >= done
     assert rows["succeeded"] + rows["skipped"] == 3000
     assert scene.fleet("resume", run).err.strip().endswith("it has ended")
+
+
+def test_a_pause_is_heard_however_early_it_comes(scene, monkeypatch):
+    """While the run's first page is being read, too."""
+    scene.users("mute", 30)
+    run = scene.submit(scene.job("mute", "mute", {"text": "mute.txt"}, params={"chat": 60}))
+    read = RememberingJournal.read
+
+    async def slowly(journal):
+        await asyncio.to_thread(scene.database.query, "SELECT bulkim.ask(%s, 'pause', 1)", journal.run_id)
+        while journal.lease.asked != "pause":
+            await asyncio.sleep(0.01)
+        await read(journal)
+
+    monkeypatch.setattr(RememberingJournal, "read", slowly)
+    scene.hand()
+    scene.until(run, "paused")
+    assert scene.done() <= 30
 
 
 def test_forgetting_keeps_how_runs_ended(scene):
@@ -220,3 +245,66 @@ def test_what_init_prints_makes_the_same_database(no_fleet, monkeypatch):
     ended = bulkim_here("fleet", "init")
     assert "is at version 2 already" in ended.err
     assert bulkim_here("fleet", "doctor").code == 0
+
+
+def test_a_vendor_of_ones_own_travels_with_the_job(scene):
+    """Workers need no file of it: what was submitted is what they go by."""
+    names = scene.users("seen", 3)
+    (scene.folder / "mine.yaml").write_text(MINE)
+    job = scene.job("look", "look", {"text": "seen.txt"}, provider="./mine.yaml", params={"style": "1"})
+    ended = scene.fleet("schedule", "add", "often", job, "--cron", "0 1 * * *", "--zone", "UTC")
+    assert ended.code == 0, ended.err
+    run = scene.submit(job)
+    (scene.folder / "mine.yaml").unlink()
+    scene.hand()
+    scene.until(run)
+    assert len(scene.fleet("results", run, "--outcome", "succeeded").out.splitlines()) == 1 + len(names)
+    scene.database.query("UPDATE bulkim.schedule SET last = '2026-12-01T00:00Z'")
+    (again,) = schedule.tick(scene.database.dsn, datetime(2026, 12, 1, 1, 0, 20, tzinfo=UTC).timestamp())
+    scene.until(again)
+
+
+MINE = """provider: 1
+name: mine
+extends: easemob
+source: https://doc.easemob.com/document/server-side/account_system.html
+operations:
+  - name: look
+    method: GET
+    path: /users/{username}
+    effect: read
+    fields: [{name: username, key: true, pattern: "[A-Za-z0-9_.-]+", chars_max: 64}]
+    pools: [users]
+    cases:
+      - items: [{username: ann}]
+        request: {method: GET, path: /users/ann}
+        reply: {status: 200, json: {entities: [{username: ann}]}}
+        outcomes: [succeeded]
+"""
+
+
+def test_a_run_begins_when_it_was_told_to(scene):
+    names = scene.users("mute", 3)
+    scene.hand()
+    run = scene.submit(
+        scene.job("mute", "mute", {"text": "mute.txt"}, params={"chat": 60}), "--at", "2099-12-01T01:00+00:00"
+    )
+    (told,) = scene.fleet("status", "--json").json["runs"]
+    assert (told["state"], told["why"]) == ("queued", "begins at 2099-12-01T01:00:00.000Z")
+    scene.database.query("UPDATE bulkim.claim SET not_before = clock_timestamp() + interval '2 s'")
+    assert scene.state(run) == "queued"
+    scene.until(run)
+    scene.compare(run, names)
+    for wrong in ("25:00", "noon", "2020-01-01T00:00"):
+        assert scene.fleet("submit", "mute.yaml", "--at", wrong).code == 2
+    assert scene.fleet("submit", "mute.yaml", "--at", "23:59", "--json").code == 0
+
+
+def test_who_watches_sees_the_block_of_a_run_here(scene):
+    scene.users("mute", 120)
+    scene.hand()
+    job = scene.job("mute", "mute", {"text": "mute.txt"}, params={"chat": 60}, rate={"limit": 40})
+    ended = scene.fleet("submit", job, "--wait", "--progress", "plain")
+    assert ended.code == 0, ended.err
+    assert re.search(r"\d+ of 120", ended.err), ended.err
+    assert "120 in = 120 succeeded" in ended.out

@@ -14,7 +14,7 @@ COMMANDS = {
         Entry("submit", "runs:submit", "Plan a job here, confirm it, and queue it for workers."),
         Entry("worker", "workers:worker", "Take runs and work on them, until it is told to stop."),
         Entry("status", "runs:status", "All runs at a glance, and who works on them."),
-        Entry("watch", "runs:watch", "See one run go on."),
+        Entry("watch", "watch:watch", "See one run go on."),
         Entry("show", "look:show", "One run, or what happened to one of its users."),
         Entry("results", "look:results", "One row for each item of a run."),
         Entry("why", "look:why", "Every run that touched a user."),

@@ -4,24 +4,48 @@ from __future__ import annotations
 
 import json
 import os
-import sys
-import time
+import re
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from bulkim.cli.confirm import Confirmation
-from bulkim.cli.fleet.reach import RUN, fleet
+from bulkim.cli.fleet.reach import fleet
+from bulkim.cli.fleet.watch import followed, public
 from bulkim.cli.options import JOB, SET, Command, PledgeType, Settings, common, on_terminal
 from bulkim.text import counted
 
 if TYPE_CHECKING:
     from bulkim.planning.terms import Pledge
 
-LOOK_S = 1.0
-OVER = ("done", "stopped", "cancelled", "paused", "confirming")
 HEADER = ("app", "run", "name", "state", "done", "calls", "worker", "")
+
+
+class MomentType(click.ParamType[float]):
+    """`22:00`: when it is that next, here; `2026-12-01T01:00`, with or without an offset: then."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Unix seconds. Raises click.BadParameter."""
+        now = datetime.now().astimezone()
+        try:
+            if clock := re.fullmatch(r"(\d{1,2}):(\d\d)", str(value)):
+                wanted = now.replace(
+                    hour=int(clock[1]), minute=int(clock[2]), second=0, microsecond=0, tzinfo=None
+                )
+                moment = (
+                    wanted if wanted > now.replace(tzinfo=None) else wanted + timedelta(days=1)
+                ).astimezone()
+            else:
+                moment = datetime.fromisoformat(str(value)).astimezone()
+        except (ValueError, OverflowError, OSError):
+            self.fail(f"expected a time like 22:00 or 2026-12-01T01:00, got {value!r}", param, ctx)
+        if moment <= now:
+            self.fail(f"{value} is over", param, ctx)
+        return moment.timestamp()
 
 
 @click.command(
@@ -40,6 +64,9 @@ HEADER = ("app", "run", "name", "state", "done", "calls", "worker", "")
 )
 @click.option(
     "--beside", is_flag=True, help="Start at once, beside other runs of the app, and share its limit."
+)
+@click.option(
+    "--at", type=MomentType(), metavar="TIME", help="Begin then, not before: 22:00, or 2026-12-01T01:00."
 )
 @click.option("--wait", is_flag=True, help="Stay until the run ends, and end as `bulkim run` would.")
 @SET
@@ -61,7 +88,7 @@ def submit(
 
     given: Pledge | None = options["pledge"]
     said = f"{given.app}:{given.count}" if given else "yes" if options["yes"] else None
-    order = Order(options["priority"], options["beside"], options["limit"], said)
+    order = Order(options["priority"], options["beside"], options["limit"], said, at=options["at"])
     with fleet() as connection:
         sent = submission(job, os.environ, changes)
         decide = Confirmation(options["yes"], given, ask=on_terminal(), names=lambda _: [])
@@ -84,83 +111,7 @@ def submit(
             )
         settings.say(f"next: bulkim fleet watch {ticket.run}")
         return 0
-    return _followed(settings, ticket.run)
-
-
-@click.command(cls=Command, examples=["bulkim fleet watch last", "bulkim fleet watch nightly-purge"])
-@RUN
-@common
-def watch(settings: Settings, *, run_name: str) -> int:
-    """Follow a run until it ends, or needs somebody. Ctrl-C ends the watching, not the run."""
-    return _followed(settings, run_name)
-
-
-def _followed(settings: Settings, wanted: str) -> int:
-    from bulkim.errors import JournalError
-    from bulkim.fleet import view
-
-    told, before, live = (
-        "",
-        None,
-        sys.stderr.isatty() and settings.progress in {"auto", "bar"} and not settings.quiet,
-    )
-    while True:
-        try:
-            with fleet() as connection:
-                while (run := view.find(connection, wanted))["state"] not in OVER:
-                    wanted = run["run"]
-                    line = _line(run, before)
-                    before = (time.monotonic(), run["requests"])
-                    if live:
-                        click.echo(f"\r\x1b[K{line}", nl=False, err=True)
-                    elif run["state"] != told:
-                        settings.say(line)
-                        told = run["state"]
-                    time.sleep(LOOK_S)
-                code = view.exit_code(connection, run)
-                counts = view.counts(connection, run["id"])
-        except JournalError as error:
-            settings.say(f"waiting for the database: {error.message}")
-            time.sleep(LOOK_S)
-            continue
-        except KeyboardInterrupt:
-            settings.say(f"\nrun {wanted} goes on")
-            return 0
-        break
-    if live:
-        click.echo("\r\x1b[K", nl=False, err=True)
-    if settings.json:
-        click.echo(json.dumps({**_public(run), "counts": counts}, ensure_ascii=False))
-    else:
-        parts = " + ".join(
-            f"{number:,} {outcome}" for outcome, number in sorted(counts.items(), key=lambda each: -each[1])
-        )
-        pending = f" + {run['pending']:,} pending" if run["pending"] else ""
-        click.echo(f"{run['run']} {run['name']}: {run['state']}" + (f", {run['why']}" if run["why"] else ""))
-        click.echo(
-            f"{run['items']:,} in = {parts}{pending}; {run['requests']:,} calls"
-            + (f", taken over {run['takeovers']} times" if run["takeovers"] else "")
-        )
-    if run["state"] == "confirming":
-        settings.say(f"next: bulkim fleet confirm {run['run']} APP:COUNT")
-    return code
-
-
-def _line(run: dict[str, Any], before: tuple[float, int] | None) -> str:
-    done = f"{run['ended'] / run['items']:.0%}" if run["items"] else "0%"
-    speed = (run["requests"] - before[1]) / max(0.1, time.monotonic() - before[0]) if before else 0.0
-    words = [
-        f"{run['run']} {run['state']}",
-        f"{done} of {run['items']:,}",
-        f"{speed:.1f} calls/s",
-        run["worker"] or "",
-        run["why"] or "",
-    ]
-    return ", ".join(word for word in words if word)
-
-
-def _public(run: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in run.items() if name != "id"}
+    return followed(settings, ticket.run)
 
 
 @click.command(cls=Command, examples=["bulkim fleet status", "bulkim fleet status --json"])
@@ -176,7 +127,7 @@ def status(settings: Settings, *, every: bool) -> int:
         runs, workers = view.runs(connection, every=every), view.workers(connection)
     if settings.json:
         click.echo(
-            json.dumps({"runs": [_public(each) for each in runs], "workers": workers}, ensure_ascii=False)
+            json.dumps({"runs": [public(each) for each in runs], "workers": workers}, ensure_ascii=False)
         )
         return 0
     alive = [each for each in workers if each["alive"]]

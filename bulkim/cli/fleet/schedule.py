@@ -51,7 +51,7 @@ def add(settings: Settings, *, name: str, job: Path, changes: list[tuple[str, st
     from bulkim.fleet.references import submission
 
     sent = submission(job, os.environ, changes)
-    operation = vendors.provider(sent.job.provider).operation(sent.job.operation)
+    operation = vendors.provider(sent.job.provider, sent.job.vendor_text).operation(sent.job.operation)
     if operation is not None and operation.destroys:
         if not options["yes"]:
             raise ConfirmationError(

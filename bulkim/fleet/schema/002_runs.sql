@@ -280,7 +280,7 @@ BEGIN
   IF c.state IN ('done', 'cancelled') THEN RETURN 'it has ended'; END IF;
   INSERT INTO bulkim.event (run_id, what) VALUES (p_run, p_what);
   IF p_what = 'resume' THEN
-    UPDATE bulkim.claim SET asked = NULL, lacking = '{}', not_before = NULL, lost = 0, why = CASE WHEN state IN ('paused', 'stopped') THEN NULL ELSE why END,
+    UPDATE bulkim.claim SET asked = NULL, lacking = '{}', not_before = NULL, lost = 0, why = CASE WHEN state IN ('paused', 'stopped') OR not_before IS NOT NULL THEN NULL ELSE why END,
       state = CASE WHEN state IN ('paused', 'stopped') THEN 'queued' ELSE state END WHERE run_id = p_run;
     RETURN CASE WHEN c.state IN ('paused', 'stopped') THEN 'queued' ELSE 'it is ' || c.state END;
   END IF;

@@ -1,0 +1,110 @@
+"""Following a run of the fleet."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+
+from bulkim.cli.fleet.reach import RUN, fleet
+from bulkim.cli.options import Command, Settings, common
+
+LOOK_S = 0.5
+OVER = ("done", "stopped", "cancelled", "paused", "confirming")
+
+
+@click.command(cls=Command, examples=["bulkim fleet watch last", "bulkim fleet watch nightly-purge"])
+@RUN
+@common
+def watch(settings: Settings, *, run_name: str) -> int:
+    """Follow a run until it ends, or needs somebody. Ctrl-C ends the watching, not the run."""
+    return followed(settings, run_name)
+
+
+def followed(settings: Settings, wanted: str) -> int:
+    """Draw a run's live block while somebody works on it; returns the exit code that it ends with."""
+    from bulkim.errors import JournalError
+    from bulkim.fleet import view
+
+    while True:
+        try:
+            with fleet() as connection:
+                run = _until_over(settings, connection, wanted)
+                code, counts = view.exit_code(connection, run), view.counts(connection, run["id"])
+        except JournalError as error:
+            settings.say(f"waiting for the database: {error.message}")
+            time.sleep(LOOK_S)
+            continue
+        except KeyboardInterrupt:
+            settings.say(f"run {wanted} goes on")
+            return 0
+        _told(settings, run, counts)
+        return code
+
+
+def _until_over(settings: Settings, connection: Any, wanted: str) -> dict[str, Any]:
+    from bulkim.fleet import view
+
+    told = None
+    while (run := view.find(connection, wanted))["state"] not in OVER:
+        wanted = run["run"]
+        if told != (told := (run["state"], run["worker"], run["why"])):
+            settings.say(
+                ", ".join(each for each in (f"{wanted} {run['state']}", run["worker"], run["why"]) if each)
+            )
+        if run["state"] == "running":
+            _drawn(settings, connection, run)
+        time.sleep(LOOK_S)
+    return run
+
+
+def _drawn(settings: Settings, connection: Any, run: dict[str, Any]) -> None:
+    """The block, as long as the same worker works on it."""
+    from bulkim.fleet import view
+    from bulkim.fleet.reading import Books
+    from bulkim.view.live.following import Following
+
+    books: Any = Books(connection)  # as much of a reader as the block needs
+    following = Following(books, books.get(run["id"]))
+    with _screen(settings) as show:
+        while (now := view.find(connection, run["run"]))["state"] == "running" and now["worker"] == run[
+            "worker"
+        ]:
+            moment = time.time()
+            show(moment, following.look(moment)[1])
+            time.sleep(LOOK_S)
+
+
+@contextmanager
+def _screen(settings: Settings) -> Iterator[Callable[[float, Any], None]]:
+    from bulkim.view import live
+
+    style = live.chosen(settings.progress, quiet=settings.quiet)
+    show, close = live.screen(style) if style != "none" else (lambda *_: None, lambda: None)
+    try:
+        yield show
+    finally:
+        close()
+
+
+def _told(settings: Settings, run: dict[str, Any], counts: dict[str, int]) -> None:
+    """How it stands now."""
+    if settings.json:
+        click.echo(json.dumps({**public(run), "counts": counts}, ensure_ascii=False))
+        return
+    ended = sorted(counts.items(), key=lambda each: -each[1])
+    parts = [f"{number:,} {outcome}" for outcome, number in [*ended, ("pending", run["pending"])] if number]
+    click.echo(f"{run['run']} {run['name']}: {run['state']}" + (f", {run['why']}" if run["why"] else ""))
+    over = f", taken over {run['takeovers']} times" if run["takeovers"] else ""
+    click.echo(f"{run['items']:,} in = {' + '.join(parts)}; {run['requests']:,} calls{over}")
+    if run["state"] == "confirming":
+        settings.say(f"next: bulkim fleet confirm {run['run']} APP:COUNT")
+
+
+def public(run: dict[str, Any]) -> dict[str, Any]:
+    """A run without what only the database needs."""
+    return {name: value for name, value in run.items() if name != "id"}

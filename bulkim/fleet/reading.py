@@ -1,0 +1,85 @@
+"""A run's journal in PostgreSQL, as the live block reads it: as much of `bulkim.journal.Reader` as that asks for."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+from typing import Any
+
+from bulkim.fleet.pull import LIVE
+from bulkim.journal.records import CodeCount, PoolRate, RunRecord
+from bulkim.model import Status
+
+
+class Books:
+    """All runs of a fleet, by row id, through one connection."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+
+    def _rows(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
+        return list(self._connection.execute(statement, values).fetchall())
+
+    def get(self, run_id: int) -> RunRecord:
+        ((planned, *live),) = self._rows(
+            f"SELECT planned, {', '.join(LIVE)} FROM bulkim.run WHERE id = %s", run_id
+        )
+        row = {**json.loads(planned), **dict(zip(LIVE, live, strict=True)), "id": run_id}
+        values: dict[str, Any] = {name: row.get(name) for name in RunRecord.__slots__}
+        for name in ("params", "selection", "settings", "terms"):
+            values[name] = json.loads(values[name]) if values[name] else None
+        return RunRecord(**values)
+
+    def counts(self, run_id: int) -> dict[Status, int]:
+        ended = self._rows(
+            "SELECT outcome, sum(items)::bigint FROM bulkim.tally WHERE run_id = %s GROUP BY 1", run_id
+        )
+        found = dict.fromkeys(Status, 0) | {Status(outcome): items for outcome, items in ended}
+        return found | {Status.PENDING: self.get(run_id).items - sum(found.values())}
+
+    def code_counts(self, run_id: int) -> list[CodeCount]:
+        rows = self._rows(
+            "SELECT outcome, code, items, example, reason FROM bulkim.tally WHERE run_id = %s AND code NOT IN ('', '0')"
+            " ORDER BY items DESC, outcome, code", run_id,
+        )  # fmt: skip
+        return [CodeCount(*row) for row in rows]
+
+    def rates(self, run_id: int) -> list[PoolRate]:
+        rows = self._rows(
+            "SELECT DISTINCT ON (pool) pool, limit_per_s, allowed_per_s FROM bulkim.pace"
+            " WHERE session_id = (SELECT max(id) FROM bulkim.session WHERE run_id = %s) ORDER BY pool, at DESC", run_id,
+        )  # fmt: skip
+        return [PoolRate(*row) for row in rows]
+
+    def in_flight(self, run_id: int) -> int:
+        open_ = "a.id >= c.low AND a.ended_at IS NULL"
+        joined = "bulkim.attempt AS a JOIN bulkim.claim AS c USING (run_id)"
+        return int(self._rows(f"SELECT count(*) FROM {joined} WHERE run_id = %s AND {open_}", run_id)[0][0])
+
+    def _last(self, run_id: int, what: str, condition: str, *values: Any, calls: int) -> Any:
+        """Of the last calls: never a look at all of them."""
+        newest = "SELECT * FROM bulkim.attempt WHERE run_id = %s ORDER BY id DESC LIMIT %s"
+        return self._rows(f"SELECT {what} FROM ({newest}) AS _ WHERE {condition}", run_id, calls, *values)[0][
+            0
+        ]
+
+    def latency_s(self, run_id: int, *, calls: int) -> float | None:
+        found: float | None = self._last(
+            run_id, "avg(ended_at - began_at)", "kind <> 'lost'", calls=2 * calls
+        )
+        return found
+
+    def calls_since(self, run_id: int, moment: float) -> int:
+        return int(self._last(run_id, "count(*)", "began_at > %s", moment, calls=2_000))
+
+    def sessions(self, run_id: int) -> list[SimpleNamespace]:
+        rows = self._rows("SELECT started_at FROM bulkim.session WHERE run_id = %s ORDER BY id", run_id)
+        return [SimpleNamespace(started_at=at) for (at,) in rows]
+
+    def ended_before(self, run_id: int, moment: float) -> dict[Status, int]:
+        rows = self._rows(
+            "SELECT outcome, count(*) FROM bulkim.item WHERE run_id = %s AND finished_at < %s GROUP BY 1",
+            run_id,
+            moment,
+        )
+        return dict.fromkeys(Status, 0) | {Status(outcome): items for outcome, items in rows}

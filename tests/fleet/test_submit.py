@@ -251,7 +251,7 @@ def test_a_vendor_of_ones_own_travels_with_the_job(scene):
     """Workers need no file of it: what was submitted is what they go by."""
     names = scene.users("seen", 3)
     (scene.folder / "mine.yaml").write_text(MINE)
-    job = scene.job("look", "look", {"text": "seen.txt"}, provider="./mine.yaml", params={"style": "1"})
+    job = scene.job("look", "look", {"text": "seen.txt"}, provider="./mine.yaml")
     ended = scene.fleet("schedule", "add", "often", job, "--cron", "0 1 * * *", "--zone", "UTC")
     assert ended.code == 0, ended.err
     run = scene.submit(job)

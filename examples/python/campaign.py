@@ -54,14 +54,15 @@ def muting() -> bulkim.Job:
     return bulkim.load(job, items=[f"test_{number:04}" for number in range(1, SPAMMERS + 1)])
 
 
-def register() -> str:
-    """Look at it, then do it."""
+def register(folder: Path) -> str:
+    """Look at it, write a plan, then do what the plan says and nothing else."""
     job = registration()
     checked = bulkim.check(job)
     assert checked.ok, checked.problems
     cost = bulkim.estimate(job)
     print(f"{cost.send} to send in {cost.requests} requests, {cost['batch']} a request")
-    finished = bulkim.run(job)
+    saved = bulkim.plan(job, folder / "register.plan")
+    finished = bulkim.run(job, plan=saved.file, confirm_plan=saved.digest)
     print(f"registered: {finished.counts['succeeded']}, {finished.state}")
     return finished.run
 
@@ -106,6 +107,6 @@ def look(run: str, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    register()
+    register(Path(sys.argv[1]))
     stop_and_go_on()
     look(asyncio.run(mute()).run, Path(sys.argv[1]))

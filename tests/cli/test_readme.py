@@ -154,3 +154,27 @@ def test_the_live_block_is_of_a_real_run():
 
 def test_the_readme_is_short():
     assert len(README.splitlines()) <= 150
+
+
+@pytest.mark.parametrize("name", ["CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "README.zh-CN.md"])
+def test_links_of_other_pages_lead_somewhere(name):
+    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", (ROOT / name).read_text(encoding="utf-8")):
+        assert re.match(r"https?://", target) or (ROOT / target).exists(), target
+
+
+def test_the_repository_has_one_address():
+    """It is a placeholder, to be replaced in one file."""
+    known = {"pyproject.toml"}
+    found = {
+        str(path.relative_to(ROOT))
+        for path in (
+            *ROOT.glob("*.*"),
+            *(ROOT / "docs").rglob("*.md"),
+            *(ROOT / "bulkim").rglob("*.py"),
+            *(ROOT / "examples").rglob("*.*"),
+        )
+        if path.is_file()
+        and path.suffix in {".md", ".py", ".toml", ".yaml", ".txt"}
+        and "github.com/bulkim" in path.read_text(encoding="utf-8")
+    }
+    assert found == known

@@ -11,9 +11,10 @@ WAYS = {"both": {"to", "from"}, "to": {"to"}, "from": {"from"}}  # the database
 
 
 class Proxy:
-    def __init__(self, port: int) -> None:
-        self.server = socket.create_server(("127.0.0.1", 0))
-        self.port, self.target = self.server.getsockname()[1], port
+    def __init__(self, port: int, *, host: str = "127.0.0.1", delay_s: float = 0.0) -> None:
+        """Listens at `host`; what passes takes `delay_s`."""
+        self.server = socket.create_server((host, 0))
+        self.port, self.target, self.delay_s = self.server.getsockname()[1], port, delay_s
         self._swallowed: set[str] = set()
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -41,6 +42,7 @@ class Proxy:
     def _pass(self, way: str, one: socket.socket, other: socket.socket) -> None:
         with suppress(OSError):
             while data := one.recv(65536):
+                time.sleep(self.delay_s)
                 while way in self._swallowed:
                     time.sleep(0.05)
                 other.sendall(data)

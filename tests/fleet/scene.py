@@ -91,15 +91,17 @@ class Scene:
     def fleet(self, *words: str) -> Ended:
         return bulkim_here("fleet", *words)
 
-    def job(self, name: str, operation: str, source: Any, *, app: str = "sandbox/demo", **more: Any) -> str:
+    def connection(self, app: str) -> dict[str, Any]:
         org, _, chosen = app.partition("/")
-        connection = {
+        return {
             "base_url": self.server.base_url, "org": org, "app": chosen, "auth": {"token": "${APP_TOKEN}"}, "environment": "test",
         }  # fmt: skip
+
+    def job(self, name: str, operation: str, source: Any, *, app: str = "sandbox/demo", **more: Any) -> str:
         document = {
             "provider": "easemob",
             "operation": operation,
-            "connection": connection,
+            "connection": self.connection(app),
             "rate": {"limit": 200},
             "snapshot": False,  # its calls are the operation's own
             **more,

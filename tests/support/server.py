@@ -21,6 +21,10 @@ class Server:
         self.base_url = embedded.base_url
         self.control = embedded.control
 
+    @property
+    def port(self) -> int:
+        return int(self.base_url.rpartition(":")[2])
+
     def call(self, method: str, path: str, document: Any = None) -> Any:
         data = None if document is None else json.dumps(document).encode()
         request = urllib.request.Request(self.control + path, data, method=method)

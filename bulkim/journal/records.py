@@ -183,6 +183,9 @@ class Done:
     outcome: str
     fields: Mapping[str, Any]
     finished_at: float
+    looked_at: float | None = (
+        None  # when it was read what was there before; None: it was not, or that was not asked for
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +193,6 @@ class Before:
     """An item that succeeded, and what was there before."""
 
     done: Done
-    read_at: float  # Unix seconds
     image: Mapping[str, Any]  # data; or absent; or unknown and why
 
 

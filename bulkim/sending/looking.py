@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import anyio
 
 from bulkim.catalogue.shapes import Operation, Provider
-from bulkim.codec import decode, encode
+from bulkim.codec import decode, encode, parting
 from bulkim.journal.port import Remembering, Writer
 from bulkim.journal.records import Closing
 from bulkim.model import Answer, Batch, Connection, Item, Kind, Mode, Outcome
@@ -40,10 +40,14 @@ class Looker:
 
     async def look(self, items: Sequence[Item]) -> None:
         """Ask about them; afterwards each has an image. Cancelled, it waits for the answer that is under way. Raises Stopped."""
-        size = self.asking.batch_max
+        size, part = self.asking.batch_max, parting(self.asking)
         asking: Asking[Item] = Asking(self.channel, self._send, told=_kept, untold=self._untold)
-        for start in range(0, len(items), size):
-            await asking.about(items[start : start + size])
+        groups: dict[Hashable, list[Item]] = {}
+        for item in items:
+            groups.setdefault(part(question(self.asking, item)) if part else None, []).append(item)
+        for group in groups.values():
+            for start in range(0, len(group), size):
+                await asking.about(group[start : start + size])
 
     async def _send(self, items: Sequence[Item]) -> tuple[Answer, Permit]:
         asked = tuple(question(self.asking, item) for item in items)

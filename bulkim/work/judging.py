@@ -34,12 +34,12 @@ def judge(
     *,
     elapsed_s: float,
     fold: Fold = str,
-    strict: bool = False,
+    sent_s: float | None = None,
 ) -> tuple[Verdict, str]:
     """What an answer about the user says of the item; `elapsed_s` is how long ago it ended. Pure.
 
-    `fold` is how the vendor compares usernames. `strict`: a mute that somebody has set anew since has drifted too, though the
-    user is still muted.
+    `fold` is how the vendor compares usernames. `sent_s`: how long ago it was sent at the most; then a mute that somebody has set
+    anew since has drifted too, though the user is still muted.
     """
     refused = outcome.kind is Kind.REJECTED
     if refused or (outcome.reason is not None and outcome.kind is Kind.SUCCEEDED):  # it may be said of nobody
@@ -48,7 +48,7 @@ def judge(
         return (Verdict.DRIFT, "there is no such user") if declared.exists else (Verdict.HOLDS, "gone")
     if not declared.exists:
         return Verdict.DRIFT, "the user is there"
-    return _state(operation, declared, item, outcome.data, elapsed_s=elapsed_s, fold=fold, strict=strict)
+    return _state(operation, declared, item, outcome.data, elapsed_s=elapsed_s, fold=fold, sent_s=sent_s)
 
 
 def _state(
@@ -59,11 +59,11 @@ def _state(
     *,
     elapsed_s: float,
     fold: Fold,
-    strict: bool,
+    sent_s: float | None,
 ) -> tuple[Verdict, str]:
     """What is said of a user who is there as they should."""
     if declared.remaining:
-        return _muted(operation, declared, item, data, elapsed_s=elapsed_s, strict=strict)
+        return _muted(operation, declared, item, data, elapsed_s=elapsed_s, sent_s=sent_s)
     wanted = {**declared.equals, **{path: field_value(item, name) for path, name in declared.same.items()}}
     wrong = [path for path, value in wanted.items() if not equals(data, path, value)]
     if wrong:
@@ -76,7 +76,7 @@ def _state(
 
 
 def _muted(
-    operation: Operation, declared: ReadBack, item: Item, data: Any, *, elapsed_s: float, strict: bool
+    operation: Operation, declared: ReadBack, item: Item, data: Any, *, elapsed_s: float, sent_s: float | None
 ) -> tuple[Verdict, str]:
     sent = wire_fields(operation, item)
     scopes = {
@@ -94,18 +94,19 @@ def _muted(
     }
     if not all(_still(asked[name], remaining[name], scopes[name]) for name in asked if name not in over):
         return Verdict.DRIFT, words
-    if strict and any(
-        _set_anew(value, remaining[name], scopes[name], elapsed_s) for name, value in asked.items()
+    if sent_s is not None and any(
+        _set_anew(value, remaining[name], scopes[name], elapsed_s, sent_s) for name, value in asked.items()
     ):
         return Verdict.DRIFT, words
     return (Verdict.EXPIRED, f"its time is over ({words})") if over else (Verdict.HOLDS, words)
 
 
-def _set_anew(asked: int, remaining: int, forever: int | None, elapsed_s: float) -> bool:
-    """Whether a countdown does not stand where the run's own would."""
+def _set_anew(asked: int, remaining: int, forever: int | None, elapsed_s: float, sent_s: float) -> bool:
+    """Whether a countdown does not stand where the run's own would: it began between the sending and the end of the item."""
     if asked <= 0 or asked == forever:
         return False
-    return abs(remaining - max(0.0, asked - elapsed_s)) > COUNTDOWN_ERROR_S
+    least, most = max(0.0, asked - sent_s), max(0.0, asked - elapsed_s)
+    return not least - COUNTDOWN_ERROR_S <= remaining <= most + COUNTDOWN_ERROR_S
 
 
 def _still(asked: int, remaining: int, forever: int | None) -> bool:

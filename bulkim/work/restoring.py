@@ -56,7 +56,10 @@ def _restore(
         return
     sent, data = Item(done.ordinal, done.key, done.username, {**params, **done.fields}), image["data"]
     if declared.remaining:
-        sets, lifts = _mutes(operation, declared, sent, data, elapsed_s=now - before.read_at), list[str]()
+        sets, lifts = (
+            _mutes(operation, declared, sent, data, elapsed_s=now - (done.looked_at or now)),
+            list[str](),
+        )
         if not all(isinstance(value, int) for value in sets.values()):
             result.unknown.append((done.username, "the answer lacks a remaining time"))
             return
@@ -139,7 +142,6 @@ def _taken(names: list[str] | None, data: Any) -> dict[str, Any]:
 def _attributes(written: Mapping[str, Any], data: Any) -> tuple[dict[str, Any], list[str]]:
     """What had another value before, and what was not there."""
     before: Mapping[str, Any] = data if isinstance(data, Mapping) else {}
-    changed = {
-        name: before[name] for name, value in written.items() if before.get(name) not in {None, str(value)}
-    }
+    there = {name: before[name] for name in written if before.get(name) is not None}
+    changed = {name: was for name, was in there.items() if str(was) != str(written[name])}
     return changed, [name for name in names_of(written) if before.get(name) is None]

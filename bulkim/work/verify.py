@@ -120,19 +120,28 @@ def verify(
     """Ask the vendor about `share` of the run's items. Raises BulkimError when it cannot be asked.
 
     `job` gives the connection, the rate and the patience; what was done is the journal's. `watching` is entered around the asking,
-    `each` gets what is found of every user as it is found, `stop` ends it gently once it is set; `strict` as in `judge`.
+    `each` gets what is found of every user as it is found, `stop` ends it gently once it is set. `strict`: only those whom the run
+    changed, and a mute that somebody set anew since has drifted, too.
     """
     operation = _operation(job, record, provider)
     declared, asking = read_back(provider, operation)
     items, chosen = sampled(journal, record, share)
+    if strict:
+        items = journal.counts(record.id)[Status.SUCCEEDED]
     asked = items if chosen is None else len(chosen)
     reader = _Reader(job, record, provider, operation, declared, asking, each or _nobody, strict)
     reader.telemetry.counts[Status.PENDING] = asked
-    source = (each for each in journal.done(record.id) if chosen is None or each.ordinal in chosen)
+    source = (
+        each for each in _done(journal, record, strict=strict) if chosen is None or each.ordinal in chosen
+    )
     with closing(source):  # while the journal is open: it may be left in the middle
         ending = anyio.run(partial(_asked, reader, source, watching, stop, sharing), backend="asyncio")
     exceptions = tuple(sorted(reader.exceptions, key=lambda each: each.ordinal))
     return Verified(record.run, items, asked, reader.telemetry.requests, reader.counts, exceptions, ending)
+
+
+def _done(journal: Reader, record: RunRecord, *, strict: bool) -> Iterator[Done]:
+    return (before.done for before in journal.images(record.id)) if strict else journal.done(record.id)
 
 
 def least(job: Job, provider: Provider, operation: Operation, asked: int) -> tuple[int, float]:
@@ -300,9 +309,13 @@ class _Reader:
     def _note(self, done: Done, outcome: Outcome, now: float) -> None:
         verdict, found = judge(
             self.operation, self.declared, self._sent(done), outcome,
-            elapsed_s=now - done.finished_at, fold=self.provider.folded, strict=self.strict,
+            elapsed_s=now - done.finished_at, fold=self.provider.folded, sent_s=now - self._sent_after(done) if self.strict else None,
         )  # fmt: skip
         self._finding(done, verdict, found)
+
+    def _sent_after(self, done: Done) -> float:
+        """When it had not been sent yet: it was looked at first, and not before the run began."""
+        return max(self.record.created_at, done.looked_at or 0.0)
 
     def _finding(self, done: Done, verdict: Verdict, found: str) -> None:
         self.counts[verdict] += 1

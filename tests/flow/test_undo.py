@@ -124,6 +124,26 @@ def test_attributes_are_set_again_and_taken_away_in_two_files(server, tmp_path):
     assert [server.users(app)[name]["attributes"] for name in "ab"] == [{"x": "old"}, {}]
 
 
+def test_a_profile_is_as_it_was_and_what_nothing_takes_away_is_named(server, tmp_path):
+    app, nick, level, own = (
+        KEYS["tencent"],
+        "Tag_Profile_IM_Nick",
+        "Tag_Profile_IM_Level",
+        "Tag_Profile_Custom_X",
+    )
+    server.seed([{"username": "a", "profile": {nick: "Ann", level: 3}}, "b"], app=app)
+    new = [
+        {"username": "a", "profile": {nick: "Another", level: 3}},
+        {"username": "b", "profile": {own: "new"}},
+    ]
+    write_job(tmp_path, "job", "tencent", server.base_url, "set-profile", new)
+    run()
+    said = undone().err
+    assert server.users(app)["a"]["profile"] == {nick: "Ann", level: 3}
+    assert server.users(app)["b"]["profile"] == {own: "new"}
+    assert f"was not there before, and nothing takes it away: b ({own})" in said
+
+
 @pytest.mark.parametrize("provider", ["easemob", "agora", "tencent"])
 def test_attributes_that_were_removed_are_there_again(server, tmp_path, provider):
     app = KEYS[provider]

@@ -53,7 +53,9 @@ class Campaign:
         self.names = [f"{self.operation}-{n}" for n in range(self.users)]
         before = self.names[::7] if self.operation == "register" else self.names
         self.before = set(before)
-        self.server.seed(before, app=self.app, created=int(time.time() * 1000) - 86_400_000)
+        self.server.seed(
+            [self.seeded(name) for name in before], app=self.app, created=int(time.time() * 1000) - 86_400_000
+        )
         people = [{"username": name, "password": f"pw-of-{name}"} for name in self.names]
         settings: dict[str, Any] = {"rate": {"limit": 400}, "retries": 8, "timeout": 5, **self.more}
         if self.operation == "mute":
@@ -64,6 +66,10 @@ class Campaign:
             settings["batch"] = self.batch
         items = None if self.operation in {"delete-oldest", "list-users"} else people
         write_job(self.folder, "job", self.provider, self.server.base_url, self.operation, items, **settings)
+
+    def seeded(self, name: str) -> Any:
+        """A user as they are before."""
+        return name
 
     # ------------------------------------------------------------------------------------- running
 

@@ -1,6 +1,6 @@
 """`bulkim` that dies at the n-th journal write or sending: python launcher.py PLACE N ARGUMENTS...
 
-PLACE is ``begin``, ``settle``, ``page`` or ``send``, with ``-before`` or ``-after``; or ``none``. The process kills itself
+PLACE is ``begin``, ``settle``, ``remember``, ``page`` or ``send``, with ``-before`` or ``-after``; or ``none``. The process kills itself
 with SIGKILL, so nothing is flushed, no handler runs, and the journal sees what a power cut at that moment would leave.
 """
 
@@ -71,6 +71,8 @@ def arm(place: str, calls: int) -> None:
             Session._begin = deadly(Session._begin, when, calls)  # type: ignore[method-assign]
         case "settle":
             Session.settle = deadly(Session.settle, when, calls)  # type: ignore[method-assign]
+        case "remember":  # what was there before
+            Session.remember = deadly(Session.remember, when, calls)  # type: ignore[method-assign]
         case "page":
             Session.take_in = deadly(Session.take_in, when, calls)  # type: ignore[method-assign]
         case "send":

@@ -206,10 +206,10 @@ class Reader(Lookup):
         if "before" not in self.tables():  # an older version's
             for done in self.done(run_id):
                 if done.outcome == "succeeded":
-                    yield Before(done, 0.0, _UNSEEN)
+                    yield Before(done, _UNSEEN)
             return
         rows = self._database.rows(
-            "SELECT item.ordinal, key, username, fields, finished_at, read_at, image FROM item LEFT JOIN before"
+            "SELECT item.ordinal, coalesce(key, username), username, fields, finished_at, read_at, image FROM item LEFT JOIN before"
             " ON before.run_id = item.run_id AND before.ordinal = item.ordinal"
             " WHERE item.run_id = ? AND outcome = 'succeeded' ORDER BY item.ordinal",
             (run_id,),
@@ -217,9 +217,15 @@ class Reader(Lookup):
         for ordinal, key, username, fields, finished_at, read_at, image in rows:
             found = json.loads(image) if image else _UNSEEN
             done = Done(
-                ordinal, key, username, "succeeded", json.loads(fields) if fields else {}, finished_at
+                ordinal,
+                key,
+                username,
+                "succeeded",
+                json.loads(fields) if fields else {},
+                finished_at,
+                read_at,
             )
-            yield Before(done, read_at or 0.0, found)
+            yield Before(done, found)
 
     def has_images(self, run_id: int) -> bool:
         """Whether the run wrote down what was there before."""

@@ -38,7 +38,7 @@ from bulkim.catalogue.results import (
 from bulkim.model import Auth, Connection, Kind
 
 __all__ = [
-    "ATTEMPT_KEY", "Body", "Case", "Doubt", "Effect", "Envelope", "ErrorRule", "FailuresOnly", "Field", "Form", "FormTree", "Json",
+    "ATTEMPT_KEY", "Body", "Case", "Doubt", "Effect", "Envelope", "ErrorRule", "FailuresOnly", "Field", "Form", "FormTree", "Json", "Learn",
     "Lists", "MapByKey", "Names", "Never", "NoBody", "Object", "Operation", "Paging", "PerItem", "Pool", "Probe", "Provider",
     "ReadBack", "Repeat", "Result", "Rows", "SplitLists", "WholeCall",
 ]  # fmt: skip
@@ -248,6 +248,15 @@ class ErrorRule:
 
 
 @dataclass(frozen=True, slots=True)
+class Learn:
+    """Headers of every answer that say how much of a quota is left. They may slow a pool down, never speed it up."""
+
+    remaining: str  # calls that are left
+    reset: str  # when the quota is whole again
+    unit: Literal["seconds", "epoch"] = "seconds"  # of `reset`: from now, or since 1970
+
+
+@dataclass(frozen=True, slots=True)
 class Pool:
     """A quota as the vendor counts it, for each app."""
 
@@ -255,6 +264,7 @@ class Pool:
     limit: float | str  # calls in a sliding second, or text: ``50/s``, ``1200/min``, ``1000/10s``
     help: str = ""
     source: str = ""  # where the vendor says so
+    learn: Learn | None = None
 
     @property
     def limit_per_s(self) -> float:

@@ -17,6 +17,7 @@ LEAK = 0.986  # of the limit
 SLACK_S, SLACK_SLOWED_S = 0.03, 0.004  # oversleeping that the bucket makes up for
 REST_S, REST_S_MAX = 0.1, 8.0  # after a refusal that does not say how long; doubled by each that follows soon
 SOON_S = 2.0
+HEED_S_MAX = 60.0  # of a rest for which the vendor only said that nothing is left
 CUT, CUT_MAX = 0.95, 0.5  # what a refusal leaves of the rate: this, or what was taken in the last second
 FLOOR = 0.1  # of the limit: refusals never slow a pool below this
 GAIN_PER_S, CAREFUL_PER_S = 0.05, 0.01  # of the limit: how fast a pool recovers, and near what was refused
@@ -128,6 +129,13 @@ class Limiter:
         if part < self._share:
             self._refused_at, self._refused_share = _now(), part
             self._set_share(max(FLOOR, part))
+
+    def heed(self, left: float, seconds: float) -> None:
+        """The vendor says that so many calls are left for so long: go no faster, and rest where none is. Never speeds up."""
+        if left < 1:
+            self.told(min(seconds, HEED_S_MAX), self._share)
+        elif self.granted_per_s:
+            self.told(0.0, left / seconds / self.granted_per_s)
 
     def _recover(self) -> None:
         now = _now()

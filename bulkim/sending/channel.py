@@ -21,7 +21,8 @@ import anyio
 
 from bulkim import uptime
 from bulkim.auth.credentials import Credential, credential
-from bulkim.catalogue.shapes import Operation, Provider
+from bulkim.catalogue.shapes import Learn, Operation, Provider
+from bulkim.codec.allowance import allowance
 from bulkim.errors import RefusedError
 from bulkim.log.events import log
 from bulkim.model import Call, Credentials, Fault, Job, Kind, Outcome, Reply, Rest, Speaker, Stop
@@ -108,6 +109,7 @@ class Channel:
     clock: Callable[[], float] = uptime.now  # the session's, for how long ago something was
     gate: Gate | None = None
     wall: Callable[[], float] = time.time  # what credentials are signed with and expire by
+    learns: Mapping[str, Learn] = field(default_factory=dict)  # pool -> headers that say what is left of it
     # Answers in a row that were something else's than the vendor's, and whether the vendor itself has answered.
     gateways: int = field(default=0, init=False)
     met: bool = field(default=False, init=False)
@@ -156,7 +158,14 @@ class Channel:
             self._back.set()
             self._back = anyio.Event()
         self.pacer.answered(permit.marks)
+        if self.learns and isinstance(reply, Reply):
+            self._learn(permit, reply)
         return reply
+
+    def _learn(self, permit: Permit, reply: Reply) -> None:
+        for name in permit.operation.pools:
+            if name in self.learns and (found := allowance(self.learns[name], reply.headers, self.wall())):
+                self.pacer.limiters[name].heed(*found)
 
     async def _pass(self, gate: Gate, permit: Permit) -> None:
         """Places that grew old while it was shut are given back and taken anew: no burst leaves when it opens."""
@@ -261,7 +270,9 @@ async def opened(
         async with Transport(
             connection.base_url, timeout_s=job.timeout_s, gate=asked, user_timeout_s=user_timeout_s
         ) as transport:
-            yield Channel(transport, pacer, credential(connection, provider), Policy(job.retries), gate=gate)
+            learns = {each.name: each.learn for each in provider.pools if each.learn is not None}
+            proof = credential(connection, provider)
+            yield Channel(transport, pacer, proof, Policy(job.retries), gate=gate, learns=learns)
 
 
 @dataclass(slots=True)

@@ -94,3 +94,26 @@ def test_all_problems_are_shown_at_once():
 def test_a_file_that_is_no_provider_is_said_to_be_none(text):
     with pytest.raises(InputError):
         load(text, "small.yaml")
+
+
+def test_a_limit_may_lie_inside_another_and_each_has_its_window():
+    text = """
+provider: 1
+name: nested
+label: Nested
+apps: [{keys: [app], name: "{app}", target: "{app}"}]
+auth: [bearer]
+identity: {name: id, pattern: "[a-z]+"}
+envelope: {code: error}
+errors: [{kind: throttled, status: 429}]
+pools:
+  - {name: narrow, limit: 180/min}
+  - {name: wide, limit: 600/min, learn: {remaining: X-Left, reset: X-Reset, unit: epoch}}
+  - {name: long, limit: 1000/10s}
+operations:
+  - {name: look, method: GET, path: "/users/{id}", effect: read, pools: [narrow, wide]}
+"""
+    provider = load(text, "nested.yaml")
+    assert [each.limit_per_s for each in provider.pools] == [3.0, 10.0, 100.0]
+    assert provider.operations[0].pools == ("narrow", "wide")
+    assert [each.learn is not None for each in provider.pools] == [False, True, False]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 
 import anyio
 import pytest
 from support.virtual import run
 
-from bulkim.catalogue.shapes import Operation
+from bulkim.catalogue.shapes import Learn, Operation
 from bulkim.errors import GuardError, RefusedError
 from bulkim.model import Call, Credentials, Decision, Fault, Kind, Outcome, Reply, Rest, Stop
 from bulkim.quota.pacer import Pacer
@@ -52,6 +53,7 @@ class Transport:
 
     def __init__(self, latency_s: float = 0.05) -> None:
         self.sent: list[tuple[float, str, Credentials]] = []
+        self.headers: dict[str, str] = {}
         self.under_way: list[int] = []  # as each call of an operation left, itself included
         self._latency_s, self._now = latency_s, 0
 
@@ -61,7 +63,7 @@ class Transport:
         self.under_way.append(self._now)
         await anyio.sleep(self._latency_s)
         self._now -= 1
-        return Reply(200, b"{}")
+        return Reply(200, b"{}", self.headers)
 
 
 def answered(*outcomes: Outcome, retries: int = 3, credential: Credential | None = None):
@@ -317,3 +319,49 @@ def test_the_longest_rest_is_waited_for():
     transport, _, _ = answered(Outcome(Kind.THROTTLED, retry_after_s=600.0), DONE)
     (first, *_), (second, *_) = transport.sent
     assert second - first >= 600.0
+
+
+LEARN = Learn("X-Left", "X-Reset")
+
+
+def moments(headers, *, calls=6, learn=LEARN, wall=0.0):
+    """When so many calls leave, one after another, of a pool of ten a second whose answers have these headers."""
+    transport = Transport(latency_s=0.0)
+    transport.headers = headers
+
+    async def main() -> None:
+        channel = Channel(
+            transport, Pacer({POOL: 10.0}), Credential(), Policy(0), asyncio.get_running_loop().time,
+            wall=lambda: wall, learns={POOL: learn},
+        )  # fmt: skip
+        for _ in range(calls):
+            await channel.send(CALL, await channel.permit(ASK))
+
+    run(main)
+    first = transport.sent[0][0]
+    return [at - first for at, _, _ in transport.sent]
+
+
+def test_headers_that_say_what_is_left_slow_a_pool_down_and_never_speed_it_up():
+    usual = moments({})
+    assert moments({"x-left": "100", "x-reset": "1"}) == usual
+    slower = moments({"x-left": "4", "x-reset": "2"})
+    assert slower[-1] > 1.5 * usual[-1]
+    gaps = [b - a for a, b in itertools.pairwise(slower)]
+    assert all(gap >= 0.45 for gap in gaps[1:]), gaps
+
+
+def test_a_pool_of_which_nothing_is_left_rests_until_it_is_whole_again():
+    assert moments({"x-left": "0", "x-reset": "7"}, calls=2)[1] >= 7
+    epoch = Learn("X-Left", "X-Reset", "epoch")
+    assert moments({"x-left": "0", "x-reset": "1007"}, calls=2, learn=epoch, wall=1000.0)[1] >= 7
+    assert 60 <= moments({"x-left": "0", "x-reset": "3600"}, calls=2)[1] < 62
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{}, {"x-left": "0"}, {"x-left": "none", "x-reset": "5"}, {"x-left": "0", "x-reset": "-5"},
+     {"x-left": "nan", "x-reset": "5"}, {"x-left": "-1", "x-reset": "5"}, {"x-left": "0", "x-reset": "1e30"}],
+)  # fmt: skip
+def test_headers_that_make_no_sense_change_nothing(headers):
+    assert moments(headers) == moments({})

@@ -101,6 +101,7 @@ HOSTILE = [  # what is put in place of what, and what is said
     ("auth: [bearer]", "auth: [{digest: {algorithm: sha1, over: [secret], headers: {Host: '{digest}'}}}]", "is set by bulkim alone"),
     ("auth: [bearer]", 'auth: [{api-key: {header: "X\\nY"}}]', "is no header's name|control character"),
     ("auth: [bearer]", "auth: [{signed: {by: rot13, identity: a, secret: b}}]", "expected one of agora-access-token2, tencent-usersig"),
+    ("limit: 10}", "limit: 10, learn: {remaining: X-Left}}", "needs the key 'reset'"),
     ("limit: 10}", "limit: 0}", "more than 0"),
     ("limit: 10}", "limit: -5}", "more than 0"),
     ("limit: 10}", "limit: fast}", "calls a second"),

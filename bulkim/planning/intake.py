@@ -139,10 +139,21 @@ class Intake:
     def _withheld(self, record: RunRecord) -> Taken:
         """What is pending comes from the journal: the guard as it is now holds for it, too."""
         protects = protector(self.job.guard, self.provider)
+        skipped = self.journal.reader.results(record.id, outcome=["skipped"], code=["protected"])
+        let_through = sum(protects is None or protects(each.username) is None for each in skipped)
         withheld = self.journal.withhold(record.id, protects, now=time.time()) if protects else 0
-        if not withheld:
-            return Taken()
-        return Taken(notes=(f"guard.protect: {counted(withheld, 'pending item')} will not be sent",))
+        notes = []
+        if withheld:
+            notes.append(f"guard.protect: {counted(withheld, 'pending item')} will not be sent")
+        if let_through:  # what would be sent with them was never kept
+            were, later = (
+                counted(let_through, "item"),
+                "when this run has finished, `bulkim run JOB --missing` sends what is not done",
+            )
+            notes.append(
+                f"guard.protect lets {were} through that this run has skipped; they stay skipped: {later}"
+            )
+        return Taken(notes=tuple(notes))
 
     def _selected(self, planned: Iterable[Planned]) -> Iterator[Planned]:
         """Without those whom earlier runs have done, where only what is missing is wanted."""

@@ -116,6 +116,29 @@ def test_a_guard_that_is_laxer_is_taken_over_and_said(way, server):
     assert "guard.max_items 100 is gone" in said.text
 
 
+@pytest.mark.parametrize("source", ["listing", "gone", "file"])
+def test_who_was_protected_and_is_not_any_more(way, server, source):
+    """A file is read again, and they join. What only the journal holds has let them go: that is said, with the way to them."""
+    server.seed(TESTS + BOSSES)
+    lines("list", TESTS + BOSSES)
+    place = "{listing: users}" if source == "listing" else "{text: list}"
+    job = write("job.yaml", server, "delete", place, 'guard: {protect: ["boss.*"]}')
+    stopped(way, server, job)
+    write("job.yaml", server, "delete", place)
+    if source == "gone":
+        Path("list").unlink()
+    said = way.run(job)
+    assert said.code == 0
+    if source == "file":
+        assert (said.counts, there(server, "boss")) == ({"succeeded": 25}, 0)
+        return
+    assert (said.counts, there(server, "boss")) == ({"succeeded": 20, "skipped": 5}, 5)
+    assert "guard.protect lets 5 items through that this run has skipped" in said.text
+    assert "--missing" in said.text
+    lines("list", TESTS + BOSSES)
+    assert (way.run(job, missing=True).counts, there(server, "boss")) == ({"succeeded": 5}, 0)
+
+
 def test_fewer_items_are_allowed_now(way, server):
     server.seed(TESTS)
     lines("list", TESTS)

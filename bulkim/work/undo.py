@@ -85,6 +85,11 @@ def undo(
     """
     operation = provider.operation(record.operation)
     assert operation is not None, f"{provider.name} has no {record.operation}"
+    if record.rehearsal:
+        raise ImpossibleError(
+            f"run {record.run} was a rehearsal: it was sent to the sandbox, which is gone, and nobody at the vendor was changed.",
+            hint="undo a real run: `bulkim runs` lists them",
+        )
     succeeded = journal.counts(record.id)[Status.SUCCEEDED]
     restored = provider.operation(operation.restored_by or "")
     by_image = restorable(journal, record, provider)

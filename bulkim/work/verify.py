@@ -167,6 +167,11 @@ def _operation(job: Job, record: RunRecord, provider: Provider) -> Operation:
         raise UsageError(
             f"run {record.run} did {record.operation} at {record.provider}, not at {job.provider}."
         )
+    if record.rehearsal:
+        raise UsageError(
+            f"run {record.run} was a rehearsal: it was sent to the sandbox, which is gone.",
+            hint="verify a real run: `bulkim runs` lists them",
+        )
     target = f"{job.connection.base_url} {job.connection.target}"
     if target != record.target:
         raise UsageError(

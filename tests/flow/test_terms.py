@@ -609,6 +609,39 @@ def test_rehearsals_are_marked_everywhere(server):
         assert "rehearsal" in CliRunner().invoke(cli, words).output, words
 
 
+@pytest.mark.parametrize("operation", ["register", "mute", "delete"])
+def test_a_rehearsal_is_neither_undone_nor_verified(way, server, operation):
+    """Nobody at the vendor was changed: whatever its undoing would send would meet real users."""
+    server.seed(TESTS)
+    Path("list").write_text("username,password\n" + "".join(f"{name},longenough\n" for name in TESTS))
+    params = "params: {chat: 60}" if operation == "mute" else ""
+    assert way.run(write("m.yaml", server, operation, "{csv: list}", params), sandbox=True).code == 0
+    before = len(server.requests())
+    for said in (way.undo("last"), way.undo("last", offline=True), way.verify("last")):
+        assert said.code in {2, 3}
+        assert "was a rehearsal" in said.text
+    assert len(server.requests()) == before, "the vendor is not asked, either"
+
+
+def test_undo_goes_by_what_the_run_did(way, server):
+    """Whatever its job file says now."""
+    server.seed(TESTS)
+    lines("list", TESTS)
+    way.run(write("m.yaml", server, "mute", "{text: list}", "params: {chat: 60}"))
+    text = Path("m.yaml").read_text().replace("app: demo", "app: other")
+    Path("m.yaml").write_text(
+        text.replace("operation: mute", "operation: delete").replace("params: {chat: 60}", "")
+    )
+    refused = way.undo("last")
+    assert refused.code == 2
+    assert "was sent to" in refused.text
+    said = way.undo("last", offline=True)
+    assert said.code == 0
+    assert "operation: mute" in said.text
+    assert '"chat": 0' in said.text, "nobody was muted before"
+    assert 'app: "demo"' in said.text
+
+
 def test_a_rehearsal_and_a_real_run_never_continue_each_other(way, server):
     server.seed(TESTS)
     lines("list", TESTS)

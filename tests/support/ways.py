@@ -6,6 +6,7 @@ import io
 import json
 import os
 import sys
+from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -56,6 +57,15 @@ class Typed:
     def retry(self, run: str, *, stdin: str | None = None, **options: Any) -> Said:
         return self._invoke(["retry", run], options, stdin)
 
+    def undo(self, run: str, *, offline: bool = False) -> Said:
+        """Its text has the job that undoes it."""
+        result = CliRunner().invoke(cli, ["undo", run, *(["--offline"] if offline else [])])
+        return Said(result.exit_code, result.output)
+
+    def verify(self, run: str) -> Said:
+        result = CliRunner().invoke(cli, ["verify", run])
+        return Said(result.exit_code, result.output)
+
     def _invoke(self, words: list[str], options: dict[str, Any], stdin: str | None) -> Said:
         options.setdefault("yes", "confirm" not in options)
         for name, value in options.items():
@@ -87,6 +97,19 @@ class Called:
 
     def retry(self, run: str, *, stdin: str | None = None, **options: Any) -> Said:
         return self._call(bulkim.retry_items, run, options, stdin)
+
+    def undo(self, run: str, *, offline: bool = False) -> Said:
+        """Its text has the job that undoes it."""
+        return self._looked(lambda: "".join(each.text for each in bulkim.undo(run, offline=offline).jobs))
+
+    def verify(self, run: str) -> Said:
+        return self._looked(lambda: str(bulkim.verify(run)))
+
+    def _looked(self, look: Callable[[], str]) -> Said:
+        try:
+            return Said(0, look())
+        except bulkim.BulkimError as error:
+            return Said(error.exit_code, f"{error.message}\n{error.hint}")
 
     def _call(self, function: Any, what: str, options: dict[str, Any], stdin: str | None) -> Said:
         if options.pop("yes", "confirm" not in options):

@@ -107,6 +107,55 @@ def journal_bytes(folder):
     return found
 
 
+MEMBER, PAIR = {"group_id": "g1"}, {"contact": "friend"}
+# operation -> fields of every item, params, and what takes it away from one of them again: an operation, with other params
+NEIGHBOURS = {
+    ("easemob", "set-nickname"): ({}, {"nickname": "N"}, "set-nickname", {"nickname": "another"}),
+    ("easemob", "add-contact"): (PAIR, {}, "remove-contact", {}),
+    ("easemob", "import-contacts"): (PAIR, {}, "remove-contact", {}),
+    ("easemob", "remove-contact"): (PAIR, {}, "add-contact", {}),
+    ("agora", "block"): (PAIR, {}, "unblock", {}),
+    ("easemob", "unblock"): (PAIR, {}, "block", {}),
+    ("easemob", "add-to-group"): (MEMBER, {}, "remove-from-group", {}),
+    ("agora", "remove-from-room"): ({"room_id": "r1"}, {}, "add-to-room", {}),
+    ("easemob", "add-to-room"): ({"room_id": "r1"}, {}, "remove-from-room", {}),
+    ("tencent", "add-to-group"): (MEMBER, {}, "remove-from-group", {}),
+    ("tencent", "remove-from-group"): (MEMBER, {}, "add-to-group", {}),
+    ("tencent", "import-friends"): (PAIR, {}, "remove-contact", {}),
+    ("tencent", "remove-contact"): (PAIR, {}, "import-friends", {}),
+    ("tencent", "block"): (PAIR, {}, "unblock", {}),
+    ("tencent", "unblock"): (PAIR, {}, "block", {}),
+    ("tencent", "add-tags"): ({}, {"tags": ["a", "b"]}, "remove-tags", {"tags": ["b"]}),
+    ("tencent", "remove-tags"): ({}, {"tags": ["a"]}, "add-tags", {"tags": ["a"]}),
+    ("tencent", "set-profile"): (
+        {}, {"profile": {"Tag_Profile_IM_Level": 3}}, "set-profile", {"profile": {"Tag_Profile_IM_Level": 4}},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("provider", "operation"), NEIGHBOURS)
+def test_what_users_have_of_others_is_read_back_too(server, tmp_path, provider, operation):
+    fields, params, against, other = NEIGHBOURS[provider, operation]
+    taken = operation.startswith(("remove", "unblock"))
+    had = {
+        "groups": ["g1"],
+        "chatrooms": ["r1"],
+        "contacts": ["friend"],
+        "blocked": ["friend"],
+        "tags": ["a"],
+    }
+    people = [{"username": f"u{n}", **(had if taken else {})} for n in range(3)]
+    server.seed([*people, "friend"], app=KEYS[provider])
+    items = [{"username": f"u{n}", **fields} for n in range(3)]
+    write_job(tmp_path, "job", provider, server.base_url, operation, items, params=params)
+    assert bulkim_here("run", "job.yaml", "--yes").code == 0
+    holds = bulkim_here("verify", "last", "--json")
+    assert (holds.code, holds.json["counts"]["holds"]) == (0, 3), holds.out + holds.err
+    act(server, provider, against, [items[1]], params=other)
+    drifted = bulkim_here("verify", "last", "--json")
+    assert [(each["username"], each["verdict"]) for each in drifted.json["users"]] == [("u1", "drift")]
+
+
 def test_delete_oldest_is_verified_by_whom_it_hit(server, tmp_path):
     server.seed(20)
     write_job(tmp_path, "job", "easemob", server.base_url, "delete-oldest", params={"count": 10})

@@ -70,7 +70,7 @@ def _text(field: Field) -> Check:
 
     def check(value: Any) -> str:
         if type(value) is not str:
-            raise Invalid(f"{name} is {_kind(value)}, not text" + _quote_it(value))
+            raise Invalid(f"{_scalar(field, value)} is {_kind(value)}, not text" + _quote_it(value))
         if identity and HALF in value:
             raise Invalid(f"{_named(field, value)} has half a character in it, so nobody can be meant")
         if bytes_max is not None and len(value) > bytes_max // 4 and len(value.encode()) > bytes_max:
@@ -150,7 +150,14 @@ def _number(field: Field) -> Check:
 def _given(field: Field, value: Any) -> str:
     if field.secret:
         return field.name
-    return f"{field.name} {quoted(str(value))}" if isinstance(value, str) else f"{field.name} {value!s:.40}"
+    if isinstance(value, str):
+        return f"{field.name} {quoted(value)}"
+    return f"{field.name} {str(value).lower() if isinstance(value, bool) else value!s:.40}"
+
+
+def _scalar(field: Field, value: Any) -> str:
+    """The field with its value, where that is one."""
+    return _given(field, value) if isinstance(value, (str, int, float)) else field.name
 
 
 def _truth(field: Field) -> Check:
@@ -173,7 +180,7 @@ def _map(field: Field) -> Check:
     def check(value: Any) -> dict[str, Any]:
         pairs = _from_json(field, value) if isinstance(value, str) else value
         if not isinstance(pairs, Mapping):
-            raise Invalid(f"{field.name} is {_kind(pairs)}, not a mapping of names to values")
+            raise Invalid(f"{_scalar(field, pairs)} is {_kind(pairs)}, not a mapping of names to values")
         if not pairs:
             raise Invalid(f"{field.name} is empty")
         for key, each in pairs.items():
@@ -203,7 +210,9 @@ def _names(field: Field) -> Check:
         else:
             names = _from_json(field, value) if isinstance(value, str) else value
         if not isinstance(names, (Mapping, Sequence)) or isinstance(names, str):
-            raise Invalid(f"{field.name} is {_kind(names)}, not a list of names" + _quote_it(names))
+            raise Invalid(
+                f"{_scalar(field, names)} is {_kind(names)}, not a list of names" + _quote_it(names)
+            )
         return _checked_names(field, names)  # of a mapping: its names, without the values
 
     return check
@@ -225,4 +234,4 @@ def _from_json(field: Field, text: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
-        raise Invalid(f"{field.name} is not JSON") from None
+        raise Invalid(f"{_given(field, text)} is not JSON") from None

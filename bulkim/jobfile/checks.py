@@ -252,7 +252,7 @@ def check_batch(root: Node, operation: Operation, *, open_registration: bool) ->
             if open_registration
             else f"{operation.name} takes at most {most}"
         )
-        yield node.mark.problem(f"batch: {why} a request")
+        yield node.mark.problem(f"batch {node.value}: {why} a request")
 
 
 def check_notify(root: Node) -> Iterator[Problem]:

@@ -10,6 +10,7 @@ from pydantic_core import ErrorDetails
 
 from bulkim.errors import Problem
 from bulkim.jobfile.schema import SOURCE_KINDS
+from bulkim.redact import looks_secret
 from bulkim.text import nearest
 from bulkim.yamltree import Node, Path, describe, dotted, shown
 
@@ -113,10 +114,21 @@ def _words(detail: ErrorDetails, path: Path, value: Any) -> tuple[str, str | Non
     elif kind == "literal_error":
         message, hint = _wrong_choice(str(context["expected"]).replace("'", ""), value, name)
     elif kind == "value_error":
-        message = f"{name} {context['error']}"
+        message = f"{name}{_value(path, value)} {context['error']}"
     elif kind in _BOUNDS:
-        message = f"{name} {_BOUNDS[kind].format(**context)}"
+        message = f"{name}{_value(path, value)} {_BOUNDS[kind].format(**context)}"
     return message, hint
+
+
+def _value(path: Path, value: Any) -> str:
+    """The value, where it is one and may be shown."""
+    if not isinstance(value, (str, int, float)) or value == "" or path[:2] == ("connection", "auth"):
+        return ""
+    if not isinstance(value, str):
+        return f" {str(value).lower() if isinstance(value, bool) else value}"
+    if path[:1] == ("notify",) or any(looks_secret(str(part)) for part in path):
+        return ""
+    return "" if "@" in value and "://" in value else f" '{shown(value)}'"
 
 
 def _wrong_choice(expected: str, value: Any, name: str) -> tuple[str, str | None]:

@@ -23,6 +23,7 @@ from bulkim.jobfile import checks, connection, given, place
 from bulkim.jobfile.catalogued import auth_words, job_shape
 from bulkim.jobfile.complaints import complaints
 from bulkim.jobfile.mask import masked
+from bulkim.jobfile.overrides import value_of
 from bulkim.jobfile.recorded import recorded_connection, recorded_sections
 from bulkim.jobfile.sources import Making
 from bulkim.model import Guard, Job, Notify, Rate
@@ -131,6 +132,7 @@ class _Reading:
             raise InputError([*self.problems, self.root.mark.problem(message, "begin with `provider:`")])
         # ids of nodes whose value is not known: nothing more is said about them
         self.excused: set[int] = set()
+        self.given: dict[int, tuple[Node, str]] = {}  # --set values, and as the shell gave them
         self.written: tuple[Mapping[str, Any], str | None] = (
             {},
             None,
@@ -145,12 +147,13 @@ class _Reading:
         for key, text in pairs:
             mark = Mark(f"--set {key}")
             try:
-                value, problems = parse(text, mark.file, place=mark) if text.strip() else (Node("", mark), [])
+                value, problems = value_of(key, text, mark, self.shape)
             except InputError as error:
                 self.problems += error.problems
                 continue
             self.problems += problems
             self._put(key, value, mark)
+            self.given[id(value)] = value, text
 
     def _put(self, key: str, value: Node, mark: Mark) -> None:
         *parents, last = key.split(".")
@@ -258,6 +261,7 @@ class _Reading:
         operation = checks.find_operation(self.root, self.provider, self.providers)
         self.operation = operation if isinstance(operation, Operation) else None
         self.problems += [each for each in (provider, operation) if isinstance(each, Problem)]
+        self._params_as_given()
         if self.sandbox is not None and self.provider is not None:
             try:
                 self.sandbox(self.provider)
@@ -270,6 +274,17 @@ class _Reading:
         if self.provider is not None and self.operation is not None:
             found = self._checked(self.provider, self.operation, broken)
             self.problems += connection.elsewhere(found, self.unset)
+
+    def _params_as_given(self) -> None:
+        """A ``--set`` value of a param that is text is the text that the shell gave."""
+        params = self.root.child("params")
+        fields = checks.param_fields(self.operation) if self.operation is not None else {}
+        for name, node in (
+            params.value.items() if params is not None and isinstance(params.value, dict) else ()
+        ):
+            if id(node) in self.given and name in fields and fields[name].type == "str":
+                text = self.given[id(node)][1]
+                node.value = node.value if isinstance(node.value, str) and text[:1] in "\"'" else text
 
     def _nameless(self) -> Problem:
         if self.origin is Origin.MAPPING:

@@ -144,7 +144,7 @@ def test_open_registration_is_one_user_a_request(job_file):
     job = loaded(job_file(text))
     assert (job.connection.auth.kind, job.batch) == ("none", 1)
     assert complaints(job_file(text + "batch: 2")) == [
-        "job.yaml:9:8: batch: open registration takes one user a request"
+        "job.yaml:9:8: batch 2: open registration takes one user a request"
     ]
 
 
@@ -174,8 +174,8 @@ retries: 6
         "job.yaml:6:8: connection.org: expected text, got a number (quote it)",
         "job.yaml:8:17: the environment variable NO_TOKEN is not set (export NO_TOKEN=...)",
         "job.yaml:9:3: unknown key 'enviroment' under connection (did you mean 'environment'?)",
-        "job.yaml:11:15: rate.limit must be more than 0",
-        "job.yaml:11:25: rate.share must be at most 1",
+        "job.yaml:11:15: rate.limit 0 must be more than 0",
+        "job.yaml:11:25: rate.share 1.5 must be at most 1",
         "job.yaml:12:10: timeout: expected a number, got text (without quotes and units)",
         "job.yaml:14:1: key 'retries' is there twice (the first is on line 13)",
     ]
@@ -185,32 +185,32 @@ retries: 6
     ("added", "expected"),
     [
         ("operaton: x", "9:1: unknown key 'operaton' (did you mean 'operation'?)"),
-        ("concurrency: many", "9:14: concurrency must be auto, or a whole number from 1 to 1000"),
-        ("concurrency: 1001", "9:14: concurrency must be auto, or a whole number from 1 to 1000"),
-        ("concurrency: true", "9:14: concurrency must be auto, or a whole number from 1 to 1000"),
-        ("timeout: 0", "9:10: timeout must be at least 0.1"),
-        ("timeout: .inf", "9:10: timeout must be a finite number"),
-        ("timeout: 601", "9:10: timeout must be at most 600"),
-        ("retries: 101", "9:10: retries must be at most 100"),
+        ("concurrency: many", "9:14: concurrency 'many' must be auto, or a whole number from 1 to 1000"),
+        ("concurrency: 1001", "9:14: concurrency 1001 must be auto, or a whole number from 1 to 1000"),
+        ("concurrency: true", "9:14: concurrency true must be auto, or a whole number from 1 to 1000"),
+        ("timeout: 0", "9:10: timeout 0 must be at least 0.1"),
+        ("timeout: .inf", "9:10: timeout inf must be a finite number"),
+        ("timeout: 601", "9:10: timeout 601 must be at most 600"),
+        ("retries: 101", "9:10: retries 101 must be at most 100"),
         ("retries: 1.5", "9:10: retries: expected a whole number, got a number"),
-        ("batch: 2", "9:8: batch: delete takes at most 1 a request"),
+        ("batch: 2", "9:8: batch 2: delete takes at most 1 a request"),
         (
             "guard: {max_failures: lots}",
-            '9:23: guard.max_failures must be a count like 25 or a percentage like "2%"',
+            "9:23: guard.max_failures 'lots' must be a count like 25 or a percentage like \"2%\"",
         ),
-        ("guard: {max_failures: 101%}", "9:23: guard.max_failures must not be more than 100%"),
-        ("guard: {max_items: 0}", "9:20: guard.max_items must be at least 1"),
+        ("guard: {max_failures: 101%}", "9:23: guard.max_failures '101%' must not be more than 100%"),
+        ("guard: {max_items: 0}", "9:20: guard.max_items 0 must be at least 1"),
         ("guard: {protect: admin}", "9:18: guard.protect: expected a list, got text (write [one, two])"),
         (
             "guard: {protect: ['ok', '(']}",
-            "9:25: guard.protect.1 is not a regular expression: missing ), unterminated subpattern at position 0",
+            "9:25: guard.protect.1 '(' is not a regular expression: missing ), unterminated subpattern at position 0",
         ),
         (
             "guard: {protect: ['[[a]']}",
-            "9:19: guard.protect.0 is not a regular expression: Possible nested set at position 1",
+            "9:19: guard.protect.0 '[[a]' is not a regular expression: Possible nested set at position 1",
         ),
-        ("rate: {share: 0}", "9:15: rate.share must be more than 0"),
-        ("rate: {limit: .nan}", "9:15: rate.limit must be a finite number"),
+        ("rate: {share: 0}", "9:15: rate.share 0 must be more than 0"),
+        ("rate: {limit: .nan}", "9:15: rate.limit nan must be a finite number"),
         ("rate: {pools: {usrs: 1}}", "9:16: rate.pools: easemob has no pool 'usrs' (did you mean 'users'?)"),
         ("rate: fast", "9:7: rate: expected a mapping, got text"),
         ("params: {chat: 1}", "9:10: unknown key 'chat' under params: delete has no such param"),
@@ -257,10 +257,15 @@ def test_each_wrong_value_is_told_apart(job_file, added, expected):
         ),
         (
             "{csv: u.csv, encoding: klingon}",
-            ("8:32: source.encoding is not the name of an encoding; try utf-8, gb18030, utf-16 or latin-1"),
+            (
+                "8:32: source.encoding 'klingon' is not the name of an encoding; try utf-8, gb18030, utf-16 or latin-1"
+            ),
         ),
-        ("{csv: u.csv, delimiter: ab}", "8:33: source.delimiter must be one character, such as , ; | or tab"),
-        ('{csv: "a\\0b"}', "8:15: source.csv must be printable text"),
+        (
+            "{csv: u.csv, delimiter: ab}",
+            "8:33: source.delimiter 'ab' must be one character, such as , ; | or tab",
+        ),
+        ('{csv: "a\\0b"}', "8:15: source.csv 'a\\x00b' must be printable text"),
         ("{items: [a, 7]}", "8:21: source.items.1: expected text, got a number (quote it)"),
         ("{items: [{username: 7}]}", "8:29: source.items: username: expected text, got a number (quote it)"),
         ("{items: [{usernme: a}]}", "8:19: source.items: unknown key 'usernme' (did you mean 'username'?)"),
@@ -275,7 +280,9 @@ def test_each_wrong_value_is_told_apart(job_file, added, expected):
         ),
         (
             "{listing: users, where: {created_before: soon}}",
-            ("8:50: source.where.created_before must be an age like 7d or 12h, or a date like 2024-05-01"),
+            (
+                "8:50: source.where.created_before 'soon' must be an age like 7d or 12h, or a date like 2024-05-01"
+            ),
         ),
         (
             "{run: last, outcome: [lost]}",
@@ -452,3 +459,43 @@ def test_masked_text_of_a_windows_file(job_file):
 )
 def test_an_unknown_key_offers_the_keys_of_its_own_section(job_file, section, expected):
     assert expected in [each.partition(": ")[2] for each in complaints(job_file(f"{WHOLE}{section}\n"))]
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "expected"),
+    [
+        ("name", "007", "007"), ("name", "true", "true"), ("name", "a: b # c", "a: b # c"), ("name", "[x", "[x"), ("name", "'q'", "q"),
+        ("name", "null", None), ("name", "2024-05-01", "2024-05-01"), ("connection.org", "1122161011178276", "1122161011178276"),
+        ("provider", "easemob", "easemob"), ("source.csv", "{a}.csv", "{a}.csv"), ("source.csv", "[a.csv, b.csv]", ["a.csv", "b.csv"]),
+        ("source.columns.nickname", "{first} {last}", "{first} {last}"), ("source.columns.nickname", "{first}", "{first}"),
+        ("source.columns.nickname", "{default: x}", {"default": "x"}), ("source.where.dept.equals", "5", 5),
+        ("source.delimiter", ";", ";"), ("source.encoding", "gb18030", "gb18030"), ("guard.max_failures", "25", 25),
+        ("window", "null", None), ("timeout", "5", 5), ("guard.protect", "[a.*]", ["a.*"]), ("rate.limit", "60/min", "60/min"),
+    ],
+)  # fmt: skip
+def test_text_is_as_the_shell_gives_it(key, text, expected):
+    from bulkim.jobfile.catalogued import job_shape
+    from bulkim.jobfile.overrides import value_of
+    from bulkim.yamltree import Mark
+
+    node, problems = value_of(key, text, Mark("--set"), job_shape(PROVIDERS))
+    assert not problems
+    assert node.plain() == expected
+
+
+def test_a_param_that_is_text_is_as_the_shell_gives_it(job_file):
+    text = WHOLE.replace("operation: delete", "operation: add-to-group")
+    for given, expected in (("66016455491585", "66016455491585"), ("007", "007"), ('"x"', "x")):
+        found = loaded(job_file(text), overrides=[("params.group_id", given)])
+        assert found.params["group_id"] == expected
+
+
+@pytest.mark.parametrize(("line", "hidden"), [
+    ("notify: {url: 'ftp://h/s3cret-token'}", "s3cret"), ("connection.auth.token", "\x07s3cret"),
+    ("connection.base_url", "https://user:s3cret@h"),
+])  # fmt: skip
+def test_a_value_that_may_be_a_secret_is_not_shown(job_file, line, hidden):
+    changes = [(line, hidden)] if line.startswith("connection") else []
+    found = complaints(job_file(WHOLE + ("" if changes else f"{line}\n")), overrides=changes)
+    assert found
+    assert "s3cret" not in str(found)

@@ -66,7 +66,7 @@ def test_hours_for_once(load):
     zoned = load("window: {hours: 01:00-05:30}", **{"window.zone": "Asia/Shanghai"})
     assert zoned.window == parse("01:00-05:30 Asia/Shanghai")
     assert complaints(load, night, window="soon") == [
-        "--set window: window must be hours like 01:00-05:30, or 22:00-04:00 across midnight"
+        "--set window: window 'soon' must be hours like 01:00-05:30, or 22:00-04:00 across midnight"
     ]
 
 
@@ -75,16 +75,19 @@ def test_hours_for_once(load):
     [
         (
             "window: at night",
-            "5:9: window must be hours like 01:00-05:30, or 22:00-04:00 across midnight",
+            "5:9: window 'at night' must be hours like 01:00-05:30, or 22:00-04:00 across midnight",
         ),
         (
             "window: 05:00-05:00",
             (
-                "5:9: window begins and ends at the same time, which could mean always or never;"
+                "5:9: window '05:00-05:00' begins and ends at the same time, which could mean always or never;"
                 " write 00:00-24:00 for the whole day"
             ),
         ),
-        ("window: 24:00-05:00", "5:9: window must begin between 00:00 and 23:59, and end by 24:00"),
+        (
+            "window: 24:00-05:00",
+            "5:9: window '24:00-05:00' must begin between 00:00 and 23:59, and end by 24:00",
+        ),
         (
             "window: 1",
             "5:9: window: expected hours like 01:00-05:30, or a mapping with hours and zone; this is a number",
@@ -104,7 +107,7 @@ def test_hours_for_once(load):
         ),
         (
             "window: {hours: 01:00-05:30 UTC}",
-            "5:17: window.hours must be hours like 01:00-05:30, or 22:00-04:00 across midnight",
+            "5:17: window.hours '01:00-05:30 UTC' must be hours like 01:00-05:30, or 22:00-04:00 across midnight",
         ),
         ("window: {zone: UTC}", "5:9: window needs the key 'hours'"),
         (
@@ -158,8 +161,10 @@ def test_limits_have_units(load, limit, per_s):
     ],
 )
 def test_limits_that_are_none(load, limit, expected):
-    assert complaints(load, f"rate: {{limit: {limit}}}") == [f"5:15: rate.limit {expected}"]
-    assert complaints(load, f"rate: {{pools: {{users: {limit}}}}}") == [f"5:23: rate.pools.users {expected}"]
+    shown = limit.strip('"')
+    assert complaints(load, f"rate: {{limit: {limit}}}") == [f"5:15: rate.limit '{shown}' {expected}"]
+    found = complaints(load, f"rate: {{pools: {{users: {limit}}}}}")
+    assert found == [f"5:23: rate.pools.users '{shown}' {expected}"]
 
 
 def test_a_report_reads_them_from_the_journal(load):

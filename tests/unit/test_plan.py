@@ -120,7 +120,7 @@ def test_an_invalid_username_is_fit_for_showing(plan):
     (item,) = plan("delete", '{"username": "a\\u0000\\u202eb"}', kind="jsonl")
     assert item.username == r"a\x00\u202eb"
     (item,) = plan("delete", '{"username": 7}', kind="jsonl")
-    assert (item.username, item.skip.reason) == ("7", "username is a number, not text: quote it")
+    assert (item.username, item.skip.reason) == ("7", "username 7 is a number, not text: quote it")
     (item,) = plan("delete", "{broken", kind="jsonl")
     assert (item.username, item.skip.code) == ("", "invalid")
 

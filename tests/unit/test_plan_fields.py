@@ -51,8 +51,8 @@ def test_usernames(name):
         ("x" * 65, f"username '{'x' * 65}' is 65 bytes long, at most 64"),
         ("李" * 22, f"username '{'李' * 22}' is 66 bytes long, at most 64"),
         ("x" * 5000, f"username '{'x' * 79}…' is 5000 bytes long, at most 64"),
-        (7, "username is a number, not text: quote it"),
-        (True, "username is true or false, not text: quote it"),
+        (7, "username 7 is a number, not text: quote it"),
+        (True, "username true is true or false, not text: quote it"),
         ({"a": 1}, "username is a mapping, not text"),
         (["a"], "username is a list, not text"),
     ],
@@ -101,7 +101,7 @@ def test_seconds(value, expected):
         ("1e3", "chat '1e3' is not a whole number of seconds (-1: for ever)"),
         ("٣", r"chat '\u0663' is not a whole number of seconds (-1: for ever)"),
         (1.5, "chat 1.5 is not a whole number of seconds (-1: for ever)"),
-        (True, "chat True is not a whole number of seconds (-1: for ever)"),
+        (True, "chat true is not a whole number of seconds (-1: for ever)"),
         ("-2", "chat '-2' is less than -1"),
         ("2147483648", "chat '2147483648' is more than 2147483647"),
         ("9" * 30, f"chat '{'9' * 30}' is not a whole number of seconds (-1: for ever)"),
@@ -129,7 +129,7 @@ def test_maps(value):
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
-        ("team=x", "attributes is not JSON"),
+        ("team=x", "attributes 'team=x' is not JSON"),
         ("[1]", "attributes is a list, not a mapping of names to values"),
         ({}, "attributes is empty"),
         ({"a": None}, "attributes: 'a' is nothing; text, a number, true or false"),
@@ -138,7 +138,7 @@ def test_maps(value):
         ('{"a": NaN}', "attributes: 'a' is not a finite number"),
         ({"a": "x" * 51}, "attributes: 'a' is longer than 50 bytes"),
         ({"": "x"}, "attributes has a name that is not text: quote it"),
-        ("[" * 100_000, "attributes is not JSON"),
+        ("[" * 100_000, f"attributes '{'[' * 79}…' is not JSON"),
     ],
 )
 def test_maps_that_are_refused(value, expected):
@@ -158,8 +158,8 @@ def test_names(value):
         ([], "attributes is empty"),
         ("a,,b", "attributes holds a name that is not allowed: ''"),
         (["a", 7], "attributes holds a number, not a name: quote it"),
-        (7, "attributes is a number, not a list of names: quote it"),
-        ("[a", "attributes is not JSON"),
+        (7, "attributes 7 is a number, not a list of names: quote it"),
+        ("[a", "attributes '[a' is not JSON"),
     ],
 )
 def test_names_that_are_refused(value, expected):

@@ -112,12 +112,12 @@ def test_what_a_secret_is_made_of_goes_no_further(read):
 
 @pytest.mark.parametrize(("columns", "words"), [
     ({"nickname": "{frist} {last}"}, "has no column 'frist', which source.columns takes for nickname (did you mean 'first'?"),
-    ({"nickname": "{first} {la"}, "source.columns.nickname has a brace that belongs to no pair"),
+    ({"nickname": "{first} {la"}, "source.columns.nickname '{first} {la' has a brace that belongs to no pair"),
     ({"nickname": {"column": "first", "defualt": "x"}}, "unknown key 'defualt' under source.columns.nickname (did you mean 'default'?)"),
     ({"nickname": {}}, "source.columns.nickname needs column, default or generate"),
     ({"nickname": {"generate": 16, "into": "f.csv"}}, "source.columns.nickname: only a secret can be generated (its secrets: password)"),
     ({"password": {"generate": 16}}, "source.columns.password needs the key 'into'"),
-    ({"password": {"generate": 4, "into": "f.csv"}}, "source.columns.password.generate must be at least 8"),
+    ({"password": {"generate": 4, "into": "f.csv"}}, "source.columns.password.generate 4 must be at least 8"),
     ({"password": {"generate": 90, "into": "f.csv"}}, "source.columns.password.generate: password is"),
     ({"password": {"generate": 16, "into": "f.csv", "column": "x"}}, "column does not go with generate"),
 ])  # fmt: skip
@@ -220,7 +220,7 @@ def test_a_pattern_without_files_and_a_file_that_is_called_like_one(read):
     assert names_of(read({"csv": "[a].csv"}, {"[a].csv": "username\nann\n", "a.csv": "username\nbob\n"})) == [
         "ann"
     ]
-    assert "cannot be one of several" in complaint(read, {"csv": ["a.csv", "-"]})
+    assert "'-' is standard input, which cannot be one of several" in complaint(read, {"csv": ["a.csv", "-"]})
 
 
 def test_each_file_has_its_own_form(read):

@@ -9,18 +9,8 @@ from typing import Any
 from bulkim.journal import transfer
 
 LIVE = (
-    "state",
-    "planned_at",
-    "created_at",
-    "finished_at",
-    "items",
-    "requests",
-    "retries",
-    "throttled",
-    "stop_code",
-    "stop_reason",
-    "cursor",
-)
+    "state", "planned_at", "created_at", "finished_at", "items", "requests", "retries", "throttled", "stop_code", "stop_reason", "cursor"
+)  # fmt: skip
 SESSION = (
     "id",
     "pid",

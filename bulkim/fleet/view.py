@@ -16,6 +16,7 @@ _RUNS = (
     " FROM bulkim.runs_summary AS s JOIN bulkim.run AS r ON r.run = s.run"
 )
 LIVE = "s.state IN ('queued', 'confirming', 'running', 'waiting', 'paused', 'stopped')"
+STOPPED = {"unauthorized": 6, "internal": 70, "InputError": 3, "ConfirmationError": 3}  # exit codes
 WORKER = ("name", "version", "places", "busy", "seen_s", "clock_s", "alive")
 
 
@@ -70,15 +71,7 @@ def exit_code(connection: Any, run: Mapping[str, Any]) -> int:
         code = connection.execute("SELECT stop_code FROM bulkim.run WHERE id = %s", (run["id"],)).fetchone()[
             0
         ]
-        return (
-            6
-            if code == "unauthorized"
-            else 70
-            if code == "internal"
-            else 3
-            if code in {"InputError", "ConfirmationError"}
-            else 4
-        )
+        return STOPPED.get(code, 4)
     if run["state"] in {"paused", "waiting", "confirming"}:
         return 3 if run["state"] == "confirming" else 75
     invalid = connection.execute(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,6 +15,22 @@ RUNS = click.argument(
 RUN = click.argument(
     "run_name", metavar="RUN", help="A run's id, the beginning of one, a name (its newest run), or `last`."
 )
+
+
+def tell(document: Any) -> int:
+    """JSON for a program."""
+    click.echo(json.dumps(document, ensure_ascii=False))
+    return 0
+
+
+def table(header: Sequence[str], cells: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> int:
+    """Rows for people."""
+    from bulkim.cli import show
+    from bulkim.view import account
+
+    lines = account.table(header, cells, right=right, width=show.terminal_width())
+    show.put([[(line, "bold" if not number else "")] for number, line in enumerate(lines)])
+    return 0
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from datetime import datetime, timedelta
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bulkim.cli.confirm import Confirmation
-from bulkim.cli.fleet.reach import fleet
+from bulkim.cli.fleet.reach import fleet, table, tell
 from bulkim.cli.fleet.watch import followed, public
 from bulkim.cli.options import JOB, SET, Command, PledgeType, Settings, common, on_terminal
 from bulkim.text import counted
@@ -99,16 +98,8 @@ def submit(
     settings.say(f"queued as run {ticket.run}: {what}")
     if not wait:
         if settings.json:
-            click.echo(
-                json.dumps(
-                    {
-                        "run": ticket.run,
-                        "name": sent.job.name,
-                        "state": "queued",
-                        "to_send": preview.to_send if ticket.known else None,
-                    }
-                )
-            )
+            to_send = preview.to_send if ticket.known else None
+            tell({"run": ticket.run, "name": sent.job.name, "state": "queued", "to_send": to_send})
         settings.say(f"next: bulkim fleet watch {ticket.run}")
         return 0
     return followed(settings, ticket.run)
@@ -119,17 +110,12 @@ def submit(
 @common
 def status(settings: Settings, *, every: bool) -> int:
     """All runs that are not over, and those that ended within a day."""
-    from bulkim.cli import show
     from bulkim.fleet import view
-    from bulkim.view import account as text
 
     with fleet() as connection:
         runs, workers = view.runs(connection, every=every), view.workers(connection)
     if settings.json:
-        click.echo(
-            json.dumps({"runs": [public(each) for each in runs], "workers": workers}, ensure_ascii=False)
-        )
-        return 0
+        return tell({"runs": [public(each) for each in runs], "workers": workers})
     alive = [each for each in workers if each["alive"]]
     busy, places = (sum(each[name] for each in alive) for name in ("busy", "places"))
     settings.say(f"workers: {len(alive)} alive of {len(workers)}, {busy} of {places} places taken")
@@ -140,6 +126,4 @@ def status(settings: Settings, *, every: bool) -> int:
         (each["app"], each["run"], each["name"], each["state"], f"{each['ended']:,}/{each['items']:,}", f"{each['requests']:,}",
          each["worker"] or "", each["why"] or "") for each in runs
     ]  # fmt: skip
-    lines = text.table(HEADER, cells, right=(4, 5), width=show.terminal_width())
-    show.put([[(line, "bold" if not number else "")] for number, line in enumerate(lines)])
-    return 0
+    return table(HEADER, cells, right=(4, 5))

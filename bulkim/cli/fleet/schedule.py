@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import Any
 
 import click
 
-from bulkim.cli.fleet.reach import fleet
+from bulkim.cli.fleet.reach import fleet, table, tell
 from bulkim.cli.options import JOB, SET, Command, Settings, common
 from bulkim.errors import ConfirmationError, UsageError
 
@@ -82,9 +81,7 @@ def list_(settings: Settings) -> int:
     """All schedules: when each is next, and what came of it last."""
     from datetime import UTC, datetime, timedelta
 
-    from bulkim.cli import show
     from bulkim.fleet import schedule as plans
-    from bulkim.view import account as text
 
     with fleet() as connection:
         rows = connection.execute(
@@ -93,35 +90,18 @@ def list_(settings: Settings) -> int:
     now, found = datetime.now(UTC), []
     for name, cron, zone, paused, said in rows:
         coming = None if paused else next(plans.times(cron, zone, now, now + timedelta(days=400)), None)
-        found.append(
-            {
-                "name": name,
-                "cron": cron,
-                "zone": zone,
-                "paused": paused,
-                "next": coming.isoformat() if coming else None,
-                "last": said,
-            }
-        )
+        when = coming.isoformat() if coming else None
+        found.append({"name": name, "cron": cron, "zone": zone, "paused": paused, "next": when, "last": said})
     if settings.json:
-        click.echo(json.dumps(found, ensure_ascii=False))
-        return 0
+        return tell(found)
     if not found:
         settings.say("no schedules; `bulkim fleet schedule add` makes one")
         return 0
     cells = [
-        (
-            each["name"],
-            each["cron"],
-            each["zone"],
-            "paused" if each["paused"] else each["next"] or "never",
-            each["last"] or "",
-        )
+        (each["name"], each["cron"], each["zone"], "paused" if each["paused"] else each["next"] or "never", each["last"] or "")
         for each in found
-    ]
-    lines = text.table(HEADER, cells, right=(), width=show.terminal_width())
-    show.put([[(line, "bold" if not number else "")] for number, line in enumerate(lines)])
-    return 0
+    ]  # fmt: skip
+    return table(HEADER, cells)
 
 
 @schedule.command(

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from bulkim.cli.fleet.reach import fleet, table, tell
 from bulkim.cli.options import Command, Settings, common
 from bulkim.text import CLOCK_WITH_ZONE, local
 
@@ -85,12 +86,9 @@ def init(settings: Settings, *, sql: bool, lease_s: float | None, margin_s: floa
 @common
 def doctor(settings: Settings) -> int:
     """Look at the fleet's database: reachable, new enough, durable, quick, its clock. Exit code 1 when something is wrong."""
-    from bulkim.fleet import schema
-    from bulkim.fleet.database import address, connected
     from bulkim.fleet.health import examine
 
-    with connected(address()) as connection:
-        schema.usable(connection)
+    with fleet() as connection:
         findings = examine(connection)
     if settings.json:
         click.echo(json.dumps([{"ok": each.ok, "what": each.what, "hint": each.hint} for each in findings]))
@@ -108,13 +106,8 @@ def quota(settings: Settings) -> int:
 
     `lease` is how long a share is good without being renewed; one that is over is free for others.
     """
-    from bulkim.cli import show
-    from bulkim.fleet import schema
-    from bulkim.fleet.database import address, connected
-    from bulkim.view import account as text
 
-    with connected(address()) as connection:
-        schema.usable(connection)
+    with fleet() as connection:
         rows = connection.execute(
             "SELECT h.pool, h.limit_per_s, h.holder, h.share, h.used, extract(epoch FROM h.until - clock_timestamp())::float8,"
             " extract(epoch FROM p.rest_until - clock_timestamp())::float8 FROM bulkim.holder AS h JOIN bulkim.pool AS p ON p.name = h.pool"
@@ -122,16 +115,14 @@ def quota(settings: Settings) -> int:
         ).fetchall()
     if settings.json:
         names = ("pool", "limit_per_s", "holder", "share_per_s", "used_per_s", "lease_s", "rest_s")
-        click.echo(json.dumps([dict(zip(names, row, strict=True)) for row in rows], ensure_ascii=False))
-        return 0
+        return tell([dict(zip(names, row, strict=True)) for row in rows])
     if not rows:
         settings.say("nobody is drawing on a quota of the fleet now")
         return 0
     cells = [
         (pool, f"{limit:g}/s", holder, f"{share:g}", f"{used:.1f}", f"{left:.0f} s") for pool, limit, holder, share, used, left, _ in rows
     ]  # fmt: skip
-    lines = text.table(HEADER, cells, right=(1, 3, 4, 5), width=show.terminal_width())
-    show.put([[(line, "bold" if not number else "")] for number, line in enumerate(lines)])
+    table(HEADER, cells, right=(1, 3, 4, 5))
     now = time.time()
     for pool, rest_s in {row[0]: row[6] for row in rows if row[6] and row[6] > 0}.items():
         until = local(now + rest_s, CLOCK_WITH_ZONE)

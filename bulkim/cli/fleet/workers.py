@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import click
 
-from bulkim.cli.fleet.reach import fleet
+from bulkim.cli.fleet.reach import fleet, table, tell
 from bulkim.cli.options import Command, Settings, common
 
 HEADER = ("worker", "version", "busy", "places", "seen", "clock")
@@ -73,15 +72,12 @@ def worker(settings: Settings, *, places: int, processes: int, health: tuple[str
 @common
 def workers(settings: Settings) -> int:
     """Who lives, with how much to do, and how far a clock is from the database's."""
-    from bulkim.cli import show
     from bulkim.fleet import view
-    from bulkim.view import account as text
 
     with fleet() as connection:
         found = view.workers(connection)
     if settings.json:
-        click.echo(json.dumps(found, ensure_ascii=False))
-        return 0
+        return tell(found)
     if not found:
         settings.say("no worker was heard of for a day; `bulkim fleet worker` is one")
         return 0
@@ -89,9 +85,7 @@ def workers(settings: Settings) -> int:
         (each["name"], each["version"], str(each["busy"]), str(each["places"]), f"{each['seen_s']:.0f} s ago" + ("" if each["alive"] else ", gone"),
          f"{each['clock_s']:+.1f} s") for each in found
     ]  # fmt: skip
-    lines = text.table(HEADER, cells, right=(2, 3), width=show.terminal_width())
-    show.put([[(line, "bold" if not number else "")] for number, line in enumerate(lines)])
-    return 0
+    return table(HEADER, cells, right=(2, 3))
 
 
 @click.command(cls=Command, examples=["bulkim fleet metrics"])

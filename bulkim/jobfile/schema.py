@@ -364,7 +364,7 @@ class JobShape(Shape):
     snapshot: bool | None = Field(
         default=None,
         description="Read what is there before it is written over, for `undo`; a call more for each user, or for each batch of them. "
-        "Default: yes where `undo` can restore it (mute, unmute, ban, unban, set-attributes, set-profile).",
+        "Default: yes where `undo` can set it again; no for what deletes.",
     )
     guard: GuardShape = Field(default_factory=GuardShape, description="Safety limits.")
     window: WindowRef | None = Field(

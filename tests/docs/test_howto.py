@@ -146,6 +146,21 @@ class TestHowTo:
         there = {name for name, user in server.users().items() if user["exists"]}
         assert there == {"leaver2", "admin1", "somebody"}
 
+    def test_undo(self, server, tmp_path):
+        server.seed(
+            [
+                {"username": "anna", "mutes": {"chat": 3600}},
+                {"username": "ben", "mutes": {"chat": -1}},
+                "carl",
+                "dora",
+            ]
+        )
+        (tmp_path / "people.txt").write_text("anna\nben\ncarl\ndora\n")
+        play("undo.md", tmp_path, server)
+        left = {name: user["mutes"].get("chat", 0) for name, user in server.users().items()}
+        assert 3000 < left["anna"] <= 3600
+        assert {name: left[name] for name in ("ben", "carl", "dora")} == {"ben": -1, "carl": 0, "dora": 0}
+
     def test_nightly(self, server, tmp_path):
         server.seed([f"test_{n}" for n in range(20)], created=1_600_000_000_000)
         server.seed(["test_keep_1", "anna"], created=1_600_000_000_000)

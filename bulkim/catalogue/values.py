@@ -88,6 +88,30 @@ def _text(field: Field) -> Check:
     return check
 
 
+AllValid = Callable[[Sequence[str]], bool]
+
+
+def all_valid(field: Field) -> AllValid | None:
+    """Whether texts are all surely what the field wants; False: somebody must look at each. None: it wants no text."""
+    if field.type != "str":
+        return None
+    bytes_max, chars_max, identity = field.bytes_max, field.chars_max, field.name == "username"
+    matches = re.compile(field.pattern).fullmatch if field.pattern else None
+
+    def valid(texts: Sequence[str]) -> bool:
+        longest = len(max(texts, key=len))
+        together = " ".join(texts)
+        if bytes_max is not None and longest > (bytes_max if together.isascii() else bytes_max // 4):
+            return False
+        if (chars_max is not None and longest > chars_max) or (identity and HALF in together):
+            return False
+        if matches is not None:
+            return all(map(matches, texts))
+        return together.isprintable() or _CONTROL.search(together) is None
+
+    return valid
+
+
 def _named(field: Field, value: str) -> str:
     return field.name if field.secret else f"{field.name} {quoted(value)}"
 

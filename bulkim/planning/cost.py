@@ -54,15 +54,16 @@ def survey(
     groups: Counter[Hashable] = Counter()
     problems: list[Problem] = []
     head: list[Planned] = []
-    sent = 0
+    sent, room = 0, head_max > 0
     for each in planned:
         skip = each.skip
         if skip is None:
             sent += 1
             if part is not None:
                 groups[part(each)] += 1
-            if len(head) < head_max and (part is None or not head or part(each) == part(head[0])):
+            if room and (part is None or not head or part(each) == part(head[0])):
                 head.append(each)
+                room = len(head) < head_max
             continue
         counts[skip.code] += 1
         if skip.code == "invalid" and len(problems) < problems_max:

@@ -8,6 +8,7 @@ probability of 3 in a million.
 from __future__ import annotations
 
 from array import array
+from collections.abc import Iterable
 
 _SLOTS_MIN = 1024
 
@@ -45,6 +46,26 @@ class Seen:
         if len(hashes) >= self._room:
             self._grow()
         return None
+
+    def add_new(self, keys: Iterable[str], place: int) -> int:
+        """Remembers keys at `place` and those that follow, as long as they are new. Returns how many were."""
+        slots, hashes, before = self._slots, self._hashes, len(self._hashes)
+        mask, room, count = len(slots) - 1, self._room, before
+        for hashed in map(hash, keys):
+            slot = hashed & mask
+            while (index := slots[slot]) and hashes[index - 1] != hashed:
+                slot = (slot + 1) & mask
+            if index:
+                break
+            hashes.append(hashed)
+            count += 1
+            slots[slot] = count
+            if count >= room:
+                self._grow()
+                slots = self._slots
+                mask, room = len(slots) - 1, self._room
+        self._places.extend(range(place, place + count - before))
+        return count - before
 
     def find(self, key: str) -> int | None:
         """Where `key` was seen first; None: it was not."""

@@ -5,11 +5,15 @@ from __future__ import annotations
 import tracemalloc
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from support.jobs import at
 
 from bulkim.errors import InputError
 from bulkim.model import Auth, Connection, Guard, Job, Rate, Source
 from bulkim.planning import batch_size, batches, estimate, limits, prepare, survey
+from bulkim.planning.columns import Columns
+from bulkim.planning.suspects import Suspects
 from bulkim.source import open_source
 from bulkim.vendors import PROVIDERS
 
@@ -282,3 +286,43 @@ def test_a_long_list_costs_little_memory(tmp_path):
         tracemalloc.stop()
     assert found.counts["send"] == 20_000
     assert peak < 3_000_000
+
+
+CELLS = st.text("aAbB1/\x01é\ud800😀 ", max_size=4) | st.sampled_from(
+    ["x" * 64, "x" * 65, "é" * 33, "0012", "1.0", "root"]
+)
+
+
+@given(
+    st.lists(st.lists(CELLS, min_size=4, max_size=4), max_size=12),
+    st.sampled_from(["register", "delete", "set-password"]),
+    st.sampled_from(["username,password,nickname,team", "team,username,note,password"]),
+    st.sampled_from([((), {}), (("ROOT|ab?",), {}), ((), {"password": "secret99"})]),
+)
+def test_rows_judged_together_are_judged_as_one_by_one(tmp_path_factory, rows, name, header, terms):
+    protect, params = terms
+    path = tmp_path_factory.getbasetemp() / "alike.csv"
+    path.write_text("\n".join([header, *map(",".join, rows)]), errors="replace")
+    vendor = PROVIDERS["easemob"]
+    operation = vendor.operation(name)
+    guard = Guard(protect=protect)
+    job = Job("j", "easemob", name, CONNECTION, Source("csv", path=path), params=params, guard=guard)
+
+    def planned():
+        suspects = Suspects()
+        reader = open_source(job.source, secret_fields=operation.secrets, required=operation.required)
+        try:
+            found = [tuple(each) for each in prepare(job, vendor, operation, reader, suspects)]
+        except InputError as error:
+            return error.problems
+        return (
+            found,
+            [list(fields) for _, _, _, _, fields, _, _ in found],
+            suspects.notes(),
+            reader.noticed.notes(),
+        )
+
+    together = planned()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Columns, "of", lambda *_, **__: None)
+        assert planned() == together

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from bulkim.errors import InputError
 from bulkim.model import Source
-from bulkim.source import BadRow, open_source
-from bulkim.source.table import RECORD_MAX
+from bulkim.source import BadRow, open_source, table
+from bulkim.source.table import RECORD_MAX, Block
 from bulkim.source.tidy import BLANKS
 
 
@@ -336,3 +336,39 @@ def test_no_row_disappears_silently(reader, lines):
     bad = sum(isinstance(row, BadRow) for row in found)
     if not bad:
         assert text.count("a") == "".join(lines).count("a")
+
+
+# ------------------------------------------------------------------------------------------- blocks
+
+
+def one_by_one(found):
+    for each in found:
+        yield from each.rows() if isinstance(each, Block) else [each]
+
+
+@given(
+    st.lists(st.text('ab1,;"\n\r\t \0é', max_size=12), max_size=30),
+    st.sampled_from(["\n", "\r\n", "\r"]),
+    st.integers(2, 40),
+)
+def test_blocks_are_the_same_rows(reader, lines, end, chars):
+    raw = end.join(["username,nickname", *lines]).encode()
+
+    def read(rows):
+        opened = reader(raw)
+        try:
+            return list(rows(opened)), opened.noticed.notes()
+        except InputError as error:
+            return error.problems
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(table, "_CHUNK_CHARS", chars)
+        assert read(lambda opened: one_by_one(opened.blocks())) == read(lambda opened: opened.rows())
+
+
+def test_a_usual_table_is_blocks_only(reader):
+    raw = "username,nickname\n" + "".join(f"user_{n},Nick {n}\n" for n in range(5000))
+    found = list(reader(raw.encode()).blocks())
+    assert all(isinstance(each, Block) for each in found)
+    assert (found[0].position, found[0].line, found[0].columns[0][:2]) == (1, 2, ("user_0", "user_1"))
+    assert sum(len(each.columns[0]) for each in found) == 5000

@@ -39,10 +39,8 @@ class ItemDigests(NamedTuple):
     In parts, because a plan has a million of them and makes them in its own loop. A username that is all there is goes in as it is.
     """
 
-    fresh: Callable[
-        [], Blake
-    ]  # has the key and a first text in it: the block with the key is not hashed once more for each item
-    packed: Callable[[Mapping[str, Any]], bytes]
+    fresh: Callable[[], Blake]  # behind the key stands a text: its block is hashed once for all
+    packed: Callable[[Mapping[str, Any]], bytes]  # several fields as bytes
 
     def of(self, fields: Mapping[str, Any]) -> str:
         """The digest of one item's typed fields."""

@@ -13,7 +13,6 @@ from bulkim.journal import Reader
 from bulkim.sending.supervise import StopEvent
 from bulkim.work import undo as undoing
 from bulkim.work import verify as verifying
-from bulkim.work.judging import Verdict
 from bulkim.work.undo import Undo
 from bulkim.work.verify import Finding, Verified
 
@@ -52,13 +51,15 @@ def undo(
     journal: AnyPath | None = None,
     accept_risk: bool = False,
     offline: bool = False,
+    stop: StopEvent | None = None,
 ) -> Undo:
     """The jobs that would undo what a run itself changed, for `Undo.write`. Changes nothing.
 
     Where the run wrote down what was there before, that is restored, and the vendor is asked who is not as the run left them any
     more, unless `offline`: those are left alone (`Undo.left_alone`). `job` is needed for that where the run's job was no file.
 
-    Raises ImpossibleError where there is none, or none that is safe; `accept_risk`: take one that may hit users who were there
+    Raises ImpossibleError where there is none, or none that is safe; GuardError when a signal or `stop`, an event that another
+    thread sets, ended the asking; `accept_risk`: take one that may hit users who were there
     before the run.
     """
     with Reader.open(journal_path(journal)) as opened:
@@ -71,8 +72,7 @@ def undo(
 
         def changed() -> list[Finding]:
             with bare_errors():
-                found = verifying.verify(loaded, record, opened, provider, strict=True, sharing=sharing())
-            return [each for each in found.exceptions if each.verdict is not Verdict.EXPIRED]
+                return verifying.changed_since(loaded, record, opened, provider, stop=stop, sharing=sharing())
 
         return undoing.undo(opened, record, provider, accept=accept_risk, changed=changed)
 

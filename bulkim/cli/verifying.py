@@ -165,10 +165,13 @@ def undone(
         try:
             if not offline and undoing.restorable(journal, record, vendor):
                 loaded = load(job or job_file(record), [], vendor_text=record.vendor_text)
-                changed = partial(_changed, settings, loaded, record, journal, vendor)
+                changed = partial(
+                    verifying.changed_since, loaded, record, journal, vendor,
+                    watching=_watching(settings, loaded, record, vendor), sharing=sharing(),
+                )  # fmt: skip
             found = undoing.undo(journal, record, vendor, accept=accept, changed=changed)
         except BulkimError as error:
-            if not isinstance(error, ImpossibleError):
+            if not isinstance(error, ImpossibleError) and "--offline" not in (error.hint or ""):
                 settings.say("undo asks who was changed by others since; with --offline it asks nobody")
             raise
     document: dict[str, Any] = {
@@ -211,24 +214,3 @@ def _printed(settings: Settings, found: undoing.Undo, document: dict[str, Any]) 
     click.echo(found.jobs[0].text, nl=False)
     for note in found.notes:
         settings.say(note)
-
-
-def _changed(
-    settings: Settings, job: Job, record: RunRecord, journal: Reader, vendor: Provider
-) -> list[Finding]:
-    """Who is not as the run left them any more, or of whom nobody can tell."""
-    result = verifying.verify(
-        job,
-        record,
-        journal,
-        vendor,
-        watching=_watching(settings, job, record, vendor),
-        strict=True,
-        sharing=sharing(),
-    )
-    if result.state != "finished":
-        raise UsageError(
-            "interrupted: it is not known who was changed by others since. Nothing was written.",
-            hint="again, or --offline to ask nobody",
-        )
-    return [each for each in result.exceptions if each.verdict is not Verdict.EXPIRED]

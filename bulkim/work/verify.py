@@ -33,6 +33,7 @@ from bulkim.sending.asking import Asking, question
 from bulkim.sending.channel import Channel, Permit, Stopped, opened
 from bulkim.sending.supervise import Deadline, StopEvent, supervised
 from bulkim.sending.telemetry import Ending, Telemetry
+from bulkim.text import counted
 from bulkim.work.judging import Verdict, judge
 from bulkim.work.ways import terms_in
 from bulkim.work.workers import Watching
@@ -138,6 +139,23 @@ def verify(
         ending = anyio.run(partial(_asked, reader, source, watching, stop, sharing), backend="asyncio")
     exceptions = tuple(sorted(reader.exceptions, key=lambda each: each.ordinal))
     return Verified(record.run, items, asked, reader.telemetry.requests, reader.counts, exceptions, ending)
+
+
+def changed_since(
+    job: Job, record: RunRecord, journal: Reader, provider: Provider, *, watching: Watching | None = None,
+    stop: StopEvent | None = None, sharing: Sharing = on_this_host,
+) -> list[Finding]:  # fmt: skip
+    """Who is not as the run left them any more, or of whom nobody can tell. Raises BulkimError when that is not known of everybody."""
+    found = verify(job, record, journal, provider, watching=watching, stop=stop, strict=True, sharing=sharing)
+    if found.state != "finished":
+        error = GuardError(
+            f"{found.state}: it is not known who was changed by others since, so nothing was written"
+            f" ({found.answered:,} of {counted(found.asked, 'user')} asked about).",
+            hint="once again, or --offline (offline=True) to ask nobody",
+        )
+        error.exit_code = found.exit_code
+        raise error
+    return [each for each in found.exceptions if each.verdict is not Verdict.EXPIRED]
 
 
 def _done(journal: Reader, record: RunRecord, *, strict: bool) -> Iterator[Done]:

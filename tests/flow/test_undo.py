@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import sqlite3
+import threading
 from pathlib import Path
 
 import pytest
@@ -12,6 +15,7 @@ from support.here import bulkim_here
 
 import bulkim
 from bulkim.vendors import PROVIDERS
+from bulkim.work import verify as verifying
 
 
 @pytest.fixture
@@ -167,6 +171,31 @@ def test_who_was_changed_by_others_since_is_left_alone_and_named(server, tmp_pat
     assert [each.username for each in found.left_alone] == ["b"]
     assert "left alone, changed by others since: b (" in undone().err
     assert [left(server, KEYS["easemob"], name, "chat") for name in "abc"] == [7200, 30000, 0]
+
+
+@pytest.mark.parametrize("how", ["signal", "event"])
+def test_whoever_was_not_asked_about_is_not_taken_for_unchanged(server, tmp_path, monkeypatch, how):
+    server.seed(40)
+    write_job(tmp_path, "job", "easemob", server.base_url, "ban", [f"u{n}" for n in range(40)])
+    run()
+    server.latency(0.02)
+    stop, answered = threading.Event(), verifying._Reader._finding
+
+    def interrupted(*args):
+        answered(*args)
+        if not stop.is_set():
+            stop.set()
+            if how == "signal":
+                os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(verifying._Reader, "_finding", interrupted)
+    if how == "event":
+        with pytest.raises(bulkim.GuardError, match=r"interrupted: .* of 40 users asked about"):
+            bulkim.undo("last", job=bulkim.load("job.yaml", set={"concurrency": 1}), stop=stop)
+        return
+    ended = bulkim_here("undo", "last", "-o", "undo.yaml")
+    assert (ended.code, Path("undo.yaml").exists()) == (130, False), ended.err
+    assert "--offline" in ended.err
 
 
 def test_an_image_is_never_written_over(server, tmp_path):

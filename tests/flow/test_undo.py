@@ -309,3 +309,38 @@ def test_what_restores_reads_back_and_can_take_what_was_read():
             assert operation.verify is not None
             wanted = {*operation.verify.remaining, *filter(None, [operation.verify.holds])}
             assert wanted <= {each.name for each in sets.fields}, f"{provider.name} {operation.name}"
+
+
+def test_a_profile_is_as_it_was_before_numbers_and_all(server, tmp_path):
+    nick, level = "Tag_Profile_IM_Nick", "Tag_Profile_IM_Level"
+    app = KEYS["tencent"]
+    server.seed([{"username": "a", "profile": {nick: "A", level: 7}}, {"username": "b"}], app=app)
+    params = {"profile": {nick: "new", level: 1}}
+    write_job(tmp_path, "job", "tencent", server.base_url, "set-profile", ["a", "b"], params=params)
+    run()
+    said = undone()
+    users = server.users(app)
+    assert users["a"]["profile"] == {nick: "A", level: 7}
+    assert users["b"]["profile"] == {nick: "new", level: 1}, "no page takes a field away again"
+    assert "b (" in said.err + said.out
+
+
+@pytest.mark.parametrize(
+    ("provider", "operation", "given"),
+    [
+        ("tencent", "import-friends", ("contact", "friend", "contacts")),
+        ("tencent", "block", ("contact", "friend", "blocked")),
+        ("tencent", "add-to-group", ("group_id", "g1", "groups")),
+        ("easemob", "import-contacts", ("contact", "friend", "contacts")),
+        ("easemob", "add-to-room", ("room_id", "r1", "chatrooms")),
+    ],
+)
+def test_what_was_added_is_taken_away_again(server, tmp_path, provider, operation, given):
+    app, (field, value, kind) = KEYS[provider], given
+    server.seed(["a", "b", "friend"], app=app)
+    items = [{"username": name, field: value} for name in "ab"]
+    write_job(tmp_path, "job", provider, server.base_url, operation, items)
+    run()
+    assert server.users(app)["a"][kind] == [value]
+    undone()
+    assert [server.users(app)[name][kind] for name in "ab"] == [[], []]

@@ -220,6 +220,21 @@ def test_a_pause_is_heard_however_early_it_comes(scene, monkeypatch):
     assert scene.done() <= 30
 
 
+def test_a_worker_that_is_told_thrice_leaves_at_once_and_sends_nothing_more(scene):
+    names = scene.users("mute", 60)
+    job = scene.job("mute", "mute", {"text": "mute.txt"}, params={"chat": 60}, rate={"limit": 20})
+    run = scene.submit(job)
+    hand = scene.hand()
+    wait_until(lambda: scene.done() > 4, within_s=60)
+    (lease,) = hand.worker.host.keeper._leases.values()
+    hand.drain(times=3)
+    assert hand.end() == 143
+    assert lease.lost
+    scene.hand()
+    scene.until(run)
+    scene.compare(run, names)
+
+
 def test_forgetting_keeps_how_runs_ended(scene):
     scene.users("mute", 10)
     scene.hand()

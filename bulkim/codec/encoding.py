@@ -310,8 +310,11 @@ def _numbers(paged: Pairs) -> dict[str, Any]:
     return {name: int(text) if text.isascii() and text.isdigit() else text for name, text in paged}
 
 
+_ENCODE = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode  # dumps would make one each time
+
+
 def _json(value: Mapping[str, Any] | Sequence[Any]) -> bytes:
     try:
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+        return _ENCODE(value).encode()
     except UnicodeEncodeError:  # half of a surrogate pair has no UTF-8; JSON can still escape it
         return json.dumps(value, separators=(",", ":")).encode()

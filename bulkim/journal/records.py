@@ -12,9 +12,12 @@ from bulkim.model import Final
 KEY_NAME = 4  # bytes of a digest that name its key
 
 
+_ENCODE = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode  # dumps would make one each time
+
+
 def to_json(value: Any) -> str | None:
     """Compact JSON; None stays None (NULL)."""
-    return None if value is None else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return None if value is None else _ENCODE(value)
 
 
 @dataclass(frozen=True, slots=True)

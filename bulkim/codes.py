@@ -118,9 +118,14 @@ OWN: Mapping[str, Meaning] = {
         "Call it again: it continues.",
         follows=_STOPS,
     ),
+    "ctl": Meaning(
+        "Somebody asked the run to stop with `bulkim ctl`.",
+        "Run the same command again: it continues.",
+        follows=_STOPS,
+    ),
     "rest": Meaning(
-        "The vendor asked for a longer rest than ten minutes after too many calls.",
-        "Run the same command again when that time is over: it continues.",
+        "The vendor asked for a longer rest than `rate.max_rest` allows.",
+        "Run the same command again when that time is over: it continues. If it was a slip of the vendor's: `bulkim quota --forget POOL`.",
         follows=_STOPS,
     ),
     "canary": Meaning(

@@ -90,6 +90,12 @@ CLOCK_WITH_ZONE = "%H:%M:%S %Z"
 LABEL = 13  # columns of a name before its value
 
 
+def resting(until: float, asked_s: float) -> str:
+    """That a vendor asked for a rest. `until`: Unix seconds."""
+    form = "%H:%M:%S" if asked_s < 86400 else "%Y-%m-%d %H:%M:%S"
+    return f"resting until {local(until, form)}: the vendor asked for {asked_s:,.0f} s"
+
+
 def labelled(name: str, value: str, width: int, indent: int = 0) -> list[tuple[str, str]]:
     """A name and its value in so many columns, line by line: the name stands before the first line only.
 

@@ -49,6 +49,7 @@ from bulkim.work import rehearsal, runner, submission
 from bulkim.work.confirm import Pledge, agreed, pledge, unconfirmed
 from bulkim.work.drafts import SavedPlan
 from bulkim.work.judging import Verdict
+from bulkim.work.outlook import outlook
 from bulkim.work.plans import Saved
 from bulkim.work.runner import Finished
 from bulkim.work.submission import Preview
@@ -98,9 +99,10 @@ def check(job: AnyJob, *, journal: str | os.PathLike[str] | None = None) -> Chec
 
 def estimate(job: AnyJob, *, journal: str | os.PathLike[str] | None = None) -> Estimate:
     """Say what a run would send and how long it would take, offline and without secrets."""
-    found = forecast.surveyed(any_job(job, unset=True), journal=_journal(journal))
-    cost = found.estimate
-    return Estimate.of(forecast.plan_document(found, cost, forecast.first_call(found)))
+    place = _journal(journal)
+    found = forecast.surveyed(any_job(job, unset=True), journal=place)
+    ahead = outlook(found, place).document()
+    return Estimate.of(forecast.plan_document(found, found.estimate, forecast.first_call(found), ahead))
 
 
 # --------------------------------------------------------------------------------------------- runs

@@ -76,6 +76,9 @@ class Estimate(Document):
     pool: str | None  # the quota that limits the speed
     limit_per_s: float | None  # requests a second, after the job's `rate`
     least_s: float | None  # seconds that so many requests need at that rate
+    expected_s: float | None  # with the latency of this app's earlier runs
+    latency_ms: Mapping[str, float] | None  # p50 and p95 of those
+    resting: Mapping[str, Any] | None  # until when the vendor asked to rest, and for how long
     destroys: str | None  # what goes with the users, in words
     window: Mapping[str, Any] | None
     snapshot: Mapping[str, Any] | None  # what is read before: operation, requests
@@ -87,10 +90,10 @@ class Estimate(Document):
 class Summary(Document):
     """How a run stands: the object that ``bulkim run --json`` prints.
 
-    As a mapping it has the key ``items`` for `item_count`, and the last three keys only where they are not None.
+    As a mapping it has the key ``items`` for `item_count`, and the last keys only where they are not None.
     """
 
-    _left_out: ClassVar[frozenset[str]] = frozenset({"stop", "rehearsal", "parent"})
+    _left_out: ClassVar[frozenset[str]] = frozenset({"stop", "rehearsal", "parent", "resting", "paused"})
 
     run: str
     name: str
@@ -109,3 +112,7 @@ class Summary(Document):
     stop: Mapping[str, str] | None = None  # code and reason, where it ended early
     rehearsal: bool | None = None  # True: it went to the sandbox
     parent: str | None = None  # the run that it retries
+    resting: Mapping[str, Any] | None = (
+        None  # while it runs: until when the vendor asked to rest, and for how long
+    )
+    paused: bool | None = None  # True, while it runs: `bulkim ctl` paused it

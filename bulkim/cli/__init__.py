@@ -53,6 +53,7 @@ SECTIONS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
             Entry("plan", "jobs:plan", "Show what a run would send, and how long it would take."),
             Entry("run", "jobs:run", "Run a job, or continue its unfinished run."),
             Entry("retry", "jobs:retry", "Send a run's failed and unknown items again."),
+            Entry("ctl", "ctl:ctl", "Change a running run's rate, or pause, resume or stop it."),
             Entry("verify", "verify:verify", "Ask the vendor whether what a run did still holds."),
             Entry("undo", "verify:undo", "Write a job file for the inverse of what a run changed."),
         ),

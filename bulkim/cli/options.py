@@ -79,7 +79,20 @@ class PledgeType(click.ParamType["Pledge"]):
 
 _SEND = frozenset({"demo", "run", "retry", "verify"})
 _READ = frozenset(
-    {"check", "doctor", "explain", "plan", "undo", "runs", "show", "results", "report", "watch", "browse"}
+    {
+        "check",
+        "doctor",
+        "explain",
+        "plan",
+        "undo",
+        "runs",
+        "show",
+        "results",
+        "report",
+        "watch",
+        "browse",
+        "ctl",
+    }
 )
 _TAKEN_BY: Mapping[
     str, frozenset[str]

@@ -27,6 +27,7 @@ from bulkim.text import counted
 from bulkim.vendors import known
 from bulkim.work import plans
 from bulkim.work.drafts import Draft, draft
+from bulkim.work.outlook import outlook
 
 if TYPE_CHECKING:
     from bulkim.quota.source import Sharing
@@ -60,15 +61,16 @@ def save(settings: Settings, job: Job, wanted: Wanted) -> int:
     for note in found.notes:
         settings.say(f"note: {note}")
     estimate, first = found.estimate, first_call(found)
+    ahead = outlook(found, settings.journal)
     aside = wanted.to_file is None  # the data is on stdout: the rest is not
     if settings.json:
-        document = plan_document(found, estimate, first) | {
+        document = plan_document(found, estimate, first, ahead.document()) | {
             "plan": str(wanted.file), "digest": made.digest, "expires": made.head.expires,
         }  # fmt: skip
         click.echo(json.dumps(document, ensure_ascii=False), err=aside)
         return 0
     if not settings.quiet:
-        show.put(card(found, estimate, first), err=aside)
+        show.put(card(found, estimate, first, ahead), err=aside)
     show.put(show.row("digest", made.digest, style="bold"), err=aside)
     if not aside:
         _say_next(settings, made, wanted)

@@ -16,10 +16,11 @@ from bulkim.cli.options import Settings
 from bulkim.errors import InputError, Problem
 from bulkim.model import Job
 from bulkim.planning.preview import Surveyed, first_call, plan_document, surveyed
-from bulkim.text import counted, duration
+from bulkim.text import counted, duration, milliseconds, resting
 from bulkim.view.live import Spans
 from bulkim.window import Window
 from bulkim.work.confirm import PRODUCTION
+from bulkim.work.outlook import Outlook, outlook
 
 if TYPE_CHECKING:
     from bulkim.planning import Estimate
@@ -94,10 +95,11 @@ def planned(settings: Settings, job: Job) -> int:
     found = surveyed(job, journal=settings.journal)
     estimate = found.estimate
     first = first_call(found)
+    ahead = outlook(found, settings.journal)
     if settings.json:
-        click.echo(json.dumps(plan_document(found, estimate, first), ensure_ascii=False))
+        click.echo(json.dumps(plan_document(found, estimate, first, ahead.document()), ensure_ascii=False))
         return 0
-    show.put(card(found, estimate, first))
+    show.put(card(found, estimate, first, ahead))
     _noted(settings, found)
     if found.invalid:
         settings.say(f"next: {settings.command('check', *_again(job))} names the invalid items")
@@ -112,7 +114,7 @@ def _again(job: Job) -> list[str]:
     return [show.nearby(job.path), *rehearsal]
 
 
-def card(found: Surveyed, estimate: Estimate, first: Mapping[str, Any] | None) -> list[Spans]:
+def card(found: Surveyed, estimate: Estimate, first: Mapping[str, Any] | None, ahead: Outlook) -> list[Spans]:
     """What a run would do, for people."""
     job, operation = found.job, found.operation
     production = job.connection.environment == PRODUCTION
@@ -123,7 +125,7 @@ def card(found: Surveyed, estimate: Estimate, first: Mapping[str, Any] | None) -
     rows = [("host", job.connection.base_url)] if not production else []
     if job.connection.environment and not production:
         rows.append(("environment", job.connection.environment))
-    rows += _amounts(found, estimate)
+    rows += _amounts(found, estimate, ahead)
     width = show.width()
     for name, value in rows:
         lines += show.row(name, value)
@@ -134,7 +136,7 @@ def card(found: Surveyed, estimate: Estimate, first: Mapping[str, Any] | None) -
     return lines
 
 
-def _amounts(found: Surveyed, estimate: Estimate) -> list[tuple[str, str]]:
+def _amounts(found: Surveyed, estimate: Estimate, ahead: Outlook) -> list[tuple[str, str]]:
     rows = [("input", found.input)]
     if found.counts is None:
         rows.append(
@@ -161,7 +163,11 @@ def _amounts(found: Surveyed, estimate: Estimate) -> list[tuple[str, str]]:
             )
         )
         if found.counts is not None:
-            rows.append(("takes", f"{duration(estimate.least_s)} at least{_nights(found, estimate)}"))
+            rows.append(
+                ("takes", f"{duration(estimate.least_s)} at least{_about(ahead)}{_nights(found, estimate)}")
+            )
+        if ahead.resting:
+            rows.append(("rests", f"{resting(*ahead.resting)}; `bulkim quota --forget POOL` forgets it"))
     if found.job.window:
         rows.append(("window", _hours(found.job.window, window.now())))
     return rows
@@ -175,6 +181,14 @@ def _rate(job: Job, limit_per_s: float) -> str:
     a_minute = limit_per_s * 60
     whole = math.isclose(a_minute, round(a_minute), rel_tol=1e-9)
     return f"{words} ({a_minute:,.0f}/min)" if whole else f"{words} ({a_minute * 60:,.5g}/h)"
+
+
+def _about(ahead: Outlook) -> str:
+    """What earlier runs let one expect."""
+    if ahead.expected_s is None or ahead.p50_s is None or ahead.p95_s is None:
+        return ""
+    p50, p95 = (milliseconds(each * 1000) for each in (ahead.p50_s, ahead.p95_s))
+    return f", about {duration(ahead.expected_s)} by the latency of earlier runs (p50 {p50}, p95 {p95})"
 
 
 def _nights(found: Surveyed, estimate: Estimate) -> str:

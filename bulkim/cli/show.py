@@ -99,6 +99,7 @@ def account(
     return [
         text.headline(summary, where(record)),
         text.balance(summary),
+        *text.halted(summary),
         *text.codes(found, meaning, width=width()),
         *text.stopped(summary, meaning, hint=hint, width=width()),
         text.pace(summary, session),

@@ -22,7 +22,7 @@ from bulkim.fleet.lease import ANSWER_S, BEAT_S, boottime
 from bulkim.fleet.schema import usable
 from bulkim.journal.lease import this_process
 from bulkim.model import Connection
-from bulkim.quota.host import owner_of
+from bulkim.quota.ledger import owner_of
 from bulkim.quota.pool import Limiter
 from bulkim.quota.source import Sharing
 from bulkim.quota.window import whole
@@ -175,6 +175,9 @@ class Drawing:
         holding = self._by_limiter[id(limiter)]
         holding.rest_s = max(0.0, limiter.rest_until - asyncio.get_running_loop().time())
         self._shares.hurry()
+
+    def forgotten(self, limiters: Sequence[Limiter]) -> Sequence[Limiter]:  # noqa: ARG002 - a rest there is the database's
+        return ()
 
     def _valid(self) -> bool:
         now = self._clock()

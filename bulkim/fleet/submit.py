@@ -11,7 +11,7 @@ from typing import Any
 
 from bulkim.fleet.references import Submission, digest
 from bulkim.journal import Journal, transfer
-from bulkim.quota.host import owner_of
+from bulkim.quota.ledger import owner_of
 from bulkim.text import utc
 from bulkim.work.submission import Confirm, Preview
 from bulkim.work.submission import Submission as Planning

@@ -25,7 +25,7 @@ from bulkim.fleet.schema import Meta, usable
 from bulkim.fleet.session import Host, session
 from bulkim.fleet.shares import Shares, across_hosts
 from bulkim.log.events import log
-from bulkim.quota.host import owner_of
+from bulkim.quota.ledger import owner_of
 
 SWEEP_S = 1.5
 GENTLY = 143

@@ -350,7 +350,7 @@ class _Reading:
             connection=target,
             source=making.source(data["source"], self.root.child("source"), now, self.taken),
             params=checks.typed_params(self.operation, data["params"]),
-            rate=Rate(rate["limit"], rate["share"], rate["pools"]),
+            rate=Rate(rate["limit"], rate["share"], rate["pools"], rate["max_rest"]),
             concurrency=None if data["concurrency"] == "auto" else data["concurrency"],
             timeout_s=float(data["timeout"]),
             retries=data["retries"],

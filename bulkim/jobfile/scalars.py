@@ -59,6 +59,19 @@ CallsPerSecond = Annotated[
         }
     ),
 ]
+TimeSpan = Annotated[
+    float,
+    Field(ge=0, le=86400, allow_inf_nan=False),
+    BeforeValidator(values.time_span),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "number", "minimum": 0, "maximum": 86400},
+                {"type": "string", "pattern": r"^\s*\d+\s*[smhdw]\s*$"},
+            ]
+        }
+    ),
+]
 
 Hours = Annotated[
     Text, AfterValidator(values.hours), WithJsonSchema({"type": "string", "pattern": rf"^\s*{PATTERN}\s*$"})

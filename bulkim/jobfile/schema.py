@@ -25,6 +25,7 @@ from bulkim.jobfile.scalars import (
     Shape,
     Template,
     Text,
+    TimeSpan,
     Webhook,
 )
 
@@ -259,6 +260,12 @@ class RateShape(Shape):
         default_factory=dict,
         description="Limits of other pools by name; `bulkim operations` lists them.",
         examples=[{"users": "1200/min"}],
+    )
+    max_rest: TimeSpan = Field(
+        default=600.0,
+        description="The longest rest that a vendor may ask for (Retry-After): seconds, or text with its unit, at most a day. "
+        "Asked for a longer one, the run stops at once with exit code 75.",
+        examples=["10m", 90],
     )
 
 

@@ -176,6 +176,16 @@ def calls_per_s(value: Any) -> Any:
     return float(found[1]) / _RATE_S[found[2]]
 
 
+def time_span(value: Any) -> Any:
+    """Seconds of text like ``10m``; anything but text as it is."""
+    if not isinstance(value, str):
+        return value
+    found = _AGE.fullmatch(value.strip())
+    if found is None:
+        raise ValueError('must be seconds, such as 90, or text with its unit, such as "90s", "10m" or "2h"')
+    return float(int(found[1]) * _UNIT_S[found[2]])
+
+
 def hours(value: str) -> str:
     """Hours of the day: ``01:00-05:30``."""
     window.minutes(value)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
-from bulkim.journal.records import Closing, ListedPage, PoolRate
+from bulkim.journal.records import Closing, ListedPage, Order, PoolRate
 from bulkim.model import Batch, Final, Item, Status
 
 PAGE = 2_000  # pending items read at once
@@ -104,3 +104,17 @@ class Listing(Executing, Protocol):
 
 class RunJournal(Listing, Protocol):
     """All of it: what a back end gives to a session."""
+
+
+class Steered(Protocol):
+    """Where a session hears of what it is asked to do."""
+
+    def orders(self, *, after: int = 0) -> Sequence[Order]:
+        """What this session was asked to do, in order, after the order with that id. Raises JournalError."""
+
+    def obeyed(self, order: int, *, now: float) -> None:
+        """It is done. Only the first time counts. Raises GuardError."""
+
+
+class SteeredJournal(RunJournal, Steered, Protocol):
+    """A run's journal whose session listens, too."""

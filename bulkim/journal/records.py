@@ -84,6 +84,20 @@ class PoolRate:
     pool: str
     limit_per_s: float  # what the job allows itself
     allowed_per_s: float  # what refusals left of that; 0: resting after one
+    rest_until: float | None = None  # Unix seconds: until when the vendor asked to rest
+    asked_s: float | None = None  # how long it asked for
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What somebody asked a session to do while it works. Times are Unix seconds."""
+
+    id: int
+    session_id: int
+    verb: str  # rate, pause, resume or stop
+    calls_per_s: float | None  # of rate
+    asked_at: float
+    obeyed_at: float | None = None  # None: not yet
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,10 @@ EVENTS: tuple[Event, ...] = (
         {"signal": "SIGINT, SIGTERM or SIGHUP"},
     ),
     Event(
+        "run.steered", "info", "Somebody asked for something with `bulkim ctl`, and it is done from now on.",
+        {"verb": "rate, pause, resume or stop", "calls_per_s": "of rate: the new limit; else null"},
+    ),
+    Event(
         "run.time_up", "info", "The time in which the run may send is over: what is in flight is waited for.",
         {"code": "which time that is: --max-duration or the job's window"},
     ),
@@ -83,6 +87,10 @@ EVENTS: tuple[Event, ...] = (
     Event(
         "pool.refused", "info", "The vendor refused a call for its quota: the whole pool rests, then goes on slower.",
         {"pool": "the quota pool's name", "rest_s": "seconds of rest"},
+    ),
+    Event(
+        "quota.put_aside", "warning", "The host's ledger was broken: it lies beside now, and a new one was begun.",
+        {"file": "where it is now"},
     ),
     Event(
         "quota.not_shared", "warning", "The host's ledger cannot be used: this process keeps the limit for itself alone.",

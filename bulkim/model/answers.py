@@ -102,6 +102,7 @@ class Rest:
     """A pool is to rest: its vendor is over the limit."""
 
     seconds: float | None = None  # None: the vendor did not say how long
+    quota: bool = True  # False: the vendor is busy or broken, and the rate is not what is wrong
 
 
 @dataclass(frozen=True, slots=True)

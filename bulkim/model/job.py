@@ -120,6 +120,7 @@ class Rate:
     limit: float | None = None  # calls a second in the operation's own pool
     share: float = 1.0  # the part of it that this job may use
     pools: Mapping[str, float] = field(default_factory=dict)  # limits of other pools by name
+    max_rest_s: float = 600.0  # the longest that is waited because the vendor asked for it
 
 
 @dataclass(frozen=True, slots=True)

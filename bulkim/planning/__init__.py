@@ -11,6 +11,7 @@ from bulkim.planning.cost import (
     before,
     estimate,
     limits,
+    pools,
     settings,
     survey,
 )
@@ -32,6 +33,7 @@ __all__ = [
     "checker",
     "estimate",
     "limits",
+    "pools",
     "prepare",
     "quoted",
     "settings",

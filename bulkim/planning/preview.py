@@ -90,8 +90,10 @@ def _reader(job: Job, operation: Operation, journal: Path) -> Iterator[SourceRea
         yield earlier_run(opened, job.source, secret_fields=operation.secrets, rehearsal=job.rehearsal)
 
 
-def plan_document(found: Surveyed, estimate: Estimate, first: Mapping[str, Any] | None) -> dict[str, Any]:
-    """The object that `plan --json` prints."""
+def plan_document(
+    found: Surveyed, estimate: Estimate, first: Mapping[str, Any] | None, outlook: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The object that `plan --json` prints. `outlook`: what else is known of how long it will take."""
     job = found.job
     known = found.counts is not None
     return {
@@ -101,6 +103,7 @@ def plan_document(found: Surveyed, estimate: Estimate, first: Mapping[str, Any] 
         "skipped": dict(estimate.skipped), "batch": estimate.batch,
         "requests": estimate.requests if known else None, "pool": estimate.pool,
         "limit_per_s": estimate.limit_per_s, "least_s": round(estimate.least_s, 3) if known else None,
+        **outlook,
         "destroys": found.operation.destroys, "window": window_document(found, estimate, window.now()),
         "snapshot": _snapshot(found, estimate) if known else None,
         "first_request": first, "unset": list(job.unset),

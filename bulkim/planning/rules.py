@@ -101,6 +101,7 @@ JOB_FILE: tuple[Rule, ...] = (
     Rule("rate.limit", Means.TAKEN_OVER, "rate.limit"),
     Rule("rate.share", Means.TAKEN_OVER, "rate.share"),
     Rule("rate.pools", Means.TAKEN_OVER, "rate.pools", below=True),
+    Rule("rate.max_rest", Means.TAKEN_OVER, "rate.max_rest"),
     Rule("concurrency", Means.TAKEN_OVER, "concurrency"),
     Rule("timeout", Means.TAKEN_OVER, "timeout"),
     Rule("retries", Means.TAKEN_OVER, "retries"),

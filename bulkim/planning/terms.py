@@ -175,6 +175,7 @@ _JOB: Mapping[str, Callable[[Job], Any]] = {
     "source.outcome": lambda job: sorted(job.source.outcome),
     "source.code": lambda job: sorted(job.source.code),
     "rate.pools": lambda job: dict(job.rate.pools),
+    "rate.max_rest": attrgetter("rate.max_rest_s"),
     "timeout": attrgetter("timeout_s"),
     "window": lambda job: str(job.window) if job.window else None,
     "notify": lambda job: job.notify is not None,

@@ -34,8 +34,10 @@ from contextlib import suppress
 
 import anyio
 
+from bulkim.log.events import log
+from bulkim.quota.ledger import QuotaUnavailable
 from bulkim.quota.pool import Limiter
-from bulkim.quota.source import QuotaUnavailable, Source
+from bulkim.quota.source import Source
 from bulkim.quota.window import Mark
 
 Marks = Sequence[tuple[Limiter, Mark]]
@@ -59,6 +61,30 @@ class Pacer:
         """What keeps a call from its place, in words."""
         return self._source.waiting_for if self._source else "quota"
 
+    def hold(self, held: bool) -> None:
+        """Nothing takes a place while it is held; it goes on without a burst."""
+        for limiter in self.limiters.values():
+            limiter.hold(held)
+
+    @property
+    def held(self) -> bool:
+        """Whether somebody asked to pause."""
+        return any(limiter.held for limiter in self.limiters.values())
+
+    def limit_to(self, name: str, limit_per_s: float) -> None:
+        """From now on so many calls a second of this pool; without a burst, and never a second above."""
+        self.limiters[name].limit_to(limit_per_s)
+
+    def look(self) -> None:
+        """Take over what others know of rests: called about once a second."""
+        resting = [
+            each for each in self.limiters.values() if each.asked_s is not None and each.rest_until > _now()
+        ]
+        if self._source and resting:
+            with suppress(QuotaUnavailable):
+                for limiter in self._source.forgotten(resting):
+                    limiter.wake()
+
     async def start(self) -> None:
         """Drain every pool."""
         for limiter in self.limiters.values():
@@ -70,14 +96,15 @@ class Pacer:
         if self._source:
             try:
                 await self._source.place(limiters)
-            except QuotaUnavailable:
+            except QuotaUnavailable as error:
+                log.warning("quota.not_shared", reason=str(error.__cause__ or error))
                 self._source = None
         for limiter in limiters:
             await limiter.acquire()
         while True:
             for limiter in limiters:
                 await limiter.ready()
-            now = asyncio.get_running_loop().time()
+            now = _now()
             wait_s = max((limiter.wait_s(now) for limiter in limiters), default=0.0)
             if wait_s <= 0:
                 return
@@ -90,7 +117,7 @@ class Pacer:
     @staticmethod
     def leaving(marks: Marks) -> None:
         """Note that the bytes leave only now: the journal had to be durable first."""
-        now = asyncio.get_running_loop().time()
+        now = _now()
         for _, mark in marks:
             mark.sent_at = now
 
@@ -109,7 +136,7 @@ class Pacer:
     @staticmethod
     def age_s(marks: Marks) -> float:
         """How long ago these places were taken."""
-        return asyncio.get_running_loop().time() - marks[0][1].sent_at
+        return _now() - marks[0][1].sent_at
 
     def refused(self, names: Sequence[str], wait_s: float | None) -> float:
         """The vendor refused a call for its quota: slow the operation's own pool, for every worker and process.
@@ -118,7 +145,21 @@ class Pacer:
         """
         limiter = self.limiters[names[0]]
         rest_s = limiter.refused(wait_s)
+        self._tell(limiter)
+        return rest_s
+
+    def rest(self, names: Sequence[str], wait_s: float) -> float:
+        """The vendor is busy or broken, and asks everybody to come back after so long: no reason to be slower then."""
+        limiter = self.limiters[names[0]]
+        limiter.rest(_now() + wait_s, wait_s)
+        self._tell(limiter)
+        return limiter.rest_until - _now()
+
+    def _tell(self, limiter: Limiter) -> None:
         if self._source:
             with suppress(QuotaUnavailable):
                 self._source.refused(limiter)
-        return rest_s
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

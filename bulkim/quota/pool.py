@@ -11,9 +11,8 @@ import math
 import anyio
 from aiolimiter import AsyncLimiter
 
-from bulkim.quota.window import Mark, SlidingLog
+from bulkim.quota.window import LEAK, Mark, SlidingLog
 
-LEAK = 0.986  # of the limit
 SLACK_S, SLACK_SLOWED_S = 0.03, 0.004  # oversleeping that the bucket makes up for
 REST_S, REST_S_MAX = 0.1, 8.0  # after a refusal that does not say how long; doubled by each that follows soon
 SOON_S = 2.0
@@ -33,8 +32,12 @@ class Limiter:
         self.limit_per_s = limit_per_s
         self.granted_per_s = limit_per_s  # what others leave of it; see `grant`
         self.rest_until = 0.0  # in the loop's time, like all moments here
+        self.asked_s: float | None = (
+            None  # for the rest that lasts until then; None: the vendor did not say how long
+        )
+        self.held = False  # somebody asked to pause
         self._granted_until = math.inf
-        self._granted = anyio.Event()
+        self._changed = anyio.Event()  # of what `ready` waits for
         self._log = SlidingLog(limit_per_s)
         self._share = 1.0  # of what is granted, lowered by refusals
         self._share_since = 0.0
@@ -68,10 +71,11 @@ class Limiter:
         """Wait until the pool has rested and something is granted."""
         while True:
             now = _now()
-            if now < self.rest_until:
-                await anyio.sleep(self.rest_until - now)
-            elif now >= self._granted_until or not self.granted_per_s:
-                await self._granted.wait()
+            if self.held or now >= self._granted_until or not self.granted_per_s:
+                await self._changed.wait()
+            elif now < self.rest_until:
+                with anyio.move_on_at(self.rest_until):
+                    await self._changed.wait()
             else:
                 return
 
@@ -87,8 +91,24 @@ class Limiter:
             if limit_per_s:
                 self._log.limit_to(limit_per_s)
                 self._rerate()
-        self._granted.set()
-        self._granted = anyio.Event()
+        self._awake()
+
+    def limit_to(self, limit_per_s: float) -> None:
+        """From now on so much is the limit. What is in the log and in the bucket stays there: no burst follows."""
+        leased = self._granted_until < math.inf  # then whoever grants hears of it, and grants anew
+        self.limit_per_s = limit_per_s
+        self.granted_per_s = min(limit_per_s, self.granted_per_s) if leased else limit_per_s
+        self._log.limit_to(self.granted_per_s or limit_per_s)
+        self._rerate()
+
+    def hold(self, held: bool) -> None:
+        """Nothing is sent while it is held."""
+        self.held = held
+        self._awake()
+
+    def _awake(self) -> None:
+        self._changed.set()
+        self._changed = anyio.Event()
 
     # ------------------------------------------------------------------------------------- what happens
 
@@ -120,12 +140,22 @@ class Limiter:
                 self._set_share(max(FLOOR, self._share * CUT_MAX, min(self._share * CUT, accepted)))
             self._refused_at = now
         rest_s = min(REST_S_MAX, REST_S * 2**self._streak) if wait_s is None else wait_s
-        self.rest_until = max(self.rest_until, now + rest_s)
+        self.rest(now + rest_s, wait_s)
         return self.rest_until - now
+
+    def rest(self, until: float, asked_s: float | None) -> None:
+        """Send nothing before then. `asked_s` is how long the vendor asked for; None: it did not say."""
+        if until > self.rest_until:
+            self.rest_until, self.asked_s = until, asked_s
+
+    def wake(self) -> None:
+        """The rest is forgotten."""
+        self.rest_until = _now()
+        self._awake()
 
     def told(self, rest_s: float, part: float) -> None:
         """Another holder was refused: rest as long, and go on no faster than at that part of the limit."""
-        self.rest_until = max(self.rest_until, _now() + rest_s)
+        self.rest(_now() + rest_s, None)
         if part < self._share:
             self._refused_at, self._refused_share = _now(), part
             self._set_share(max(FLOOR, part))

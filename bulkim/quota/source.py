@@ -6,15 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
-from bulkim.errors import BulkimError
 from bulkim.model import Connection
 from bulkim.quota.pool import Limiter
-
-
-class QuotaUnavailable(BulkimError):  # noqa: N818 - a state, which whoever paces goes on without
-    """What is shared cannot be used: each keeps the limit alone."""
-
-    exit_code = 3
 
 
 class Source(Protocol):
@@ -33,6 +26,9 @@ class Source(Protocol):
 
     def refused(self, limiter: Limiter) -> None:
         """The vendor refused a call: let the others rest until `limiter.rest_until`, too. Raises QuotaUnavailable."""
+
+    def forgotten(self, limiters: Sequence[Limiter]) -> Sequence[Limiter]:
+        """Which of these, that rest because the vendor asked for it, need not any longer: somebody said so. Raises QuotaUnavailable."""
 
 
 Sharing = Callable[[Connection, Mapping[str, Limiter]], AbstractAsyncContextManager[Source | None]]

@@ -13,6 +13,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 WINDOW_S = 1.014  # any such window holds at most the limit
+LEAK = 0.986  # of the limit: so fast a bucket is drained
 LATENCIES, USUAL = 200, 0.9  # of so many answers, this part is no later than usual
 STALLED_MAX = 10  # of the first answers may be late together
 JUDGED_EVERY, JUDGED_S = 10, 0.5  # answers or seconds

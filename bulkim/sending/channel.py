@@ -139,6 +139,9 @@ class Channel:
         return self._out > 0 and not self._trusted
 
     async def _permit(self, operation: Operation, waiting: Callable[[str], None]) -> Permit:
+        while self.pacer.held:  # credentials that are taken now may be old when it goes on
+            waiting("paused")
+            await self.pacer.limiters[operation.pools[0]].ready()
         waiting("credentials")
         credentials = await self._credentials()
         waiting("vendor" if self.pacer.limiters[operation.pools[0]].slowed else self.pacer.waiting_for)
@@ -217,9 +220,13 @@ class Channel:
         """Let the pool rest, renew the credentials; returns why nothing more is to be sent, if so."""
         if orders.cool_down is not None:
             pools = permit.operation.pools
-            rest_s = self.pacer.refused(pools, orders.cool_down.seconds)
+            asked_s = orders.cool_down.seconds
+            if orders.cool_down.quota or asked_s is None:
+                rest_s = self.pacer.refused(pools, asked_s)
+            else:
+                rest_s = self.pacer.rest(pools, asked_s)
             log.info("pool.refused", pool=pools[0], rest_s=round(rest_s, 3))
-            if stop := guard.rest(orders.cool_down.seconds):
+            if stop := guard.rest(asked_s, self.policy.max_rest_s):
                 return orders.stop or stop
         if not orders.renew:
             return orders.stop
@@ -264,6 +271,7 @@ async def opened(
 ) -> AsyncIterator[Channel]:
     """The way to a job's app. `limits_per_s` are the pools that it may draw on, `sharing` is with whom."""
     connection, pacer = job.connection, Pacer(limits_per_s)
+    policy = Policy(job.retries, max_rest_s=job.rate.max_rest_s)
     async with sharing(connection, pacer.limiters) as source:
         pacer.draw_on(source)
         asked = gate.check if gate else None
@@ -272,7 +280,7 @@ async def opened(
         ) as transport:
             learns = {each.name: each.learn for each in provider.pools if each.learn is not None}
             proof = credential(connection, provider)
-            yield Channel(transport, pacer, proof, Policy(job.retries), gate=gate, learns=learns)
+            yield Channel(transport, pacer, proof, policy, gate=gate, learns=learns)
 
 
 @dataclass(slots=True)

@@ -47,9 +47,8 @@ from bulkim.sending.channel import Channel, Permit, Stopped
 from bulkim.sending.looking import Looker
 from bulkim.sending.retry import decide, reopened
 from bulkim.sending.supervise import safe
-from bulkim.sending.telemetry import IN_FLIGHT_MIN, Ending, Telemetry
+from bulkim.sending.telemetry import IN_FLIGHT_MAX, IN_FLIGHT_MIN, Ending, Telemetry
 
-IN_FLIGHT_MAX = 256
 HEADROOM = 2.0  # calls in flight per call that rate x latency needs: latencies vary
 
 

@@ -13,7 +13,6 @@ DEFAULT_SHARE = 0.25  # of the items may fail when the job says nothing ...
 DEFAULT_COUNT = 1000  # ... and never fewer than this many, so that small lists run to their end
 # Failures in a row with one code: it is not the items. A job that says max_failures decides itself.
 STREAK_MAX = 500
-MAX_REST_S = 600.0  # for which a vendor may ask
 
 
 def failures_allowed(guard: Guard, total: int) -> int:
@@ -64,14 +63,14 @@ def streak(guard: Guard, code: str | None, length: int) -> Stop | None:
     )
 
 
-def rest(asked_s: float | None) -> Stop | None:
-    """Stops a run that would stand still: a vendor asks for a longer rest than anybody waits for."""
-    if asked_s is None or asked_s <= MAX_REST_S:
+def rest(asked_s: float | None, max_rest_s: float) -> Stop | None:
+    """Stops a run that would stand still: a vendor asks for a longer rest than the job waits for."""
+    if asked_s is None or asked_s <= max_rest_s:
         return None
     return Stop(
         75,
         "rest",
-        f"the vendor asked for a rest of {asked_s:,.0f} s, and {MAX_REST_S:,.0f} s is the longest that is waited for",
+        f"the vendor asked for a rest of {asked_s:,.0f} s, and rate.max_rest is {max_rest_s:,.0f} s",
         "run the same command again when that is over: it continues",
     )
 

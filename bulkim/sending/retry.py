@@ -26,7 +26,7 @@ from bulkim.model import (
     Status,
     Stop,
 )
-from bulkim.sending import doubt, foreign, guard
+from bulkim.sending import doubt, foreign
 
 PEELS = 3  # culprits named one after another, before a call is taken apart into singles
 
@@ -40,6 +40,7 @@ class Policy:
     retries: int = 5
     base_s: float = 0.5
     cap_s: float = 30.0
+    max_rest_s: float = 600.0  # a vendor that asks for a longer one stops the run
 
     def delay_s(self, tries: int, jitter: float) -> float:
         """Seconds before the next sending, after `tries` sendings; `jitter` is in [0, 1)."""
@@ -137,7 +138,8 @@ class _Judgement:
                 self._narrow(members)
             case Kind.GATEWAY if self.too_large:
                 self.final += [_final(item, Status.FAILED, outcome) for item, outcome in members]
-            case Kind.TRANSIENT | Kind.GATEWAY if not self.exhausted:
+            case Kind.TRANSIENT | Kind.GATEWAY if not self.exhausted or self._too_long(members):
+                self._heed(members)
                 self._again(members, delay_s=self._delay_s(members, self.batch.tries))
             case Kind.TRANSIENT if members[0][1].code in {"connection", "timeout"}:
                 self.stop = _unreachable(self.batch, members[0][1])
@@ -161,6 +163,7 @@ class _Judgement:
                     reason = f"asking did not settle it: {outcome.reason}"
                     self.final.append(_final(item, Status.UNKNOWN, replace(outcome, reason=reason)))
             case Kind.UNKNOWN | Kind.TRANSIENT | Kind.POISONED | Kind.GATEWAY:
+                self._heed(members)
                 delay_s = self._delay_s(members, self.batch.probes)
                 batch = replace(self.batch, probes=self.batch.probes + 1)
                 if kind is Kind.POISONED:
@@ -195,6 +198,7 @@ class _Judgement:
 
     def _doubt(self, members: Sequence[Member]) -> None:
         """It may have been done. The journal learns that first; then the operation's way of settling it."""
+        self._heed(members)
         marked = [item._replace(doubt_since=item.doubt_since or self.began_at) for item, _ in members]
         delay_s = self._delay_s(members, self.batch.tries)
         match self.operation.doubt:
@@ -253,14 +257,28 @@ class _Judgement:
         else:
             self.again += [Again(batch.of(part)) for part in _halves(batch.items)]
 
+    def _heed(self, members: Sequence[Member]) -> None:
+        """Whoever answers 503 and says after how long to come back means everybody, as with a 429."""
+        for _, outcome in members:
+            self.cool_down = _longer(self.cool_down, _asked(outcome))
+
+    def _too_long(self, members: Sequence[Member]) -> bool:
+        """Whether the vendor asks for a rest that ends the run: then nobody has used up their tries."""
+        return any((outcome.retry_after_s or 0.0) > self.policy.max_rest_s for _, outcome in members)
+
     def _delay_s(self, members: Sequence[Member], tries: int) -> float:
         asked_s = max((outcome.retry_after_s or 0.0 for _, outcome in members), default=0.0)
-        return max(min(asked_s, guard.MAX_REST_S), self.policy.delay_s(tries, self.jitter))
+        return max(min(asked_s, self.policy.max_rest_s), self.policy.delay_s(tries, self.jitter))
 
 
 def _rest(outcome: Outcome) -> Rest:
     """After a refusal for the quota. A vendor that says "after 0 s" has not said when."""
     return Rest(outcome.retry_after_s or None)
+
+
+def _asked(outcome: Outcome) -> Rest | None:
+    """What a vendor asks for that is busy or broken: that says nothing of the quota."""
+    return Rest(outcome.retry_after_s, quota=False) if outcome.retry_after_s else None
 
 
 def _lock_out(outcome: Outcome) -> Rest | None:
@@ -349,7 +367,8 @@ def step(outcome: Outcome, *, tries: int, refreshed: bool, policy: Policy, jitte
         case Kind.GATEWAY if tries >= foreign.ANSWERS_MAX or tries > policy.retries:
             return Step(stop=foreign.stopped(outcome, tries))
         case Kind.TRANSIENT | Kind.UNKNOWN | Kind.GATEWAY if tries <= policy.retries:
-            return Step(delay_s=max(outcome.retry_after_s or 0.0, policy.delay_s(tries, jitter)))
+            delay_s = max(min(outcome.retry_after_s or 0.0, policy.max_rest_s), policy.delay_s(tries, jitter))
+            return Step(delay_s=delay_s, cool_down=_asked(outcome))
         case Kind.TRANSIENT | Kind.UNKNOWN:
             reason = f"{tries} tries in a row got no answer: {outcome.reason}"
             return Step(stop=Stop(4, outcome.code or "bad_response", reason, "run the same again later"))

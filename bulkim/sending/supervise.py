@@ -6,9 +6,9 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import anyio
 
@@ -18,6 +18,7 @@ from bulkim.journal.port import Writer
 from bulkim.log.events import log
 from bulkim.model import Stop
 from bulkim.sending import guard
+from bulkim.sending.control import STOPPED
 from bulkim.sending.telemetry import Ending, Observed
 from bulkim.window import Window
 
@@ -48,6 +49,13 @@ class Worker(Observed, Protocol):
 
     def interrupt(self, signal: int) -> None:
         """First: drain. Second: leave."""
+
+
+Beat = Callable[[], Stop | None]
+"""Called once a second. Returns why nothing more is to be sent."""
+
+Listen = Callable[[Callable[[Stop], None]], Coroutine[Any, Any, None]]
+"""Hears for ever of what people ask for; what it is given ends the session gently."""
 
 
 async def safe(journal: Writer) -> None:
@@ -100,11 +108,12 @@ async def listen(worker: Worker) -> None:
                 worker.interrupt(number)
 
 
-async def show_life(heartbeat: Callable[[], None], drain: Callable[[Stop], None]) -> None:
-    """Beat. A journal that is gone ends the session gently: what is in flight is still taken down, and it can be saved."""
+async def show_life(heartbeat: Beat, drain: Callable[[Stop], None]) -> None:
+    """Beat; why nothing more is to be sent ends the session gently. A journal that is gone ends the session gently: what is in flight is still taken down, and it can be saved."""
     while True:
         try:
-            heartbeat()
+            if stop := heartbeat():
+                drain(stop)
         except JournalLostError as error:
             log.warning("run.stopping", code=JOURNAL_LOST, reason=error.message)
             return drain(Stop(error.exit_code, JOURNAL_LOST, error.message, error.hint or ""))
@@ -113,8 +122,10 @@ async def show_life(heartbeat: Callable[[], None], drain: Callable[[Stop], None]
         await anyio.sleep(BEAT_S)
 
 
-async def supervised(worker: Worker, heartbeat: Callable[[], None], deadline: Deadline) -> Ending:
-    """Run; the first signal drains, as does the end of what is `allowed`; the second one leaves at once.
+async def supervised(
+    worker: Worker, heartbeat: Beat, deadline: Deadline, control: Listen | None = None
+) -> Ending:
+    """Run; the first signal drains, as does the end of what is allowed, and whoever asks for it; the second one leaves at once.
 
     Only a main thread hears of signals.
     """
@@ -136,6 +147,8 @@ async def supervised(worker: Worker, heartbeat: Callable[[], None], deadline: De
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(show_life, heartbeat, drain)
         tasks.start_soon(watch_the_clock)
+        if control:
+            tasks.start_soon(control, drain)
         if threading.current_thread() is threading.main_thread():
             tasks.start_soon(listen, worker)
         try:
@@ -150,4 +163,4 @@ async def supervised(worker: Worker, heartbeat: Callable[[], None], deadline: De
 
 def stopped_by(stop: Stop) -> Ending:
     """How a session ends that may not send any longer: whoever asked for it has interrupted it."""
-    return Ending("interrupted" if stop is STOP_ASKED else "stopped", stop)
+    return Ending("interrupted" if stop in {STOP_ASKED, STOPPED} else "stopped", stop)

@@ -8,7 +8,7 @@ from typing import Protocol, Self
 
 from bulkim.model import Status, Stop
 
-IN_FLIGHT_MIN = 4
+IN_FLIGHT_MIN, IN_FLIGHT_MAX = 4, 256
 
 
 @dataclass(slots=True)
@@ -26,6 +26,8 @@ class Telemetry:
     throttled: int = 0
     latency_s: float | None = None  # smoothed
     waiting_for: str = "start"  # quota, answers, back-off, vendor, credentials
+    paused: bool = False  # somebody asked for it
+    resting: tuple[float, float] | None = None  # until when (Unix seconds), and how long the vendor asked for
     codes: Counter[str] = field(default_factory=Counter)
     stopping: str | None = None
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from bulkim.codes import OWN, Meaning
 from bulkim.language import counted
 from bulkim.language import gettext as _
 from bulkim.model import Status
-from bulkim.text import duration
-from bulkim.view.live import GLYPHS, STYLES, Spans
+from bulkim.text import duration, resting
+from bulkim.view.live import GLYPHS, PAUSED, STYLES, Spans
 from bulkim.view.width import columns, fitted, wrapped
 
 CODES_MAX = 12
@@ -57,6 +58,18 @@ def balance(summary: Mapping[str, Any]) -> Spans:
         spans += [(" + ", "bold")] if number else []
         spans.append((f"{counts[str(status)]} {_(str(status))}", f"bold {STYLES[status]}"))
     return spans if terms else [*spans, ("0", "bold")]
+
+
+def halted(summary: Mapping[str, Any]) -> list[Spans]:
+    """Why a run that goes on sends nothing now, if so."""
+    if summary.get("paused"):
+        return [[(f"  {PAUSED}", "yellow")]]
+    rest = summary.get("resting")
+    return (
+        [[(f"  {resting(datetime.fromisoformat(rest['until']).timestamp(), rest['asked_s'])}", "yellow")]]
+        if rest
+        else []
+    )
 
 
 def codes(

@@ -17,7 +17,7 @@ from typing import Any
 from bulkim import window
 from bulkim.errors import BulkimError, GuardError, InputError, JournalLostError
 from bulkim.journal import Journal
-from bulkim.journal.port import RunJournal
+from bulkim.journal.port import SteeredJournal
 from bulkim.journal.records import RunRecord
 from bulkim.log.events import log
 from bulkim.model import Job, Stop
@@ -179,7 +179,7 @@ class _Session:
                 ending = self._work(preview, session, begin)
         return self._account(record, session_id, ending, resumed=resumed)
 
-    def _look_ahead(self, record: RunRecord, session: RunJournal) -> tuple[Preview, Ending]:
+    def _look_ahead(self, record: RunRecord, session: SteeredJournal) -> tuple[Preview, Ending]:
         """What would be sent. Where only the vendor knows, it is asked."""
         preview = self.submission.preview(record)
         ahead = self.workers.ahead(planned=preview.record.planned_at is not None)
@@ -192,7 +192,7 @@ class _Session:
             self.notes.hear(admitted_nobody(self.job.source.where, self.workers.seen))
         return preview, ending
 
-    def _work(self, preview: Preview, session: RunJournal, begin: Begin) -> Ending:
+    def _work(self, preview: Preview, session: SteeredJournal, begin: Begin) -> Ending:
         observe = self.observe
         watching = (lambda worker: observe(worker, preview)) if observe else None
         return work(

@@ -16,14 +16,15 @@ import anyio
 
 from bulkim.catalogue.shapes import Effect, Operation, Provider
 from bulkim.errors import RefusedError
-from bulkim.journal.port import RunJournal
+from bulkim.journal.port import RunJournal, SteeredJournal
 from bulkim.journal.records import Entry
 from bulkim.model import Job, Row, Stop
-from bulkim.planning import limits
+from bulkim.planning import limits, pools
 from bulkim.planning.pending import PendingItems, Secrets
 from bulkim.quota.host import on_this_host
 from bulkim.quota.source import Sharing
 from bulkim.sending.channel import Channel, opened
+from bulkim.sending.control import Control
 from bulkim.sending.executor import Executor
 from bulkim.sending.heartbeat import Heartbeat
 from bulkim.sending.listing import Plan, count_users, list_items
@@ -144,7 +145,7 @@ class Census:
 
 def work(
     workers: Workers,
-    session: RunJournal,
+    session: SteeredJournal,
     begin: Begin,
     *,
     deadline: Deadline | None = None,
@@ -164,19 +165,24 @@ def work(
 
 
 async def working(
-    workers: Workers, session: RunJournal, begin: Begin, deadline: Deadline, watching: Watching | None,
+    workers: Workers, session: SteeredJournal, begin: Begin, deadline: Deadline, watching: Watching | None,
     *, sharing: Sharing = on_this_host,
 ) -> Ending:  # fmt: skip
     """The same on an event loop that runs. Raises RefusedError when the vendor gives no credentials."""
     provider, limits_per_s = workers.provider, workers.limits()
     async with opened(workers.job, provider, limits_per_s, sharing=sharing) as channel:
-        worker = begin(channel, session)
+        worker, pacer = begin(channel, session), channel.pacer
         async with watching(worker) if watching else nullcontext():
-            heartbeat = Heartbeat(session, channel.pacer.limiters.values(), worker.telemetry)
-            return await supervised(
-                worker,
-                lambda: heartbeat.beat(
-                    now=time.time(), loop_now=anyio.current_time(), vendor_ahead_s=channel.vendor_ahead_s
-                ),
-                deadline,
+            heartbeat = Heartbeat(
+                session, pacer.limiters.values(), worker.telemetry, max_rest_s=workers.job.rate.max_rest_s
             )
+            own = next(iter(pools(workers.operation, workers.job)), None)
+            control = Control(session, pacer, own, worker.telemetry)
+
+            def beat() -> Stop | None:
+                pacer.look()
+                return heartbeat.beat(
+                    now=time.time(), loop_now=anyio.current_time(), vendor_ahead_s=channel.vendor_ahead_s
+                )
+
+            return await supervised(worker, beat, deadline, control.listen)

@@ -315,6 +315,32 @@ def test_a_rest_that_nobody_waits_for_stops_it_at_once(asked_s):
     assert f"{asked_s:,.0f} s" in stopped.stop.reason
 
 
+def test_how_long_is_the_jobs_to_say():
+    channel = Channel(Transport(), Pacer({POOL: 100.0}), Credential(), Policy(max_rest_s=7200.0))
+
+    async def main():
+        permit = await channel.permit(ASK)
+        return [channel.obey(Step(cool_down=Rest(seconds)), permit) for seconds in (7200.0, 7201.0)]
+
+    waited, stopped = run(main)
+    assert waited is None
+    assert stopped.reason == "the vendor asked for a rest of 7,201 s, and rate.max_rest is 7,200 s"
+
+
+def test_a_vendor_that_is_busy_rests_the_pool_but_slows_nothing():
+    pacer = Pacer({POOL: 100.0})
+    channel = Channel(Transport(), pacer, Credential(), Policy())
+
+    async def main():
+        permit = await channel.permit(ASK)
+        channel.obey(Step(cool_down=Rest(30.0, quota=False)), permit)
+        limiter = pacer.limiters[POOL]
+        return limiter.rest_until - asyncio.get_running_loop().time(), limiter.slowed, limiter.asked_s
+
+    rest_s, slowed, asked_s = run(main)
+    assert (round(rest_s), slowed, asked_s) == (30, False, 30.0)
+
+
 def test_the_longest_rest_is_waited_for():
     transport, _, _ = answered(Outcome(Kind.THROTTLED, retry_after_s=600.0), DONE)
     (first, *_), (second, *_) = transport.sent

@@ -18,6 +18,7 @@ class Pool:
     rate_per_s: float = 98.5
     slowed: bool = False
     rest_until: float = 0.0
+    asked_s: float | None = None
 
 
 class Journal:
@@ -81,3 +82,39 @@ def test_resting_is_zero(journal, pool, sign, telemetry):
     assert telemetry.allowed_per_s == 0.0
     sign(1006.0, 15.0)
     assert [paces[0].allowed_per_s for _, paces in journal.told] == [100.0, 0.0, 90.0]
+
+
+def test_a_rest_that_the_vendor_asked_for_is_told_with_its_end(journal, pool, sign, telemetry):
+    sign(1000.0)
+    pool.slowed, pool.rest_until, pool.asked_s = True, 310.0, 300.0
+    for second in range(1, 4):
+        sign(1000.0 + second, 9.0 + second)
+    assert telemetry.resting == (1301.0, 300.0)
+    assert journal.told[1:] == [(1001.0, [PoolRate("users", 100.0, 0.0, 1301.0, 300.0)])], (
+        "once, while it lasts"
+    )
+    pool.rest_until = 400.0  # asked again
+    sign(1004.0, 13.0)
+    assert journal.told[-1] == (1004.0, [PoolRate("users", 100.0, 0.0, 1391.0, 300.0)])
+    sign(1400.0, 409.0)
+    assert telemetry.resting is None
+
+
+def test_another_limit_is_told_at_once(journal, pool, sign):
+    sign(1000.0)
+    pool.limit_per_s = 40.0
+    sign(1001.0)
+    assert journal.told[-1] == (1001.0, [PoolRate("users", 40.0, 40.0)])
+
+
+@pytest.mark.parametrize(("left_s", "stops"), [(59.0, False), (61.0, True)])
+def test_a_rest_that_another_process_was_asked_for_ends_a_run_that_does_not_wait_so_long(
+    journal, pool, telemetry, left_s, stops
+):
+    heartbeat = Heartbeat(journal, [pool], telemetry, max_rest_s=60.0)
+    pool.rest_until, pool.asked_s = 10.0 + left_s, 3600.0
+    stop = heartbeat.beat(now=1000.0, loop_now=10.0)
+    assert (stop is not None) == stops
+    if stop:
+        assert (stop.exit_code, stop.code) == (75, "rest")
+        assert "3,600 s" in stop.reason

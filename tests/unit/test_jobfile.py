@@ -454,7 +454,7 @@ def test_masked_text_of_a_windows_file(job_file):
             "unknown key 'when' under notify (known: url, format, allow_http)",
         ),
         ("window: {hours: '01:00-02:00', tz: UTC}", "unknown key 'tz' under window (known: hours, zone)"),
-        ("rate: {colour: 1}", "unknown key 'colour' under rate (known: limit, share, pools)"),
+        ("rate: {colour: 1}", "unknown key 'colour' under rate (known: limit, share, pools, max_rest)"),
     ],
 )
 def test_an_unknown_key_offers_the_keys_of_its_own_section(job_file, section, expected):

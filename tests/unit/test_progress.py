@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 from collections import Counter
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -29,6 +30,8 @@ class Readings:
     waiting_for: str = "quota"
     codes: Counter = field(default_factory=Counter)
     stopping: str | None = None
+    paused: bool = False
+    resting: tuple[float, float] | None = None
 
 
 def counts(**given):
@@ -257,3 +260,30 @@ def test_which_style(monkeypatch, wish, quiet, tty, term, style):  # noqa: PLR09
     monkeypatch.setattr("sys.stderr.isatty", lambda: tty)
     monkeypatch.setenv("TERM", term)
     assert chosen(wish, quiet=quiet) == style
+
+
+def test_a_rest_that_the_vendor_asked_for_is_said_with_its_end(monkeypatch):
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    words = "resting until 07:09:12: the vendor asked for 3,600 s"
+    view = run(Meter("job"), seconds=10, rate=40, items=2000, resting=(1_700_032_152.0, 3600.0))
+    assert text(block(view)[-1]) == f"pace    {words}"
+    assert line(view).endswith(words)
+    assert view.state == "resting"
+
+
+def test_a_pause_is_said_and_how_it_ends():
+    view = run(Meter("job"), seconds=10, rate=40, items=2000, paused=True, resting=(1e10, 60.0))
+    assert "paused: `bulkim ctl RUN resume` goes on" in text(block(view)[-1])
+    assert view.state == "paused"
+
+
+def test_a_log_says_at_once_that_it_rests_pauses_and_goes_on():
+    meter, lines, printed = Meter("job"), Lines(), []
+    for second in range(6):
+        readings = Readings(
+            counts(pending=200), resting=(60.0, 60.0) if second in {1, 2} else None, paused=second == 4
+        )
+        if lines.due(float(second), meter.read(float(second), readings)):
+            printed.append(second)
+    assert printed == [0, 1, 3, 4, 5]

@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.virtual import run
 
+from bulkim.quota.ledger import QuotaUnavailable
 from bulkim.quota.pacer import Pacer
 from bulkim.quota.pool import Limiter, rerated
-from bulkim.quota.source import QuotaUnavailable
 from bulkim.quota.window import WINDOW_S, SlidingLog, usual, whole
 
 

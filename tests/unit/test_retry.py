@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bulkim.catalogue.shapes import Effect, Never, Probe, Repeat
-from bulkim.model import Answer, Batch, Item, Kind, Mode, Outcome, Status
-from bulkim.sending.retry import Policy, decide, reopened
+from bulkim.model import Answer, Batch, Item, Kind, Mode, Outcome, Rest, Status
+from bulkim.sending.retry import Policy, decide, reopened, step
 from bulkim.vendors import PROVIDERS
 
 NOW = 2_000_000.0
@@ -134,6 +134,25 @@ def test_patience_ends(operation):
         asked = decided(operation, [item(1, doubt_since=NOW - 9)], [Outcome(Kind.UNKNOWN, "timeout")],
                         mode=Mode.PROBE, tries=1, probes=2, policy=policy)  # fmt: skip
         assert asked.final[0].status is Status.UNKNOWN
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+@pytest.mark.parametrize("tries", [1, 99])
+def test_a_vendor_that_is_busy_for_a_day_rests_everybody_and_fails_nobody(operation, tries):
+    busy = Outcome(Kind.TRANSIENT, "503", retry_after_s=86_400.0)
+    decision = decided(operation, [item(1)], [busy], tries=tries)
+    assert decision.cool_down == Rest(86_400.0, quota=False)
+    assert places(decision, [item(1)]) == {1: 1}
+    assert decision.again[0].delay_s <= DEFAULT.max_rest_s
+    assert not decision.final
+
+
+@pytest.mark.parametrize("asked_s", [30.0, 86_400.0])
+def test_a_listing_rests_too_when_the_vendor_is_busy(asked_s):
+    busy = Outcome(Kind.TRANSIENT, "503", retry_after_s=asked_s)
+    then = step(busy, tries=1, refreshed=False, policy=DEFAULT, jitter=0.5)
+    assert then.cool_down == Rest(asked_s, quota=False)
+    assert then.delay_s == min(asked_s, 600.0)
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)

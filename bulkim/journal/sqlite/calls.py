@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from bulkim.journal import lease
-from bulkim.journal.records import Allowance, KindCount, PoolRate, Worked
+from bulkim.journal.records import Allowance, KindCount, Order, PoolRate, Worked
 from bulkim.journal.sqlite.database import Database
+from bulkim.journal.sqlite.session import ORDERS
 from bulkim.model import Status
 from bulkim.text import utc
 
@@ -99,6 +100,18 @@ class Calls:
         found: float | None = row[0]
         return found
 
+    def latencies(self, target: str, operation: str, *, calls: int) -> list[float]:
+        """Of the latest answered calls of runs with that target, in seconds: of this operation, or of others where it had none."""
+        for condition in ("operation = ?2", "operation <> ?2"):
+            rows = self._database.rows(
+                "SELECT ended_at - began_at FROM attempt WHERE run_id IN (SELECT id FROM run WHERE target = ?1"
+                f" AND {condition} ORDER BY id DESC LIMIT 20) AND kind NOT IN ('lost', 'throttled') ORDER BY id DESC LIMIT ?3",
+                (target, operation, calls),
+            )
+            if found := [took for (took,) in rows if took is not None and took >= 0]:
+                return found
+        return []
+
     def attempts(self, run_id: int, ordinal: int) -> list[dict[str, Any]]:
         """Every call that carried the item, in order."""
         rows = self._database.rows(
@@ -119,10 +132,10 @@ class Calls:
 
     def allowances(self, run_id: int) -> list[Allowance]:
         """What the run's sessions were allowed, in order of time; nothing in an older bulkim's journal."""
-        if not self._has_rates():
+        if not self._columns_of("pace"):
             return []
         rows = self._database.rows(
-            "SELECT session_id, at, pool, limit_per_s, allowed_per_s FROM pace"
+            f"SELECT session_id, at, pool, limit_per_s, allowed_per_s, {self._rest} FROM pace"
             " WHERE session_id IN (SELECT id FROM session WHERE run_id = ?) ORDER BY at",
             (run_id,),
         )
@@ -130,14 +143,36 @@ class Calls:
 
     def rates(self, run_id: int) -> list[PoolRate]:
         """What the run's newest session is allowed now, of each pool; nothing in an older bulkim's journal."""
-        if not self._has_rates():
+        if not self._columns_of("pace"):
             return []
         rows = self._database.rows(
-            "SELECT pool, limit_per_s, allowed_per_s, max(at) FROM pace"
+            f"SELECT pool, limit_per_s, allowed_per_s, {self._rest}, max(at) FROM pace"
             " WHERE session_id = (SELECT max(id) FROM session WHERE run_id = ?) GROUP BY pool",
             (run_id,),
         )
         return [PoolRate(*rate) for *rate, _ in rows]
 
-    def _has_rates(self) -> bool:
-        return self._database.row("SELECT 1 FROM sqlite_master WHERE name = 'pace'") is not None
+    def orders(self, run_id: int) -> list[Order]:
+        """What people asked the run's sessions to do, in order of time; nothing in an older bulkim's journal."""
+        if not self._columns_of("control"):
+            return []
+        rows = self._database.rows(
+            f"{ORDERS} WHERE session_id IN (SELECT id FROM session WHERE run_id = ?) ORDER BY id", (run_id,)
+        )
+        return [Order(*row) for row in rows]
+
+    def paused(self, run_id: int) -> bool:
+        """Whether the run's newest session has paused."""
+        newest = self._database.row("SELECT max(id) FROM session WHERE run_id = ?", (run_id,))[0]
+        said = [each.verb for each in self.orders(run_id) if each.session_id == newest and each.obeyed_at]
+        return [verb for verb in said if verb in {"pause", "resume"}][-1:] == ["pause"]
+
+    @property
+    def _rest(self) -> str:
+        there = self._columns_of("pace")
+        return ", ".join(name if name in there else "NULL" for name in ("rest_until", "asked_s"))
+
+    def _columns_of(self, table: str) -> frozenset[str]:
+        return frozenset(
+            name for (name,) in self._database.rows("SELECT name FROM pragma_table_info(?)", (table,))
+        )

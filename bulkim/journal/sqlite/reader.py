@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -64,6 +65,8 @@ class Reader(Lookup):
             "resumed": sessions > 1 if resumed is None else resumed,
             "elapsed_s": round(elapsed, 3), "journal": str(self.path),
         }  # fmt: skip
+        if record.state == "running":
+            found |= self._halted(record.id)
         if record.stop_code:
             found["stop"] = {"code": record.stop_code, "reason": record.stop_reason}
         if record.rehearsal:
@@ -71,6 +74,15 @@ class Reader(Lookup):
         if record.parent:
             found["parent"] = record.parent
         return found
+
+    def _halted(self, run_id: int) -> dict[str, Any]:
+        """Why a run that goes on sends nothing now, if so."""
+        rests = [
+            (each.rest_until, each.asked_s) for each in self.rates(run_id) if each.rest_until and each.asked_s
+        ]
+        until, asked_s = max(rests, default=(0.0, 0.0))
+        resting = {"resting": {"until": utc(until), "asked_s": asked_s}} if until > time.time() else {}
+        return resting | ({"paused": True} if self.paused(run_id) else {})
 
     def summary_of_nothing(self, record: RunRecord) -> dict[str, Any]:
         """The same object of a run that was not made, for want of items."""

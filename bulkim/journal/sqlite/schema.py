@@ -171,6 +171,19 @@ ALTER TABLE session ADD COLUMN clock_zero /* what its times are ahead of the hos
 ALTER TABLE session ADD COLUMN vendor_ahead_s /* what the vendor's clock was ahead of its times; NULL: not known */ REAL;
 ALTER TABLE item ADD COLUMN doubt_clock /* by which clock doubt_since is: vendor or none; NULL: the newest session's */ TEXT;
 """
+CONTROL = """
+ALTER TABLE pace ADD COLUMN rest_until /* Unix seconds: until when the vendor asked to rest; NULL: it did not */ REAL;
+ALTER TABLE pace ADD COLUMN asked_s /* how long it asked for, in seconds */ REAL;
+CREATE TABLE control (                 -- what somebody asked a session to do while it worked: `bulkim ctl`
+  id            INTEGER PRIMARY KEY,   -- row id
+  session_id    INTEGER NOT NULL,      -- the session's row id
+  verb          TEXT NOT NULL,         -- rate, pause, resume or stop
+  calls_per_s   REAL,                  -- of rate: from now on
+  asked_at      REAL NOT NULL,         -- Unix seconds
+  obeyed_at     REAL                   -- NULL: not yet
+);
+CREATE INDEX control_session ON control (session_id);
+"""
 BEFORE = """
 CREATE TABLE before (                  -- what was there before the run wrote it, as the vendor said
   run_id        INTEGER NOT NULL,      -- the run's row id
@@ -180,7 +193,7 @@ CREATE TABLE before (                  -- what was there before the run wrote it
   PRIMARY KEY (run_id, ordinal)
 ) WITHOUT ROWID;
 """
-WHOLE = TABLES + PACE + SETTINGS + DIGEST + CLOCKS + BEFORE  # what a journal of today was made by
+WHOLE = TABLES + PACE + SETTINGS + DIGEST + CLOCKS + CONTROL + BEFORE  # what a journal of today was made by
 
 
 @migrations()
@@ -212,10 +225,17 @@ def m004_digest(db: Database) -> None:
         db.execute(statement)
 
 
-@migrations()
-def m004_clocks(db: Database) -> None:
+@migrations(name="m004_clocks")  # as journals know it: two were made at once, and this is the fifth
+def m005_clocks(db: Database) -> None:
     """By which clock a session's times are, so that a later one can tell how long ago they were."""
     for statement in _statements(CLOCKS):
+        db.execute(statement)
+
+
+@migrations()
+def m006_control(db: Database) -> None:
+    """What a vendor asked a session to wait for, and what people asked it to do."""
+    for statement in _statements(CONTROL):
         db.execute(statement)
 
 

@@ -11,12 +11,14 @@ from collections.abc import Awaitable, Iterator, Mapping, Sequence
 from typing import Any
 
 from bulkim.journal.port import PAGE
-from bulkim.journal.records import Closing, ListedPage, PoolRate, to_json
+from bulkim.journal.records import Closing, ListedPage, Order, PoolRate, to_json
 from bulkim.journal.sqlite.database import Database
 from bulkim.journal.sqlite.listed import add_page
 from bulkim.journal.sqlite.tally import close_attempt, counts, finish_items
 from bulkim.journal.sqlite.turns import Turns
 from bulkim.model import Batch, Final, Item, Mode, Status
+
+ORDERS = "SELECT id, session_id, verb, calls_per_s, asked_at, obeyed_at FROM control"
 
 
 class Session:
@@ -79,9 +81,20 @@ class Session:
                 (now, vendor_ahead_s, self._session_id),
             )
             tx.executemany(
-                "INSERT OR REPLACE INTO pace (session_id, pool, at, limit_per_s, allowed_per_s)"
-                " VALUES (?, ?, ?, ?, ?)",
-                [(self._session_id, each.pool, now, each.limit_per_s, each.allowed_per_s) for each in rates],
+                "INSERT OR REPLACE INTO pace (session_id, pool, at, limit_per_s, allowed_per_s, rest_until, asked_s)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                [
+                    (
+                        self._session_id,
+                        each.pool,
+                        now,
+                        each.limit_per_s,
+                        each.allowed_per_s,
+                        each.rest_until,
+                        each.asked_s,
+                    )
+                    for each in rates
+                ],
             )
 
     def unseen(self, items: Sequence[Item]) -> list[Item]:
@@ -106,6 +119,17 @@ class Session:
                     for ordinal, image in images.items()
                 ],
             )
+
+    def orders(self, *, after: int = 0) -> list[Order]:
+        rows = self._database.rows(
+            f"{ORDERS} WHERE session_id = ? AND id > ? ORDER BY id", (self._session_id, after)
+        )
+        return [Order(*row) for row in rows]
+
+    def obeyed(self, order: int, *, now: float) -> None:
+        self._turns.join()
+        with self._database.transaction() as tx:
+            tx.execute("UPDATE control SET obeyed_at = coalesce(obeyed_at, ?) WHERE id = ?", (now, order))
 
     def present(self) -> None:
         self._database.present()

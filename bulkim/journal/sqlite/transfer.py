@@ -47,9 +47,11 @@ class Copy:
     def __init__(self, db: sqlite3.Connection, run: Mapping[str, Any]) -> None:
         self._db = db
         for (before,) in db.execute("SELECT id FROM run WHERE run = ?", (run["run"],)).fetchall():
-            db.execute(
-                "DELETE FROM pace WHERE session_id IN (SELECT id FROM session WHERE run_id = ?)", (before,)
-            )
+            for table in ("pace", "control"):
+                db.execute(
+                    f"DELETE FROM {table} WHERE session_id IN (SELECT id FROM session WHERE run_id = ?)",
+                    (before,),
+                )
             for table in ("item", "before", "tally", "attempt", "session"):
                 db.execute(f"DELETE FROM {table} WHERE run_id = ?", (before,))
             db.execute("DELETE FROM run WHERE id = ?", (before,))

@@ -139,13 +139,25 @@ class Journal:
             done = "SELECT 1 FROM attempt WHERE run_id = ? AND mode <> 'page' LIMIT 1"
             if tx.execute(done, (run_id,)).fetchone():
                 return False
-            tx.execute(
-                "DELETE FROM pace WHERE session_id IN (SELECT id FROM session WHERE run_id = ?)", (run_id,)
-            )
+            for table in ("pace", "control"):
+                tx.execute(
+                    f"DELETE FROM {table} WHERE session_id IN (SELECT id FROM session WHERE run_id = ?)",
+                    (run_id,),
+                )
             for table in ("item", "before", "tally", "session", "attempt"):
                 tx.execute(f"DELETE FROM {table} WHERE run_id = ?", (run_id,))
             tx.execute("DELETE FROM run WHERE id = ?", (run_id,))
         return True
+
+    def ask(self, run_id: int, verb: str, calls_per_s: float | None, *, now: float) -> int:
+        """Ask the session that works on a run to do something (see `records.Order`). Returns the order's id."""
+        with self._database.transaction() as tx:
+            cursor = tx.execute(
+                "INSERT INTO control (session_id, verb, calls_per_s, asked_at)"
+                " SELECT max(id), ?, ?, ? FROM session WHERE run_id = ?",
+                (verb, calls_per_s, now, run_id),
+            )
+            return int(cursor.lastrowid or 0)
 
     def present(self) -> None:
         """Raises JournalLostError where the file is not under its name any more."""

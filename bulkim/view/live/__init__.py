@@ -7,7 +7,7 @@ pure: time is passed in. `observer` is what draws, and what `bulkim.work.runner`
 from __future__ import annotations
 
 from bulkim.view.live.block import ASCII, GLYPHS, LINE_S, STYLES, Lines, Spans, block, line, shares
-from bulkim.view.live.meter import Meter, Readings, View
+from bulkim.view.live.meter import PAUSED, Meter, Readings, View
 from bulkim.view.live.screen import FRAME_S, chosen, drawing, observer, screen
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "FRAME_S",
     "GLYPHS",
     "LINE_S",
+    "PAUSED",
     "STYLES",
     "Lines",
     "Meter",

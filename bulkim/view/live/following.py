@@ -26,7 +26,9 @@ class Readings:
 
     def __init__(self, journal: Reader, record: RunRecord, limits: Allowed, *, now: float) -> None:
         self.counts: Mapping[Status, int] = journal.counts(record.id)
-        self.limit_per_s, self.allowed_per_s = _allowed(journal.rates(record.id), limits)
+        paces = journal.rates(record.id)
+        self.limit_per_s, self.allowed_per_s = _allowed(paces, limits)
+        self.paused, self.resting = journal.paused(record.id), resting_now(paces, now)
         self.requests, self.retries, self.throttled = record.requests, record.retries, record.throttled
         self.in_flight = journal.in_flight(record.id)
         self.latency_s: float | None = journal.latency_s(record.id, calls=LAST_CALLS)
@@ -48,6 +50,12 @@ class Readings:
         if self.limit_per_s and calls_per_s >= NEAR * self.limit_per_s:
             return "quota"
         return "answers" if self.in_flight else "back-off"
+
+
+def resting_now(paces: Sequence[PoolRate], now: float) -> tuple[float, float] | None:
+    """Until when a vendor asked to rest (Unix seconds), and for how many seconds."""
+    rests = [(each.rest_until, each.asked_s) for each in paces if each.rest_until and each.asked_s]
+    return max((each for each in rests if each[0] > now), default=None)
 
 
 def _allowed(paces: Sequence[PoolRate], limits: Allowed) -> tuple[float, float | None]:

@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from bulkim.model import Status
+from bulkim.text import resting
 
 RATE_WINDOW_S = 5.0
 ETA_WINDOW_S = 20.0
 DRAINING = "waiting for what is in flight"  # the executor's words after the first Ctrl-C
+PAUSED = "paused: `bulkim ctl RUN resume` goes on"
 LIMITS = {  # what the executor waits for, in words
     "start": "starting",
     "quota": "held by the vendor's limit",
@@ -49,6 +51,10 @@ class Readings(Protocol):
     def codes(self) -> Counter[str]: ...
     @property
     def stopping(self) -> str | None: ...
+    @property
+    def paused(self) -> bool: ...
+    @property
+    def resting(self) -> tuple[float, float] | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +77,7 @@ class View:
     latency_s: float | None
     codes: tuple[tuple[str, int], ...]
     pace: str  # what holds the speed where it is
-    state: str  # running, slowed or stopping
+    state: str  # running, slowed, resting, paused or stopping
     open_ended: bool = False  # nobody knows how many items there will be
     names: Mapping[Status, str] = field(default_factory=dict)  # what else an outcome is called here
 
@@ -164,6 +170,10 @@ class Meter:
             return f"{DRAINING}; Ctrl-C again leaves at once"
         if readings.stopping:
             return readings.stopping
+        if readings.paused:
+            return PAUSED
+        if readings.resting:
+            return resting(*readings.resting)
         if readings.waiting_for == "quota" and self._state(now, readings) == "slowed":
             return LIMITS["vendor"]
         return Counter(self._waits).most_common(1)[0][0]
@@ -171,6 +181,10 @@ class Meter:
     def _state(self, now: float, readings: Readings) -> str:
         if readings.stopping:
             return "stopping"
+        if readings.paused:
+            return "paused"
+        if readings.resting:
+            return "resting"
         if readings.waiting_for == "vendor" or now - self._throttled_at < RATE_WINDOW_S:
             return "slowed"
         return "running"

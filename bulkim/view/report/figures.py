@@ -13,6 +13,7 @@ from bulkim.journal import Reader
 from bulkim.journal.records import CodeCount, KindCount, RunRecord
 from bulkim.view.meanings import meaning
 from bulkim.view.report.anonymise import Redactor
+from bulkim.view.report.events import Event, events
 from bulkim.view.report.latency import Latencies
 from bulkim.view.report.limits import Allowed, Level, allowed, kept, levels
 from bulkim.view.report.timeline import Bin, Session, Timeline
@@ -69,6 +70,7 @@ class Figures:
     provider: Provider | None
     allowed: Allowed
     levels: Sequence[Level]  # what was allowed, over time
+    events: Sequence[Event]  # what it was asked to do, and to wait for
     codes: Sequence[Code]
     timeline: Timeline
     latencies: Latencies
@@ -121,7 +123,7 @@ def figures(journal: Reader, record: RunRecord, *, redact: bool = False) -> Figu
     if known:  # better than what the job's text lets one guess
         limits = replace(limits, own=known[-1].limit_per_s)
     return Figures(
-        record, journal.summary(record), provider, limits, known,
+        record, journal.summary(record), provider, limits, known, events(journal.orders(record.id), allowances),
         [
             Code(hide.code_count(each) if hide else each, meaning(provider, operation, each.code, each.reason))
             for each in journal.code_counts(record.id)

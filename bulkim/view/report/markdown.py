@@ -9,6 +9,7 @@ from statistics import fmean
 from bulkim.text import counted, duration, milliseconds, span
 from bulkim.view.account import reconciliation
 from bulkim.view.report import charts
+from bulkim.view.report.events import LISTED_MAX
 from bulkim.view.report.figures import BAD, Figures
 from bulkim.view.report.page import moment, percent, verdict
 
@@ -73,6 +74,7 @@ def _lines(figures: Figures) -> Iterator[str]:
     yield from _speed(figures)
     yield from _codes(figures)
     yield from _sessions(figures)
+    yield from _events(figures)
     yield from _bad(figures)
     digest = f" (SHA-256 {code(record.input_digest)})" if record.input_digest else ""
     origin = f"Input {code(record.input_name)}{digest}. " if record.input_name else ""
@@ -132,6 +134,12 @@ def _sessions(figures: Figures) -> Iterator[str]:
         for each in found[-20:]
     ]
     yield from table(("session began", "lasted", "calls", "ended"), rows, right=(1, 2))
+
+
+def _events(figures: Figures) -> Iterator[str]:
+    if figures.events:
+        rows = [(moment(each.at), ours(each.words)) for each in figures.events[:LISTED_MAX]]
+        yield from table(("when", "what happened"), rows)
 
 
 def _bad(figures: Figures) -> Iterator[str]:

@@ -138,13 +138,14 @@ class Pacer:
         """How long ago these places were taken."""
         return _now() - marks[0][1].sent_at
 
-    def refused(self, names: Sequence[str], wait_s: float | None) -> float:
+    def refused(self, names: Sequence[str], wait_s: float | None, marks: Marks = ()) -> float:
         """The vendor refused a call for its quota: slow the operation's own pool, for every worker and process.
 
-        `wait_s` is how long the vendor asked for; None: it did not say. Returns how many seconds the pool rests.
+        `wait_s` is how long the vendor asked for; None: it did not say. `marks` are the call's, which was answered. Returns
+        how many seconds the pool rests.
         """
         limiter = self.limiters[names[0]]
-        rest_s = limiter.refused(wait_s)
+        rest_s = limiter.refused(wait_s, next((mark for each, mark in marks if each is limiter), None))
         self._tell(limiter)
         return rest_s
 

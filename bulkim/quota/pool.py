@@ -13,15 +13,16 @@ from aiolimiter import AsyncLimiter
 
 from bulkim.quota.window import LEAK, Mark, SlidingLog
 
-SLACK_S, SLACK_SLOWED_S = 0.03, 0.004  # oversleeping that the bucket makes up for
+SLACK_S, SLACK_SLOWED_S = 0.03, 0.012  # oversleeping that the bucket makes up for
 REST_S, REST_S_MAX = 0.1, 8.0  # after a refusal that does not say how long; doubled by each that follows soon
-SOON_S = 2.0
 HEED_S_MAX = 60.0  # of a rest for which the vendor only said that nothing is left
-CUT, CUT_MAX = 0.95, 0.5  # what a refusal leaves of the rate: this, or what was taken in the last second
-FLOOR = 0.1  # of the limit: refusals never slow a pool below this
-GAIN_PER_S, CAREFUL_PER_S = 0.05, 0.01  # of the limit: how fast a pool recovers, and near what was refused
-NEAR = 0.95  # of the rate last refused
-CALM_S = 10.0  # without a refusal: then that rate is forgotten
+CUT, CUT_MAX = 0.95, 0.5  # what a refusal leaves of the rate at most, and at least
+FLOOR = 0.05  # of the limit: refusals never slow a pool below this
+GAIN_PER_S = 0.05  # of the limit: how fast a pool recovers
+CAREFUL_PER_S = 0.025  # of what was measured: near that
+NEAR, BEYOND = 0.95, 1.1  # of the rate at which it was refused
+CALM_S = 8.0  # without a refusal: then more is tried than was measured
+STRICT_S = 3.0  # after a refusal: so long a call counts until one second after its answer
 
 
 class Limiter:
@@ -45,6 +46,9 @@ class Limiter:
         self._refused_share = 1.0
         self._cut_at = -math.inf
         self._streak = 0
+        self._measured = False  # the last cut was to what the vendor took
+        self._full = False  # nothing was taken between the last two refusals
+        self._alone = False  # one call at a time, until one is taken
         self._bucket = AsyncLimiter(*self._bucket_size())
 
     @property
@@ -76,6 +80,8 @@ class Limiter:
             elif now < self.rest_until:
                 with anyio.move_on_at(self.rest_until):
                     await self._changed.wait()
+            elif self._alone and self._log.waiting:
+                await self._changed.wait()
             else:
                 return
 
@@ -121,27 +127,48 @@ class Limiter:
         self._log.forget(mark)
 
     def answered(self, mark: Mark) -> None:
-        """Note its answer. While the pool recovers, a call counts until one second after it."""
-        self._log.answered(mark, _now(), strict=self.slowed)
+        """Note its answer. Soon after a refusal, a call counts until one second after it."""
+        now = _now()
+        self._log.answered(mark, now, strict=now - self._refused_at < STRICT_S)
+        if self._alone:
+            self._alone = False
+            self._awake()
 
-    def refused(self, wait_s: float | None) -> float:
+    def refused(self, wait_s: float | None, mark: Mark | None = None) -> float:
         """The vendor said that the limit was passed: rest, then go on slower. Returns how many seconds it rests.
 
-        `wait_s` is how long the vendor asked for; None: it did not say. Calls refused together count once. For a second
-        after a cut the vendor still counts what was sent before it: a refusal then only means more rest.
+        `wait_s` is how long the vendor asked for; None: it did not say. `mark` is the sending that was refused, whose answer
+        has been noted. Calls refused together count once. For a second after a cut the vendor still counts what was sent
+        before it: a refusal then only means more rest. While nothing is taken, one call goes at a time.
         """
         now = _now()
-        self._log.refused(now)
-        if now >= self.rest_until:
-            self._streak = self._streak + 1 if now - self._refused_at < SOON_S else 0
-            if now - self._refused_at >= SOON_S or now - self._cut_at >= 1.0:
-                self._cut_at, self._refused_share = now, self._share
-                accepted = self._log.accepted(now)
-                self._set_share(max(FLOOR, self._share * CUT_MAX, min(self._share * CUT, accepted)))
-            self._refused_at = now
+        accepted = self._log.refused(mark, now)
+        known = mark is not None and mark.sent_at <= self._refused_at  # it was on its way when that was heard
+        if now >= self.rest_until and not known:
+            taken = self._refused_at == -math.inf or self._log.taken_since(self._refused_at)
+            if taken and now - self._cut_at >= 1.0:
+                self._cut(now, accepted)
+            else:
+                self._streak += 1
+                if (
+                    self._streak == 1 and not self._measured
+                ):  # it is another limit, which a later refusal tells
+                    self._set_share(max(FLOOR, self._share * CUT_MAX))
+            self._refused_at, self._full = now, not taken
+        self._alone = self._full
         rest_s = min(REST_S_MAX, REST_S * 2**self._streak) if wait_s is None else wait_s
+        rest_s = 0.0 if known and wait_s is None else rest_s
         self.rest(now + rest_s, wait_s)
         return self.rest_until - now
+
+    def _cut(self, now: float, accepted: float) -> None:
+        """Go on at what the vendor took in the second before: that is its limit, unless it took all that was sent."""
+        self._cut_at, self._streak = now, 0
+        self._measured = accepted < self._share * CUT
+        least = max(FLOOR, self._share * CUT_MAX)
+        share = max(least, min(self._share * CUT, accepted))
+        self._refused_share = share if accepted >= least else 1.0  # what so little was taken of is not known
+        self._set_share(share)
 
     def rest(self, until: float, asked_s: float | None) -> None:
         """Send nothing before then. `asked_s` is how long the vendor asked for; None: it did not say."""
@@ -168,12 +195,19 @@ class Limiter:
             self.told(0.0, left / seconds / self.granted_per_s)
 
     def _recover(self) -> None:
+        """Fast to what was measured; there nothing is tried for a while, then a little; fast again where that went well."""
         now = _now()
         since_s = now - max(self._share_since, self.rest_until)
         if not self.slowed or since_s < 0.5:
             return
-        careful = self._share >= NEAR * self._refused_share and now - self._refused_at < CALM_S
-        self._set_share(min(1.0, self._share + (CAREFUL_PER_S if careful else GAIN_PER_S) * since_s))
+        if not NEAR * self._refused_share <= self._share < BEYOND * self._refused_share:
+            gain = GAIN_PER_S
+        elif now - self._refused_at < CALM_S:
+            return
+        else:
+            gain = CAREFUL_PER_S * self._refused_share
+            since_s = min(since_s, 1.0)
+        self._set_share(min(1.0, self._share + gain * since_s))
 
     def _set_share(self, share: float) -> None:
         self._share, self._share_since = share, _now()

@@ -59,11 +59,12 @@ class SlidingLog:
         )  # of the first answers: handshakes, and a process that starts, make them late
         # In order of sending; answered ones leave when they come first.
         self._unanswered: deque[Mark] = deque()
-        self._waiting = 0  # of those, not answered
+        self.waiting = 0  # of those, not answered
         self._leaving: list[float] = []  # heap: when each answered call leaves
         self._latencies: deque[float] = deque(maxlen=LATENCIES)
-        self._answers: deque[float] = deque(maxlen=self._limit)
-        self._refusals: deque[float] = deque(maxlen=self._limit)
+        self._taken: deque[float] = deque(
+            maxlen=2 * self._limit
+        )  # when the last answered calls were sent, refused ones left out
         self._usual_s = 0.0  # answers that take no longer are on time; 0: not known yet
         self._fresh, self._judged_at = 0, math.inf
 
@@ -72,7 +73,7 @@ class SlidingLog:
         self._judged_at = min(self._judged_at, now)
         mark = Mark(now)
         self._unanswered.append(mark)
-        self._waiting += 1
+        self.waiting += 1
         return mark
 
     def limit_to(self, limit_per_s: float) -> None:
@@ -81,13 +82,13 @@ class SlidingLog:
 
     def forget(self, mark: Mark) -> None:
         """A sending that was noted did not take place."""
-        self._waiting -= not mark.gone
+        self.waiting -= not mark.gone
         mark.gone = True
 
     def answered(self, mark: Mark, now: float, *, strict: bool) -> None:
         """Note its answer."""
         self.forget(mark)
-        self._answers.append(now)
+        self._taken.append(mark.sent_at)
         latency_s = now - mark.sent_at
         late_s = latency_s if strict else min(LATE_S_MAX, max(0.0, latency_s - self._usual_s))
         heapq.heappush(self._leaving, mark.sent_at + self._length_s + late_s)
@@ -100,17 +101,21 @@ class SlidingLog:
             self._fresh, self._judged_at = 0, now
             self._usual_s = usual(self._latencies, self._stalled)
 
-    def refused(self, now: float) -> None:
-        """Note that a call which was answered had been refused."""
-        self._refusals.append(now)
-
-    def accepted(self, now: float) -> float:
-        """The part of the limit that the vendor took in the last period."""
-        since = now - self._period_s
-        taken = sum(moment > since for moment in self._answers) - sum(
-            moment > since for moment in self._refusals
-        )
+    def refused(self, mark: Mark | None, now: float) -> float:
+        """Note that a call which was answered had been refused. Returns the part of the limit that the vendor took in the
+        period before that was sent: as much as it takes, if its own counting is why. What has no answer yet is counted as taken.
+        """
+        at = mark.sent_at if mark else now
+        if mark and mark.sent_at in self._taken:
+            self._taken.remove(mark.sent_at)
+        since = at - self._period_s
+        taken = sum(since < moment <= at for moment in self._taken)
+        taken += sum(since < each.sent_at <= at and not each.gone for each in self._unanswered)
         return taken / self._limit
+
+    def taken_since(self, moment: float) -> bool:
+        """Whether the vendor took a call that was sent since then."""
+        return any(each > moment for each in self._taken)
 
     def wait_s(self, now: float) -> float:
         """How long until one more call is admitted; 0 or less: now."""
@@ -119,7 +124,7 @@ class SlidingLog:
         latest = now - self._length_s - LATE_S_MAX
         while self._unanswered and (self._unanswered[0].gone or self._unanswered[0].sent_at <= latest):
             self.forget(self._unanswered.popleft())
-        if len(self._leaving) + self._waiting < self._limit:
+        if len(self._leaving) + self.waiting < self._limit:
             return 0.0
         leaves = [self._leaving[0]] if self._leaving else []
         if self._unanswered:

@@ -222,7 +222,7 @@ class Channel:
             pools = permit.operation.pools
             asked_s = orders.cool_down.seconds
             if orders.cool_down.quota or asked_s is None:
-                rest_s = self.pacer.refused(pools, asked_s)
+                rest_s = self.pacer.refused(pools, asked_s, permit.marks)
             else:
                 rest_s = self.pacer.rest(pools, asked_s)
             log.info("pool.refused", pool=pools[0], rest_s=round(rest_s, 3))

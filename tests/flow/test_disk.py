@@ -158,7 +158,7 @@ def test_a_disk_that_fills_up_stops_the_run_and_room_lets_it_go_on(server, tmp_p
     names = [f"v{n}" for n in range(400)]
     server.seed(names)
     write_job(tmp_path, "job", "easemob", server.base_url, "ban", names)
-    limit = PAGES.format(pages=30) if how == "pages" else FILE_SIZE.format(limit=600_000)
+    limit = PAGES.format(pages=34) if how == "pages" else FILE_SIZE.format(limit=600_000)
     full = launched(limit, "run", "job.yaml", "--yes", cwd=tmp_path)
     assert full.code == 4, (full.code, full.err[-2000:])
     assert "cannot be written" in full.err

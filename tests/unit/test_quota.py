@@ -221,38 +221,94 @@ def test_calls_refused_together_count_once_and_the_pool_recovers():
     run(main)
 
 
-def test_a_vendor_that_halves_its_limit_in_mid_run_is_followed():
-    """Under 3 % of the later calls are refused, and 90 % of what is left is used."""
-    halved_to = 50
+@pytest.mark.parametrize(
+    ("latency_s", "jitter_s", "left"),
+    [(0.002, 0.0, 40), (0.03, 0.02, 40), (0.2, 0.05, 40), (0.03, 0.0, 50), (0.05, 0.01, 80)],
+)
+def test_a_vendor_that_lowers_its_limit_in_mid_run_is_followed_without_being_told(latency_s, jitter_s, left):
+    """Under 3 % of the later calls are refused, and over 90 % of what is left is used: what it took in a second is measured."""
+    rng = random.Random(left)
     accepted: list[float] = []
     refused: list[float] = []
 
     async def main() -> None:
         pacer = Pacer({"p": 100})
         loop = asyncio.get_running_loop()
-        begin = loop.time()
+        lowered_at = loop.time() + 10
 
         async def call(marks) -> None:
-            await anyio.sleep(0.01)
+            await anyio.sleep(latency_s / 3 + rng.uniform(0, jitter_s))
             now = loop.time()
-            limit = 100 if now < begin + 10 else halved_to
+            limit = 100 if now < lowered_at else left
             over = sum(1 for each in accepted[-limit:] if each > now - 1.0) >= limit
             (refused if over else accepted).append(now)
-            await anyio.sleep(0.02)
+            await anyio.sleep(latency_s * 2 / 3 + rng.uniform(0, jitter_s))
             pacer.answered(marks)
             if over:
-                pacer.refused(["p"], None)
+                pacer.refused(["p"], None, marks)
 
         async with anyio.create_task_group() as tasks:
-            while loop.time() < begin + 70:
+            await pacer.start()
+            while loop.time() < lowered_at + 60:
                 await pacer.acquire(["p"])
                 tasks.start_soon(call, pacer.sent(["p"]))
-        accepted[:] = [each for each in accepted if each >= begin + 10]
-        refused[:] = [each for each in refused if each >= begin + 10]
+        accepted[:] = [each for each in accepted if each >= lowered_at]
+        refused[:] = [each for each in refused if each >= lowered_at]
+
+    run(main, oversleep=lambda: rng.uniform(0, 0.0015))
+    assert len(refused) < 0.03 * (len(accepted) + len(refused))
+    assert len(accepted) > 0.9 * left * 60
+
+
+def test_one_refusal_that_has_no_reason_costs_little():
+    async def main() -> tuple[int, float]:
+        pacer = Pacer({"p": 100})
+        loop = asyncio.get_running_loop()
+        begin, number = loop.time(), 0
+        while loop.time() < begin + 20:
+            await pacer.acquire(["p"])
+            marks = pacer.sent(["p"])
+            pacer.answered(marks)
+            number += 1
+            if number == 500:
+                pacer.refused(["p"], None, marks)
+        return number, pacer.limiters["p"].rate_per_s
+
+    number, rate = run(main)
+    assert number > 0.95 * 0.986 * 2000
+    assert rate == pytest.approx(98.6)
+
+
+def test_where_nothing_is_taken_calls_go_one_by_one_until_one_is():
+    """Whatever the latency, a vendor that is full is not sent all that is allowed again and again."""
+    under_way: list[tuple[float, int]] = []  # when a call left, and how many were on their way then
+
+    async def main() -> None:
+        pacer = Pacer({"p": 100})
+        loop = asyncio.get_running_loop()
+        opens_at, now_out = loop.time() + 4.0, 0
+
+        async def call(marks) -> None:
+            nonlocal now_out
+            now_out += 1
+            under_way.append((loop.time() - opens_at, now_out))
+            taken = loop.time() >= opens_at
+            await anyio.sleep(0.3)
+            now_out -= 1
+            pacer.answered(marks)
+            if not taken:
+                pacer.refused(["p"], None, marks)
+
+        async with anyio.create_task_group() as tasks:
+            while loop.time() < opens_at + 3.0:
+                await pacer.acquire(["p"])
+                tasks.start_soon(call, pacer.sent(["p"]))
 
     run(main)
-    assert len(refused) < 0.03 * (len(accepted) + len(refused))
-    assert len(accepted) >= 0.9 * halved_to * 60
+    while_full = [number for at, number in under_way if -3.0 < at < 0.0]
+    assert while_full
+    assert set(while_full) == {1}
+    assert max(number for at, number in under_way if at >= 0.0) > 5, "and when one was taken, as before"
 
 
 def test_retry_after_is_honoured():

@@ -7,7 +7,7 @@ import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import count, islice, repeat
 from typing import Any
 
 from bulkim.catalogue.shapes import Operation, Provider
@@ -24,6 +24,7 @@ from bulkim.planning.suspects import Suspects
 from bulkim.planning.within import Lines, PlannedRows, Within
 from bulkim.source import BadRow, SourceReader, open_source, piped
 from bulkim.source.run import EarlierRun, earlier_run
+from bulkim.source.table import Block, CsvReader
 from bulkim.source.tidy import Noticed
 from bulkim.text import counted
 
@@ -178,6 +179,9 @@ class Intake:
         names, folded = tuple(self.operation.secrets), self.provider.folded
         generated = [name for name, column in self.job.source.computed.items() if column.generate]
         assert self.operation.keys == ("username",), "an operation with secrets is about users"
+        if isinstance(reader, CsvReader) and not (after or generated):
+            yield from _secrets_of_table(reader, names, folded)
+            return
         for row in reader.rows(after):
             values = row.values
             username = values.get("username")
@@ -258,6 +262,27 @@ class Intake:
             keys = [str(entry.key) for entry in chunk]
             chosen = self.journal.reader.selected_keys(parent.id, keys=keys, **named)
             yield from (entry for entry in chunk if entry.key in chosen)
+
+
+def _secrets_of_table(
+    reader: CsvReader, names: Sequence[str], folded: Callable[[str], str]
+) -> Iterator[tuple[int, str | None, Mapping[str, Any]]]:
+    """As `Intake.secrets`, from a table's first row on: by column, as long as nothing in it is odd."""
+    for each in reader.blocks():
+        if not isinstance(each, Block):
+            username = each.values.get("username")
+            secrets = {name: each.values[name] for name in names if each.values.get(name)}
+            yield each.position, folded(username) if isinstance(username, str) else None, secrets
+            continue
+        columns = dict(zip(each.names, each.columns, strict=True))
+        there = [name for name in names if name in columns]
+        rows = zip(*(columns[name] for name in there), strict=True) if there else repeat(())
+        for position, username, cells in zip(count(each.position), columns["username"], rows, strict=False):
+            yield (
+                position,
+                folded(username),
+                {name: cell for name, cell in zip(there, cells, strict=True) if cell},
+            )
 
 
 def _unpiped(record: RunRecord) -> InputError:

@@ -13,6 +13,7 @@ from bulkim.errors import InputError
 from bulkim.model import Auth, Connection, Guard, Job, Rate, Source
 from bulkim.planning import batch_size, batches, estimate, limits, prepare, survey
 from bulkim.planning.columns import Columns
+from bulkim.planning.intake import Intake
 from bulkim.planning.suspects import Suspects
 from bulkim.source import open_source
 from bulkim.vendors import PROVIDERS
@@ -326,3 +327,19 @@ def test_rows_judged_together_are_judged_as_one_by_one(tmp_path_factory, rows, n
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(Columns, "of", lambda *_, **__: None)
         assert planned() == together
+
+
+@given(
+    st.lists(st.tuples(CELLS, CELLS), max_size=8),
+    st.sampled_from(["username,password", "password,username,x", "username"]),
+)
+def test_secrets_are_found_again_by_column_as_by_row(tmp_path_factory, rows, header):
+    path = tmp_path_factory.getbasetemp() / "secrets.csv"
+    path.write_text("\n".join([header, *map(",".join, rows)]), errors="replace")
+    vendor = PROVIDERS["easemob"]
+    job = Job("j", "easemob", "register", CONNECTION, Source("csv", path=path))
+    intake = Intake(None, job, vendor, vendor.operation("register"))
+    reader = open_source(job.source, secret_fields={"password"}, required={"username"})
+    found = list(intake.secrets(reader))
+    assert [position for position, _, _ in found] == list(range(1, len(found) + 1))
+    assert found[1:] == list(intake.secrets(reader, 1))

@@ -16,11 +16,13 @@ usual: such a call stays in the window longer by as much. The bucket starts full
 another has just died does not get a burst on top. A limit that is no whole number a second (90 a minute) is counted
 over the fewest seconds in which it is one (3 in 2.028 s).
 
-After a 429 the pool rests a moment (longer when another follows soon) and goes on slower: a little, or at what the
-vendor took in the last second. It gains a twentieth of the limit each second, a hundredth near the rate that was
-refused, never above the limit. While it recovers, a call counts until one second after its *answer*: the vendor
-counted it somewhere in between, so whatever the jitter, no second at the vendor can hold more. That costs a latency's
-share of the rate, so it is not the rule.
+After a 429 the pool rests a moment (longer when another follows soon) and goes on at what the vendor took in the second
+before: that is its limit. It keeps to that for some seconds, tries a little more, and recovers by a twentieth of the
+limit each second where that went well, never above the limit. Where the vendor took all that was sent, the rate says
+nothing of the limit: it is cut a little, and halved if the next is refused, too. Refusals of calls that were on their
+way are no news. Soon after a refusal, a call counts until one second after its *answer*: the vendor counted it somewhere
+in between, so whatever the jitter, no second at the vendor can hold more. That costs a latency's share of the rate, so
+it is not the rule.
 
 Where others draw on the same pool, a `Source` comes before the limiters: the host's ledger, which hands out places in
 time one after another, or shares of the limit, which are granted to each limiter for a while.

@@ -49,6 +49,7 @@ from bulkim.sending.retry import decide, reopened
 from bulkim.sending.supervise import safe
 from bulkim.sending.telemetry import IN_FLIGHT_MAX, IN_FLIGHT_MIN, Ending, Telemetry
 
+SILENT_MAX = 3  # calls in a row that got no answer: then one goes at a time, so that a server that wakes is not flooded
 HEADROOM = 2.0  # calls in flight per call that rate x latency needs: latencies vary
 
 
@@ -179,8 +180,10 @@ class Executor:
             await self._change(math.inf)
 
     def _in_flight_max(self) -> int:
-        """The job's own cap, or what the rate needs at the observed latency."""
-        if self.job.concurrency is not None:
+        """The job's own cap, or what the rate needs at the observed latency; one while nobody answers."""
+        if self._channel.transport.silent >= SILENT_MAX:
+            cap = 1
+        elif self.job.concurrency is not None:
             cap = self.job.concurrency
         else:
             needed = self.telemetry.limit_per_s * (self.telemetry.latency_s or 0.0) * HEADROOM

@@ -1,7 +1,7 @@
 """Draws docs/images/report-light.png and report-dark.png from a real run: `python tests/support/report_picture.py [FOLDER]`.
 
 A mute campaign on a bad day: the first process is killed, the vendor lowers its limit for a while and asks for a rest,
-some users are not there, some are refused, and of some nobody learns what became of them. In FOLDER the run's journal
+some users are not there, some are refused, and some answers are lost. In FOLDER the run's journal
 and its reports stay.
 """
 
@@ -29,7 +29,7 @@ operation: mute
 connection: {{base_url: "{url}", org: sandbox, app: demo, auth: {{token: sandbox-token}}}}
 source: {{csv: users.csv, columns: {{username: user_id}}}}
 params: {{groupchat: 3600}}
-rate: {{share: 0.9}}
+rate: {{limit: 50, share: 0.9}}
 timeout: 2
 retries: 2
 guard: {{protect: ["admin.*"]}}
@@ -39,10 +39,14 @@ FAULTS = [
     {"match": {"operation": "mute", "user": "player-1[0-4].7"}, "do": {"error": {
         "http": 400, "error": "illegal_argument", "description": "mute is not allowed for this user"}}},
     {"match": {"operation": "mute", "user": "player-2.33"}, "do": "garbage"},
-    {"match": {"operation": "get-mute", "user": "player-2.33"}, "do": "html_502"},
     {"match": {"operation": "mute"}, "after": 2900, "times": 1, "do": {"throttle": True, "retry_after": 4}},
     {"match": {"operation": "mute"}, "probability": 0.01, "seed": 3, "do": {"delay": 0.4, "when": "after"}},
 ]  # fmt: skip
+
+WIDTH, HEIGHT_MAX = 1120, 1720
+# Where the last section ends that fits whole, and as much air below it as beside it.
+EDGE = f"""Math.ceil(Math.max(...[...document.querySelectorAll('section')]
+  .map(each => each.getBoundingClientRect().bottom).filter(bottom => bottom < {HEIGHT_MAX} - 8)) + 8)"""
 
 
 def run(folder: Path) -> None:
@@ -68,7 +72,7 @@ def run(folder: Path) -> None:
         time.sleep(6)
         second = subprocess.Popen(words, cwd=folder)
         until(folder, second, 1500)
-        call(sandbox.control, "PUT", "/limits", {"mute": 35})
+        call(sandbox.control, "PUT", "/limits", {"mute": 20})
         time.sleep(6)
         call(sandbox.control, "PUT", "/limits", {"mute": 100})
         second.wait()
@@ -92,7 +96,15 @@ def main() -> None:
             [sys.executable, "-m", "bulkim", *words], cwd=folder, check=True, env={**os.environ, "TZ": "UTC"}
         )
         for theme in ("light", "dark"):
-            with browsing(page, dark=theme == "dark", size=(1120, 1720)) as tab:
+            with browsing(page, dark=theme == "dark", size=(WIDTH, HEIGHT_MAX)) as tab:
+                height = tab.evaluate(EDGE)
+                tab.send(
+                    "Emulation.setDeviceMetricsOverride",
+                    width=WIDTH,
+                    height=height,
+                    deviceScaleFactor=1,
+                    mobile=False,
+                )
                 (IMAGES / f"report-{theme}.png").write_bytes(tab.picture())
 
 

@@ -13,7 +13,8 @@ LIMIT = 10
 def drawn(*calls: float, lasted_s: float, limit: float | None = LIMIT) -> Timeline:
     timeline = Timeline.of([Session(1, 1, "here", 100.0, 100.0 + lasted_s, "finished")])
     timeline.count(
-        ((1, 100 + at, 100.1 + at, "done") for at in sorted(calls)), {} if limit is None else {1: limit}
+        ((1, 100 + at, 100.1 + at, "done", "send") for at in sorted(calls)),
+        {} if limit is None else {1: limit},
     )
     return timeline
 
@@ -22,6 +23,16 @@ def test_a_short_run_is_drawn_by_the_second():
     timeline = drawn(0.1, 0.2, 0.3, 0.35, lasted_s=0.4)
     assert [(each.calls, each.calls_per_s) for each in timeline.bins] == [(4, 4.0)]
     assert timeline.busiest == 4
+
+
+def test_questions_with_a_limit_of_their_own_are_no_part_of_the_speed():
+    timeline = Timeline.of([Session(1, 1, "here", 100.0, 103.0, "finished")])
+    calls = [
+        (1, 100 + 0.1 * n, 100.05 + 0.1 * n, "done", mode) for n in range(30) for mode in ("look", "send")
+    ]
+    timeline.count(calls, {1: LIMIT}, {"look"})
+    assert (timeline.busiest, sum(each.calls for each in timeline.bins)) == (LIMIT, 30)
+    assert timeline.sessions[0].calls == 60, "all of them were calls"
 
 
 def test_what_was_journaled_a_little_early_is_drawn_when_it_left():

@@ -52,10 +52,10 @@ class Calls:
 
     # --------------------------------------------------------------------------------------- calls
 
-    def calls(self, run_id: int) -> Iterator[tuple[int, float, float | None, str | None]]:
-        """(session, began, ended, kind) of each call, in order of time, streaming."""
+    def calls(self, run_id: int) -> Iterator[tuple[int, float, float | None, str | None, str]]:
+        """(session, began, ended, kind, mode) of each call, in order of time, streaming."""
         return self._database.rows(
-            "SELECT session_id, began_at, ended_at, kind FROM attempt WHERE run_id = ? ORDER BY began_at",
+            "SELECT session_id, began_at, ended_at, kind, mode FROM attempt WHERE run_id = ? ORDER BY began_at",
             (run_id,),
         )
 

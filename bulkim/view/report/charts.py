@@ -8,7 +8,7 @@ from markupsafe import Markup, escape
 
 from bulkim.language import counted
 from bulkim.language import gettext as _
-from bulkim.text import milliseconds, span
+from bulkim.text import clock, milliseconds, span
 from bulkim.view.report.drawing import HALF, TOP, WIDTH, Plot, ticks, time_ticks
 from bulkim.view.report.figures import Cell, Figures
 from bulkim.view.report.limits import Level
@@ -37,7 +37,8 @@ def _time_axis(plot: Plot, timeline: Timeline, *, shaded: bool = True) -> None:
     marks = [
         at for at in time_ticks(timeline.length_s, plot.width // 120) if not any(a < at < b for a, b in taken)
     ]
-    plot.below((at, span(at) if at else "0") for at in marks)
+    exact = any(60 <= at < 3600 and at % 60 for at in marks)  # which whole minutes would not tell apart
+    plot.below((at, (clock(at) if exact else span(at)) if at else "0") for at in marks)
 
 
 # ------------------------------------------------------------------------------------------- speed

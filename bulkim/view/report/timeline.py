@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bulkim.view.report.latency import Latencies
@@ -85,9 +85,14 @@ class Timeline:
         return cls(list(sessions), breaks, max(at, 0.001), _bin_width(working))
 
     def count(
-        self, calls: Iterable[tuple[int, float, float | None, str | None]], limits: Mapping[int, float] = {}
+        self,
+        calls: Iterable[tuple[int, float, float | None, str | None, str]],
+        limits: Mapping[int, float] = {},
+        beside: Collection[str] = (),
     ) -> Latencies:
-        """Count calls (session, began, ended, kind) into bins; returns all latencies. `limits`: a session's calls a second.
+        """Count calls (session, began, ended, kind, mode) into bins; returns all latencies. `limits`: a session's calls a second.
+
+        Calls of the modes `beside` draw on other limits: they are no part of the speed.
 
         A call is journaled as begun some milliseconds before its bytes leave. What a second holds above the limit, which was
         kept when they left, belongs to the second after it.
@@ -100,13 +105,13 @@ class Timeline:
             for session in self.sessions
             for place in range(int(session.lasted_s / self.width_s) + 1)
         }
-        for session_id, began, ended, kind in calls:
+        for session_id, began, ended, kind, mode in calls:
             session = by_id.get(session_id)
             if session is None:
                 continue
             session.calls += 1
             at_s = max(0.0, min(began - session.started_at, session.lasted_s))
-            seconds[session_id][int(at_s)] += 1
+            seconds[session_id][int(at_s)] += mode not in beside
             here = bins[session_id, int(at_s / self.width_s)]
             here.refused += kind == "throttled"
             if ended is not None and kind != "lost":

@@ -45,7 +45,7 @@ OWN: Mapping[str, Meaning] = {
         follows=_SKIPS,
     ),
     "removed": Meaning(
-        "The item was taken out of the input before it was sent; or sent without an answer, and taken out or protected since.",
+        "The item was taken out of the input, or protected, after the run began.",
         "Nothing, if it was taken out on purpose.",
         follows="does not send the item; one that was sent before is asked about",
     ),

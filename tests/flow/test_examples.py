@@ -129,9 +129,9 @@ def test_the_python_example_uses_every_function():
 
 
 @pytest.mark.slow
-def test_the_python_example_is_typed():
+def test_the_python_example_is_typed(tmp_path):
     """As a user's type checker sees it: strictly, from their own folder."""
-    command = [sys.executable, "-m", "mypy", "--strict", "campaign.py"]
+    command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path), "campaign.py"]
     ended = subprocess.run(
         command, cwd=EXAMPLES / "python", capture_output=True, text=True, timeout=300, check=False
     )

@@ -187,7 +187,8 @@ class Executor:
             cap = self.job.concurrency
         else:
             needed = self.telemetry.limit_per_s * (self.telemetry.latency_s or 0.0) * HEADROOM
-            cap = min(IN_FLIGHT_MAX, max(IN_FLIGHT_MIN, math.ceil(needed) + IN_FLIGHT_MIN))
+            both = 1 if self._looker is None else 2  # one call reads while another one writes
+            cap = min(IN_FLIGHT_MAX, max(IN_FLIGHT_MIN, math.ceil(needed) + IN_FLIGHT_MIN) * both)
         self.telemetry.in_flight_max = cap
         return cap
 

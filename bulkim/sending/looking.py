@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import anyio
@@ -30,6 +30,7 @@ class Looker:
     channel: Channel
     telemetry: Telemetry
     waiting: Callable[[str], None]
+    next: anyio.Lock = field(default_factory=anyio.Lock)  # permits are given in turn: one asks, and the sendings between
 
     def unseen(self, batch: Batch) -> Sequence[Item]:
         """Those of a batch to be sent who must be looked at before. Of who was sent to already it is too late."""
@@ -51,7 +52,8 @@ class Looker:
 
     async def _send(self, items: Sequence[Item]) -> tuple[Answer, Permit]:
         asked = tuple(question(self.asking, item) for item in items)
-        permit = await self.channel.permit(self.asking, waiting=self.waiting)
+        async with self.next:
+            permit = await self.channel.permit(self.asking, waiting=self.waiting)
         with anyio.CancelScope(shield=True):  # what is written down is answered for
             call = encode(self.provider, self.asking, self.connection, asked)
             attempt = self.journal.begin(Batch(asked, Mode.LOOK), now=self.channel.clock())

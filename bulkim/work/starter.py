@@ -71,6 +71,8 @@ def _job(provider: Provider, operation: Operation) -> Iterator[str]:
     yield '# window: "00:00-24:00"      # hours in which a run may send, e.g. "01:00-05:30" or "22:00-04:00 Europe/Berlin"'
     if operation.batch_max > 1:
         yield f"# batch: {operation.batch_max:<20} # items a request; the vendor's maximum"
+    if operation.can_look and operation.effect is Effect.ENSURE:
+        yield "# snapshot: true             # read what is there before it is written over, so that `bulkim undo` can bring it back"
 
 
 def _guard(operation: Operation) -> Iterator[str]:

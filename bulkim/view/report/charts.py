@@ -13,8 +13,10 @@ from bulkim.view.report.drawing import HALF, TOP, WIDTH, Plot, ticks, time_ticks
 from bulkim.view.report.figures import Cell, Figures
 from bulkim.view.report.limits import Level
 from bulkim.view.report.timeline import Bin, Timeline
+from bulkim.view.width import columns
 
 LATENCY_BINS = 45
+COLUMN = 7.2  # pixels of a letter in a bar
 GAP_S = 0.001  # apart on the axis: another session
 PAUSE_BINS = 2  # so many empty ones in a row are a pause
 ENDINGS = {"finished": "✓", "interrupted": "■", "stopped": "■", "lost": "✗", "running": "▶"}
@@ -297,14 +299,15 @@ def sessions(figures: Figures, width: int = WIDTH) -> Markup:
         calls, lasted = counted(each.calls, "{n} call", "{n} calls"), span(each.lasted_s)
         plot.box(start, max(end, start + 2), 8, 34, f"s-{each.ended}",
                  _("session {number}: {words} after {time}, {calls}", number=number_, words=words, time=lasted, calls=calls))  # fmt: skip
-        if end - start > 90:
-            plot.label(start + 8, 26, f"{ENDINGS[each.ended]} {words}, {span(each.lasted_s)}", css="t on")
+        label = f"{ENDINGS[each.ended]} {words}, {span(each.lasted_s)}"
+        if end - start > COLUMN * columns(label) + 16:
+            plot.label(start + 8, 26, label, css="t on")
         elif end - start > 16:
             plot.label(start + 4, 26, ENDINGS[each.ended], css="t on")
     for pause in timeline.breaks:
-        if pause.real_s >= 1:
-            middle = plot.x((pause.start_s + pause.end_s) / 2)
-            plot.label(middle, 26, span(pause.real_s), anchor="middle")
+        start, end, label = plot.x(pause.start_s), plot.x(pause.end_s), span(pause.real_s)
+        if pause.real_s >= 1 and end - start > COLUMN * columns(label):
+            plot.label((start + end) / 2, 26, label, anchor="middle")
     _time_axis(plot, timeline, shaded=False)
     return plot.svg(worked(figures))
 

@@ -172,11 +172,13 @@ class Scene:
     ) -> None:
         """The journal and the vendor tell the same story of every user: all done, each once."""
         rows = self.database.query(
-            "SELECT i.username, i.outcome FROM bulkim.item AS i JOIN bulkim.run AS r ON r.id = i.run_id WHERE r.run = %s",
+            "SELECT i.username, i.outcome, i.code, i.reason FROM bulkim.item AS i JOIN bulkim.run AS r ON r.id = i.run_id WHERE r.run = %s",
             run,
         )
-        assert {name for name, _ in rows} == set(names)
-        assert Counter(outcome for _, outcome in rows) == {"succeeded": len(names)}
+        assert {name for name, *_ in rows} == set(names)
+        assert [row for row in rows if row[1] != "succeeded"] == [], [
+            row for row in rows if row[1] != "succeeded"
+        ]
         there = self.server.users(app)
         times = Counter(there[name]["effects"].get(effect, 0) for name in names)
         assert times == {1: len(names)}, "lost or done twice"

@@ -92,7 +92,7 @@ LABEL = 13  # columns of a name before its value
 
 def resting(until: float, asked_s: float) -> str:
     """That a vendor asked for a rest. `until`: Unix seconds."""
-    form = "%H:%M:%S" if asked_s < 86400 else "%Y-%m-%d %H:%M:%S"
+    form = CLOCK_WITH_ZONE if asked_s < 86400 else WITH_ZONE
     return f"resting until {local(until, form)}: the vendor asked for {asked_s:,.0f} s"
 
 

@@ -265,7 +265,7 @@ def test_which_style(monkeypatch, wish, quiet, tty, term, style):  # noqa: PLR09
 def test_a_rest_that_the_vendor_asked_for_is_said_with_its_end(monkeypatch):
     monkeypatch.setenv("TZ", "UTC")
     time.tzset()
-    words = "resting until 07:09:12: the vendor asked for 3,600 s"
+    words = "resting until 07:09:12 UTC: the vendor asked for 3,600 s"
     view = run(Meter("job"), seconds=10, rate=40, items=2000, resting=(1_700_032_152.0, 3600.0))
     assert text(block(view)[-1]) == f"pace    {words}"
     assert line(view).endswith(words)

@@ -296,7 +296,7 @@ def _per_item_row(
     state = text(row.get(result.state)) if result.state else None
     rule, _ = lookup(provider, operation, code=state) if state else (None, None)
     if rule:
-        return Outcome(rule.kind, state, reason, data)
+        return Outcome(rule.kind, state, reason or f"{result.state}: {state}", data)
     return Outcome(Kind.SUCCEEDED, None if isinstance(said, bool) else code, data=data)
 
 

@@ -124,11 +124,11 @@ class _OneByOne:
         rules, position, line = self._rules, row.position, row.line
         extra = rules.beside(row.values)
         if isinstance(row, BadRow):
-            return _invalid(row, row.reason, extra)
+            return _invalid(row, row.reason, rules.whole(row.values, extra))
         try:
             fields = rules.check(row)
         except Invalid as finding:
-            return _invalid(row, rules.worded(str(finding)), extra)
+            return _invalid(row, rules.worded(str(finding)), rules.whole(row.values, extra))
         username, key = fields["username"], rules.key(fields)
         if rules.protects and (reason := rules.protects(username)):
             skip = Skip("protected", reason)
@@ -137,7 +137,7 @@ class _OneByOne:
         else:
             self._passed(username, line, fields)
             return Planned(position, line, key, username, fields, extra)
-        return Planned(position, line, key, username, _NOTHING, extra, skip)
+        return Planned(position, line, key, username, _NOTHING, rules.whole(row.values, extra), skip)
 
     def _passed(self, username: str, line: int | None, fields: Mapping[str, Any]) -> None:
         rules, look = self._rules, self._suspects.look
@@ -191,6 +191,9 @@ class _Rules:
         self.key: Callable[[Mapping[str, Any]], str] = (
             self._only_key if len(self._keys) == 1 else self._joined_key
         )
+        self._shown = tuple(
+            each.name for each in operation.fields if each.name != "username" and not each.secret
+        )
         self.others = tuple(name for name, _, _ in self._checks if name not in self._keys)
         self.more_keys = tuple(name for name in self._keys if name != "username")
         self.several = inner if isinstance(inner := unshaped(reader), Several) else None
@@ -227,6 +230,15 @@ class _Rules:
         if self._any_of and not any(name in fields for name in self._any_of):
             raise Invalid(f"none of {', '.join(self._any_of)}: at least one is needed")
         return fields
+
+    def whole(self, values: Mapping[str, Any], extra: Mapping[str, str]) -> Mapping[str, str]:
+        """What a row that is not sent has: its fields as the input writes them, secrets left out, and the other columns."""
+        own = {
+            name: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+            for name in self._shown
+            if (value := values.get(name)) not in _ABSENT
+        }
+        return {**own, **extra}
 
     def worded(self, finding: str) -> str:
         """A finding in the vendor's word for what tells its users apart."""

@@ -153,6 +153,7 @@ def write_json(rows: Rows, stream: IO[str]) -> int:
 
 
 _TABLE = ("ordinal", "username", "outcome", "code", "tries", "http", "reason")
+_LAST_MIN = 12  # columns of a terminal that the reason has at least
 _SAMPLE = 500  # rows that decide how wide the columns are
 
 
@@ -161,8 +162,8 @@ def write_table(rows: Rows, stream: IO[str], width: int) -> int:
     source = (_table_row(result) for result, _ in rows)
     head = list(islice(source, _SAMPLE))
     sizes = [max(columns(row[index]) for row in (_TABLE, *head)) for index in range(len(_TABLE) - 1)]
-    sizes[1], sizes[3] = min(sizes[1], 32), min(sizes[3], 32)
-    last = max(width - sum(sizes) - 2 * len(sizes), 12)
+    sizes = _fitting(sizes, width)
+    last = max(width - sum(sizes) - 2 * len(sizes), _LAST_MIN // 2)
     number = 0
 
     def put(row: Sequence[str]) -> None:
@@ -174,6 +175,17 @@ def write_table(rows: Rows, stream: IO[str], width: int) -> int:
         put(each)
         number += 1
     return number
+
+
+def _fitting(sizes: list[int], width: int) -> list[int]:
+    """The columns' sizes, such that a row fits: first the code is cut, then the username, then both further."""
+    name, code = _TABLE.index("username"), _TABLE.index("code")
+    sizes[name], sizes[code] = min(sizes[name], 32), min(sizes[code], 32)
+    for least in (16, 8):
+        for column in (code, name):
+            beyond = sum(sizes) + 2 * len(sizes) + _LAST_MIN - width
+            sizes[column] = max(min(sizes[column], least), sizes[column] - max(beyond, 0))
+    return sizes
 
 
 def _table_row(result: Result) -> tuple[str, ...]:

@@ -62,3 +62,33 @@ def test_secrets_are_not_shown_on_a_terminal(shell, server):
     screen = shell.at_terminal("results", "new", "--rejects")
     assert "longenough" not in screen
     assert "-o FILE" in screen
+
+
+def test_rows_that_are_not_sent_have_all_their_fields(shell, server):
+    shell.write("m.csv", "username,chat,groupchat,team\nann,60,70,x\nbob,soon,-1,y\nANN,80,,z\n")
+    shell.job("m", server.base_url, "mute", [])
+    shell.write("m.csv", "username,chat,groupchat,team\nann,60,70,x\nbob,soon,-1,y\nANN,80,,z\n")
+    server.seed(["ann"])
+    said = shell("run", "m.yaml", "-q")
+    rows = [line.split(",") for line in shell("results", "last", "--format", "csv").out.splitlines()]
+    own = [dict(zip(rows[0], row[-len(rows[0]) :], strict=True)) for row in rows[1:]]
+    assert [[row[name] for name in ("chat", "groupchat", "team")] for row in own] == [
+        ["60", "70", "x"], ["soon", "-1", "y"], ["80", "", "z"]
+    ], said  # fmt: skip
+    report = shell("report", "last", "-o", "r.html")
+    assert report.code == 0
+    page = (shell.folder / "r.html").read_text()
+    assert "not a whole number" in page
+    assert "ANN" in page
+
+
+def test_not_imported_has_a_reason(shell, server):
+    shell.write(
+        "t.yaml",
+        f"provider: tencent\noperation: get-user\nconnection: {{base_url: '{server.base_url}', sdk_app_id: 1400000000,"
+        " auth: {identifier: administrator, secret_key: sandbox-secret-key}}\nsource: {items: [nobody]}\n",
+    )
+    shell("run", "t.yaml", "-q")
+    assert (
+        ",failed,NotImported,AccountStatus: NotImported," in shell("results", "last", "--format", "csv").out
+    )

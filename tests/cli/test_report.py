@@ -70,7 +70,7 @@ def test_a_page_on_its_own(done):
 def test_it_says_it_all(done):
     text = page(done)
     for words in ("campaign", "finished; 2 items failed", "6 in = 2 succeeded + 2 failed + 2 skipped", "Speed", "Sessions",
-                  "Latency over time", "Map of the items", "Attempts", "Failed and unknown items", "The job", "ghost", "Spook",
+                  "Latency over time", "Map of the items", "Attempts", "Failed, unknown and skipped items", "The job", "ghost", "Spook",
                   "required_property_not_found", "campaign.csv"):  # fmt: skip
         assert words in re.sub(r"</?b[^>]*>", "", text), words
 

@@ -367,5 +367,5 @@ def test_without_its_file_the_journal_gives_what_it_has(ended, tmp_path):
     assert isinstance(found := rejects(run.journal.reader, run.record), FromJournal)
     assert "without secrets" in found.notes[0]
     text = run.rejects(outcome=["skipped"]).decode()
-    assert text.splitlines()[0] == "id,team,_outcome,_code,_reason,_line"
+    assert text.splitlines()[0] == "id,nickname,team,_outcome,_code,_reason,_line"
     assert "longenough" not in text

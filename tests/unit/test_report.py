@@ -15,7 +15,7 @@ from bulkim.model import Batch, Final, Item, Status
 from bulkim.vendors import provider
 from bulkim.view.account import Throughput, balance, codes, headline, pace, reconciliation, table
 from bulkim.view.meanings import meaning
-from bulkim.view.results import Chosen, inert, inert_name, write_results
+from bulkim.view.results import Chosen, inert, inert_name, write_results, write_table
 from bulkim.view.width import columns, fitted
 
 EASEMOB = provider("easemob")
@@ -227,6 +227,18 @@ def test_no_row_is_lost_where_the_sample_ends(journal):
     )
     lines = written(journal, journal.reader.get(run_id), "table").splitlines()
     assert [line.split()[1] for line in lines[1:]] == [f"u{n}" for n in range(1, 1203)]
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 200])
+def test_a_table_fits_whatever_is_in_it(width):
+    from bulkim.journal.records import Result
+
+    long = Result(1, "王" * 40, "failed", "code_" * 20, "why " * 50, 3, 400, None, None, {}, 2)
+    stream = io.StringIO()
+    write_table([(long, {})] * 3, stream, width)
+    for line in stream.getvalue().splitlines():
+        assert columns(line) <= width
+    assert "王" in stream.getvalue()
 
 
 def test_table_fits(journal):

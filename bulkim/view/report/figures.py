@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
 from bulkim import vendors
@@ -20,6 +21,7 @@ from bulkim.view.report.limits import Allowed, Level, allowed, kept, levels
 from bulkim.view.report.timeline import Bin, Session, Timeline
 
 BAD = ("failed", "unknown")
+LISTED = (*BAD, "skipped")  # in this order, as far as there is room
 LISTED_MAX = 2000  # items in the page's table
 LISTED_CHARS_MAX = 300_000  # of their names and reasons
 REASON_CHARS_MAX = 200
@@ -50,7 +52,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Bad:
-    """An item that failed or is unknown."""
+    """An item that failed, is unknown or was skipped."""
 
     ordinal: int
     line: int | None
@@ -91,6 +93,11 @@ class Figures:
     def bad_total(self) -> int:
         """Failed and unknown items, listed or not."""
         return sum(self.counts[each] for each in BAD)
+
+    @property
+    def listed_total(self) -> int:
+        """Failed, unknown and skipped items, listed or not."""
+        return sum(self.counts[each] for each in LISTED)
 
     @property
     def lowest(self) -> float | None:
@@ -174,7 +181,8 @@ def _cells(journal: Reader, record: RunRecord, batch: int) -> list[Cell]:
 def _bad(journal: Reader, run_id: int, hide: Redactor | None) -> list[Bad]:
     found: list[Bad] = []
     room = LISTED_CHARS_MAX
-    for each in journal.results(run_id, outcome=BAD):
+    every = chain(journal.results(run_id, outcome=BAD), journal.results(run_id, outcome=["skipped"]))
+    for each in every:
         name, reason = each.username, each.reason or ""
         if hide:
             name, reason = hide.name(name), hide.text(reason, each.username)

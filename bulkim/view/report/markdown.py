@@ -146,8 +146,8 @@ def _bad(figures: Figures) -> Iterator[str]:
     if not figures.bad:
         return
     listed = figures.bad[:BAD_MAX]
-    more = f", the first {len(listed)}" if len(listed) < figures.bad_total else ""
-    yield f"<details><summary>{counted(figures.bad_total, 'failed or unknown item')}{more}</summary>"
+    more = f", the first {len(listed)}" if len(listed) < figures.listed_total else ""
+    yield f"<details><summary>{counted(figures.listed_total, 'failed, unknown or skipped item')}{more}</summary>"
     yield ""
     yield from table(
         ("item", "username", "outcome", "code", "reason"),

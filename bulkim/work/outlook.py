@@ -13,11 +13,12 @@ from bulkim.errors import BulkimError
 from bulkim.places import there
 from bulkim.planning.preview import Surveyed
 from bulkim.quota.ledger import ledger_path, owner_of, rests
-from bulkim.quota.window import LEAK
+from bulkim.quota.window import JUDGED_EVERY, LATE_S_MAX, LEAK, STALLED_MAX
 from bulkim.sending.telemetry import IN_FLIGHT_MAX
 from bulkim.text import utc
 
 CALLS = 1000  # of the latest, whose latencies count
+UNSURE = STALLED_MAX + JUDGED_EVERY  # answers, before it is known how late is usual
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,9 @@ def expected(found: Surveyed, p50_s: float, p95_s: float, mean_s: float) -> floa
     rate = min(rate, (job.concurrency or IN_FLIGHT_MAX) / max(mean_s, 1e-6))
     if cost.requests == 1:
         return p50_s
-    return p50_s + (cost.requests - 1) / rate + p95_s
+    # Until it is known how late is usual, a call holds its place for longer, which matters once all places are taken.
+    unsure = max(0.0, min(cost.requests, UNSURE + rate * p50_s) - cost.limit_per_s)
+    return p50_s + (cost.requests - 1) / rate + unsure / cost.limit_per_s * min(LATE_S_MAX, p50_s) + p95_s
 
 
 def _latencies(found: Surveyed, journal: Path) -> Iterable[float]:

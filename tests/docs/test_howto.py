@@ -87,6 +87,10 @@ class TestHowTo:
         muted = {name for name, user in server.users().items() if user["mutes"].get("chat")}
         assert muted == {*SPAMMERS, "new1"}
 
+    def test_spreadsheets(self, server, tmp_path):
+        play("spreadsheets.md", tmp_path, server)
+        assert set(server.users()) == {"ann", "bob"}
+
     def test_long_runs(self, server, tmp_path):
         rows = [f"user-{n},secret-{n}" for n in range(300)]
         (tmp_path / "everybody.csv").write_text("\n".join(["username,password", *rows]) + "\n")

@@ -6,10 +6,12 @@ program's branches, where it is installed.
 
 from __future__ import annotations
 
+import gzip
 import json
 import subprocess
 import sys
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,7 +21,9 @@ from hypothesis import strategies as st
 from bulkim import jobfile, planning, source
 from bulkim.codec import decode, pages
 from bulkim.errors import BulkimError
-from bulkim.model import Item, Kind, PageRequest, Reply, Source
+from bulkim.model import Column, Condition, Item, Kind, PageRequest, Reply, Source
+from bulkim.source import BadRow
+from bulkim.source.rejects import Why
 from bulkim.vendors import PROVIDERS
 
 SHORT = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
@@ -81,6 +85,33 @@ def read_table(folder: Path, raw: bytes) -> None:
             assert planned.skip or planned.key
 
 
+def read_shaped(folder: Path, raw: bytes, kind: str, *, packed: bool) -> None:
+    """Every reader, with values put together and rows chosen; and each row that it has goes back in as the same row."""
+    path, again = folder / f"people.{kind}", folder / f"mended.{kind}"
+    path.write_bytes(gzip.compress(raw, mtime=0) if packed else raw)
+    computed = {"nickname": Column((("username", True), ("!", False)), written="{username}!")}
+    made = Source(kind, path=path, computed=computed, only={"username": Condition(empty=False)})
+    with suppress(BulkimError):
+        for row in source.open_source(made, secret_fields=frozenset()).rows():
+            assert row.line or row.position
+    plain = Source(kind, path=path)
+    with suppress(BulkimError):
+        reader = source.open_source(plain, secret_fields=frozenset())
+        reader.keep_raw = True
+        form, why = reader.given_back(), Why("failed", "7", 'said "no", twice', 3)
+        rows = [(row, form.row(reader.raw, why)) for row in reader.rows()]
+        text = form.mark + form.head + form.between.join(text for _, text in rows) + form.tail
+        again.write_bytes(text.encode(form.codec))
+        mended = source.open_source(replace(plain, path=again), secret_fields=frozenset())
+        try:
+            found = list(mended.rows())
+        except BulkimError:
+            assert not rows or all(isinstance(row, BadRow) for row, _ in rows)
+            return
+        expected = [dict(row.values) for row, _ in rows if not isinstance(row, BadRow)]
+        assert [dict(row.values) for row in found if not isinstance(row, BadRow)] == expected
+
+
 def decode_all(status: int, body: bytes) -> None:
     """Every vendor's every operation makes one outcome an item of it, and no success of what is not 200."""
     items = tuple(Item(n, f"u{n}", f"u{n}", {"message_id": "m", "password": "a-secret"}) for n in (1, 2))
@@ -96,6 +127,19 @@ def decode_all(status: int, body: bytes) -> None:
             assert len(answer.outcomes) == len(batch)
             if status != 200:
                 assert all(each.kind is not Kind.SUCCEEDED for each in answer.outcomes)
+
+
+@SHORT
+@given(TABLE, st.sampled_from(["csv", "text", "jsonl"]), st.booleans())
+def test_rows_go_out_and_in(tmp_path_factory, raw, kind, packed):
+    read_shaped(tmp_path_factory.getbasetemp(), raw, kind, packed=packed)
+
+
+@pytest.mark.slow
+@LONG
+@given(TABLE, st.sampled_from(["csv", "text", "jsonl"]), st.booleans())
+def test_rows_go_out_and_in_for_longer(tmp_path_factory, raw, kind, packed):
+    read_shaped(tmp_path_factory.getbasetemp(), raw, kind, packed=packed)
 
 
 @SHORT

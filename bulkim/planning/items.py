@@ -152,6 +152,8 @@ class _OneByOne:
         self, username: str, key: str, first: int, line: int | None, fields: Mapping[str, Any]
     ) -> str:
         others = self._rules.others
+        if "0" <= username[0] <= "9":  # what a spreadsheet has rounded is one id many times
+            self._suspects.look(username, line)
         differs = bool(others) and self._hashes[self._seen.index(key) or 0] != _hash(fields, others)
         if differs:
             self._suspects.contradictions.add(line, username)

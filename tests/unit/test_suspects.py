@@ -30,6 +30,7 @@ def notes(tmp_path):
 
 @pytest.mark.parametrize(("ids", "expected"), [
     (["1.38001E+10", "ann", "1.39002E+10"], ["2 ids look like a number that a spreadsheet has rewritten (lines 2, 4: '1.38001E+10'); export the column as text"]),
+    (["1.38E+10"] * 3, ["3 ids look like a number that a spreadsheet has rewritten (lines 2, 3, 4: '1.38E+10'); export the column as text"]),
     (["10001.0"], ["1 id looks like a number that a spreadsheet has rewritten (line 2: '10001.0'); export the column as text"]),
     (["007", "012", "7", "100"], ["1 id may have lost its leading zeros in a spreadsheet (line 4: '7'): others have 3 digits and begin with 0"]),
     (["007", "0012", "7"], []),

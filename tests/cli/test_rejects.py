@@ -92,3 +92,20 @@ def test_not_imported_has_a_reason(shell, server):
     assert (
         ",failed,NotImported,AccountStatus: NotImported," in shell("results", "last", "--format", "csv").out
     )
+
+
+def test_what_was_read_feeds_the_next_job(shell, server):
+    """Without a program between: from the run, or from its results as a file."""
+    server.seed(["ann", "bob"])
+    look = shell.job("look", server.base_url, "get-user", ["ann", "bob"])
+    assert shell("run", look, "-q").code == 0
+    shell("results", "look", "--format", "csv", "-o", "seen.csv")
+    for name, source in (("one", "run: look"), ("two", "csv: seen.csv")):
+        columns = 'columns: {nickname: "{data.username} of {data.type}"}, where: {data.type: {equals: user}, username: {in: [ann]}}'
+        job = shell.job(name, server.base_url, "set-nickname", [])
+        text = (shell.folder / job).read_text().replace(f"csv: {name}.csv", f"{source}, {columns}")
+        said = shell("run", shell.write(job, text), "-q", "--json")
+        assert said.code == 0, said
+        assert said.json["counts"]["succeeded"] + said.json["counts"]["unchanged"] == said.json["items"] == 1
+        sent = shell("results", name, "--format", "jsonl").out
+        assert '"nickname": "ann of user"' in sent

@@ -30,7 +30,9 @@ class Looker:
     channel: Channel
     telemetry: Telemetry
     waiting: Callable[[str], None]
-    next: anyio.Lock = field(default_factory=anyio.Lock)  # permits are given in turn: one asks, and the sendings between
+    next: anyio.Lock = field(
+        default_factory=anyio.Lock
+    )  # permits are given in turn: one asks, and the sendings between
 
     def unseen(self, batch: Batch) -> Sequence[Item]:
         """Those of a batch to be sent who must be looked at before. Of who was sent to already it is too late."""

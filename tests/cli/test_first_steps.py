@@ -49,7 +49,8 @@ def test_what_sends_or_is_kept_needs_them(shell, words):
 def test_a_wrong_value_beside_an_unset_one_is_still_found(shell):
     said = shell("check", job(shell, org="a b"))
     assert said.code == 3
-    assert "connection.org may hold letters" in said.err
+    assert "job.yaml:3:" in said.err
+    assert "may hold letters, digits" in said.err
     assert "NO_URL" not in said.err
 
 

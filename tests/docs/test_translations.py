@@ -36,7 +36,6 @@ def figures(text: str) -> list[str]:
 @pytest.mark.parametrize("page", translations.PAGES)
 def test_nothing_is_lost_in_translation(page):
     messages = [each for each in translations.translated(page) if each.id]
-    assert messages
     for message in messages:
         for part in (literals, links, figures):
             assert part(message.string) == part(message.id), f"{page}: {message.id}"

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from itertools import count, islice, repeat
 from typing import Any
 
+from bulkim import files
 from bulkim.catalogue.shapes import Operation, Provider
 from bulkim.errors import InputError, Problem
 from bulkim.journal import Journal
@@ -102,6 +103,9 @@ class Intake:
         for name, column in self.job.source.computed.items():
             if column.generate:
                 path = None if self.job.rehearsal else column.into
+                if path is not None and files.one_of(path, self.job.source.files):
+                    hint = "name a file of its own under `into`"
+                    raise InputError([Problem(str(path), None, None, "is the job's own source", hint)])
                 self.made[name] = Credentials(path, name, column.generate, self.provider.folded)
 
     def _within(self) -> Within | None:

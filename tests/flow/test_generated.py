@@ -136,3 +136,12 @@ def test_a_retry_sends_the_same(job, server):
     bulkim.run(job(), new=True)
     assert first.items() <= kept().items()
     assert has(server, kept())
+
+
+def test_the_source_is_never_added_to(job, server):
+    content = "username,password\nann,longenough1\n"
+    Path("users.csv").write_text(content)
+    Path("new.yaml").write_text(Path("new.yaml").read_text().replace("made/credentials.csv", "users.csv"))
+    with pytest.raises(InputError, match="is the job's own source"):
+        bulkim.run(job())
+    assert Path("users.csv").read_text() == content

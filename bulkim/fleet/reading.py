@@ -51,6 +51,9 @@ class Books:
         )  # fmt: skip
         return [PoolRate(*row) for row in rows]
 
+    def paused(self, run_id: int) -> bool:
+        return self._rows("SELECT state = 'paused' FROM bulkim.claim WHERE run_id = %s", run_id) == [(True,)]
+
     def in_flight(self, run_id: int) -> int:
         open_ = "a.id >= c.low AND a.ended_at IS NULL"
         joined = "bulkim.attempt AS a JOIN bulkim.claim AS c USING (run_id)"

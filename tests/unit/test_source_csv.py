@@ -355,8 +355,8 @@ def test_blocks_are_the_same_rows(reader, lines, end, chars):
     raw = end.join(["username,nickname", *lines]).encode()
 
     def read(rows):
-        opened = reader(raw)
         try:
+            opened = reader(raw)
             return list(rows(opened)), opened.noticed.notes()
         except InputError as error:
             return error.problems

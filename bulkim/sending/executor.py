@@ -46,7 +46,7 @@ from bulkim.sending.backlog import Backlog
 from bulkim.sending.channel import Channel, Permit, Stopped
 from bulkim.sending.looking import Looker
 from bulkim.sending.retry import decide, reopened
-from bulkim.sending.supervise import safe
+from bulkim.sending.supervise import leaves_now, safe
 from bulkim.sending.telemetry import IN_FLIGHT_MAX, IN_FLIGHT_MIN, Ending, Telemetry
 
 SILENT_MAX = 3  # calls in a row that got no answer: then one goes at a time, so that a server that wakes is not flooded
@@ -108,7 +108,7 @@ class Executor:
 
     def interrupt(self, signal: int) -> None:
         """First call: send nothing more, wait for what is in flight. Second: leave at once."""
-        if self._signal is not None:
+        if leaves_now(self._signal):
             self._everything.cancel()
         self._signal = signal
         self.telemetry.stopping = "waiting for what is in flight"

@@ -14,7 +14,7 @@ from bulkim.journal.records import Closing, ListedPage
 from bulkim.log.events import log
 from bulkim.model import Batch, Call, Fault, Final, Item, Job, Kind, Mode, Outcome, Page, PageRequest, Reply
 from bulkim.sending.channel import Channel, Heard, Permit, Stopped
-from bulkim.sending.supervise import safe
+from bulkim.sending.supervise import leaves_now, safe
 from bulkim.sending.telemetry import Ending, Telemetry
 
 
@@ -51,7 +51,7 @@ class Serial:
 
     def interrupt(self, signal: int) -> None:
         """First call: send nothing more, wait for the answer. Second: leave at once."""
-        if self._signal is not None:
+        if leaves_now(self._signal):
             self._sending.cancel()
         self._signal = signal
         self.telemetry.stopping = "waiting for what is in flight"

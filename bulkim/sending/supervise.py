@@ -95,6 +95,12 @@ def heard() -> tuple[signal.Signals, ...]:
     return tuple(each for each in known if signal.getsignal(each) is not signal.SIG_IGN)
 
 
+def leaves_now(earlier: int | None) -> bool:
+    """Whether another signal after `earlier` is a second one. A hang-up that comes first is not: a service manager sends it
+    together with SIGTERM, and of two that wait the kernel hands out the lower number first."""
+    return earlier is not None and earlier != getattr(signal, "SIGHUP", None)
+
+
 async def listen(worker: Worker) -> None:
     """Tell the worker of signals. A terminal that goes away may say so several times: that is never a second signal."""
     heeded = heard()

@@ -22,6 +22,14 @@ FULL = Path("/dev/full")
 BULKIM = f"{sys.executable} -m bulkim"
 
 
+def slowly(*values: object) -> list[object]:
+    """Each starts some processes: two of a kind are enough for every day."""
+    return [
+        pytest.param(*(each if isinstance(each, tuple) else (each,)), marks=pytest.mark.slow)
+        for each in values
+    ]
+
+
 def typed(shell, line: str, **extra: str) -> subprocess.CompletedProcess[bytes]:
     """A line as one types it into a shell, with the exit code of its first program."""
     return subprocess.run(
@@ -44,7 +52,7 @@ def job(shell, server) -> str:
 
 
 @pytest.mark.parametrize(
-    "redirected", ["<&-", ">&-", "2>&-", "<&- >&- 2>&- --json", "2>&1 | head -1", "--json | true"]
+    "redirected", ["<&- >&- 2>&- --json", "2>&1 | head -1", *slowly("<&-", ">&-", "2>&-", "--json | true")]
 )
 def test_a_run_does_its_work_whoever_listens(shell, server, job, redirected):
     said = typed(shell, f"bulkim run {job} --yes {redirected}")
@@ -59,7 +67,7 @@ def test_what_it_opens_does_not_take_the_place_of_a_closed_stream(shell, job):
     assert typed(shell, "bulkim runs --json").returncode == 0
 
 
-@pytest.mark.parametrize("redirected", ["<&-", ">&-", "2>&-", "| true"])
+@pytest.mark.parametrize("redirected", [">&-", *slowly("<&-", "2>&-", "| true")])
 def test_who_only_reads_is_content_too(shell, job, redirected):
     assert shell("run", job, "--yes", "-q").code == 0
     for command in ("results last", "show last", "schema"):
@@ -87,7 +95,7 @@ def test_results_that_could_not_be_printed_are_an_error(shell, job):
     assert quiet(said)
 
 
-@pytest.mark.parametrize("redirected", ["2>&1 | head -1", "--json | true"])
+@pytest.mark.parametrize("redirected", ["2>&1 | head -1", *slowly("--json | true")])
 def test_failures_are_told_although_the_reader_left(shell, server, redirected):
     server.seed(["u0"])
     job = shell.job("look", server.base_url, "get-user", ["u0", "nobody"])
@@ -97,7 +105,7 @@ def test_failures_are_told_although_the_reader_left(shell, server, redirected):
 # ------------------------------------------------------------------------------------------ other encodings
 
 
-@pytest.mark.parametrize("encoding", ["gbk", pytest.param("latin-1", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("encoding", slowly("gbk", "latin-1"))
 def test_a_terminal_that_is_not_utf_8(shell, server, encoding):
     server.seed(["u0"])
     shell.write("u.csv", "username,dept,mood\nu0,研发,😀 é\nu1,x,y\n")
@@ -154,11 +162,14 @@ def settled(shell) -> Iterator[tuple[str, dict[str, int]]]:
 @pytest.mark.parametrize(
     ("numbers", "code"),
     [
-        ([signal.SIGHUP], 129),
         ([signal.SIGINT], 130),
-        ([signal.SIGTERM], 143),
-        ([signal.SIGHUP, signal.SIGHUP, signal.SIGHUP], 129),  # the kernel's and the shell's
         ([signal.SIGTERM, signal.SIGHUP], 143),  # a service manager's
+        ([signal.SIGHUP, signal.SIGTERM], 143),  # the same, as the kernel may hand them out
+        *slowly(
+            ([signal.SIGHUP], 129),
+            ([signal.SIGTERM], 143),
+            ([signal.SIGHUP, signal.SIGHUP, signal.SIGHUP], 129),  # the kernel's and the shell's
+        ),
     ],
 )
 def test_a_signal_drains(shell, server, slow, numbers, code):
@@ -172,7 +183,7 @@ def test_a_signal_drains(shell, server, slow, numbers, code):
     assert counts["succeeded"] == len(server.requests("delete")), "what was in flight was waited for"
 
 
-@pytest.mark.parametrize("ignored", ["HUP", "INT", "TERM"])
+@pytest.mark.parametrize("ignored", ["INT", *slowly("HUP", "TERM")])
 def test_a_signal_that_the_parent_ignored_stays_ignored(shell, server, slow, ignored):
     """nohup; a job in the background of a script."""
     number = signal.Signals[f"SIG{ignored}"]

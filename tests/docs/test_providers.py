@@ -56,6 +56,7 @@ def zulip():
     thread.join()
 
 
+@pytest.mark.slow
 def test_the_page_is_carried_out(zulip, tmp_path):
     for name, text in re.findall(r"```yaml\n# (\S+\.yaml)\n(.*?)```", PAGE, flags=re.DOTALL):
         here = f"http://127.0.0.1:{zulip.server_port}"

@@ -220,6 +220,7 @@ def test_a_pause_is_heard_however_early_it_comes(scene, monkeypatch):
     assert scene.done() <= 30
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_told_thrice_leaves_at_once_and_sends_nothing_more(scene):
     names = scene.users("mute", 60)
     job = scene.job("mute", "mute", {"text": "mute.txt"}, params={"chat": 60}, rate={"limit": 20})

@@ -20,8 +20,8 @@ import bulkim
 
 PEOPLE, SPAMMERS = 240, 60  # of the Python example
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
-QUICK = ("rehearse", "resume", "python")
-OTHERS = ("faults", "purge", "vendors", "nightly")
+QUICK = ("resume",)
+OTHERS = ("rehearse", "python", "faults", "purge", "vendors", "nightly")
 
 
 @dataclass
@@ -57,7 +57,7 @@ def running(names: tuple[str, ...], temporary: Path) -> Iterator[dict[str, Told]
         for name in names
     }  # fmt: skip
     try:
-        ended = {name: process.communicate(timeout=90) for name, process in processes.items()}
+        ended = {name: process.communicate(timeout=180) for name, process in processes.items()}
         told = {
             name: Told(processes[name].returncode, *texts, next(folders[name].glob("*/bulkim.db")))
             for name, texts in ended.items()
@@ -87,13 +87,14 @@ def test_the_readme_of_the_examples_names_them_all():
     assert found == {*QUICK, *OTHERS} == set(re.findall(r"examples/(\w+)/run\.sh", text))
 
 
-def test_rehearse(quick):
-    assert quick["rehearse"].accounts() == [
+@pytest.mark.slow
+def test_rehearse(others):
+    assert others["rehearse"].accounts() == [
         "240 in = 240 succeeded",
         "30 in = 30 succeeded",
         "95 in = 90 succeeded + 2 unchanged + 3 skipped",
     ]
-    assert quick["rehearse"].effects() == {"registered": 240, "mute_set": 30, "deleted": 90}
+    assert others["rehearse"].effects() == {"registered": 240, "mute_set": 30, "deleted": 90}
 
 
 def test_resume(quick):
@@ -103,10 +104,11 @@ def test_resume(quick):
     assert "reconciled" in quick["resume"].out
 
 
-def test_python(quick):
+@pytest.mark.slow
+def test_python(others):
     """Stopped by an event and cancelled on the way, each user was muted once."""
-    assert quick["python"].effects() == {"registered": PEOPLE, "mute_set": SPAMMERS}
-    lines = quick["python"].out.splitlines()
+    assert others["python"].effects() == {"registered": PEOPLE, "mute_set": SPAMMERS}
+    lines = others["python"].out.splitlines()
     for line in (
         f"{PEOPLE} to send in 4 requests, 60 a request",
         f"registered: {PEOPLE}, finished",
@@ -202,9 +204,12 @@ def found(told: dict[str, Told], query: str) -> int:
 REFUSALS = "allowed_per_s < limit_per_s"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("query", queries(), ids=lambda query: " ".join(query.split())[:50])
-def test_the_queries_of_the_journal_page_find_something(quick, query):
-    assert found(quick, query) or REFUSALS in query, "only the storm below is refused anything"
+def test_the_queries_of_the_journal_page_find_something(quick, others, query):
+    assert (
+        found(quick | {name: others[name] for name in ("rehearse", "python")}, query) or REFUSALS in query
+    ), "only the storm below is refused anything"
 
 
 @pytest.mark.slow
@@ -213,14 +218,16 @@ def test_the_journal_pages_query_for_refusals_finds_those_of_the_storm(others):
     assert found({"faults": others["faults"]}, query)
 
 
-def test_the_python_of_the_journal_page_runs(quick):
+@pytest.mark.slow
+def test_the_python_of_the_journal_page_runs(others):
     text = (EXAMPLES.parent / "docs" / "journal.md").read_text(encoding="utf-8")
     (program,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-    folder = quick["rehearse"].journal.parent
+    folder = others["rehearse"].journal.parent
     subprocess.run([sys.executable, "-c", program], cwd=folder, capture_output=True, check=True)
 
 
-def test_none_of_them_leaves_anything_behind_in_the_repository(quick):
-    assert quick
+@pytest.mark.slow
+def test_none_of_them_leaves_anything_behind_in_the_repository(quick, others):
+    assert quick.keys() | others.keys() == {*QUICK, *OTHERS}
     databases = [file for file in EXAMPLES.rglob("*") if file.suffix in {".db", ".db-wal"}]
     assert databases == []

@@ -75,7 +75,7 @@ def test_a_header_cannot_smuggle_a_second_one():
     assert not reply.sent
 
 
-@pytest.mark.parametrize("command", ["run", "verify"])
+@pytest.mark.parametrize("command", ["run", pytest.param("verify", marks=pytest.mark.slow)])
 def test_a_proxy_that_is_none_ends_the_command_before_anything_is_written(command, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write_job(

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import pytest
 from support.apps import VENDORS, write_job
-from support.processes import Ended, environment, finish, start, wait_until
+from support.processes import Ended, environment, finish, start, started_alone, wait_until
 from support.server import serving
 
 from bulkim.sandbox.config import App
@@ -151,7 +151,7 @@ def test_no_secret_is_in_anything_that_is_left_behind(tmp_path, provider):
                 connection=connection,
             )
             server.faults({"match": {"operation": "set-password"}, "do": "hang"})
-            process = start("run", "password.yaml", "-vv", cwd=tmp_path, **secret_env)
+            process = started_alone("run", "password.yaml", "-vv", cwd=tmp_path, **secret_env)
             app = {"easemob": "sandbox/demo", "agora": "sandbox/agora"}[provider]
             wait_until(lambda: "set-password" in server.stats(app)["operations"])
             evidence.said["ps"] = Path(f"/proc/{process.pid}/cmdline").read_bytes()

@@ -30,7 +30,7 @@ def server(running, tmp_path, monkeypatch):
     return running
 
 
-@pytest.fixture(params=[Typed, Called], ids=lambda way: way.name)
+@pytest.fixture(params=[Typed, pytest.param(Called, marks=pytest.mark.slow)], ids=["typed", "called"])
 def way(request):
     return request.param()
 

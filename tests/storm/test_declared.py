@@ -51,7 +51,8 @@ def stormed(server, folder, operation: str, names: list[str], *, kills: int, bat
     assert {name for name, row in journal.items() if row["outcome"] == "succeeded"} == set(names)
 
 
-@pytest.mark.parametrize("kills", [4, pytest.param(50, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("kills", [50])
 def test_every_outcome_is_true_after_kills_and_faults(tmp_path, kills):
     names = [f"u{n}" for n in range(kills * 24)]
     with serving(weather) as server:

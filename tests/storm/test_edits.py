@@ -31,7 +31,7 @@ import bulkim
 from bulkim.planning.guarding import compiled
 from bulkim.vendors import PROVIDERS
 
-from .nursery import Nursery, nursery
+from . import dying
 
 USERS = [f"{kind}{n}" for kind in ("test", "boss", "anna") for n in range(8)]
 DEADLY = [f"{what}-{when}" for what in ("begin", "send", "settle", "page") for when in ("before", "after")]
@@ -49,7 +49,6 @@ class Edits(RuleBasedStateMachine):
     """One folder with job files, edited and run. `self.job` is what the file says now."""
 
     server: Server
-    processes: Nursery
 
     def __init__(self) -> None:
         super().__init__()
@@ -148,7 +147,7 @@ class Edits(RuleBasedStateMachine):
             self._loaded(),
         )
         words = ["run", job.name, "--journal", "j.db", "--yes", *(["--accept-removals"] if accept else [])]
-        ended = self.processes.bulkim(
+        ended = dying.bulkim(
             words,
             cwd=self.folder,
             place=place,
@@ -300,16 +299,10 @@ def sandbox():
         yield found
 
 
-@pytest.fixture(scope="module")
-def processes(tmp_path_factory):
-    with nursery(tmp_path_factory.mktemp("said")) as found:
-        yield found
-
-
 @pytest.fixture
-def machine(sandbox, processes, tmp_path, monkeypatch):
+def machine(sandbox, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    return type("Storm", (Edits,), {"server": sandbox, "processes": processes})
+    return type("Storm", (Edits,), {"server": sandbox})
 
 
 QUIET = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large]

@@ -11,8 +11,8 @@ from support.apps import write_job
 from support.jobs import rows
 from support.server import serving
 
+from . import dying
 from .campaign import moments
-from .nursery import Nursery, nursery
 
 USERS = 14
 LIMITS = {"users": 5000}
@@ -23,8 +23,8 @@ AT_ONCE = 3
 class Planned:
     """A deletion by a plan, whose input and vendor somebody else changes all the time."""
 
-    def __init__(self, server, processes: Nursery, folder: Path, seed: int) -> None:
-        self.server, self.processes, self.folder = server, processes, folder
+    def __init__(self, server, folder: Path, seed: int) -> None:
+        self.server, self.folder = server, folder
         self.dice, self.kills = random.Random(seed), 0
         folder.mkdir()
         self.listing = bool(seed % 3 == 2)
@@ -46,7 +46,7 @@ class Planned:
             retries=8,
             timeout=5,
         )
-        said = processes.bulkim(["plan", "job.yaml", "-o", "job.plan", "--json"], cwd=folder, env=self.home)
+        said = dying.bulkim(["plan", "job.yaml", "-o", "job.plan", "--json"], cwd=folder, env=self.home)
         assert said.code == 0, said.err
         self.digest = said.json["digest"]
 
@@ -68,7 +68,7 @@ class Planned:
     def run(self, place: str = "none", calls: int = 0) -> int:
         named = ["--confirm-plan", self.digest[:8]] if self.dice.random() < 0.5 or not self.kills else []
         words = ["run", "job.plan", "--json", "--accept-removals", *named]
-        ended = self.processes.bulkim(words, cwd=self.folder, place=place, calls=calls, env=self.home)
+        ended = dying.bulkim(words, cwd=self.folder, place=place, calls=calls, env=self.home)
         self.kills += ended.code == -9
         assert ended.code in {0, -9, 3, 5}, ended.err
         if ended.code == 3:  # killed before it was confirmed, and not named this time
@@ -94,8 +94,8 @@ class Planned:
             assert not any(users[name]["exists"] for name in self.names)
 
 
-def storm(server, processes: Nursery, folder: Path, seed: int, rounds: int) -> int:
-    planned = Planned(server, processes, folder, seed)
+def storm(server, folder: Path, seed: int, rounds: int) -> int:
+    planned = Planned(server, folder, seed)
     for place, calls in moments(seed, rounds, 6):
         if planned.run(place, calls) in {0, 5}:
             break
@@ -109,18 +109,18 @@ def storm(server, processes: Nursery, folder: Path, seed: int, rounds: int) -> i
 
 @pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_what_is_sent_is_a_part_of_the_plan(tmp_path, seed):
-    with serving(limits=LIMITS) as server, nursery(tmp_path / "said") as processes:
+    with serving(limits=LIMITS) as server:
         server.latency([0.0, 0.01])
-        assert storm(server, processes, tmp_path / "one", seed, 3) >= 1
+        assert storm(server, tmp_path / "one", seed, 3) >= 1
 
 
 def share(folder: Path, seeds: range, kills: int) -> int:
-    """So many kills and a few more, with a server and processes of its own."""
-    with serving(limits=LIMITS) as server, nursery(folder / "said") as processes:
+    """So many kills and a few more, with a server of its own."""
+    with serving(limits=LIMITS) as server:
         server.latency([0.0, 0.01])
         done = 0
         for seed in seeds:
-            done += storm(server, processes, folder / str(seed), seed, 10)
+            done += storm(server, folder / str(seed), seed, 10)
             if done >= kills:
                 return done
             server.reset()

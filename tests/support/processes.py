@@ -15,6 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .spawn import Spawned, spawn
+
+Process = Spawned | subprocess.Popen[str]
 PATIENCE_S = 90.0  # for what comes at once on a quiet machine: only a test that fails waits so long
 
 
@@ -34,7 +37,13 @@ def environment(**extra: str) -> dict[str, str]:
     return kept | {"NO_COLOR": "1"} | extra
 
 
-def start(*arguments: str, cwd: Path, **extra: str) -> subprocess.Popen[str]:
+def start(*arguments: str, cwd: Path, **extra: str) -> Spawned:
+    """Started at once; `started_alone` is for what is about starting."""
+    return spawn(arguments, cwd=cwd, env=environment(**extra))
+
+
+def started_alone(*arguments: str, cwd: Path, **extra: str) -> subprocess.Popen[str]:
+    """As a user starts it: an interpreter of its own, with its own command line."""
     return subprocess.Popen(
         [sys.executable, "-m", "bulkim", *arguments],
         cwd=cwd, env=environment(**extra), stdin=subprocess.DEVNULL,
@@ -42,8 +51,9 @@ def start(*arguments: str, cwd: Path, **extra: str) -> subprocess.Popen[str]:
     )  # fmt: skip
 
 
-def finish(process: subprocess.Popen[str], *, within_s: float = PATIENCE_S) -> Ended:
+def finish(process: Process, *, within_s: float = PATIENCE_S) -> Ended:
     out, err = process.communicate(timeout=within_s)
+    assert process.returncode is not None
     return Ended(process.returncode, out, err)
 
 
@@ -63,7 +73,7 @@ def wait_until(condition: Callable[[], bool], *, within_s: float = PATIENCE_S) -
 
 
 @contextmanager
-def stopped(process: subprocess.Popen[Any], journal: Path) -> Iterator[None]:
+def stopped(process: Process, journal: Path) -> Iterator[None]:
     """The process stands still meanwhile, outside of any transaction: whatever it was doing, it does not end."""
     deadline = time.monotonic() + PATIENCE_S
     while True:
@@ -84,6 +94,6 @@ def stopped(process: subprocess.Popen[Any], journal: Path) -> Iterator[None]:
         process.send_signal(signal.SIGCONT)
 
 
-def kill(process: subprocess.Popen[str]) -> Ended:
+def kill(process: Process) -> Ended:
     process.send_signal(signal.SIGKILL)
     return finish(process)

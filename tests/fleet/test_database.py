@@ -163,6 +163,7 @@ def test_a_newer_database_that_allows_it_is_worked_with(scene):
     assert "version 3" in scene.fleet("init").err
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_too_old_gives_its_runs_back_and_ends(scene):
     run, _ = begun(scene, users=600)
     hand = scene.hand()

@@ -154,6 +154,7 @@ def test_what_destroys_is_confirmed_where_it_is_submitted(scene):
     assert not any(scene.server.users()[f"gone-{n}"]["exists"] for n in range(8))
 
 
+@pytest.mark.slow
 def test_what_only_the_vendor_knows_is_asked_first_and_confirmed_then(scene):
     scene.users("keep", 5)
     scene.users("old", 230)

@@ -89,6 +89,7 @@ def test_kill_9_and_run_again_leaves_every_user_with_exactly_one_effect(tmp_path
         assert sum(row["code"] == "reconciled" for row in journal.values()) == 4 * 60
 
 
+@pytest.mark.slow
 def test_kill_9_in_a_mute_campaign_mutes_nobody_twice(tmp_path):
     with serving() as server:
         server.seed(200)

@@ -53,7 +53,10 @@ def million(request, tmp_path_factory):
             " VALUES (?, ?, ?, 'host', '', ?, ?, ?, ?)",
             _sessions(run, calls),
         )
-        db.executemany("INSERT INTO pace VALUES (?, 'users', ?, 100, ?)", _paces(calls))
+        db.executemany(
+            "INSERT INTO pace (session_id, pool, at, limit_per_s, allowed_per_s) VALUES (?, 'users', ?, 100, ?)",
+            _paces(calls),
+        )
         db.execute(
             "UPDATE run SET state = 'finished', items = ?, requests = (SELECT count(*) FROM attempt)", [ITEMS]
         )

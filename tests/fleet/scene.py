@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from support.here import bulkim_here
-from support.processes import Ended, start, wait_until
+from support.processes import Ended, started_alone, wait_until
 from support.server import Server
 
 from bulkim.fleet.worker import Orders, hired
@@ -132,7 +132,7 @@ class Scene:
         """A process."""
         name = f"worker{len(self.workers)}"
         log = ("--log-file", str(self.folder / f"{name}.log"), "-q")
-        process = start("fleet", "worker", *log, *words, cwd=self.folder, **{**self.extra, **extra})
+        process = started_alone("fleet", "worker", *log, *words, cwd=self.folder, **{**self.extra, **extra})
         self.workers.append(process)
         return process
 

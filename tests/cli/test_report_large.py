@@ -128,7 +128,7 @@ def test_a_million_items_make_a_small_page(million, page):
     with closing(sqlite3.connect(million / "bulkim.db")) as db:
         bad = db.execute("SELECT count(*) FROM item WHERE outcome IN ('failed', 'unknown')").fetchone()[0]
     assert f"{bad:,}, the first" in text
-    assert re.search(r"All of them: <code>bulkim results \w+ --outcome failed --outcome unknown", text)
+    assert re.search(r"All of them: <code>bulkim results \w+ --rejects -o rejects.csv", text)
     assert text.count("died: killed") == SESSIONS - 1
 
 

@@ -300,6 +300,7 @@ operations:
 """
 
 
+@pytest.mark.slow
 def test_a_run_begins_when_it_was_told_to(scene):
     names = scene.users("mute", 3)
     scene.hand()
@@ -317,6 +318,7 @@ def test_a_run_begins_when_it_was_told_to(scene):
     assert scene.fleet("submit", "mute.yaml", "--at", "23:59", "--json").code == 0
 
 
+@pytest.mark.slow
 def test_who_watches_sees_the_block_of_a_run_here(scene):
     scene.users("mute", 120)
     scene.hand()

@@ -177,7 +177,7 @@ def signatures(monkeypatch, name, **changes):
 LIVES = {"agora": ("agora-access-token2", CERTIFICATE), "tencent": ("tencent-usersig", USER_SIG)}
 
 
-@pytest.mark.parametrize("vendor", LIVES)
+@pytest.mark.parametrize("vendor", [pytest.param("agora", marks=pytest.mark.slow), "tencent"])
 def test_a_run_longer_than_a_signatures_life_signs_anew(server, tmp_path, monkeypatch, vendor):
     name, auth_of_it = LIVES[vendor]
     made = signatures(monkeypatch, name, life_s=2)

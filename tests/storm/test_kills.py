@@ -43,7 +43,7 @@ def server():
 @pytest.mark.parametrize(
     "operation",
     [
-        name if name in {"register", "mute", "delete-oldest"} else pytest.param(name, marks=pytest.mark.slow)
+        name if name in {"register", "mute"} else pytest.param(name, marks=pytest.mark.slow)
         for name in OPERATIONS
     ],
 )

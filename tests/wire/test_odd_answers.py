@@ -18,7 +18,7 @@ from bulkim.transport.coding import decoded
 from bulkim.transport.http1 import Connection, _parser
 
 CALL = Call("DELETE", "/o/a/users/x", "/o/a/users/{username}", body=b"{}")
-WAYS = ("own", "proxied")
+WAYS = ("own", pytest.param("proxied", marks=pytest.mark.slow))
 LATE_S = 0.7  # of those that never end; everything else is awaited for long
 PATIENCE_S = 60.0
 

@@ -193,6 +193,7 @@ def test_a_signal_that_the_parent_ignored_stays_ignored(shell, server, slow, ign
     assert not any(each["exists"] for each in server.users().values())
 
 
+@pytest.mark.slow
 def test_a_terminal_that_goes_away(shell, server, slow):
     """Nothing can be printed any more, and the exit code still tells."""
     server.latency(0.3)

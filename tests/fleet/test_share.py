@@ -163,7 +163,7 @@ def test_what_one_gave_up_is_free_at_once(db):
     assert _settled(world, rounds=3) == [100.0]
 
 
-@pytest.mark.parametrize("limit", [1.5, 1.0, 2.0])
+@pytest.mark.parametrize("limit", [1.5, *(pytest.param(each, marks=pytest.mark.slow) for each in (1.0, 2.0))])
 def test_a_small_limit_goes_round_whole(db, limit):
     world = World(db, limit)
     world.holders = [Holder("a"), Holder("b"), Holder("c")]

@@ -98,12 +98,14 @@ def test_it_is_found_where_it_was_moved(folder, server):
     assert each_once(server)
 
 
+@pytest.mark.slow
 def test_a_folder_that_takes_its_process_along(folder, server):
     """A journal that was named from the working directory is still found: nothing has happened."""
     assert disturbed(folder, server, moved).code == 0
     assert each_once(server)
 
 
+@pytest.mark.slow
 def test_a_journal_that_is_lost_after_the_last_call(folder, server):
     """Everybody was sent, and the exit code still says that nobody can read what happened."""
     server.latency(0.5)

@@ -17,7 +17,8 @@ demo: $(BASE)             ## the whole story on an embedded sandbox: register, m
 demo-fleet: $(READY)      ## forty runs on three workers, one killed, one stopped; PostgreSQL comes with the tools
 	$(BIN)/python tests/fleet/demo.py
 
-test: $(READY)            ## the default suite: some minutes on two cores
+test: $(READY)            ## the default suite: two minutes on two cores
+	@ls tests/unit/__pycache__/*-pytest-*.pyc >/dev/null 2>&1 || $(BIN)/python -m pytest --collect-only -q >/dev/null || true  # compiled once, not by each worker
 	$(BIN)/python -m pytest -n 6 --dist worksteal  # they wait more than they compute
 
 test-slow: $(READY)       ## what is marked slow: storms, long runs

@@ -11,8 +11,9 @@ EVERY = {**BACKENDS, "postgresql": OneByOne}
 
 
 @pytest.fixture(params=EVERY)
-def backend(request, tmp_path):
+def backend(request, tmp_path, monkeypatch):
     """One run, held by a session, in each of the back ends."""
+    monkeypatch.setattr("bulkim.fleet.database.CONNECT_S", 60)  # a busy machine takes its time to answer
     opened = EVERY[request.param](tmp_path)
     yield opened
     opened.close()

@@ -80,7 +80,10 @@ class Presenter:
         finally:
             telemetry = worker.telemetry
             elapsed_s = before.elapsed_s + time.monotonic() - began
-            self._pace = Throughput(before.requests + telemetry.requests, elapsed_s, telemetry.limit_per_s)
+            self._pace = Throughput(
+                before.requests + telemetry.requests, elapsed_s, telemetry.limit_per_s,
+                before.beside + telemetry.beside,
+            )  # fmt: skip
 
     def ended(self, finished: Finished) -> int:
         """Print the account, leave metrics, tell the webhook; returns the exit code."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from types import SimpleNamespace
 from typing import Any
 
@@ -72,8 +73,16 @@ class Books:
         )
         return found
 
-    def calls_since(self, run_id: int, moment: float) -> int:
-        return int(self._last(run_id, "count(*)", "began_at > %s", moment, calls=2_000))
+    def calls_since(self, run_id: int, moment: float, *, but: Collection[str] = ()) -> int:
+        asked = "began_at > %s AND mode <> ALL(%s)"
+        return int(self._last(run_id, "count(*)", asked, moment, list(but), calls=2_000))
+
+    def calls_after(self, run_id: int, newest: int, *, but: Collection[str] = ()) -> tuple[int, int]:
+        ((last, found),) = self._rows(
+            "SELECT max(id), count(*) FROM bulkim.attempt WHERE run_id = %s AND id > %s AND mode <> ALL(%s)",
+            run_id, newest, list(but),
+        )  # fmt: skip
+        return last or newest, found
 
     def sessions(self, run_id: int) -> list[SimpleNamespace]:
         rows = self._rows("SELECT started_at FROM bulkim.session WHERE run_id = %s ORDER BY id", run_id)

@@ -216,8 +216,12 @@ class Executor:
             return None
         return Looker(
             self.provider, self.job.connection, asking, self._journal, self._journal,
-            self._channel, self.telemetry, self._waiting,
+            self._channel, self.telemetry, self._waiting, beside=self._only_asks(asking),
         )  # fmt: skip
+
+    def _only_asks(self, operation: Operation) -> bool:
+        """Whether its calls have limits of their own."""
+        return operation is not self.operation and set(operation.pools).isdisjoint(self.operation.pools)
 
     async def _look(self, looker: Looker, batch: Batch, unseen: Sequence[Item]) -> None:
         """Read, then let the batch be sent."""
@@ -254,7 +258,7 @@ class Executor:
             batch = batch.of(
                 [item._replace(attempts=item.attempts + 1) for item in batch.items], tries=batch.tries + 1
             )
-        self.telemetry.requests += 1
+        self.telemetry.called(beside=self._only_asks(permit.operation))
         self.telemetry.in_flight += 1
 
         async def attempt() -> None:

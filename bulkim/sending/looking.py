@@ -30,6 +30,7 @@ class Looker:
     channel: Channel
     telemetry: Telemetry
     waiting: Callable[[str], None]
+    beside: bool  # its calls have limits of their own
     next: anyio.Lock = field(
         default_factory=anyio.Lock
     )  # permits are given in turn: one asks, and the sendings between
@@ -59,7 +60,7 @@ class Looker:
         with anyio.CancelScope(shield=True):  # what is written down is answered for
             call = encode(self.provider, self.asking, self.connection, asked)
             attempt = self.journal.begin(Batch(asked, Mode.LOOK), now=self.channel.clock())
-            self.telemetry.requests += 1
+            self.telemetry.called(beside=self.beside)
             await self.journal.durable()
             reply = await self.channel.send(call, permit)
             answer = decode(self.provider, self.asking, asked, reply)

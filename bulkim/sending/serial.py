@@ -97,7 +97,7 @@ class Serial:
         permit = await self.channel.permit(operation, waiting=self._waiting)
         now = self.channel.clock()
         attempt_id = self.journal.begin(batch, now=now) if batch else self.journal.begin_page(now=now)
-        self.telemetry.requests += 1
+        self.telemetry.called()
         self.telemetry.in_flight += 1
         self._waiting("answers")
         with anyio.CancelScope(shield=True) as self._sending:  # a first signal waits for the answer

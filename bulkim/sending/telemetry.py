@@ -22,6 +22,7 @@ class Telemetry:
     in_flight: int = 0
     in_flight_max: int = IN_FLIGHT_MIN
     requests: int = 0
+    beside: int = 0  # of these: calls that draw on none of the run's own pools, but only ask
     retries: int = 0
     throttled: int = 0
     latency_s: float | None = None  # smoothed
@@ -45,6 +46,16 @@ class Telemetry:
         """Smooth the latency."""
         before = self.latency_s
         self.latency_s = latency_s if before is None else before + 0.1 * (latency_s - before)
+
+    def called(self, *, beside: bool = False) -> None:
+        """Count a call."""
+        self.requests += 1
+        self.beside += beside
+
+    @property
+    def paced(self) -> int:
+        """Calls that `limit_per_s` is about."""
+        return self.requests - self.beside
 
     @property
     def done(self) -> int:

@@ -141,17 +141,26 @@ class Throughput:
     requests: int
     elapsed_s: float
     limit_per_s: float | None = None
+    beside: int = 0  # calls that the limit is not about
 
 
 def pace(summary: Mapping[str, Any], session: Throughput | None) -> Spans:
     """Calls and time of the session (of the run, where there is no session), against the limit where it is known."""
     found = session or Throughput(summary["requests"], summary["elapsed_s"])
-    telling = found.requests >= RATE_CALLS_MIN and found.elapsed_s > 0
-    rate = _(", {rate} calls/s", rate=f"{found.requests / found.elapsed_s:.1f}") if telling else ""
+    paced = found.requests - found.beside
+    telling = paced >= RATE_CALLS_MIN and found.elapsed_s > 0
+    rate = _(", {rate} calls/s", rate=f"{paced / found.elapsed_s:.1f}") if telling else ""
     limit = _(" of {limit} allowed", limit=f"{found.limit_per_s:g}") if rate and found.limit_per_s else ""
     calls = counted(found.requests, "{n} call", "{n} calls")
     run = _("run {run}: {calls} in {time}", run=summary["run"], calls=calls, time=duration(found.elapsed_s))
     parts = [f"{run}{rate}{limit}"]
+    if found.beside:
+        asked = counted(
+            found.beside,
+            "{n} call only asked, on a limit of its own",
+            "{n} calls only asked, on limits of their own",
+        )
+        parts.append(asked)
     if found.requests != summary["requests"]:
         parts.append(
             counted(summary["requests"], "{n} call with earlier sessions", "{n} calls with earlier sessions")

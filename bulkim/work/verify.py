@@ -306,7 +306,7 @@ class _Reader:
         items = tuple(self._question(each) for each in batch)
         permit = await channel.permit(self.asking, waiting=self._waiting)
         call = encode(self.provider, self.asking, self.job.connection, items)
-        self.telemetry.requests += 1
+        self.telemetry.called()
         self.telemetry.in_flight += 1
         self._waiting("answers")
         try:

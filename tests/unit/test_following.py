@@ -6,7 +6,7 @@ import pytest
 
 from bulkim.journal import Journal
 from bulkim.journal.records import Allowance, Entry, NewRun, PoolRate
-from bulkim.model import Batch, Item
+from bulkim.model import Batch, Item, Mode
 from bulkim.vendors.easemob import EASEMOB
 from bulkim.view.live.following import Readings
 from bulkim.view.report.limits import Level, allowed, levels
@@ -44,6 +44,20 @@ def test_refusals_are_what_holds_the_speed(going):
     session.beat([PoolRate("mutes-set", 60.0, 25.0)], now=3.0)
     seen = looked(journal, run)
     assert (seen.limit_per_s, seen.allowed_per_s, seen.waiting_for) == (60.0, 25.0, "vendor")
+
+
+def test_calls_that_only_ask_are_no_part_of_the_speed(going):
+    """A before-image is read from a pool of its own."""
+    journal, run, session = going
+    record = journal.reader.get(run)
+    limits = allowed(record, EASEMOB)
+    assert limits.beside == {"look", "probe"}
+    newest, one = journal.reader.calls_after(run, 0, but=limits.beside)
+    session.begin(Batch((Item(1, "u", "u"),), Mode.LOOK), now=2.5)
+    session.begin(Batch((Item(1, "u", "u"),)), now=2.6)
+    assert (one, journal.reader.calls_after(run, newest, but=limits.beside)[1]) == (1, 1)
+    assert journal.reader.calls_after(run, newest)[1] == 2
+    assert journal.reader.calls_since(run, 2.0, but=limits.beside) == 1
 
 
 def test_levels_are_averages_along_the_axis():

@@ -23,7 +23,7 @@ class Readings:
     allowed_per_s: float | None = None
     in_flight: int = 4
     in_flight_max: int = 12
-    requests: int = 0
+    paced: int = 0
     retries: int = 0
     throttled: int = 0
     latency_s: float | None = 0.05
@@ -47,7 +47,7 @@ def run(meter, *, seconds, rate, items, start=0, step=0.25, **more):
     view = None
     for tick in range(int(seconds / step) + 1):
         done = start + int(tick * step * rate)
-        readings = Readings(counts(succeeded=done, pending=items - done), requests=done - start, **more)
+        readings = Readings(counts(succeeded=done, pending=items - done), paced=done - start, **more)
         view = meter.read(1000.0 + tick * step, readings)
     return view
 
@@ -74,7 +74,7 @@ def test_what_planning_skipped_is_not_restored_in_a_new_run():
 def test_a_listing_has_no_end_in_sight():
     meter = Meter("job", open_ended=True)
     meter.read(0.0, Readings(counts(pending=0)))
-    view = meter.read(1.0, Readings(counts(succeeded=300), requests=3))
+    view = meter.read(1.0, Readings(counts(succeeded=300), paced=3))
     assert view.eta_s is None
     paging = Meter("job", open_ended=True).read(0.0, Readings(counts(pending=9), waiting_for="answers"))
     assert paging.pace == "held by the vendor's latency: one page after another"
@@ -144,7 +144,7 @@ def wide_view(title=TITLE, **more):
         2.0,
         Readings(
             counts(succeeded=1_500_000, unchanged=17, failed=200, unknown=3, skipped=12, pending=8_499_768),
-            requests=25_000, codes=codes, throttled=12, retries=1234, **more,
+            paced=25_000, codes=codes, throttled=12, retries=1234, **more,
         ),
     )  # fmt: skip
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from bulkim.journal import lease
@@ -83,12 +83,23 @@ class Calls:
         )
         return int(row[0])
 
-    def calls_since(self, run_id: int, moment: float) -> int:
-        """Calls that began after a moment."""
+    def calls_since(self, run_id: int, moment: float, *, but: Collection[str] = ()) -> int:
+        """Calls that began after a moment; none of the modes `but`."""
         row = self._database.row(
-            "SELECT count(*) FROM attempt WHERE run_id = ? AND began_at > ?", (run_id, moment)
+            "SELECT count(*) FROM attempt WHERE run_id = ? AND began_at > ?"
+            f" AND mode NOT IN ({', '.join('?' * len(but))})",
+            (run_id, moment, *but),
         )
         return int(row[0])
+
+    def calls_after(self, run_id: int, newest: int, *, but: Collection[str] = ()) -> tuple[int, int]:
+        """(the newest call's id, how many came after the call `newest`); none of the modes `but`."""
+        last, found = self._database.row(
+            "SELECT max(id), count(*) FROM attempt WHERE +run_id = ? AND id > ?"  # by id: the index has all of the run
+            f" AND mode NOT IN ({', '.join('?' * len(but))})",
+            (run_id, newest, *but),
+        )
+        return last or newest, found
 
     def latency_s(self, run_id: int, *, calls: int) -> float | None:
         """The mean of the last answered calls."""

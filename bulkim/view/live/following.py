@@ -24,12 +24,14 @@ LAST_CALLS = 30  # their mean is the latency
 class Readings:
     """One look at the journal; `bulkim.view.live.Readings`."""
 
-    def __init__(self, journal: Reader, record: RunRecord, limits: Allowed, *, now: float) -> None:
+    def __init__(
+        self, journal: Reader, record: RunRecord, limits: Allowed, *, now: float, paced: int = 0
+    ) -> None:
         self.counts: Mapping[Status, int] = journal.counts(record.id)
         paces = journal.rates(record.id)
         self.limit_per_s, self.allowed_per_s = _allowed(paces, limits)
         self.paused, self.resting = journal.paused(record.id), resting_now(paces, now)
-        self.requests, self.retries, self.throttled = record.requests, record.retries, record.throttled
+        self.paced, self.retries, self.throttled = paced, record.retries, record.throttled
         self.in_flight = journal.in_flight(record.id)
         self.latency_s: float | None = journal.latency_s(record.id, calls=LAST_CALLS)
         needed = math.ceil(self.limit_per_s * (self.latency_s or 0.0) * HEADROOM) + IN_FLIGHT_MIN
@@ -38,7 +40,7 @@ class Readings:
         for each in journal.code_counts(record.id):
             if each.outcome != Status.SUCCEEDED:
                 self.codes[each.code] += each.items
-        recent = journal.calls_since(record.id, now - RECENT_S)
+        recent = journal.calls_since(record.id, now - RECENT_S, but=limits.beside)
         self.waiting_for = self._waiting(record, recent / RECENT_S)
         self.stopping: str | None = None
 
@@ -74,11 +76,16 @@ class Following:
         title = f"{name}{record.operation} at {record.provider} {app} · run {record.run}"
         self._meter = Meter(title, capped=self._limits.capped is not None, throttled=record.throttled)
         self._began, self._before = self._session()
+        self._newest, self._paced = 0, 0
 
     def look(self, now: float) -> tuple[RunRecord, View]:
         """The run as it is now (Unix seconds). A run whose process has died is no longer running."""
         record = self._journal.get(self._id)
-        view = self._meter.read(now, Readings(self._journal, record, self._limits, now=now))
+        self._newest, more = self._journal.calls_after(self._id, self._newest, but=self._limits.beside)
+        self._paced += more
+        view = self._meter.read(
+            now, Readings(self._journal, record, self._limits, now=now, paced=self._paced)
+        )
         return record, replace(view, elapsed_s=max(0.0, now - self._began), before=self._before)
 
     def _session(self) -> tuple[float, dict[Status, int]]:

@@ -38,7 +38,7 @@ class Readings(Protocol):
     @property
     def in_flight_max(self) -> int: ...
     @property
-    def requests(self) -> int: ...
+    def paced(self) -> int: ...
     @property
     def retries(self) -> int: ...
     @property
@@ -118,7 +118,7 @@ class Meter:
         self._title, self._resumed, self._capped = title, resumed, capped
         self._names = names or {}
         self._open_ended, self._expected = open_ended and expected is None, expected
-        self._samples: deque[tuple[float, int, int]] = deque()  # (time, requests, done)
+        self._samples: deque[tuple[float, int, int]] = deque()  # (time, calls that the limit is about, done)
         self._waits: deque[str] = deque(maxlen=9)
         self._before: dict[Status, int] | None = None
         self._done_before: int | None = None
@@ -138,7 +138,7 @@ class Meter:
             ended = {status: n if self._resumed else 0 for status, n in counts.items()}
             self._before = {**ended, Status.PENDING: 0}
             self._began = now
-        self._samples.append((now, readings.requests, done))
+        self._samples.append((now, readings.paced, done))
         while now - self._samples[0][0] > ETA_WINDOW_S:
             self._samples.popleft()
         self._waits.append(self._limit(readings, pending))

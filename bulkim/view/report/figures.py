@@ -8,11 +8,10 @@ from itertools import chain
 from typing import Any
 
 from bulkim import vendors
-from bulkim.catalogue.shapes import Operation, Probe, Provider
+from bulkim.catalogue.shapes import Provider
 from bulkim.codes import Meaning
 from bulkim.journal import Reader
 from bulkim.journal.records import CodeCount, KindCount, RunRecord
-from bulkim.model import Mode
 from bulkim.view.meanings import meaning
 from bulkim.view.report.anonymise import Redactor
 from bulkim.view.report.events import Event, events
@@ -126,8 +125,7 @@ def figures(journal: Reader, record: RunRecord, *, redact: bool = False) -> Figu
     batch = journal.largest_call(record.id)
     limits = allowed(record, provider)
     allowances = journal.allowances(record.id)
-    beside = _beside(provider, operation, limits)
-    latencies = timeline.count(journal.calls(record.id), kept(timeline, allowances, limits), beside)
+    latencies = timeline.count(journal.calls(record.id), kept(timeline, allowances, limits), limits.beside)
     known = levels(timeline, allowances, limits.pools)
     if known:  # better than what the job's text lets one guess
         limits = replace(limits, own=known[-1].limit_per_s)
@@ -140,19 +138,6 @@ def figures(journal: Reader, record: RunRecord, *, redact: bool = False) -> Figu
         timeline, latencies, journal.kinds(record.id), journal.tries(record.id), batch,
         _cells(journal, record, batch), _bad(journal, record.id, hide), redact,
     )  # fmt: skip
-
-
-def _beside(provider: Provider | None, operation: Operation | None, limits: Allowed) -> frozenset[str]:
-    """Modes of calls that draw on none of the run's own pools: what asks, where asking has a limit of its own."""
-    if provider is None or operation is None:
-        return frozenset()
-    probe = operation.doubt.operation if isinstance(operation.doubt, Probe) else None
-    look = operation.verify.operation if operation.verify else None
-    asked = {Mode.PROBE: probe, Mode.LOOK: look}
-    found = {mode: provider.operation(name) for mode, name in asked.items() if name}
-    return frozenset(
-        str(mode) for mode, each in found.items() if each and not set(each.pools) & set(limits.pools)
-    )
 
 
 def _sessions(journal: Reader, record: RunRecord) -> list[Session]:

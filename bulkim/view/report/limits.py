@@ -9,9 +9,10 @@ from itertools import takewhile
 from statistics import fmean
 from typing import Any
 
-from bulkim.catalogue.shapes import Provider
+from bulkim.catalogue.shapes import Probe, Provider
 from bulkim.jobfile.kept import kept_settings
 from bulkim.journal.records import Allowance, PoolRate, RunRecord
+from bulkim.model import Mode
 from bulkim.view.report.timeline import Timeline
 
 
@@ -24,6 +25,9 @@ class Allowed:
     pool: str = ""
     capped: int | None = None  # the job's own number of calls in flight
     pools: tuple[str, ...] = ()  # all that a call draws on
+    beside: frozenset[str] = (
+        frozenset()
+    )  # modes of calls that draw on none of them: what asks, with a limit of its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +57,19 @@ def allowed(record: RunRecord, provider: Provider | None) -> Allowed:
     if pool is None:
         return Allowed(capped=settings["concurrency"])
     documented = provider.pool(pool).limit_per_s if provider else None
-    return Allowed(limits[pool], documented, pool, settings["concurrency"], pools)
+    beside = _beside(record, provider, pools)
+    return Allowed(limits[pool], documented, pool, settings["concurrency"], pools, beside)
+
+
+def _beside(record: RunRecord, provider: Provider | None, pools: Collection[str]) -> frozenset[str]:
+    operation = provider.operation(record.operation) if provider else None
+    if provider is None or operation is None:
+        return frozenset()
+    probe = operation.doubt.operation if isinstance(operation.doubt, Probe) else None
+    look = operation.verify.operation if operation.verify else None
+    asked = {Mode.PROBE: probe, Mode.LOOK: look}
+    found = {mode: provider.operation(name) for mode, name in asked.items() if name}
+    return frozenset(str(mode) for mode, each in found.items() if each and set(each.pools).isdisjoint(pools))
 
 
 def _of_its_text(record: RunRecord, provider: Provider | None) -> dict[str, Any]:

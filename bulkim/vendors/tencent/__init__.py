@@ -5,12 +5,21 @@ from __future__ import annotations
 from bulkim.catalogue.addressing import App, Identity
 from bulkim.catalogue.proofs import Signed
 from bulkim.catalogue.shapes import Envelope, Provider
-from bulkim.vendors.tencent import errors, groups, operations, profiles, relations, tags
+from bulkim.vendors.tencent import (
+    accounts,
+    attributes,
+    errors,
+    groups,
+    mutes,
+    profiles,
+    relations,
+    tags,
+)
 
-_BESIDE = (profiles, relations, groups, tags)  # accounts' own commands stand in operations
-OPERATIONS = (*operations.OPERATIONS, *(each for room in _BESIDE for each in room.OPERATIONS))
-POOLS = (*operations.POOLS, *(each for room in _BESIDE for each in room.POOLS))
-ERRORS = (*(each for room in _BESIDE for each in room.ERRORS), *errors.ERRORS)
+_ROOMS = (accounts, mutes, attributes, profiles, relations, groups, tags)
+OPERATIONS = tuple(each for room in _ROOMS for each in room.OPERATIONS)
+POOLS = tuple(each for room in _ROOMS for each in room.POOLS)
+ERRORS = (*profiles.ERRORS, *relations.ERRORS, *groups.ERRORS, *tags.ERRORS, *errors.ERRORS)
 
 # HTTP is 200 whatever happens. The mute commands answer without ActionStatus; ErrorCode is always there.
 ENVELOPE = Envelope(code="ErrorCode", reason="ErrorInfo", ok=("0",), status="ActionStatus", failed="FAIL")

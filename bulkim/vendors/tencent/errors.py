@@ -9,11 +9,18 @@ from __future__ import annotations
 
 from bulkim.catalogue.shapes import ErrorRule
 from bulkim.model import Kind
+from bulkim.vendors.tencent.common import (
+    ADMINISTRATOR,
+    AGAIN,
+    CORRECT,
+    PAGES,
+    REGISTER_FIRST,
+    no_account,
+    not_administrator,
+)
 
-ERRORS_PAGE = "https://www.tencentcloud.com/document/product/1047/34348"
-PAGES = "https://www.tencentcloud.com/document/product/1047/"
+ERRORS_PAGE = f"{PAGES}34348"
 SLOW = "Nothing: bulkim slows down. If it happens often, give the job a smaller `rate.share`."
-AGAIN = "Nothing: bulkim sends again, which is harmless here."
 SIGN = "bulkim signs anew once. If it is refused again, compare sdk_app_id, identifier and secret_key with the console."
 CHECK_KEY = (
     "Compare sdk_app_id, identifier and secret_key with the console, and base_url with the app's region."
@@ -67,18 +74,10 @@ _CREDENTIALS = (
             ("60012", "The SDKAppID is missing from the URL."),
         )
     ),
+    *(not_administrator(code, ERRORS_PAGE) for code in ("60010", "70403", "90009")),
     *(
-        ErrorRule(
-            kind=Kind.FATAL,
-            code=code,
-            meaning=meaning,
-            remedy="Give `connection.auth.identifier` an app administrator's id.",
-            page=ERRORS_PAGE,
-        )
+        ErrorRule(kind=Kind.FATAL, code=code, meaning=meaning, remedy=ADMINISTRATOR, page=ERRORS_PAGE)
         for code, meaning in (
-            ("60010", "Only an app administrator may do this."),
-            ("70403", "Only an app administrator may do this."),
-            ("90009", "Only an app administrator may do this."),
             ("70051", "The administrator's account is on the block list."),
             ("70114", "The administrator's account is restricted for security reasons."),
         )
@@ -144,20 +143,10 @@ _ITEMS = (
         operations=("get-user",),
         item=True,
         meaning="The account was never imported, or was deleted.",
-        remedy="Check the UserID, or register the user first.",
+        remedy=REGISTER_FIRST,
         page=f"{PAGES}34956",
     ),
-    *(
-        ErrorRule(
-            kind=Kind.ABSENT,
-            code=code,
-            item=True,
-            meaning="There is no such account.",
-            remedy="Check the UserID, or register the user first.",
-            page=ERRORS_PAGE,
-        )
-        for code in ("10019",)
-    ),
+    no_account("10019", ERRORS_PAGE),
     ErrorRule(
         kind=Kind.REJECTED,
         code="70399",
@@ -176,14 +165,7 @@ _ITEMS = (
         page=f"{PAGES}34954",
     ),
     *(
-        ErrorRule(
-            kind=Kind.REJECTED,
-            code=code,
-            item=True,
-            meaning=meaning,
-            remedy="Correct the item in the source and run the job again.",
-            page=page,
-        )
+        ErrorRule(kind=Kind.REJECTED, code=code, item=True, meaning=meaning, remedy=CORRECT, page=page)
         for code, meaning, page in (
             (
                 "70402",

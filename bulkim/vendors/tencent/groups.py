@@ -7,7 +7,7 @@ from dataclasses import replace
 from bulkim.catalogue.bodies import Json, Names
 from bulkim.catalogue.shapes import Effect, ErrorRule, Field, MapByKey, Operation, PerItem, Pool, ReadBack
 from bulkim.model import Kind
-from bulkim.vendors.tencent.operations import FOR_EVER, PAGES, READ_ON, username
+from bulkim.vendors.tencent.common import AGAIN, FOR_EVER, PAGES, READ_ON, REGISTER_FIRST, username
 
 POOLS = (
     Pool("add-group-member", 200, "group_open_http_svc/add_group_member, 34921"),
@@ -22,6 +22,16 @@ GROUP_ID = Field(
     param=True,
     bytes_max=48,
     help="the group's id, such as @TGS#2J4SZEAEL",
+)
+SECONDS = Field(
+    "seconds",
+    wire="MuteTime",
+    param=True,
+    type="seconds",
+    minimum=-1,
+    maximum=FOR_EVER - 1,
+    forever=FOR_EVER,
+    help="how long; -1 for ever, 0 lifts it",
 )
 MEMBER = username("Member_Account")
 IS_MEMBER = ReadBack("get-group-role", equals={"": ["Member", "Admin", "Owner"]})
@@ -63,20 +73,7 @@ MUTE_IN_GROUP = Operation(
     method="POST",
     path="/v4/group_open_http_svc/forbid_send_msg",
     effect=Effect.ENSURE,
-    fields=(
-        MEMBER,
-        GROUP_ID,
-        Field(
-            "seconds",
-            wire="MuteTime",
-            param=True,
-            type="seconds",
-            minimum=-1,
-            maximum=FOR_EVER - 1,
-            forever=FOR_EVER,
-            help="how long; -1 for ever, 0 lifts it",
-        ),
-    ),
+    fields=(MEMBER, GROUP_ID, SECONDS),
     body=Names("Members_Account", also=("group_id", "seconds")),
     batch_max=500,
     pools=("forbid-send-msg",),
@@ -90,11 +87,7 @@ MUTE_IN_GROUP = Operation(
 UNMUTE_IN_GROUP = replace(
     MUTE_IN_GROUP,
     name="unmute-in-group",
-    fields=(
-        MEMBER,
-        GROUP_ID,
-        replace(MUTE_IN_GROUP.fields[2], default=0, fixed=0, help="not used: always 0"),
-    ),
+    fields=(MEMBER, GROUP_ID, replace(SECONDS, default=0, fixed=0, help="not used: always 0")),
     inverse="mute-in-group",
     blind="somebody may not have been muted before",
     help="Lifts mutes in one group.",
@@ -131,7 +124,7 @@ ERRORS = (
         operations=("add-to-group",),
         item=True,
         meaning="The vendor did not add the user, and gives no reason: as a rule there is no such account.",
-        remedy="Check the UserID, or register the user first.",
+        remedy=REGISTER_FIRST,
         page=f"{PAGES}34921",
     ),
     *(
@@ -146,7 +139,7 @@ ERRORS = (
         kind=Kind.UNKNOWN,
         code="10002",
         meaning="The vendor failed inside. It may have been done.",
-        remedy="Nothing: bulkim sends again, which is harmless here.",
+        remedy=AGAIN,
         page=f"{PAGES}34949",
     ),
 )

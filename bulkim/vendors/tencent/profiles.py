@@ -8,14 +8,22 @@ from __future__ import annotations
 from bulkim.catalogue.bodies import Names, Object
 from bulkim.catalogue.shapes import Effect, ErrorRule, Field, Operation, PerItem, Pool, ReadBack
 from bulkim.model import Kind
-from bulkim.vendors.tencent.operations import PAGES, READ_ON, username
+from bulkim.vendors.tencent.common import (
+    CORRECT,
+    INVALID_ACCOUNT,
+    PAGES,
+    READ_ON,
+    REGISTER_FIRST,
+    no_account,
+    not_administrator,
+    username,
+)
 
 POOLS = (
     Pool("set-profile", 200, "profile/portrait_set, 34916, page of 2024-10-10"),
     Pool("get-profile", 200, "profile/portrait_get, 34917, page of 2024-10-10"),
 )
 TAG_VALUE = ("Tag", "Value")
-NOBODY = "Invalid_Account"  # a list of those of whom nothing else is said
 
 SET_PROFILE = Operation(
     name="set-profile",
@@ -61,7 +69,7 @@ GET_PROFILE = Operation(
         ok=("0",),
         value="ProfileItem",
         pairs=TAG_VALUE,
-        others=NOBODY,
+        others=INVALID_ACCOUNT,
     ),
     batch_max=100,
     pools=("get-profile",),
@@ -72,34 +80,20 @@ GET_PROFILE = Operation(
 OPERATIONS = (SET_PROFILE, GET_PROFILE)
 
 _SET, _GET = SET_PROFILE.source, GET_PROFILE.source
-_ONE = "Correct the item in the source and run the job again."
 
 ERRORS = (
+    no_account("40003", _SET),
     ErrorRule(
         kind=Kind.ABSENT,
-        code="40003",
-        item=True,
-        meaning="There is no such account.",
-        remedy="Check the UserID, or register the user first.",
-        page=_SET,
-    ),
-    ErrorRule(
-        kind=Kind.ABSENT,
-        code=NOBODY,
+        code=INVALID_ACCOUNT,
         item=True,
         meaning="The vendor lists the account as one that it does not know.",
-        remedy="Check the UserID, or register the user first.",
+        remedy=REGISTER_FIRST,
         page=_GET,
     ),
-    ErrorRule(
-        kind=Kind.FATAL,
-        code="40004",
-        meaning="Only an app administrator may do this.",
-        remedy="Give `connection.auth.identifier` an app administrator's id.",
-        page=_SET,
-    ),
+    not_administrator("40004", _SET),
     *(
-        ErrorRule(kind=Kind.REJECTED, code=code, item=True, meaning=meaning, remedy=_ONE, page=page)
+        ErrorRule(kind=Kind.REJECTED, code=code, item=True, meaning=meaning, remedy=CORRECT, page=page)
         for code, meaning, page in (
             ("40001", "A parameter of the profile is not allowed.", _SET),
             ("40005", "The profile holds a word that is not allowed.", _SET),

@@ -12,12 +12,18 @@ from typing import Any
 from bulkim.catalogue.bodies import Json
 from bulkim.catalogue.shapes import Effect, ErrorRule, Field, Operation, PerItem, Pool, ReadBack
 from bulkim.model import Kind
-from bulkim.vendors.tencent.operations import PAGES, READ_ON, username
-from bulkim.vendors.tencent.profiles import NOBODY
+from bulkim.vendors.tencent.common import (
+    CORRECT,
+    INVALID_ACCOUNT,
+    PAGES,
+    READ_ON,
+    not_administrator,
+    username,
+)
 
 CONTACT = replace(username("To_Account"), name="contact", user=True, help="the other user")
 OWNER = username("From_Account")
-EACH = {"$items": "{contact}"}
+OTHERS = {"From_Account": "{username}", "To_Account": {"$items": "{contact}"}}
 
 
 def _pool(name: str, command: str, page: str) -> Pool:
@@ -38,7 +44,7 @@ POOLS = (
 def _by_contact(items: str, **more: Any) -> PerItem:
     return PerItem(
         items=items, key="To_Account", code="ResultCode", reason="ResultInfo", ok=("0",), by="contact",
-        others=NOBODY, **more,
+        others=INVALID_ACCOUNT, **more,
     )  # fmt: skip
 
 
@@ -92,7 +98,7 @@ REMOVE_CONTACT = Operation(
     path="/v4/sns/friend_delete",
     effect=Effect.ENSURE,
     fields=(OWNER, CONTACT),
-    body=Json({"From_Account": "{username}", "To_Account": EACH, "DeleteType": "Delete_Type_Single"}),
+    body=Json({**OTHERS, "DeleteType": "Delete_Type_Single"}),
     result=_by_contact("ResultItem"),
     batch_max=1000,
     pools=("delete-friends",),
@@ -120,7 +126,7 @@ GET_FRIEND = Operation(
     path="/v4/sns/friend_check",
     effect=Effect.READ,
     fields=(OWNER, CONTACT),
-    body=Json({"From_Account": "{username}", "To_Account": EACH, "CheckType": "CheckResult_Type_Single"}),
+    body=Json({**OTHERS, "CheckType": "CheckResult_Type_Single"}),
     result=_by_contact("InfoItem"),
     batch_max=1000,
     pools=("check-friends",),
@@ -134,7 +140,7 @@ BLOCK = Operation(
     path="/v4/sns/black_list_add",
     effect=Effect.ENSURE,
     fields=(OWNER, CONTACT),
-    body=Json({"From_Account": "{username}", "To_Account": EACH}),
+    body=Json(OTHERS),
     result=_by_contact("ResultItem"),
     batch_max=1000,
     pools=("add-blocks",),
@@ -163,9 +169,7 @@ GET_BLOCK = Operation(
     path="/v4/sns/black_list_check",
     effect=Effect.READ,
     fields=(OWNER, CONTACT),
-    body=Json(
-        {"From_Account": "{username}", "To_Account": EACH, "CheckType": "BlackCheckResult_Type_Single"}
-    ),
+    body=Json({**OTHERS, "CheckType": "BlackCheckResult_Type_Single"}),
     result=_by_contact("BlackListCheckItem"),
     batch_max=1000,
     pools=("check-blocks",),
@@ -184,7 +188,6 @@ OPERATIONS = (
 )
 
 _IMPORT, _BLOCK = IMPORT_FRIENDS.source, BLOCK.source
-_ONE = "Correct the item in the source and run the job again."
 
 ERRORS = (
     ErrorRule(
@@ -205,19 +208,13 @@ ERRORS = (
         remedy="Check both UserIDs, or register the user first.",
         page=_IMPORT,
     ),
-    ErrorRule(
-        kind=Kind.FATAL,
-        code="30004",
-        meaning="Only an app administrator may do this.",
-        remedy="Give `connection.auth.identifier` an app administrator's id.",
-        page=_IMPORT,
-    ),
+    not_administrator("30004", _IMPORT),
     *(
         ErrorRule(kind=Kind.REJECTED, code=code, item=True, meaning=meaning, remedy=remedy, page=_IMPORT)
         for code, meaning, remedy in (
-            ("30001", "A parameter of the list's command is not allowed.", _ONE),
-            ("30002", "The account is another app's.", _ONE),
-            ("30005", "A remark or a wording holds a word that is not allowed.", _ONE),
+            ("30001", "A parameter of the list's command is not allowed.", CORRECT),
+            ("30002", "The account is another app's.", CORRECT),
+            ("30005", "A remark or a wording holds a word that is not allowed.", CORRECT),
             ("30010", "The owner has as many friends as the vendor allows.", "Remove others first."),
             ("30011", "The owner has as many lists of friends as the vendor allows.", "Remove others first."),
             ("30013", "The owner blocks as many users as the vendor allows.", "Unblock others first."),

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from bulkim.catalogue.shapes import Effect, ErrorRule, Field, MapByKey, Names, Operation, Pool, ReadBack, Rows
 from bulkim.model import Kind
-from bulkim.vendors.tencent.operations import NAMED_FAILURES, PAGES, READ_ON, username
+from bulkim.vendors.tencent.common import CORRECT, NAMED_FAILURES, PAGES, READ_ON, username
 
 POOLS = (
     Pool("add-tag", 100, "all_member_push/im_add_tag"),
@@ -68,7 +68,7 @@ ERRORS = (
         code="90032",
         item=True,
         meaning="A tag is empty, longer than 50 bytes, or one of more than ten.",
-        remedy="Correct the item in the source and run the job again.",
+        remedy=CORRECT,
         page=f"{PAGES}37173",
     ),
 )

@@ -1,8 +1,8 @@
 """Agora Chat: Easemob's endpoints under Agora's account, with a limit of its own for each method.
 
-Held on 2026-11-27 against the pages in the vendor's own repository, AgoraIO/Docs-Source of 2026-07-01: method, path and the
-example of each operation. The pages do not say that limits are shared, so each method is a pool. If an app turns out to share them, the job's
-`rate` can say so.
+Method and path of each operation were held on 2026-11-27 against the pages in the vendor's own repository, AgoraIO/Docs-Source of
+2026-07-01; their examples were not all compared again. The pages do not say that limits are shared, so each method is a pool. If an
+app turns out to share them, the job's `rate` can say so.
 """
 
 from __future__ import annotations

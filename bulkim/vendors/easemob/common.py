@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from bulkim.catalogue.shapes import Field, NoBody, Pool
 
-# Method, path and example of each operation were held on 2026-11-27 against the pages in the vendor's own repository,
-# easemob/easemob-doc, branch doc-v2 of 2024-10-24: account_system (2024-07), userprofile (2024-09), user_relationship (2024-08),
-# push (2024-09), group_member (2024-10), group_manage (2024-09), chatroom_member and chatroom_manage (2024-08). The addresses that
-# declarations name are those of the site since then, which has cut these pages into one for each endpoint.
+# Method and path of each operation were held on 2026-11-27 against the pages in the vendor's own repository, easemob/easemob-doc,
+# branch doc-v2 of 2024-10-24: account_system (2024-07), userprofile (2024-09), user_relationship (2024-08), push (2024-09),
+# group_member (2024-10), group_manage (2024-09), chatroom_member and chatroom_manage (2024-08). Their examples were not all compared
+# again. The addresses that declarations name are those of the site since then, which has cut these pages into one for each endpoint.
 READ_ON = "2026-11"
 
 PAGES = "https://doc.easemob.com/document/server-side/"

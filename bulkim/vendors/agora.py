@@ -18,16 +18,14 @@ PAGES = "https://docs.agora.io/en/agora-chat/restful-api/"
 USERS_PAGE = f"{PAGES}user-system-registration"
 MUTES_PAGE = f"{PAGES}global-mute"
 ATTRIBUTES_PAGE = f"{PAGES}user-attributes-management/manage-user-attributes"
-
-EXAMPLES = {
-    "base_url": "https://a41.chat.agora.io",
-    "org": "41117440",
-    "app": "383391",
-}  # the host stands in the console
 PUSH_PAGE = f"{PAGES}offline-push-configuration"
 CONTACTS_PAGE = f"{PAGES}contact-management"
 GROUPS_PAGE = f"{PAGES}chat-group-management/manage-group-members"
 ROOMS_PAGE = f"{PAGES}chatroom-management/manage-chatroom-members"
+STATUS_CODES_PAGE = "https://docs.agora.io/en/agora-chat/reference/http-status-codes"
+
+# The host stands in the console.
+EXAMPLES = {"base_url": "https://a41.chat.agora.io", "org": "41117440", "app": "383391"}
 
 # What shares Easemob's pool of users has one of its own here, called like the operation but for these.
 _POOLS = {
@@ -57,7 +55,6 @@ _NOT_HERE = {"import-contacts"}
 # Easemob's page is all there is: Agora's own, of 2026-07-01, do not mention them.
 _UNSAID = {"devices", "disconnect-device"}
 _ONE_BY_ONE = {"set-nickname"}  # Agora has not the form for many
-STATUS_CODES_PAGE = "https://docs.agora.io/en/agora-chat/reference/http-status-codes"
 _STATUS_OF_ONE = Pool("status", 100, "GET /users/{username}/status")
 
 
@@ -67,7 +64,9 @@ def _agoras(operation: Operation) -> Operation:
     Agora counts a password's bytes, Easemob its characters. Agora's page of 2026-07 registers users without one: they
     sign in with tokens.
     """
-    page, pool = _PAGES[operation.name], _pool(operation).name
+    page, told = _PAGES[operation.name], operation.help
+    if operation.name in _UNSAID:
+        page, told = operation.source, f"{told} Agora's own pages do not mention it."
     single = operation.single and replace(operation.single, pools=(_STATUS_OF_ONE.name,), source=page)
     fields = tuple(
         replace(
@@ -81,10 +80,8 @@ def _agoras(operation: Operation) -> Operation:
         else each
         for each in operation.fields
     )
-    if operation.name in _UNSAID:
-        unsaid = f"{operation.help} Agora's own pages do not mention it."
-        return replace(operation, fields=fields, pools=(pool,), single=single, help=unsaid)
-    return replace(operation, fields=fields, pools=(pool,), single=single, source=page)
+    pools = (_pool(operation).name,)
+    return replace(operation, fields=fields, pools=pools, single=single, help=told, source=page)
 
 
 def _pool(operation: Operation) -> Pool:

@@ -1,4 +1,4 @@
-"""What the pages share: their place, the pools, the fields that many operations have.
+"""What the pages share: their place, the pools, the fields that many operations have, what users can do about an error.
 
 All paths lie below ``/{org}/{app}``. Limits are the documented defaults of an App Key; add-on packs raise them, so a
 job may say otherwise.
@@ -22,6 +22,9 @@ POOLS = (  # those of one page alone stand beside its operations
     ),
     Pool("mass-delete", 30, "deleting the oldest users; lies inside the users pool"),
 )
+
+CORRECT = "Correct the item in the source and run the job again."
+REGISTER_FIRST = "Check the username, or register the user first."
 
 EMPTY_JSON = NoBody(content_type="application/json")  # some pages require the header with no body
 

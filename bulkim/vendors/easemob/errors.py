@@ -8,16 +8,15 @@ from __future__ import annotations
 
 from bulkim.catalogue.shapes import ErrorRule
 from bulkim.model import Kind
+from bulkim.vendors.easemob.common import CORRECT, PAGES, REGISTER_FIRST
 
-ERRORS_PAGE = "https://doc.easemob.com/document/server-side/error.html"
-REGISTER_PAGE = "https://doc.easemob.com/document/server-side/account_register_authorized_batch.html"
-DELETE_PAGE = "https://doc.easemob.com/document/server-side/account_delete_single.html"
-MUTE_PAGE = "https://doc.easemob.com/document/server-side/user_global_mute.html"
-ATTRIBUTES_PAGE = "https://doc.easemob.com/document/server-side/userprofile.html"
-LIMITS_PAGE = "https://doc.easemob.com/document/server-side/limitationapi.html"
+ERRORS_PAGE = f"{PAGES}error.html"
+REGISTER_PAGE = f"{PAGES}account_register_authorized_batch.html"
+DELETE_PAGE = f"{PAGES}account_delete_single.html"
+MUTE_PAGE = f"{PAGES}user_global_mute.html"
+ATTRIBUTES_PAGE = f"{PAGES}userprofile.html"
+LIMITS_PAGE = f"{PAGES}limitationapi.html"
 TOKEN_PAGE = "https://doc.easemob.com/product/easemob_app_token.html"  # noqa: S105 - a page
-
-REGISTER_FIRST = "Check the username, or register the user first."
 
 _EXISTING = (
     ErrorRule(
@@ -87,7 +86,7 @@ _ILLEGAL = (
         item=True,
         meaning="A field is missing, too long or malformed; the reason names it (USERNAME_TOO_LONG: over 64 bytes, "
         "NICKNAME_TOO_LONG: over 100 characters, password or pin must provided: no password).",
-        remedy="Correct the item in the source and run the job again.",
+        remedy=CORRECT,
         page=ERRORS_PAGE,
     ),
     ErrorRule(
@@ -351,7 +350,7 @@ _DISCONNECT = (
         item=True,
         meaning="The vendor says that the user was not forced offline: as a rule nobody was signed in.",
         remedy="Look at `online-status`.",
-        page="https://doc.easemob.com/document/server-side/account_offline_forced.html",
+        page=f"{PAGES}account_offline_forced.html",
     ),
     ErrorRule(
         kind=Kind.REJECTED,
@@ -371,7 +370,7 @@ _REST = (
         status=400,
         item=True,
         meaning="The vendor refuses the request; the reason is its own.",
-        remedy="Correct the item in the source and run the job again.",
+        remedy=CORRECT,
         page=ERRORS_PAGE,
     ),
     ErrorRule(
@@ -379,7 +378,7 @@ _REST = (
         status=404,
         item=True,
         meaning="Something that the request names is not there; the reason is the vendor's own.",
-        remedy="Correct the item in the source and run the job again.",
+        remedy=CORRECT,
         page=ERRORS_PAGE,
     ),
 )

@@ -21,7 +21,7 @@ from bulkim.catalogue.shapes import (
     WholeCall,
 )
 from bulkim.model import Kind
-from bulkim.vendors.easemob.common import PAGES, READ_ON, USERNAME
+from bulkim.vendors.easemob.common import CORRECT, PAGES, READ_ON, REGISTER_FIRST, USERNAME
 
 GROUPS_PAGE = f"{PAGES}group_members.html"
 ROOMS_PAGE = f"{PAGES}chatroom_members.html"
@@ -115,7 +115,6 @@ GET_ROOMS = Operation(
 OPERATIONS = (*IN_GROUPS, *IN_ROOMS, GET_GROUP_MEMBER, GET_ROOMS)
 
 _ADD, _REMOVE = ("add-to-group", "add-to-room"), ("remove-from-group", "remove-from-room")
-_CHECK = "Check the username, or register the user first."
 _USER = r"user:? ?\[?(?P<user>[^\s\]]+?)\]?"
 _FORBIDDEN, _NOT_DONE = (403, "forbidden_op"), (None, "result=false")
 
@@ -140,12 +139,9 @@ _FULL = (
     "The user is in as many groups or chat rooms as the plan allows.",
     "Remove the user from others, or raise the plan.",
 )
-_NOBODY = ("There is no such user.", _CHECK)
+_NOBODY = ("There is no such user.", REGISTER_FIRST)
 _GONE = ("The user is no member.", "Nothing, if the user is meant to be gone.")
-_OTHER = (
-    "The vendor did not remove the user; the reason is its own.",
-    "Correct the item in the source and run the job again.",
-)
+_OTHER = ("The vendor did not remove the user; the reason is its own.", CORRECT)
 _NO_MEMBERS = (
     r"users? \[(?P<user>[^\],\s]+)\] are not members|user:? ?\S+ doesn.t exist in (?:group|chatroom)"
 )

@@ -23,7 +23,7 @@ from bulkim.catalogue.shapes import (
     WholeCall,
 )
 from bulkim.model import Kind
-from bulkim.vendors.easemob.common import EMPTY_JSON, PAGES, READ_ON, USERNAME
+from bulkim.vendors.easemob.common import EMPTY_JSON, PAGES, READ_ON, REGISTER_FIRST, USERNAME
 
 POOLS = (
     Pool("nicknames-set", 100, "PUT /push/nickname"),
@@ -187,29 +187,21 @@ OPERATIONS = (
 )
 
 # What the lists of an import are called says what became of those in them.
-ERRORS = (
-    ErrorRule(
-        kind=Kind.ABSENT,
-        code="NotExistFailed",
-        item=True,
-        meaning="There is no such user.",
-        remedy="Check the username, or register the user first.",
-        page=IMPORT_PAGE,
-    ),
-    ErrorRule(
-        kind=Kind.REJECTED,
-        code="maxLimitFailed",
-        item=True,
-        meaning="The owner has as many contacts as the plan allows.",
-        remedy="Remove others first, or raise the plan.",
-        page=IMPORT_PAGE,
-    ),
-    ErrorRule(
-        kind=Kind.TRANSIENT,
-        code="UnKnowFailed",
-        item=True,
-        meaning="The vendor failed inside, for this user.",
-        remedy="Nothing: bulkim sends again, which is harmless here.",
-        page=IMPORT_PAGE,
-    ),
+ERRORS = tuple(
+    ErrorRule(kind=kind, code=code, item=True, meaning=meaning, remedy=remedy, page=IMPORT_PAGE)
+    for kind, code, meaning, remedy in (
+        (Kind.ABSENT, "NotExistFailed", "There is no such user.", REGISTER_FIRST),
+        (
+            Kind.REJECTED,
+            "maxLimitFailed",
+            "The owner has as many contacts as the plan allows.",
+            "Remove others first, or raise the plan.",
+        ),
+        (
+            Kind.TRANSIENT,
+            "UnKnowFailed",
+            "The vendor failed inside, for this user.",
+            "Nothing: bulkim sends again, which is harmless here.",
+        ),
+    )
 )

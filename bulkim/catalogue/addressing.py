@@ -1,7 +1,7 @@
-"""How a connection names an app, and how whoever calls proves who they are: two small closed sets of shapes.
+"""How a connection names an app, and how a vendor tells usernames apart.
 
-Templates hold keys as ``{key}``. A key is what a job file's `connection` or its `auth` is written with, so the forms
-say what a job file may hold, what its messages offer and what the published schema describes.
+Templates hold keys as ``{key}``. A key is what a job file's `connection` is written with, so the forms say what a job file
+may hold, what its messages offer and what the published schema describes.
 """
 
 from __future__ import annotations

@@ -91,10 +91,8 @@ class _Renaming:
         said = {each.name: getattr(value, each.name) for each in fields(value)}
         alone = {key: self.name(said[key]) for key in ("of", "by", "holds", "lacks") if said.get(key)}
         lists = {key: tuple(map(self.name, said[key])) for key in ("also", "remaining") if said.get(key)}
-        maps = {
-            key: {at: self.name(name) for at, name in said[key].items()} for key in ("same",) if said.get(key)
-        }
-        return replace(value, **alone, **lists, **maps)
+        same = {at: self.name(name) for at, name in said.get("same", {}).items()}
+        return replace(value, **alone, **lists, **({"same": same} if same else {}))
 
     def tree(self, value: Any) -> Any:
         """What is ``{theirs}`` in it, and what is mapped by it."""

@@ -230,16 +230,14 @@ def _of_asking(provider: Provider, operation: Operation, path: Path) -> Iterator
     fields = [each.name for each in (*operation.fields, *operation.options)]
     operations = [each.name for each in provider.operations]
     for name, asked in (("doubt", operation.doubt), ("verify", operation.verify)):
-        if asked is None or (name == "doubt" and not isinstance(asked, Probe)):
+        if not isinstance(asked, Probe | ReadBack):
             continue
-        assert not isinstance(asked, str)
-        yield from _unknown((*path, name), (asked.operation,), operations, "operation")  # type: ignore[union-attr]
-        yield from _unknown((*path, name), asked.remaining, fields, "field")  # type: ignore[union-attr]
-        named = list(asked.same.values())  # type: ignore[union-attr]
+        yield from _unknown((*path, name), (asked.operation,), operations, "operation")
+        named = [*asked.remaining, *asked.same.values()]
         if isinstance(asked, ReadBack):
             named += filter(None, (asked.holds, asked.lacks))
         yield from _unknown((*path, name), named, fields, "field")
-        found = provider.operation(asked.operation)  # type: ignore[union-attr]
+        found = provider.operation(asked.operation)
         if found is not None and found.effect is not Effect.READ:
             yield (*path, name), f"{found.name} does not read", None
 

@@ -42,12 +42,10 @@ class PerItem:
     reason: str | None = None
     state: str | None = None  # beside a code of success, the value of this field is looked up as a code
     value: str | None = None  # of a read: the field to return; None: the whole object
-    pairs: tuple[
-        str, ...
-    ] = ()  # what a read returns is a list of names and values under these names: it becomes a map
-    others: str | None = (
-        None  # a list of bare usernames beside it; of whom no row speaks, its name is the code
-    )
+    # What a read returns is a list of names and values under these names: it becomes a map.
+    pairs: tuple[str, ...] = ()
+    # A list of bare usernames beside it; of whom no row speaks, its name is the code.
+    others: str | None = None
     by: str = "username"  # the item's field that the key's values are
 
 

@@ -42,9 +42,8 @@ __all__ = [
     "Lists", "MapByKey", "Names", "Never", "NoBody", "Object", "Operation", "Paging", "PerItem", "Pool", "Probe", "Provider",
     "ReadBack", "Repeat", "Result", "Rows", "SplitLists", "WholeCall",
 ]  # fmt: skip
-ATTEMPT_KEY = (
-    "{$attempt_key}"  # in a header: what tells one sending of an item from all others, stable over retries
-)
+# In a header: what tells one sending of an item from all others, stable over retries.
+ATTEMPT_KEY = "{$attempt_key}"
 
 
 class Effect(StrEnum):
@@ -133,13 +132,11 @@ class ReadBack:
     exists: bool = True  # the user must (not) be there
     # data field -> value, as in `Probe.equals`
     equals: Mapping[str, Any] = field(default_factory=dict)
-    remaining: tuple[
-        str, ...
-    ] = ()  # fields of the item: 0 must be 0, for ever for ever, anything else above 0
+    # fields of the item: 0 must be 0, for ever for ever, anything else above 0
+    remaining: tuple[str, ...] = ()
     same: Mapping[str, str] = field(default_factory=dict)  # data field -> field whose value it must have
-    holds: str | None = (
-        None  # field of type ``map``: data must have its pairs; any other: data, a list, its values
-    )
+    # field of type ``map``: data must have its pairs; any other: data, a list, its values
+    holds: str | None = None
     lacks: str | None = None  # field of names, or of one: data must have none of them
     among: str | None = None  # data is a list of objects, and `holds` and `lacks` look at this of them
 
@@ -164,9 +161,8 @@ class Operation:
     statuses: Mapping[int, Kind] = field(default_factory=dict)
     result: Result = field(default_factory=WholeCall)
     batch_max: int = 1
-    joined: str | None = (
-        None  # the field whose values stand in its segment of the path together: /users/a%2Cb
-    )
+    # the field whose values stand in its segment of the path together: /users/a%2Cb
+    joined: str | None = None
     pools: tuple[str, ...] = ()  # the operation's own pool first, then those it lies inside
     doubt: Doubt = Repeat()
     paging: Paging | None = None

@@ -25,7 +25,8 @@ from bulkim.catalogue.shapes import (
 from bulkim.codec import about
 from bulkim.codec.encoding import field_value
 from bulkim.codec.paging import following, listed, named_rows
-from bulkim.codec.refusals import Refusal, bad_response, dig, lookup, parsed, refusal, server_time, text
+from bulkim.codec.refusals import Refusal, bad_response, lookup, parsed, refusal, server_time, text
+from bulkim.dotted import dig
 from bulkim.model import Answer, Fault, Item, Kind, Outcome, Page, PageRequest, Reply, Speaker
 from bulkim.redact import Echoes
 

@@ -8,7 +8,8 @@ from typing import Any, assert_never
 from urllib.parse import urlsplit
 
 from bulkim.catalogue.shapes import Paging, Provider
-from bulkim.codec.refusals import dig, text
+from bulkim.codec.refusals import text
+from bulkim.dotted import dig
 from bulkim.model import PageRequest, Reply
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -20,6 +19,7 @@ from bulkim.catalogue.shapes import (
     WholeCall,
 )
 from bulkim.codes import OWN
+from bulkim.dotted import dig
 from bulkim.model import Kind, Outcome, Reply
 from bulkim.text import page_words, place, whole
 
@@ -56,18 +56,6 @@ def _whole(value: Any) -> Any:
     if isinstance(value, dict):
         return {whole(name): _whole(each) for name, each in value.items()}
     return [_whole(each) for each in value] if isinstance(value, list) else value
-
-
-def dig(value: Any, path: str) -> Any:
-    """What lies at a dotted path; digits index lists, the empty path is the value itself. None where nothing does."""
-    for name in path.split(".") if path else ():
-        if isinstance(value, Mapping):
-            value = value.get(name)
-        elif isinstance(value, list) and name.isdigit() and int(name) < len(value):
-            value = value[int(name)]
-        else:
-            return None
-    return value
 
 
 def either(value: Any, paths: str) -> Any:

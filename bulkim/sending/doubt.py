@@ -11,7 +11,7 @@ from typing import Any, Literal, assert_never
 
 from bulkim.catalogue.shapes import Effect, Operation, Probe
 from bulkim.codec.encoding import field_value, wire_fields
-from bulkim.codec.refusals import dig
+from bulkim.dotted import dig
 from bulkim.model import Item, Kind, Outcome, Status
 from bulkim.text import utc
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, cast
 
+from bulkim.dotted import dig
 from bulkim.errors import InputError
 from bulkim.model import Column, Condition, Row, Source
 from bulkim.redact import looks_secret
@@ -159,8 +160,7 @@ class Shaped:
         if not path:
             return lambda values: values.get(key)
         outer = self._aliases.get(same(first), first)
-        steps = path.split(".")
-        return lambda values: values[key] if key in values else _inside(values.get(outer), steps)
+        return lambda values: values[key] if key in values else _inside(values.get(outer), path)
 
     def _maker(self, column: Column) -> Get:
         """What makes a field's value of a row's."""
@@ -213,21 +213,14 @@ def _aliases(reader: SourceReader, source: Source) -> dict[str, str]:
     return found
 
 
-def _inside(value: Any, steps: list[str]) -> Any:
-    """What JSON holds at a path of names and numbers; None: nothing."""
+def _inside(value: Any, path: str) -> Any:
+    """What a row's value holds at a path of names and numbers, also where it is written as JSON; None: nothing."""
     if isinstance(value, str) and value[:1] in {"{", "["}:
         try:
             value = json.loads(value)
         except (ValueError, RecursionError):
             return None
-    for step in steps:
-        if isinstance(value, Mapping):
-            value = value.get(step)
-        elif isinstance(value, list) and step.isdigit() and int(step) < len(value):
-            value = value[int(step)]
-        else:
-            return None
-    return value
+    return dig(value, path)
 
 
 def _text(value: Any) -> str:

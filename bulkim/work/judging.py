@@ -9,7 +9,7 @@ from typing import Any
 
 from bulkim.catalogue.shapes import Operation, ReadBack
 from bulkim.codec.encoding import field_value, wire_fields
-from bulkim.codec.refusals import dig
+from bulkim.dotted import dig
 from bulkim.model import Item, Kind, Outcome
 from bulkim.sending.asking import names_of
 from bulkim.sending.doubt import COUNTDOWN_ERROR_S, equals

@@ -9,7 +9,7 @@ from typing import Any
 
 from bulkim.catalogue.shapes import Effect, Operation, ReadBack
 from bulkim.codec.encoding import field_value, wire_fields
-from bulkim.codec.refusals import dig
+from bulkim.dotted import dig
 from bulkim.journal.records import Before
 from bulkim.model import Item
 from bulkim.sending.asking import names_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tracemalloc
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from support.jobs import at
 
@@ -335,7 +335,9 @@ def test_rows_judged_together_are_judged_as_one_by_one(tmp_path_factory, rows, n
 )
 def test_secrets_are_found_again_by_column_as_by_row(tmp_path_factory, rows, header):
     path = tmp_path_factory.getbasetemp() / "secrets.csv"
-    path.write_text("\n".join([header, *map(",".join, rows)]), errors="replace")
+    text = "\n".join([header, *map(",".join, rows)])
+    assume(text.count("\x01") <= 8)  # more, and it is refused as a binary file
+    path.write_text(text, errors="replace")
     vendor = PROVIDERS["easemob"]
     job = Job("j", "easemob", "register", CONNECTION, Source("csv", path=path))
     intake = Intake(None, job, vendor, vendor.operation("register"))

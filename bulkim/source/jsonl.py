@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import lru_cache, partial
 from typing import Any, Literal
 
 from bulkim.model import Row, Source
 from bulkim.source.content import CHUNK_BYTES, LINE_MAX, Content
+from bulkim.source.header import names
 from bulkim.source.rejects import REJECTED, Form
 from bulkim.source.rows import BadRow, trimmed_values
 from bulkim.source.tidy import Noticed
 
+Named = Callable[[tuple[str, ...]], tuple[str, ...]]
 _BETWEEN = re.compile(r"[\s,]*")
 
 
@@ -24,9 +27,9 @@ class JsonlReader:
 
     def __init__(self, source: Source, content: Content) -> None:
         self._content = content
-        self._fields = {column: name for name, column in source.columns.items()}
-        if source.called and "username" not in source.columns:
-            self._fields.setdefault(source.called, "username")
+        self._named: Named | None = None  # a row's keys -> what they are called in it
+        if source.columns or source.called:
+            self._named = lru_cache(maxsize=64)(partial(names, columns=source.columns, called=source.called))
         self._trim = source.trim and content.has_blanks
         self.name = content.name
         self.digest = content.digest
@@ -51,8 +54,8 @@ class JsonlReader:
                 continue
             clean = _own(values) if REJECTED[0] in values else values
             clean = dict(trimmed_values(clean, line, noticed)) if self._trim else clean
-            if self._fields:
-                clean = {self._fields.get(column, column): value for column, value in clean.items()}
+            if self._named is not None:
+                clean = dict(zip(self._named(tuple(clean)), clean.values(), strict=True))
             yield Row(position, line, clean)
 
     def given_back(self) -> Form:

@@ -21,6 +21,7 @@ from bulkim.source.header import header_problems, names
 from bulkim.source.rejects import REJECTED, Form, own_cells, with_cells
 from bulkim.source.rows import BadRow
 from bulkim.source.tidy import DELIMITERS, Noticed, Tidier, trimmed
+from bulkim.text import counted
 
 RECORD_MAX = LINE_MAX  # characters, quoted line ends included
 _QUOTED = re.compile(r'"[^"]*"')
@@ -75,6 +76,8 @@ class CsvReader:
         if problems := header_problems(self.name, line, header, source.columns, secret_fields):
             raise InputError(problems[:_PROBLEMS_MAX])
         self.names: tuple[str, ...] | None = names(header, source.columns, source.called)
+        # Cells of a row that needs no closer look; in what was given back, a short row with its four may have as many.
+        self._usual = len(self.names) if self._own is None else -1
         self._least = _least(self.names, required)
 
     def blocks(self) -> Iterator[Block | Row | BadRow]:
@@ -129,21 +132,17 @@ class CsvReader:
 
     def _alike(self, rows: Sequence[list[str]]) -> bool:
         """Whether each has all cells, and is surely neither empty nor the header again."""
-        if set(map(len, rows)) != {len(self.names or ())}:
+        if set(map(len, rows)) != {self._usual}:
             return False
         first = [cells[0] for cells in rows]
         return "" not in first and (self.columns or ("",))[0] not in first
 
     def _row(self, cells: list[str], position: int, line: int) -> Row | BadRow | None:
-        names = self.names or ()
-        if len(cells) != len(names) or not cells[0] or cells[0] == (self.columns or ("",))[0]:
-            judged = self._irregular(cells)
-            if judged is None:
-                return None
-            cells, reason = judged
-            if reason is not None:
-                return BadRow(position, line, reason, dict(zip(names, cells, strict=False)))
-        return Row(position, line, dict(zip(names, cells, strict=False)))
+        if (judged := self._judged(cells)) is None:
+            return None
+        cells, reason = judged
+        values = dict(zip(self.names or (), cells, strict=False))
+        return Row(position, line, values) if reason is None else BadRow(position, line, reason, values)
 
     def rows(self, after: int = 0) -> Iterator[Row | BadRow]:
         """Rows below the header. Blank lines are none, nor are rows of nothing but delimiters.
@@ -158,7 +157,7 @@ class CsvReader:
     def _rows(self, after: int, noticed: Noticed) -> Iterator[Row | BadRow]:  # noqa: C901 - one loop: a call a row costs a tenth
         reader, lines, _, _ = self._opened(noticed, keep=self.keep_raw)
         columns, first, skipped = self.names or (), (self.columns or ("",))[0], self._skipped
-        width, has_nul, position = len(columns), self._content.has_nul, 0
+        width, has_nul, position = self._usual, self._content.has_nul, 0
         while True:
             line = reader.line_num + skipped + 1
             lines.budget = RECORD_MAX
@@ -172,7 +171,7 @@ class CsvReader:
                 cells, reason = [], self._reason(error, line, reader.line_num + skipped)
             else:
                 if len(cells) != width or not cells[0] or cells[0] == first:
-                    judged = self._irregular(cells)
+                    judged = self._judged(cells)
                     if judged is None:
                         continue
                     cells, reason = judged
@@ -188,8 +187,8 @@ class CsvReader:
             else:
                 yield Row(position, line, dict(zip(columns, cells)))  # noqa: B905 - it costs time
 
-    def _irregular(self, cells: list[str]) -> tuple[list[str], str | None] | None:
-        """The cells of a row that is not like the others, and what is wrong with them; None: it is no row."""
+    def _judged(self, cells: list[str]) -> tuple[list[str], str | None] | None:
+        """The cells of a row that may not be like the others, and what is wrong with them; None: it is no row."""
         header = list(self.columns or ())
         width = len(header)
         if cells[:width] == header:
@@ -202,7 +201,7 @@ class CsvReader:
         while len(cells) > width and not cells[-1]:
             cells.pop()
         if len(cells) > width or len(cells) < self._least:
-            return cells, f"has {given} cells where the header has {width}"
+            return cells, f"has {counted(given, 'cell')} where the header has {width}"
         return cells, None
 
     def given_back(self) -> Form:

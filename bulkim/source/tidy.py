@@ -9,6 +9,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from bulkim.text import counted
+
 BLANKS = " \t\u00a0\u2007\u202f\u3000"  # not U+FEFF: it takes no room, so nobody means it as a blank
 LINES_SHOWN = 5
 DELIMITERS = ",;\t|"
@@ -46,7 +48,7 @@ class Noticed:
         """A line each, for a person; never a value."""
         lines = []
         if self.trimmed:
-            cells = "1 cell" if self.trimmed == 1 else f"{self.trimmed:,} cells"
+            cells = counted(self.trimmed, "cell")
             found = listed(self.trimmed_lines, more=self.trimmed > len(self.trimmed_lines))
             where = f" ({found})" if self.trimmed_lines else ""
             lines.append(f"blanks around {cells} were taken away{where}; `trim: false` keeps them")

@@ -126,6 +126,24 @@ def test_json_lines_with_other_names(rows):
     ]
 
 
+@pytest.mark.parametrize(("kind", "content"), [
+    ("csv", "id,username\n7,old\n"), ("jsonl", '{"id": "7", "username": "old"}'), ("jsonl", '{"username": "old", "id": "7"}'),
+])  # fmt: skip
+def test_a_column_that_is_called_like_a_mapped_field_is_not_that_field(rows, kind, content):
+    ((_, values),) = rows(kind, content, columns={"username": "id"})
+    assert values == {"username": "7", "source_username": "old"}
+
+
+@pytest.mark.parametrize(("kind", "content"), [
+    ("csv", "username,userid\nann,7\n"), ("jsonl", '{"username": "ann", "userid": "7"}'),
+])  # fmt: skip
+def test_the_vendors_own_word_is_the_username_where_there_is_no_other(rows, kind, content):
+    ((_, values),) = rows(kind, content, called="userid")
+    assert values == {"username": "ann", "userid": "7"}
+    ((_, values),) = rows(kind, content.replace("username", "name"), called="userid")
+    assert values == {"name": "ann", "username": "7"}
+
+
 def test_inline_items_have_the_lines_of_the_job_file():
     source = Source("items", items=({"username": "a"}, {"username": "b", "password": "p"}), item_lines=(8, 9))
     reader = open_source(source, secret_fields={"password"})

@@ -120,7 +120,7 @@ def test_a_results_file_is_a_source(reader):
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
-        ("a", "has 1 cells where the header has 2"),
+        ("a", "has 1 cell where the header has 2"),
         ("a,b,c", "has 3 cells where the header has 2"),
         ('"a"b,c', "has a quote inside a quoted cell that is not written twice"),
         ("a,\x00", "holds a NUL byte"),
@@ -248,7 +248,7 @@ def test_trimmed_cells_are_counted_and_blanks_can_be_kept(reader):
 def test_a_short_row_may_lack_what_nobody_needs(reader):
     content = "username,password,nickname,team\nann,pw\nbob\n"
     assert [short(row) for row in reader(content, required={"username", "password"}).rows()] == [
-        (2, "ann", "pw"), (3, "has 1 cells where the header has 4")
+        (2, "ann", "pw"), (3, "has 1 cell where the header has 4")
     ]  # fmt: skip
 
 
@@ -271,6 +271,15 @@ def test_rejects_are_a_source(reader):
     assert [short(row) for row in found.rows()] == [
         (2, "ann", "x"), (3, "bob"), (4, "new", "y"), (5, "is the header again")
     ]  # fmt: skip
+
+
+def test_a_short_reject_has_its_own_cells_alone(reader):
+    """With its four cells it is as long as a row of the input."""
+    content = "username,a,b,c,d,_outcome,_code,_reason,_line\nann,failed,400,no,2\nbob,1,2,3,4,failed,400,no,3\ncyd,1,2,3,4\n"
+    found = reader(content, required={"username"})
+    expected = [(2, "ann"), (3, "bob", "1", "2", "3", "4"), (4, "cyd", "1", "2", "3", "4")]
+    assert [short(row) for row in found.rows()] == expected
+    assert [short(row) for row in one_by_one(found.blocks())] == expected
 
 
 # -------------------------------------------------------------------------------------- properties

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count, islice, repeat
 from typing import Any
@@ -21,6 +21,7 @@ from bulkim.planning import Planned, prepare
 from bulkim.planning.credentials import Credentials
 from bulkim.planning.digests import Digests
 from bulkim.planning.guarding import Matched, compiled, protector
+from bulkim.planning.pending import Rows, RowSecrets
 from bulkim.planning.suspects import Suspects
 from bulkim.planning.within import Lines, PlannedRows, Within
 from bulkim.source import BadRow, SourceReader, open_source, piped
@@ -176,9 +177,7 @@ class Intake:
         planned = prepare(self.job, self.provider, self.operation, _Page(rows))
         return list(self._entries(planned))
 
-    def secrets(
-        self, reader: SourceReader, after: int = 0
-    ) -> Iterator[tuple[int, str | None, Mapping[str, Any]]]:
+    def secrets(self, reader: SourceReader, after: int = 0) -> Rows:
         """The secret fields of the rows after a position: (position, key, fields). Rows were checked when they were read in."""
         names, folded = tuple(self.operation.secrets), self.provider.folded
         generated = [name for name, column in self.job.source.computed.items() if column.generate]
@@ -187,14 +186,10 @@ class Intake:
             yield from _secrets_of_table(reader, names, folded)
             return
         for row in reader.rows(after):
-            values = row.values
-            username = values.get("username")
-            key = folded(username) if isinstance(username, str) else None
-            found = {name: values[name] for name in names if values.get(name)}
+            position, key, found = _secrets_of_row(row, names, folded)
             for name in generated:
-                made = self.made.get(name)
-                found[name] = made.find(key) if made is not None and key is not None else None
-            yield row.position, key, found
+                found[name] = self.made[name].find(key) if key is not None and name in self.made else None
+            yield position, key, found
 
     def _parent(self, record: RunRecord) -> SourceReader:
         """The items of the run that this one retries."""
@@ -268,15 +263,17 @@ class Intake:
             yield from (entry for entry in chunk if entry.key in chosen)
 
 
-def _secrets_of_table(
-    reader: CsvReader, names: Sequence[str], folded: Callable[[str], str]
-) -> Iterator[tuple[int, str | None, Mapping[str, Any]]]:
+def _secrets_of_row(row: Row | BadRow, names: Sequence[str], folded: Callable[[str], str]) -> RowSecrets:
+    username, values = row.values.get("username"), row.values
+    key = folded(username) if isinstance(username, str) else None
+    return row.position, key, {name: values[name] for name in names if values.get(name)}
+
+
+def _secrets_of_table(reader: CsvReader, names: Sequence[str], folded: Callable[[str], str]) -> Rows:
     """As `Intake.secrets`, from a table's first row on: by column, as long as nothing in it is odd."""
     for each in reader.blocks():
         if not isinstance(each, Block):
-            username = each.values.get("username")
-            secrets = {name: each.values[name] for name in names if each.values.get(name)}
-            yield each.position, folded(username) if isinstance(username, str) else None, secrets
+            yield _secrets_of_row(each, names, folded)
             continue
         columns = dict(zip(each.names, each.columns, strict=True))
         there = [name for name in names if name in columns]

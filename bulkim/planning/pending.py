@@ -9,7 +9,8 @@ from typing import Any
 from bulkim.errors import InputError, Problem
 from bulkim.model import Item
 
-Rows = Iterator[tuple[int, str | None, Mapping[str, Any]]]
+RowSecrets = tuple[int, str | None, dict[str, Any]]
+Rows = Iterator[RowSecrets]
 Secrets = Callable[[int], Rows]
 """Reads the input after a position: (position, key, secret fields) of each row."""
 

@@ -26,7 +26,7 @@ from bulkim.jobfile.mask import masked
 from bulkim.jobfile.overrides import value_of
 from bulkim.jobfile.recorded import recorded_connection, recorded_sections
 from bulkim.jobfile.sources import Making
-from bulkim.model import Guard, Job, Notify, Rate
+from bulkim.model import FILE_KINDS, Guard, Job, Notify, Rate
 from bulkim.window import Window
 from bulkim.window import parse as parse_window
 from bulkim.yamltree import Mark, Node, describe, dotted, parse
@@ -317,7 +317,7 @@ class _Reading:
         source = self.root.child("source")
         if self.path.name != place.label(place.STDIN) or source is None or not isinstance(source.value, dict):
             return
-        for kind in ("csv", "text", "jsonl"):
+        for kind in FILE_KINDS:
             node = source.child(kind)
             if node is not None and node.value == "-":
                 message = f"source.{kind}: standard input is the job file already"

@@ -28,8 +28,9 @@ from bulkim.jobfile.scalars import (
     TimeSpan,
     Webhook,
 )
+from bulkim.model import FILE_KINDS
 
-SOURCE_KINDS = ("csv", "text", "jsonl", "items", "listing", "run")
+SOURCE_KINDS = (*FILE_KINDS, "items", "listing", "run")
 
 
 def _keys(value: Any) -> Iterable[str]:

@@ -12,7 +12,7 @@ from typing import Any
 from bulkim.catalogue.shapes import Operation, Provider
 from bulkim.jobfile.schema import SOURCE_KINDS
 from bulkim.jobfile.values import parts, when
-from bulkim.model import Column, Condition, Source, Where
+from bulkim.model import FILE_KINDS, Column, Condition, Source, Where
 from bulkim.yamltree import Node
 
 _AGES = ("created_before", "created_after")
@@ -45,22 +45,19 @@ class Making:
             written = {key: where[key] for key in _AGES if where[key] is not None}
             where |= {key: when(text, now=now) for key, text in written.items()}
             return Source("listing", listing=data["listing"], where=Where(**where, written=written))
+        if kind in FILE_KINDS:
+            return self.of_file(kind, data[kind], data)
         shaped = self._shaped(kind, data)
-        if kind == "items":
-            listed = data["items"] if taken is None else taken
-            items = tuple({"username": each} if isinstance(each, str) else self._own(each) for each in listed)
-            return Source("items", path=self.path, items=items, item_lines=_lines(node), **shaped)
         if kind == "run":
             return Source(
                 "run", run=data["run"], outcome=tuple(data["outcome"]), code=tuple(data["code"]), **shaped
             )
-        return Source(
-            kind,  # type: ignore[arg-type]
-            **self._places(data[kind]), **shaped, called=self.called, encoding=data.get("encoding"), delimiter=data.get("delimiter"),
-        )  # fmt: skip
+        listed = data["items"] if taken is None else taken
+        items = tuple({"username": each} if isinstance(each, str) else self._own(each) for each in listed)
+        return Source("items", path=self.path, items=items, item_lines=_lines(node), **shaped)
 
-    def again(self, kind: str, place: str | Sequence[str], data: Mapping[str, Any]) -> Source:
-        """A file source of what a run's terms say of it: `place`, and columns, where, trim, encoding, delimiter in `data`."""
+    def of_file(self, kind: str, place: str | Sequence[str], data: Mapping[str, Any]) -> Source:
+        """A file source: of a job's section, or of what a run's terms say of it (columns, where, trim, encoding, delimiter)."""
         return Source(
             kind,  # type: ignore[arg-type]
             **self._places(place), **self._shaped(kind, data), called=self.called, encoding=data.get("encoding"),

@@ -9,10 +9,11 @@ from __future__ import annotations
 from bulkim.model.answers import Again, Answer, Decision, Final, Kind, Outcome, Page, Rest, Speaker, Stop
 from bulkim.model.http import Call, Credentials, Fault, PageRequest, Reply
 from bulkim.model.items import KEY_SEPARATOR, Batch, Item, Mode, Row, Status
-from bulkim.model.job import Auth, Connection, Guard, Job, Notify, Rate, Source, Where
+from bulkim.model.job import FILE_KINDS, Auth, Connection, Guard, Job, Notify, Rate, Source, Where
 from bulkim.model.rows import Column, Condition
 
 __all__ = [
+    "FILE_KINDS",
     "KEY_SEPARATOR",
     "Again",
     "Answer",

@@ -10,6 +10,9 @@ from typing import Any, Literal
 from bulkim.model.rows import Column, Condition
 from bulkim.window import Window
 
+FILE_KINDS = ("csv", "text", "jsonl")
+"""Kinds of source whose rows are read from a file or from standard input."""
+
 
 @dataclass(frozen=True, slots=True)
 class Auth:
@@ -90,7 +93,7 @@ class Source:
     @property
     def is_file(self) -> bool:
         """Rows are read from a file or from standard input."""
-        return self.kind in {"csv", "text", "jsonl"}
+        return self.kind in FILE_KINDS
 
     @property
     def is_stdin(self) -> bool:

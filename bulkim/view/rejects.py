@@ -17,7 +17,7 @@ from bulkim.catalogue.shapes import Operation, Provider
 from bulkim.jobfile.sources import Making
 from bulkim.journal import Reader
 from bulkim.journal.records import RunRecord
-from bulkim.model import Auth, Connection, Guard, Job, Source
+from bulkim.model import FILE_KINDS, Auth, Connection, Guard, Job, Source
 from bulkim.planning import RESULT_COLUMNS, Planned, prepare
 from bulkim.planning.terms import STDIN
 from bulkim.source import open_source
@@ -27,7 +27,6 @@ from bulkim.view.results import Chosen, plain
 
 _NOT_DONE = ("failed", "unknown", "skipped", "pending")
 _CHUNK = 500  # rows a question to the journal
-_FILES = ("csv", "text", "jsonl")
 
 
 @dataclass(slots=True)
@@ -177,7 +176,7 @@ def original_of(record: RunRecord) -> Source | None:
     """The file that the run read, or its files, by its terms; None where there was none, or one is gone."""
     terms = terms_of_record(record)
     kind, place = terms.get("source.kind"), terms.get("source.place")
-    if kind not in _FILES or not place or place == STDIN:
+    if kind not in FILE_KINDS or not place or place == STDIN:
         return None
     vendor = provider(record.provider, record.vendor_text)
     operation = vendor.operation(record.operation)
@@ -187,7 +186,7 @@ def original_of(record: RunRecord) -> Source | None:
     }
     folders = [Path(record.job_path).parent] if record.job_path else []
     for folder in (*folders, Path()):
-        found = Making(folder, None, vendor, operation).again(str(kind), place, said)
+        found = Making(folder, None, vendor, operation).of_file(str(kind), place, said)
         if all(each.exists() for each in found.files):
             return found
     return None

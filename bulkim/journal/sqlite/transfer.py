@@ -9,7 +9,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from bulkim.journal.sqlite.writer import Journal
+from bulkim.journal.sqlite.writer import Journal, forget_run
 
 ITEM = ("ordinal", "key", "username", "position", "line", "fields", "extra", "outcome", "code", "reason", "attempts", "doubt_since", "doubt_clock",
         "http_status", "finished_at", "data")  # fmt: skip
@@ -47,14 +47,7 @@ class Copy:
     def __init__(self, db: sqlite3.Connection, run: Mapping[str, Any]) -> None:
         self._db = db
         for (before,) in db.execute("SELECT id FROM run WHERE run = ?", (run["run"],)).fetchall():
-            for table in ("pace", "control"):
-                db.execute(
-                    f"DELETE FROM {table} WHERE session_id IN (SELECT id FROM session WHERE run_id = ?)",
-                    (before,),
-                )
-            for table in ("item", "before", "tally", "attempt", "session"):
-                db.execute(f"DELETE FROM {table} WHERE run_id = ?", (before,))
-            db.execute("DELETE FROM run WHERE id = ?", (before,))
+            forget_run(db, before)
         self.run_id = self.add("run", run)
         self.last_attempt: int = db.execute("SELECT coalesce(max(id), 0) FROM attempt").fetchone()[0]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import sqlite3
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -139,14 +140,7 @@ class Journal:
             done = "SELECT 1 FROM attempt WHERE run_id = ? AND mode <> 'page' LIMIT 1"
             if tx.execute(done, (run_id,)).fetchone():
                 return False
-            for table in ("pace", "control"):
-                tx.execute(
-                    f"DELETE FROM {table} WHERE session_id IN (SELECT id FROM session WHERE run_id = ?)",
-                    (run_id,),
-                )
-            for table in ("item", "before", "tally", "session", "attempt"):
-                tx.execute(f"DELETE FROM {table} WHERE run_id = ?", (run_id,))
-            tx.execute("DELETE FROM run WHERE id = ?", (run_id,))
+            forget_run(tx, run_id)
         return True
 
     def ask(self, run_id: int, verb: str, calls_per_s: float | None, *, now: float) -> int:
@@ -202,3 +196,14 @@ class Journal:
     def recover(self, run_id: int, *, now: float) -> int:
         """Attempts that a dead session left without an end put their items in doubt. Returns how many attempts."""
         return doubts.recover(self._database, run_id, now=now)
+
+
+def forget_run(tx: sqlite3.Connection, run_id: int) -> None:
+    """A run and all that belongs to it."""
+    for table in ("pace", "control"):
+        tx.execute(
+            f"DELETE FROM {table} WHERE session_id IN (SELECT id FROM session WHERE run_id = ?)", (run_id,)
+        )
+    for table in ("item", "before", "tally", "attempt", "session"):
+        tx.execute(f"DELETE FROM {table} WHERE run_id = ?", (run_id,))
+    tx.execute("DELETE FROM run WHERE id = ?", (run_id,))

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from bulkim import uptime
+
 
 def identity(pid: int) -> str:
     """Boot, start in the kernel's clock, and pid namespace, as "boot:start:namespace"; "" where the system does not tell, or it is dead."""
     try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
     fields = stat.rpartition(")")[2].split()
@@ -45,7 +47,4 @@ def _namespace() -> str:
 
 
 def _boot() -> str:
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()[:8]
-    except OSError:
-        return ""
+    return uptime.boot_id()[:8]

@@ -19,12 +19,21 @@ def seconds() -> float:
 
 
 @cache
+def boot_id() -> str:
+    """As the kernel names the host's boot; "" where it does not."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return ""
+
+
+@cache
 def boot() -> str:
     """Which boot `seconds` and the monotonic clock count from: the same for all processes that share them; "" where unknown."""
-    found = ""
-    with suppress(OSError):
-        found = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-        found += f" {Path('/proc/self/ns/time').readlink()}"  # a time namespace has clocks of its own
+    found = boot_id()
+    if found:
+        with suppress(OSError):
+            found += f" {Path('/proc/self/ns/time').readlink()}"  # a time namespace has clocks of its own
     return found
 
 

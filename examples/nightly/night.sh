@@ -3,6 +3,7 @@
 # 75 is none: the night is over and the next one goes on, or last night's process is still at it.
 # Another container's or host's process that has died counts as alive for a minute: after a 75 at once, it is asked again.
 trap 'stopped=1; kill -TERM $!' INT TERM # it stops gently, and we with it
+trap 'stopped=1; kill -HUP $!' HUP       # a terminal that goes away tells both: twice is no second signal
 night() {
   bulkim run "$@" &
   run=$!

@@ -160,9 +160,11 @@ def test_waiting_for_a_dead_containers_lease_is_no_success(night, code):
     assert process.returncode == code
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_goes_through_and_the_end_is_waited_for(night, number):
-    process = night("trap 'sleep 0.2; echo drained; exit 143' TERM\necho ready\nwhile :; do sleep 0.05; done")
+    process = night(
+        "trap 'sleep 0.2; echo drained; exit 143' TERM HUP\necho ready\nwhile :; do sleep 0.05; done"
+    )
     assert process.stdout.readline() == "ready\n"
     began = time.monotonic()
     process.send_signal(number)

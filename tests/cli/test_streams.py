@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import shutil
 import signal
 import subprocess
 import sys
@@ -105,8 +106,33 @@ def test_failures_are_told_although_the_reader_left(shell, server, redirected):
 # ------------------------------------------------------------------------------------------ other encodings
 
 
+@pytest.fixture
+def german(tmp_path_factory) -> dict[str, str]:
+    """An environment whose locale is not UTF-8, as old servers have it."""
+    place = tmp_path_factory.mktemp("locales")
+    if not shutil.which("localedef"):
+        pytest.skip("there is no localedef to make a locale with")
+    made = subprocess.run(
+        ["localedef", "-i", "de_DE", "-f", "ISO-8859-1", str(place / "de_DE.ISO-8859-1")],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if made.returncode:
+        pytest.skip(f"localedef makes no locale: {made.stderr}")
+    return {"LOCPATH": str(place), "LC_ALL": "de_DE.ISO-8859-1"}
+
+
 @pytest.mark.parametrize("encoding", slowly("gbk", "latin-1"))
 def test_a_terminal_that_is_not_utf_8(shell, server, encoding):
+    everything_is_printed(shell, server, encoding, PYTHONIOENCODING=encoding)
+
+
+@pytest.mark.slow
+def test_a_locale_that_is_not_utf_8(shell, server, german):
+    everything_is_printed(shell, server, "latin-1", **german)
+
+
+def everything_is_printed(shell, server, encoding: str, **told: str) -> None:
+    """Files stay UTF-8, what the terminal lacks is escaped, and the exit codes are those of what was done."""
     server.seed(["u0"])
     shell.write("u.csv", "username,dept,mood\nu0,研发,😀 é\nu1,x,y\n")
     job = shell.write(
@@ -114,13 +140,13 @@ def test_a_terminal_that_is_not_utf_8(shell, server, encoding):
         f"provider: easemob\noperation: get-user\nconnection: {{base_url: '{server.base_url}', org: sandbox,"
         " app: demo, auth: {token: sandbox-token}}\nsource: {csv: u.csv}\n",
     )
-    assert typed(shell, f"bulkim run {job}", PYTHONIOENCODING=encoding).returncode == 1, "u1 is not there"
+    assert typed(shell, f"bulkim run {job}", **told).returncode == 1, "u1 is not there"
     for command in ("show last", "plan j.yaml", "operations register", "schema", "report last --format markdown",
                     "results last --format table", "results last --format csv"):  # fmt: skip
-        said = typed(shell, f"bulkim {command}", PYTHONIOENCODING=encoding)
+        said = typed(shell, f"bulkim {command}", **told)
         assert said.returncode == 0, (command, said.stderr)
         said.stdout.decode(encoding)
-    said = typed(shell, "bulkim results last --format jsonl", PYTHONIOENCODING=encoding)
+    said = typed(shell, "bulkim results last --format jsonl", **told)
     rows = [json.loads(line) for line in said.stdout.decode(encoding).splitlines()]
     assert (rows[0]["dept"], rows[0]["mood"]) == ("研发", "😀 é"), "JSON stays JSON"
 

@@ -15,7 +15,7 @@ from support.virtual import run
 
 from bulkim.quota.ledger import QuotaUnavailable
 from bulkim.quota.pacer import Pacer
-from bulkim.quota.pool import Limiter, rerated
+from bulkim.quota.pool import FLOOR, HEED_S_MAX, Limiter, rerated
 from bulkim.quota.window import WINDOW_S, SlidingLog, usual, whole
 
 
@@ -320,6 +320,61 @@ def test_retry_after_is_honoured():
         return asyncio.get_running_loop().time() - before
 
     assert run(main) >= 7.5
+
+
+# ------------------------------------------------------------------------------ what headers say is left
+
+
+def heeding(*said: tuple[float, float]) -> tuple[Limiter, float]:
+    """A limiter of 100 calls a second that was told so, and how long it rests then."""
+
+    async def main() -> tuple[Limiter, float]:
+        limiter = Limiter("users", 100.0)
+        for left, seconds in said:
+            limiter.heed(left, seconds)
+        return limiter, max(0.0, limiter.rest_until - asyncio.get_running_loop().time())
+
+    return run(main)
+
+
+def test_what_is_left_is_spread_over_the_time_that_is_left():
+    limiter, rest_s = heeding((40, 1.0))
+    assert limiter.slowed
+    assert limiter.rate_per_s == pytest.approx(0.986 * 40)
+    assert rest_s == 0
+
+
+def test_what_is_left_never_speeds_up():
+    limiter, _ = heeding((1000, 1.0))
+    assert not limiter.slowed
+    assert limiter.rate_per_s == pytest.approx(0.986 * 100)
+    slowed, _ = heeding((40, 1.0), (90, 1.0))
+    assert slowed.rate_per_s == pytest.approx(0.986 * 40), "it recovers by itself, a little at a time"
+
+
+@pytest.mark.parametrize(("seconds", "rests_s"), [(7.0, 7.0), (86_400.0, HEED_S_MAX)])
+@pytest.mark.parametrize("left", [0, 0.5])
+def test_where_nothing_is_left_it_rests_and_is_no_slower_afterwards(left, seconds, rests_s):
+    limiter, rest_s = heeding((left, seconds))
+    assert rest_s == pytest.approx(rests_s)
+    assert limiter.asked_s is None, "nobody asked: no run stops for it"
+    assert not limiter.slowed
+
+
+def test_a_longer_rest_is_not_shortened_by_what_is_left():
+    async def main() -> float:
+        limiter = Limiter("users", 100.0)
+        limiter.rest(asyncio.get_running_loop().time() + 30.0, 30.0)
+        limiter.heed(0, 2.0)
+        limiter.heed(50, 1.0)
+        return limiter.rest_until - asyncio.get_running_loop().time()
+
+    assert run(main) == pytest.approx(30.0)
+
+
+def test_however_little_is_left_it_goes_on():
+    limiter, _ = heeding((1, 86_400.0))
+    assert limiter.rate_per_s == pytest.approx(0.986 * 100 * FLOOR)
 
 
 def test_a_limit_below_one_a_second_spaces_calls():

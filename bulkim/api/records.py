@@ -112,7 +112,5 @@ class Summary(Document):
     stop: Mapping[str, str] | None = None  # code and reason, where it ended early
     rehearsal: bool | None = None  # True: it went to the sandbox
     parent: str | None = None  # the run that it retries
-    resting: Mapping[str, Any] | None = (
-        None  # while it runs: until when the vendor asked to rest, and for how long
-    )
+    resting: Mapping[str, Any] | None = None  # while it runs: until when the vendor asked to rest, how long
     paused: bool | None = None  # True, while it runs: `bulkim ctl` paused it

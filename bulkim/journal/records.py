@@ -201,7 +201,7 @@ class Done:
     fields: Mapping[str, Any]
     finished_at: float
     looked_at: float | None = (
-        None  # when it was read what was there before; None: it was not, or that was not asked for
+        None  # when it was read what was there before; None: it was not, or nobody asked
     )
 
 

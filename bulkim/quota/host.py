@@ -42,7 +42,8 @@ class HostPlaces:
                 while places and places[0] < late:
                     places.popleft()
             while not places:
-                await self._rested(limiters)
+                for limiter in limiters:
+                    await limiter.ready()
                 self._take_block(limiters, places)
             turn = places.popleft()
             if (wait_s := turn - _now()) > 0:
@@ -59,11 +60,6 @@ class HostPlaces:
         """As `bulkim quota --forget` says it."""
         names = self._quota.forgotten({each.name: each.limit_per_s for each in limiters})
         return [each for each in limiters if each.name in names]
-
-    @staticmethod
-    async def _rested(limiters: Sequence[Limiter]) -> None:
-        for limiter in limiters:
-            await limiter.ready()
 
     def _take_block(self, limiters: Sequence[Limiter], places: deque[float]) -> None:
         rates = {each.name: (each.limit_per_s, each.rate_per_s) for each in limiters}

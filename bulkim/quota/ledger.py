@@ -116,9 +116,7 @@ class Ledger:
             try:
                 self._db = _opened(path)
             except sqlite3.DatabaseError as error:
-                if isinstance(
-                    error, sqlite3.OperationalError
-                ):  # it is locked, or cannot be written: not broken
+                if isinstance(error, sqlite3.OperationalError):  # locked, or not to be written: not broken
                     raise
                 self.aside = _put_aside(path)
                 self._db = _opened(path)

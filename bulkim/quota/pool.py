@@ -33,9 +33,7 @@ class Limiter:
         self.limit_per_s = limit_per_s
         self.granted_per_s = limit_per_s  # what others leave of it; see `grant`
         self.rest_until = 0.0  # in the loop's time, like all moments here
-        self.asked_s: float | None = (
-            None  # for the rest that lasts until then; None: the vendor did not say how long
-        )
+        self.asked_s: float | None = None  # how long the vendor asked for that rest; None: it did not say
         self.held = False  # somebody asked to pause
         self._granted_until = math.inf
         self._changed = anyio.Event()  # of what `ready` waits for
@@ -150,9 +148,7 @@ class Limiter:
                 self._cut(now, accepted)
             else:
                 self._streak += 1
-                if (
-                    self._streak == 1 and not self._measured
-                ):  # it is another limit, which a later refusal tells
+                if self._streak == 1 and not self._measured:  # another limit, which a later refusal tells
                     self._set_share(max(FLOOR, self._share * CUT_MAX))
             self._refused_at, self._full = now, not taken
         self._alone = self._full

@@ -115,7 +115,9 @@ async def listen(worker: Worker) -> None:
 
 
 async def show_life(heartbeat: Beat, drain: Callable[[Stop], None]) -> None:
-    """Beat; why nothing more is to be sent ends the session gently. A journal that is gone ends the session gently: what is in flight is still taken down, and it can be saved."""
+    """Beat. Whatever a beat returns ends the session gently, and so does a journal that is gone: what is in flight is still
+    taken down, and can be saved.
+    """
     while True:
         try:
             if stop := heartbeat():

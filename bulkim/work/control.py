@@ -9,7 +9,6 @@ from bulkim.errors import BusyError, UsageError
 from bulkim.journal import Journal
 from bulkim.journal.records import Order, RunRecord
 
-VERBS = ("rate", "pause", "resume", "stop")
 HEARD_S = 5.0  # a session looks twice a second: one that has not heard by now is stopped, or an older bulkim
 LOOK_S = 0.05
 

@@ -28,9 +28,7 @@ class Outlook:
     p50_s: float | None = None  # latency of calls like these
     p95_s: float | None = None
     expected_s: float | None = None  # the whole run
-    resting: tuple[float, float] | None = (
-        None  # until when (Unix seconds), and how many seconds the vendor asked for
-    )
+    resting: tuple[float, float] | None = None  # until when (Unix seconds), how many the vendor asked for
 
     def document(self) -> dict[str, Any]:
         """As `plan --json` has it, beside the least time."""

@@ -29,8 +29,6 @@ Changed = Callable[[], Iterable[Finding]]
 """Asks the vendor who is not as the run left them any more."""
 
 PLACEHOLDER = "FILL IN: seconds, -1 for ever"
-
-
 ITEMS_MAX = 1_000  # that stand in the job file itself
 
 

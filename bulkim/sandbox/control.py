@@ -218,6 +218,23 @@ def _requests(world: World, request: Request) -> dict[str, Any]:
     return {"requests": [entry.describe() for entry in entries]}
 
 
+def _set_script(world: World, request: Request) -> dict[str, Any]:
+    """From now on requests of the script are played, whatever vendor they look like."""
+    given = _mapping(request)
+    if not isinstance(given.get("operations"), list):
+        raise ControlError("a script is a mapping with a list of operations")
+    world.player = Player(given)
+    return {"operations": len(given["operations"])}
+
+
+def _seed_script(world: World, request: Request) -> dict[str, Any]:
+    given = _mapping(request)
+    if world.player is None:
+        raise ControlError("there is no script whose users these could be")
+    world.player.seed([str(each) for each in given.get("users", ())])
+    return {"users": len(world.player.users)}
+
+
 def _app(world: World, key: object) -> AppState:
     app = world.apps.get(str(key))
     if app is None:
@@ -237,23 +254,6 @@ def _mapping(request: Request) -> Mapping[str, Any]:
     if not isinstance(document, dict):
         raise ControlError("the body must be a JSON object")
     return document
-
-
-def _set_script(world: World, request: Request) -> dict[str, Any]:
-    """From now on requests of the script are played, whatever vendor they look like."""
-    given = parse_json(request.body)
-    if not isinstance(given, dict) or not isinstance(given.get("operations"), list):
-        raise ControlError("a script is a mapping with a list of operations")
-    world.player = Player(given)
-    return {"operations": len(given["operations"])}
-
-
-def _seed_script(world: World, request: Request) -> dict[str, Any]:
-    given = parse_json(request.body)
-    if world.player is None or not isinstance(given, dict):
-        raise ControlError("there is no script whose users these could be")
-    world.player.seed([str(each) for each in given.get("users", ())])
-    return {"users": len(world.player.users)}
 
 
 _HANDLERS: dict[str, dict[str, Callable[[World, Request], dict[str, Any]]]] = {

@@ -46,9 +46,7 @@ def remove_attributes(x: TencentExchange) -> dict[str, Any]:
 
 
 def get_attributes(x: TencentExchange) -> dict[str, Any]:
-    accounts = x.rows("To_Account", none=BAD_BODY, too_many=TOO_MANY)
-    if not all(isinstance(account, str) for account in accounts):
-        raise RefusedError(NOT_A_STRING)
+    accounts = x.accounts("To_Account", none=BAD_BODY, too_many=TOO_MANY, not_text=NOT_A_STRING)
     shown = [{"To_Account": account, "Attrs": x.app.attributes.get(account, {})} for account in accounts]
     return {"UserAttrs": shown}
 

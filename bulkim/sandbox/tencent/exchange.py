@@ -186,6 +186,13 @@ class TencentExchange:
             raise RefusedError(too_many)
         return rows
 
+    def accounts(self, name: str, *, none: int, too_many: int, not_text: int) -> list[str]:
+        """The same of a list of bare UserIDs."""
+        accounts = self.rows(name, none=none, too_many=too_many)
+        if not all(isinstance(account, str) for account in accounts):
+            raise RefusedError(not_text)
+        return accounts
+
     def _parsed(self) -> Any:
         if not self._read:
             self._read = True

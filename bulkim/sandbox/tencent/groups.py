@@ -78,7 +78,4 @@ def _group(x: TencentExchange) -> str:
 
 
 def _names(x: TencentExchange, field: str) -> list[str]:
-    names = x.rows(field, none=BAD_GROUP_BODY, too_many=BAD_GROUP_BODY)
-    if not all(isinstance(name, str) for name in names):
-        raise RefusedError(BAD_GROUP_BODY)
-    return names
+    return x.accounts(field, none=BAD_GROUP_BODY, too_many=BAD_GROUP_BODY, not_text=BAD_GROUP_BODY)

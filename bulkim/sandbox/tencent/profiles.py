@@ -53,13 +53,9 @@ def _checked(item: Any) -> tuple[str, Any]:
 
 
 def portrait_get(x: TencentExchange) -> dict[str, Any]:
-    accounts = x.rows("To_Account", none=BAD_PARAMETERS, too_many=BAD_PARAMETERS)
+    accounts = x.accounts("To_Account", none=BAD_PARAMETERS, too_many=BAD_PARAMETERS, not_text=BAD_PARAMETERS)
     tags = x.document().get("TagList")
-    if (
-        not isinstance(tags, list)
-        or not tags
-        or not all(isinstance(each, str) for each in (*accounts, *tags))
-    ):
+    if not isinstance(tags, list) or not tags or not all(isinstance(tag, str) for tag in tags):
         raise RefusedError(BAD_PARAMETERS)
     if not all(tag in STANDARD or tag.startswith(CUSTOM) for tag in tags):
         raise RefusedError(NO_SUCH_TAG)

@@ -12,6 +12,7 @@ from bulkim.sandbox.tencent.exchange import INFO, RefusedError, TencentExchange
 
 BAD_PARAMETERS, OTHER_APP, NO_SUCH_ACCOUNT = 30001, 30002, 30003
 SOURCE = "AddSource_Type_"
+KEPT = ("Remark", "AddWording", "AddSource")
 ALREADY_BLOCKED = "Err_SNS_BlackListAdd_Already_Exist"
 
 Row = dict[str, Any]
@@ -27,12 +28,8 @@ def friend_import(x: TencentExchange) -> Row:
     given = {row["To_Account"]: row for row in rows}
 
     def add(friend: str) -> Row:
-        kept = {
-            name: given[friend][name]
-            for name in ("Remark", "AddWording", "AddSource")
-            if name in given[friend]
-        }
-        x.app.listed("contacts", owner)[friend] = kept
+        said = given[friend]
+        x.app.listed("contacts", owner)[friend] = {name: said[name] for name in KEPT if name in said}
         return {}
 
     answer = _each(x, list(given), "ResultItem", add)
@@ -124,10 +121,7 @@ def _owner(x: TencentExchange) -> str:
 
 
 def _others(x: TencentExchange) -> list[str]:
-    others = x.rows("To_Account", none=BAD_PARAMETERS, too_many=BAD_PARAMETERS)
-    if not all(isinstance(each, str) for each in others):
-        raise RefusedError(BAD_PARAMETERS)
-    return others
+    return x.accounts("To_Account", none=BAD_PARAMETERS, too_many=BAD_PARAMETERS, not_text=BAD_PARAMETERS)
 
 
 def _each(
@@ -136,10 +130,9 @@ def _each(
     """A row for each of the others; those that failed and those that are not the app's are listed once more."""
     rows = [_row(x, other, does, failed or {}) for other in others]
     strangers = [row["To_Account"] for row in rows if row["ResultCode"] in {OTHER_APP, NO_SUCH_ACCOUNT}]
+    failed_too = [row["To_Account"] for row in rows if row["ResultCode"]]
     lists = {
-        "Fail_Account": [
-            r["To_Account"] for r in rows if r["ResultCode"] and r["To_Account"] not in strangers
-        ],
+        "Fail_Account": [account for account in failed_too if account not in strangers],
         "Invalid_Account": strangers,
     }
     return {items: rows, **{name: names for name, names in lists.items() if names}, "ErrorDisplay": ""}

@@ -5,15 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from bulkim.sandbox.state import User
-from bulkim.sandbox.tencent.exchange import RefusedError, TencentExchange
+from bulkim.sandbox.tencent.exchange import TencentExchange
 
 NO_ACCOUNTS, NOT_A_STRING, TOO_MANY, NO_SUCH_ACCOUNT = 90001, 90003, 90011, 70107
 
 
 def query_online_status(x: TencentExchange) -> dict[str, Any]:
-    accounts = x.rows("To_Account", none=NO_ACCOUNTS, too_many=TOO_MANY)
-    if not all(isinstance(account, str) for account in accounts):
-        raise RefusedError(NOT_A_STRING)
+    accounts = x.accounts("To_Account", none=NO_ACCOUNTS, too_many=TOO_MANY, not_text=NOT_A_STRING)
     with_detail = x.document().get("IsNeedDetail") == 1
     found: list[dict[str, Any]] = []
     errors: list[dict[str, Any]] = []

@@ -43,7 +43,5 @@ def _tags_of(row: Any) -> tuple[str, list[str]]:
 
 
 def get_tags(x: TencentExchange) -> dict[str, Any]:
-    accounts = x.rows("To_Account", none=BAD_BODY, too_many=TOO_MANY)
-    if not all(isinstance(account, str) for account in accounts):
-        raise RefusedError(NOT_A_STRING)
+    accounts = x.accounts("To_Account", none=BAD_BODY, too_many=TOO_MANY, not_text=NOT_A_STRING)
     return {"UserTags": [{"To_Account": each, "Tags": list(x.app.listed("tags", each))} for each in accounts]}

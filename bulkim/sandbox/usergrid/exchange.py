@@ -137,6 +137,15 @@ class UsergridExchange:
             raise Refusal(400, "json_parse", "Unexpected character ('['): expected a JSON object")
         return document
 
+    def usernames(self, most: int, too_many: str) -> list[str]:
+        """The list called `usernames`: 400 where it is none, or empty, or longer than `most`."""
+        names = self.json_object().get("usernames")
+        if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
+            raise illegal("usernames is required")
+        if len(names) > most:
+            raise illegal(too_many)
+        return names
+
     def user(self) -> User:
         user = self.app.find(self.args[0])
         if user is None:

@@ -33,11 +33,7 @@ def remove_from_room(x: UsergridExchange) -> dict[str, Any]:
 
 def _add(x: UsergridExchange, kind: str, id_name: str) -> dict[str, Any]:
     """Who is a member already is not mentioned, unless nobody else is there to add."""
-    names = x.json_object().get("usernames")
-    if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
-        raise illegal("usernames is required")
-    if len(names) > MEMBERS_MAX:
-        raise illegal(f"usernames size is more than max limit {MEMBERS_MAX}")
+    names = x.usernames(MEMBERS_MAX, f"usernames size is more than max limit {MEMBERS_MAX}")
     place = x.args[0]
     for name in names:
         if x.app.find(name) is None:
@@ -82,22 +78,15 @@ def _row(x: UsergridExchange, kind: str, place: str, name: str, id_name: str) ->
 def get_group_member(x: UsergridExchange) -> dict[str, Any]:
     """Whom there is not, is no member: the page names no error for it."""
     joined = x.args[0] in x.app.listed("groups", x.app.fold(x.args[1]))
-    return {
-        "action": "get",
-        "application": x.app.uuid,
-        "data": joined,
-        "duration": x.duration_ms(),
-        "organization": x.app.config.org,
-        "timestamp": x.world.now_ms(),
-    }
+    about = {"application": x.app.uuid, "organization": x.app.config.org}
+    return {"action": "get", "data": joined, **about, **x.timing()}
 
 
 def get_rooms(x: UsergridExchange) -> dict[str, Any]:
     """The newest first; without parameters at most 500."""
     rooms = list(reversed(x.app.listed("chatrooms", x.user().username)))[:ROOMS_MAX]
     data = [{"id": room, "name": room, "disabled": "false"} for room in rooms]
-    params: dict[str, Any] = {"params": {}, "properties": {}, "count": len(rooms)}
-    return {**_answer(x, "get", data), **params}
+    return {**_answer(x, "get", data), "params": {}, "properties": {}, "count": len(rooms)}
 
 
 def _answer(x: UsergridExchange, action: str, data: Any) -> dict[str, Any]:

@@ -88,11 +88,7 @@ def _listing(x: UsergridExchange, kind: str) -> dict[str, Any]:
 
 def import_contacts(x: UsergridExchange) -> dict[str, Any]:
     """Each name ends in one of four lists."""
-    names = x.json_object().get("usernames")
-    if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
-        raise illegal("usernames is required")
-    if len(names) > IMPORTS_MAX:
-        raise illegal(f"request user over flow limit:{IMPORTS_MAX}.")
+    names = x.usernames(IMPORTS_MAX, f"request user over flow limit:{IMPORTS_MAX}.")
     owner = x.user()
     data: dict[str, list[str]] = {
         "UnKnowFailed": [],
@@ -110,21 +106,11 @@ def import_contacts(x: UsergridExchange) -> dict[str, Any]:
             x.app.listed("contacts", owner.username)[other.username] = None
             data["success"].append(other.username)
     x.app.effect(owner.username, "contacts_imported")
-    return {
-        "status": "ok",
-        "timestamp": x.world.now_ms(),
-        "action": "post",
-        "data": data,
-        "duration": x.duration_ms(),
-    }
+    return {"status": "ok", "action": "post", "data": data, **x.timing()}
 
 
 def block(x: UsergridExchange) -> dict[str, Any]:
-    names = x.json_object().get("usernames")
-    if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
-        raise illegal("usernames is required")
-    if len(names) > BLOCKS_MAX:
-        raise illegal(f"usernames size is more than max limit {BLOCKS_MAX}")
+    names = x.usernames(BLOCKS_MAX, f"usernames size is more than max limit {BLOCKS_MAX}")
     owner = x.user()
     if any(x.app.find(name) is None for name in names):
         raise no_such_user()

@@ -12,6 +12,8 @@ from bulkim.codec.refusals import text
 from bulkim.dotted import dig
 from bulkim.model import PageRequest, Reply
 
+_LINK = re.compile(r'<([^>]*)>(?=[^,]*;\s*rel="?next"?)')
+
 
 def named_rows(rows: list[Any] | None, key: str) -> Iterable[tuple[str, dict[str, Any]]]:
     """The rows that name a user."""
@@ -49,9 +51,6 @@ def following(paging: Paging, request: PageRequest, reply: Reply, body: Any, row
             return _query_of(found[1] if found else None)
         case never:
             assert_never(never)
-
-
-_LINK = re.compile(r'<([^>]*)>(?=[^,]*;\s*rel="?next"?)')
 
 
 def _query_of(address: str | None) -> str | None:

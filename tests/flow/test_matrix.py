@@ -34,7 +34,7 @@ class Row:
     there: tuple[str, str | None] = ("succeeded", None)
     nobody: tuple[str, str | None] = ("failed", "service_resource_not_found")
     bad: tuple[str, str | None] = ("failed", "illegal_argument")
-    effects: dict[str, str] = field(default_factory=dict)  # user -> what happened to him at the server, once
+    effects: dict[str, str] = field(default_factory=dict)  # user -> what happened to them at the server, once
     data: dict[str, Any] = field(default_factory=dict)  # user -> what the result holds, or some of it
     batched: int = 3  # requests
     single: int = 3  # requests with `batch: 1`
@@ -158,7 +158,7 @@ PAGED = ("list-users", "list-mutes", "delete-oldest")
 
 
 def refuse_bad(server, vendor, row):
-    """Of "bad" the server says no: of him alone where the vendor can, otherwise of any call that he is in."""
+    """Of "bad" the server says no: of them alone where the vendor can, otherwise of any call that they are in."""
     code = row.bad[1]
     if row.item_fault:
         what = {"item_error": {"code": 1 if code == "not_imported" else int(code), "user": "bad"}}

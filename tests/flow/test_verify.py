@@ -115,6 +115,7 @@ NEIGHBOURS = {
     ("agora", "block"): (PAIR, {}, "unblock", {}),
     ("easemob", "unblock"): (PAIR, {}, "block", {}),
     ("easemob", "add-to-group"): (MEMBER, {}, "remove-from-group", {}),
+    ("easemob", "remove-from-group"): (MEMBER, {}, "add-to-group", {}),
     ("agora", "remove-from-room"): ({"room_id": "r1"}, {}, "add-to-room", {}),
     ("easemob", "add-to-room"): ({"room_id": "r1"}, {}, "remove-from-room", {}),
     ("tencent", "add-to-group"): (MEMBER, {}, "remove-from-group", {}),
@@ -128,6 +129,8 @@ NEIGHBOURS = {
     ("tencent", "set-profile"): (
         {}, {"profile": {"Tag_Profile_IM_Level": 3}}, "set-profile", {"profile": {"Tag_Profile_IM_Level": 4}},
     ),
+    ("easemob", "remove-attributes"): ({}, {}, "set-attributes", {"attributes": {"x": "2"}}),
+    ("tencent", "remove-attributes"): ({}, {"attributes": ["x"]}, "set-attributes", {"attributes": {"x": "2"}}),
 }  # fmt: skip
 
 
@@ -141,6 +144,7 @@ def test_what_users_have_of_others_is_read_back_too(server, tmp_path, provider, 
         "contacts": ["friend"],
         "blocked": ["friend"],
         "tags": ["a"],
+        "attributes": {"x": "1"},
     }
     people = [{"username": f"u{n}", **(had if taken else {})} for n in range(3)]
     server.seed([*people, "friend"], app=KEYS[provider])
@@ -152,6 +156,20 @@ def test_what_users_have_of_others_is_read_back_too(server, tmp_path, provider, 
     act(server, provider, against, [items[1]], params=other)
     drifted = bulkim_here("verify", "last", "--json")
     assert [(each["username"], each["verdict"]) for each in drifted.json["users"]] == [("u1", "drift")]
+
+
+def test_whatever_is_read_back_is_read_back_above():
+    """Agora's declarations are Easemob's: it is enough that one of the two has a row."""
+    tried = {
+        (provider.replace("agora", "easemob"), operation) for provider, operation in (*CASES, *NEIGHBOURS)
+    }
+    declared = {
+        (vendor, each.name)
+        for vendor in ("easemob", "tencent")
+        for each in PROVIDERS[vendor].operations
+        if each.verify
+    }
+    assert declared - tried == {("easemob", "delete-oldest")}, "which has a test of its own"
 
 
 def test_delete_oldest_is_verified_by_whom_it_hit(server, tmp_path):

@@ -5,9 +5,10 @@ from __future__ import annotations
 import csv
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -180,24 +181,29 @@ def undone(
     if output is None or str(output) == "-":
         _printed(settings, found, document)
     else:
-        refuse(output, of_run(settings.journal, record), option="-o")
-        try:
-            places = found.write(output)
-        except OSError as error:
-            raise UsageError(
-                f"cannot write {output}: {error.strerror or error}", hint="name another file with -o"
-            ) from error
-        if settings.json:
-            click.echo(
-                json.dumps(
-                    {**document, "file": str(output), "files": list(map(str, places))}, ensure_ascii=False
-                )
-            )
-        for note in found.notes:
-            settings.say(note)
-        for place in places:
-            settings.say(f"{place} written; nothing was sent. next: {settings.command('check', str(place))}")
+        _written(settings, found, output, of_run(settings.journal, record), document)
     return 0
+
+
+def _written(
+    settings: Settings, found: undoing.Undo, output: Path, never: Iterable[Path], document: dict[str, Any]
+) -> None:
+    for place in chain.from_iterable(found.places(output)):
+        if place is not None:
+            refuse(place, never, option="-o")
+    try:
+        places = found.write(output)
+    except OSError as error:
+        raise UsageError(
+            f"cannot write {output}: {error.strerror or error}", hint="name another file with -o"
+        ) from error
+    if settings.json:
+        told = {**document, "file": str(output), "files": list(map(str, places))}
+        click.echo(json.dumps(told, ensure_ascii=False))
+    for note in found.notes:
+        settings.say(note)
+    for place in places:
+        settings.say(f"{place} written; nothing was sent. next: {settings.command('check', str(place))}")
 
 
 def _printed(settings: Settings, found: undoing.Undo, document: dict[str, Any]) -> None:

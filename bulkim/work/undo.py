@@ -51,21 +51,30 @@ class Undo:
     left_alone: tuple[Finding, ...] = ()  # users whom others have changed since, or of whom that is not known
     notes: tuple[str, ...] = ()  # what a person should know
 
+    def places(self, path: str | os.PathLike[str]) -> list[tuple[Path, Path | None]]:
+        """Where `write` puts each job, and the list of its users where that is a file of its own."""
+        first = Path(path)
+        jobs = [first, *(first.with_stem(f"{first.stem}-{each.operation}") for each in self.jobs[1:])]
+        return [
+            (place, place.with_suffix(".jsonl") if job.rows else None)
+            for place, job in zip(jobs, self.jobs, strict=True)
+        ]
+
     def write(self, path: str | os.PathLike[str]) -> list[Path]:
-        """Write the job files: the first there, others beside it, named after what they do. Returns where. Raises OSError."""
-        first, places = Path(path), list[Path]()
-        for number, job in enumerate(self.jobs):
-            place = first.with_stem(f"{first.stem}-{job.operation}") if number else first
+        """Write the job files: the first there, others beside it, named after what they do. Returns where. Raises OSError.
+
+        What is there already is replaced: `places` tells beforehand what that is.
+        """
+        places = self.places(path)
+        for job, (place, beside) in zip(self.jobs, places, strict=True):
             text = job.text
-            if job.rows:
-                beside = place.with_suffix(".jsonl")
+            if beside is not None:
                 with files.written(beside) as stream:
                     stream.write(job.rows)
                 text += f"source: {{jsonl: {_yaml(beside.name)}}}\n"
             with files.written(place) as stream:
                 stream.write(text)
-            places.append(place)
-        return places
+        return [place for place, _ in places]
 
 
 def undo(

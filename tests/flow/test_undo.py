@@ -252,6 +252,19 @@ def test_many_stand_in_a_file_beside(server, tmp_path):
     assert '"undo.jsonl"' in Path("undo.yaml").read_text()
 
 
+def test_the_file_beside_is_never_the_runs_own_input(server, tmp_path):
+    names = [f"u{n}" for n in range(1100)]
+    server.seed(names)
+    write_job(tmp_path, "job", "easemob", server.base_url, "ban", {"jsonl": "users.jsonl"})
+    given = "".join(f'{{"username": "{name}", "why": "spam"}}\n' for name in names)
+    Path("users.jsonl").write_text(given)
+    run()
+    said = bulkim_here("undo", "last", "--offline", "-o", "users.yaml")
+    assert (said.code, "which the run needs" in said.err) == (2, True), said.err
+    assert Path("users.jsonl").read_text() == given
+    assert not Path("users.yaml").exists()
+
+
 def test_without_a_snapshot_nothing_is_read(server, tmp_path):
     server.seed(["a"])
     write_job(tmp_path, "job", "easemob", server.base_url, "ban", ["a"], snapshot=False)

@@ -13,7 +13,7 @@ POOLS = (
     Pool("add-group-member", 200, "group_open_http_svc/add_group_member, 34921"),
     Pool("delete-group-member", 200, "group_open_http_svc/delete_group_member, 34949, page of 2025-10-23"),
     Pool("forbid-send-msg", 200, "group_open_http_svc/forbid_send_msg, 34951, page of 2025-12-15"),
-    Pool("get-role-in-group", 200, "group_open_http_svc/get_role_in_group, 34963, page of 2026-01-16"),
+    Pool("get-role-in-group", 200, "group_open_http_svc/get_role_in_group, 34963, page of 2026-04-17"),
 )
 GROUP_ID = Field(
     "group_id",

@@ -163,19 +163,15 @@ UNBLOCK = replace(
     help="Takes users off another one's block list.",
     source=f"{PAGES}34912",
 )
-GET_BLOCK = Operation(
+GET_BLOCK = replace(
+    GET_FRIEND,
     name="get-block",
-    method="POST",
     path="/v4/sns/black_list_check",
-    effect=Effect.READ,
-    fields=(OWNER, CONTACT),
     body=Json({**OTHERS, "CheckType": "BlackCheckResult_Type_Single"}),
     result=_by_contact("BlackListCheckItem"),
-    batch_max=1000,
     pools=("check-blocks",),
     help="Says whether a user is on another one's block list: BlackCheckResult_Type_AWithB, or BlackCheckResult_Type_NO.",
     source=f"{PAGES}34913",
-    read_on=READ_ON,
 )
 OPERATIONS = (
     IMPORT_FRIENDS,

@@ -13,6 +13,12 @@ from .database import Database
 from .scene import Scene
 
 
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine takes its time to answer."""
+    monkeypatch.setattr("bulkim.fleet.database.CONNECT_S", 60)
+
+
 @contextmanager
 def having(**what: bool) -> Iterator[Database]:
     made = Database(**what)

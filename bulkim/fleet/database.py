@@ -32,17 +32,21 @@ def address(env: Mapping[str, str] = os.environ) -> str:
         parts = psycopg.conninfo.conninfo_to_dict(text)
     except psycopg.Error as error:
         raise UsageError(
-            f"{VARIABLE} is no address of a PostgreSQL database: {' '.join(str(error).split())}",
+            f"{VARIABLE} is no address of a PostgreSQL database: {in_words(error)}",
             hint="it looks like postgresql://bulkim@db.example/bulkim",
         ) from None
     redact.hide([str(parts.get("password", ""))])
     hosts = str(parts.get("host") or env.get("PGHOST", "")).split(",")
-    near = all(host in LOCAL or host.startswith("/") for host in hosts)
-    if not near and "sslmode" not in parts and "PGSSLMODE" not in env:
+    if not all(map(is_near, hosts)) and "sslmode" not in parts and "PGSSLMODE" not in env:
         parts["sslmode"] = (
             "verify-full"  # what is written holds usernames, and what is read makes workers send
         )
     return str(psycopg.conninfo.make_conninfo(**parts))
+
+
+def is_near(host: str) -> bool:
+    """Whether the way to it is on this host: then nobody listens."""
+    return host in LOCAL or host.startswith("/")
 
 
 def library() -> Any:
@@ -58,13 +62,11 @@ def library() -> Any:
 
 
 @contextmanager
-def connected(dsn: str, *, autocommit: bool = True) -> Iterator[Any]:
+def connected(dsn: str) -> Iterator[Any]:
     """A connection for a command. Raises JournalError when the database cannot be reached, or refuses."""
     psycopg = library()
     try:
-        with psycopg.connect(
-            dsn, autocommit=autocommit, connect_timeout=CONNECT_S, options=_options(), **KEPT
-        ) as connection:
+        with psycopg.connect(dsn, **settings()) as connection:
             yield connection
     except psycopg.Error as error:
         raise unusable(error) from error
@@ -101,27 +103,18 @@ class Line:
             raise AwayError(f"no answer within {within_s:g} s")
         try:
             return asking.result()
-        except (
-            self._psycopg.OperationalError,
-            self._psycopg.InterfaceError,
-            self._psycopg.errors.ReadOnlySqlTransaction,
-        ) as error:
+        except self._psycopg.Error as error:
+            if (gone := away(error)) is None:
+                raise
             if self._connection is not None:
                 self._connection.pgconn.finish()
                 self._connection = None
-            if getattr(error, "sqlstate", None) in _FULL:
-                raise UnwritableError(" ".join(str(error).split())) from error
-            raise AwayError(" ".join(str(error).split()) or type(error).__name__) from error
+            raise gone from error
 
     async def _ask(self, statement: str, values: Any) -> list[tuple[Any, ...]]:
         if self._connection is None or self._connection.closed:
             self._connection = await self._psycopg.AsyncConnection.connect(
-                self.dsn,
-                autocommit=True,
-                connect_timeout=CONNECT_S,
-                options=_options(),
-                prepare_threshold=3,
-                **KEPT,
+                self.dsn, prepare_threshold=3, **settings()
             )
         cursor = await self._connection.execute(statement, values)
         return list(await cursor.fetchall()) if cursor.description else []
@@ -150,25 +143,41 @@ def _heard(connection: Any, asking: asyncio.Future[Any]) -> None:
 
 
 # A database that is cut off must be noticed within seconds: what has no answer is said again on another connection.
-KEPT: Mapping[str, int] = {
-    "keepalives_idle": 3,
-    "keepalives_interval": 1,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 5000,
-}
+_KEPT = {"keepalives_idle": 3, "keepalives_interval": 1, "keepalives_count": 3, "tcp_user_timeout": 5000}
 
 
-def _options() -> str:
-    return "-c search_path=bulkim -c synchronous_commit=on -c statement_timeout=60s -c client_encoding=UTF8"
+def settings(*, connect_s: int | None = None, statement_s: int = 60) -> dict[str, Any]:
+    """What every connection is made with. What it writes is durable whatever the server's default is."""
+    options = {"search_path": "bulkim", "synchronous_commit": "on", "statement_timeout": f"{statement_s}s", "client_encoding": "UTF8"}  # fmt: skip
+    return {
+        "autocommit": True,
+        "connect_timeout": connect_s or CONNECT_S,
+        "options": " ".join(f"-c {name}={value}" for name, value in options.items()),
+        **_KEPT,
+    }
+
+
+def away(error: Exception) -> AwayError | None:
+    """What is to be asked again, after this; None: the database refuses what was asked."""
+    psycopg = library()
+    passing = (psycopg.OperationalError, psycopg.InterfaceError, psycopg.errors.ReadOnlySqlTransaction)
+    if not isinstance(error, passing):
+        return None
+    kind = UnwritableError if getattr(error, "sqlstate", None) in _FULL else AwayError
+    return kind(in_words(error))
+
+
+def in_words(error: Exception) -> str:
+    """What a database says, in one line."""
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 def unusable(error: Exception) -> JournalError:
     """What went wrong with the database, in words."""
-    words = " ".join(str(error).split()) or type(error).__name__
     state = getattr(error, "sqlstate", None)
     if state in {"3F000", "42P01", "42883"}:
         return JournalError(
             "this database has no fleet, or an older one.", hint="`bulkim fleet init` makes it ready"
         )
     hint = "check BULKIM_FLEET, the network and PGPASSFILE; `bulkim fleet doctor` says more"
-    return JournalError(f"the fleet's database cannot be used: {words}", hint=hint)
+    return JournalError(f"the fleet's database cannot be used: {in_words(error)}", hint=hint)

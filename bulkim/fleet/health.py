@@ -9,6 +9,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from bulkim.fleet.database import is_near
+
 CLOCK_S = 5.0  # that clocks may differ before it is said
 FSYNC_S = 0.05
 
@@ -32,11 +34,7 @@ def examine(connection: Any) -> list[Finding]:
         )
     ]
     found += [_durable(connection), _standby(connection), _clock(connection), _quick(connection)]
-    secure = (
-        connection.pgconn.ssl_in_use
-        or info.host in {"", "localhost", "127.0.0.1", "::1"}
-        or info.host.startswith("/")
-    )
+    secure = connection.pgconn.ssl_in_use or is_near(info.host)
     found.append(Finding(secure, "the connection is " + ("secure" if secure else "in clear, across a network"),
                          "" if secure else "remove sslmode from BULKIM_FLEET: verify-full is the default"))  # fmt: skip
     return found

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 from bulkim.errors import GuardError
 from bulkim.fleet.claims import Taken
-from bulkim.fleet.database import AwayError, Line, UnwritableError, library
+from bulkim.fleet.database import AwayError, Line, UnwritableError, in_words, library, settings
 from bulkim.fleet.lease import HistoryError, LostError
 from bulkim.journal.port import PAGE
 from bulkim.journal.records import Closing, PoolRate
@@ -25,6 +25,7 @@ from bulkim.model import Batch, Final, Item, Mode, Status
 
 LINGER_S = 0.006  # before a flight leaves: others come along
 ANSWER_S = 5.0  # for a flight, before it is sent again on another connection
+READ_NOW_S = 2  # to wait for a connection while everybody waits
 AGAIN_S = 0.2
 UNWRITABLE_S = 60.0  # a database that is full or read-only: the run ends
 DONE, DONE_BEFORE, FENCED_OFF = 1, 2, 0  # what the database says of a turn; -1: it has gone back in time
@@ -296,12 +297,10 @@ class Store:
         """The same, while the loop stands still. Raises GuardError."""
         psycopg = library()
         try:
-            with psycopg.connect(self._dsn, connect_timeout=2, autocommit=True) as connection:
+            with psycopg.connect(self._dsn, **settings(connect_s=READ_NOW_S)) as connection:
                 return list(connection.execute(statement, values).fetchall())
         except psycopg.Error as error:
-            raise GuardError(
-                f"the fleet's database cannot be read: {' '.join(str(error).split())}"
-            ) from error
+            raise GuardError(f"the fleet's database cannot be read: {in_words(error)}") from error
 
     async def flush(self) -> None:
         """For ever: write what there is to write."""

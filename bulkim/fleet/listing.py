@@ -12,7 +12,7 @@ from typing import Any
 
 from bulkim.errors import GuardError
 from bulkim.fleet.claims import Taken
-from bulkim.fleet.database import KEPT, library
+from bulkim.fleet.database import library, settings
 from bulkim.fleet.journal import AGAIN_S, ITEMS, Hand, Turn, answered, item_of, unwritten
 from bulkim.fleet.lease import LostError
 from bulkim.journal.records import Closing, ListedPage, to_json
@@ -163,13 +163,7 @@ class ListingJournal(Hand):
         while not self.lease.lost:
             try:
                 if self._connection is None or self._connection.closed:
-                    self._connection = psycopg.connect(
-                        self._dsn,
-                        autocommit=True,
-                        connect_timeout=5,
-                        options="-c statement_timeout=10s",
-                        **KEPT,
-                    )
+                    self._connection = psycopg.connect(self._dsn, **settings(statement_s=10))
                 return list(self._connection.execute(statement, values).fetchall())
             except psycopg.OperationalError:
                 if self._connection is not None:

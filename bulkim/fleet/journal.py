@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections import deque
 from collections.abc import Awaitable, Generator, Sequence
 from dataclasses import dataclass, field
@@ -77,6 +78,19 @@ class Turn:
             "t": self.touched, "y": [[*key, *rest] for key, rest in self.tally.items()], "v": self.seen_at, "w": self.ahead_s, "p": self.rates,
             **self.more,
         }  # fmt: skip
+
+
+class Patience:
+    """How long a database may refuse to write before a run ends."""
+
+    def __init__(self) -> None:
+        self._since: float | None = None  # monotonic
+
+    def over(self, error: AwayError) -> bool:
+        """Whether it has refused for too long, after this error. One that is away is waited for without end."""
+        now = time.monotonic()
+        self._since = (self._since or now) if isinstance(error, UnwritableError) else None
+        return self._since is not None and now - self._since >= UNWRITABLE_S
 
 
 class Carrier(Protocol):
@@ -281,7 +295,6 @@ class Store:
         self._linger_s = linger_s
         self._dirty: dict[int, Hand] = {}
         self._wake = asyncio.Event()
-        self.away = False
 
     def dirty(self, journal: Hand) -> None:
         """It has something to write."""
@@ -319,7 +332,7 @@ class Store:
     async def _deliver(self, flight: Sequence[tuple[Hand, Turn]]) -> None:
         """Until it is answered. A turn that the database refuses ends its own run; the others go again without it."""
         psycopg = library()
-        refused_since: float | None = None
+        patience = Patience()
         while True:
             frames = json.dumps(
                 [turn.frame(journal) for journal, turn in flight], ensure_ascii=False, separators=(",", ":")
@@ -327,9 +340,7 @@ class Store:
             try:
                 found = await self._line.rows("SELECT bulkim.turns(%s::json)", (frames,), within_s=ANSWER_S)
             except AwayError as error:
-                self.away, now = True, asyncio.get_running_loop().time()
-                refused_since = (refused_since or now) if isinstance(error, UnwritableError) else None
-                if refused_since is not None and now - refused_since >= UNWRITABLE_S:
+                if patience.over(error):
                     for journal, turn in flight:
                         refused(journal, turn, error)
                     return
@@ -345,7 +356,6 @@ class Store:
                     return
                 refused(*flight[0], error)
                 return
-            self.away = False
             for (journal, turn), answer in zip(flight, found[0][0], strict=True):
                 answered(journal, turn, answer)
             return

@@ -12,8 +12,8 @@ from typing import Any
 
 from bulkim.errors import GuardError
 from bulkim.fleet.claims import Taken
-from bulkim.fleet.database import library, settings
-from bulkim.fleet.journal import AGAIN_S, ITEMS, Hand, Turn, answered, item_of, unwritten
+from bulkim.fleet.database import away, library, settings
+from bulkim.fleet.journal import AGAIN_S, ITEMS, Hand, Patience, Turn, answered, item_of, unwritten
 from bulkim.fleet.lease import LostError
 from bulkim.journal.records import Closing, ListedPage, to_json
 from bulkim.model import Final, Item, Status
@@ -159,18 +159,18 @@ class ListingJournal(Hand):
 
     def _ask(self, statement: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
         """Until it is answered. Raises LostError, GuardError for what the database refuses."""
-        psycopg = library()
+        psycopg, patience = library(), Patience()
         while not self.lease.lost:
             try:
                 if self._connection is None or self._connection.closed:
                     self._connection = psycopg.connect(self._dsn, **settings(statement_s=10))
                 return list(self._connection.execute(statement, values).fetchall())
-            except psycopg.OperationalError:
-                if self._connection is not None:
-                    self._connection.close()
-                time.sleep(AGAIN_S)
             except psycopg.Error as error:
-                raise unwritten(error) from error
+                gone = away(error)
+                if gone is None or patience.over(gone):
+                    raise unwritten(error) from error
+                self.close()
+                time.sleep(AGAIN_S)
         raise LostError("another worker has taken this run.")
 
     def close(self) -> None:

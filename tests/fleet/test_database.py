@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import subprocess
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -12,10 +14,12 @@ import pytest
 from support.here import bulkim_here
 from support.processes import wait_until
 
+from bulkim.errors import GuardError
 from bulkim.fleet import schema
-from bulkim.fleet.database import connected
+from bulkim.fleet.database import away, connected
+from bulkim.fleet.listing import ListingJournal
 
-from .planted import plant
+from .planted import held, plant
 from .test_faults import at_work, begun
 
 slow = pytest.mark.slow
@@ -69,6 +73,34 @@ def test_one_that_stays_so_ends_the_run_which_can_be_resumed(scene, monkeypatch)
     assert scene.fleet("resume", run).code == 0
     scene.until(run)
     scene.compare(run, names)
+
+
+def test_a_listing_waits_for_a_database_that_will_not_write_but_not_for_ever(database, monkeypatch):
+    """Its journal has a connection of its own: it must be as patient as the one that all other runs share."""
+    run_id, refused = plant(database, "r1"), threading.Event()
+
+    def heard(error):
+        refused.set()
+        return away(error)
+
+    def ask_for_a_page():
+        journal.begin_page(now=4.0)
+        journal.durable()
+
+    monkeypatch.setattr("bulkim.fleet.listing.away", heard)
+    journal = ListingJournal(database.dsn, held(database, run_id, "w"))
+    with ThreadPoolExecutor(1) as session:
+        with read_only(database):
+            asking = session.submit(ask_for_a_page)
+            assert refused.wait(60)
+        asking.result(60)
+    assert database.query("SELECT mode FROM bulkim.attempt") == [("page",)]
+    monkeypatch.setattr("bulkim.fleet.journal.UNWRITABLE_S", 0.0)
+    with read_only(database):
+        ask_for_a_page()
+        with pytest.raises(GuardError, match="the journal cannot be written: cannot execute"):
+            journal.begin_page(now=5.0)
+    journal.close()
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import asyncio
 import json
 import time
 from collections import deque
-from collections.abc import Awaitable, Generator, Sequence
+from collections.abc import Awaitable, Generator, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any, Protocol
@@ -21,7 +21,7 @@ from bulkim.fleet.claims import Taken
 from bulkim.fleet.database import AwayError, Line, UnwritableError, in_words, library, settings
 from bulkim.fleet.lease import HistoryError, LostError
 from bulkim.journal.port import PAGE
-from bulkim.journal.records import Closing, PoolRate
+from bulkim.journal.records import Closing, PoolRate, to_json
 from bulkim.model import Batch, Final, Item, Mode, Status
 
 LINGER_S = 0.006  # before a flight leaves: others come along
@@ -115,12 +115,15 @@ class Hand:
         self._counts = dict.fromkeys(Status, 0)
 
     def begin(self, batch: Batch, *, now: float) -> int:
+        again = batch.mode is Mode.SEND and any(item.attempts for item in batch.items)
+        return self._begin(batch.mode, [item.ordinal for item in batch.items], again=again, now=now)
+
+    def _begin(self, mode: str, ordinals: Sequence[int], *, again: bool, now: float) -> int:
         turn = self._join()
         self._attempt = self._taken.last_attempt = self._attempt + 1
         self._open[self._attempt] = None
-        ordinals = json.dumps([item.ordinal for item in batch.items], separators=(",", ":"))
-        turn.begun.append((self._attempt, str(batch.mode), len(batch.items), ordinals, now))
-        turn.again += batch.mode is Mode.SEND and any(item.attempts for item in batch.items)
+        turn.begun.append((self._attempt, mode, len(ordinals), to_json(ordinals), now))
+        turn.again += again
         return self._attempt
 
     def settle(
@@ -168,20 +171,16 @@ class Hand:
         for ended, group in groupby(finals, key=_ending):
             outcome, code, reason, data, attempts, doubt_since = ended
             alike = list(group)
-            first = last = alike[0].item.ordinal
-            for each in alike[1:]:
-                if each.item.ordinal != last + 1:
-                    turn.stretches.append(
-                        (first, last, outcome, code, reason, attempts, http_status, now, data, doubt_since)
-                    )
-                    first = each.item.ordinal
-                last = each.item.ordinal
-            turn.stretches.append(
-                (first, last, outcome, code, reason, attempts, http_status, now, data, doubt_since)
-            )
+            rest = (outcome, code, reason, attempts, http_status, now, data, doubt_since)
+            stretch: list[Any] = [0, -2]  # from, to
+            for each in alike:
+                if each.item.ordinal != stretch[1] + 1:
+                    stretch = [each.item.ordinal, each.item.ordinal, *rest]
+                    turn.stretches.append(stretch)
+                stretch[1] = each.item.ordinal
             turn.tally.setdefault((outcome, code or ""), [0, alike[0].item.username, reason])[0] += len(alike)
             turn.finals += len(alike)
-            self._counts[Status(outcome)] += len(alike)
+            self._counts[outcome] += len(alike)
             self._counts[Status.PENDING] -= len(alike)
 
     def depart(self) -> Turn | None:
@@ -218,28 +217,14 @@ class RunJournal(Hand):
 
     async def read(self) -> None:
         """What a session begins with. Raises AwayError."""
-        found = await self._store.read(
-            "SELECT t.outcome, t.items FROM (SELECT outcome, sum(items)::bigint AS items FROM bulkim.tally WHERE run_id = %s GROUP BY 1) AS t"
-            " UNION ALL SELECT NULL, items FROM bulkim.run WHERE id = %s", (self.run_id, self.run_id),
-        )  # fmt: skip
-        self._counts = dict.fromkeys(Status, 0) | {
-            Status(outcome): items for outcome, items in found if outcome
-        }
-        self._counts[Status.PENDING] = found[-1][1] - sum(self._counts.values())
-        self._doubtful = [
-            item_of(row) for row in await self._store.read(f"{ITEMS} AND doubt_since IS NOT NULL ORDER BY ordinal", (self.run_id,))
-        ]  # fmt: skip
+        self._counts = by_status(await self._store.read(COUNTS, {"run": self.run_id}))
+        self._doubtful = [item_of(row) for row in await self._store.read(DOUBTFUL, (self.run_id,))]
         await self._fetch()
         await self._fetch()
 
     async def _fetch(self) -> None:
-        if self._all_read:
-            return
-        rows = await self._store.read(
-            f"{ITEMS} AND ordinal > %s AND doubt_since IS NULL ORDER BY ordinal LIMIT %s",
-            (self.run_id, self._read_to, PAGE),
-        )
-        self._took(rows)
+        if not self._all_read:
+            self._took(await self._store.read(_PAGE, (self.run_id, self._read_to, PAGE)))
 
     def _took(self, rows: Sequence[tuple[Any, ...]]) -> None:
         self._all_read = len(rows) < PAGE
@@ -251,9 +236,7 @@ class RunJournal(Hand):
         if (
             not self._pages and not self._all_read
         ):  # faster than was read ahead: rare, and worth a moment of everybody's
-            self._took(self._store.read_now(
-                f"{ITEMS} AND ordinal > %s AND doubt_since IS NULL ORDER BY ordinal LIMIT %s", (self.run_id, self._read_to, PAGE)
-            ))  # fmt: skip
+            self._took(self._store.read_now(_PAGE, (self.run_id, self._read_to, PAGE)))
         page = self._pages.popleft() if self._pages else []
         if not self._all_read and (self._fetching is None or self._fetching.done()):
             self._fetching = asyncio.ensure_future(self._ahead())
@@ -273,6 +256,19 @@ ITEMS = (
     "SELECT ordinal, key, username, fields, line, attempts, doubt_since, position, doubt_clock FROM bulkim.item"
     " WHERE run_id = %s AND outcome IS NULL"
 )
+DOUBTFUL = f"{ITEMS} AND doubt_since IS NOT NULL ORDER BY ordinal"
+_PAGE = f"{ITEMS} AND ordinal > %s AND doubt_since IS NULL ORDER BY ordinal LIMIT %s"
+COUNTS = (
+    "SELECT outcome, sum(items)::bigint FROM ("
+    "SELECT outcome, items FROM bulkim.tally WHERE run_id = %(run)s"
+    " UNION ALL SELECT 'pending', -items FROM bulkim.tally WHERE run_id = %(run)s"
+    " UNION ALL SELECT 'pending', items FROM bulkim.run WHERE id = %(run)s) AS _ GROUP BY 1"
+)
+
+
+def by_status(rows: Iterable[Sequence[Any]]) -> dict[Status, int]:
+    """What `COUNTS` found: items by status, every one of them."""
+    return dict.fromkeys(Status, 0) | {Status(outcome): items for outcome, items in rows}
 
 
 def item_of(row: Sequence[Any]) -> Item:
@@ -281,18 +277,17 @@ def item_of(row: Sequence[Any]) -> Item:
 
 
 def _ending(final: Final) -> tuple[Any, ...]:
-    data = None if final.data is None else json.dumps(final.data, ensure_ascii=False, separators=(",", ":"))
-    return (str(final.status), final.code, final.reason, data, final.item.attempts, final.item.doubt_since)
+    item = final.item
+    return (final.status, final.code, final.reason, to_json(final.data), item.attempts, item.doubt_since)
 
 
 class Store:
     """What all runs of a worker write, flight by flight. One task runs `flush`."""
 
-    def __init__(self, dsn: str, *, linger_s: float = LINGER_S) -> None:
+    def __init__(self, dsn: str) -> None:
         self._dsn = dsn
         self._line, self._reading = Line(dsn), Line(dsn)
         self._lock = asyncio.Lock()
-        self._linger_s = linger_s
         self._dirty: dict[int, Hand] = {}
         self._wake = asyncio.Event()
 
@@ -319,7 +314,7 @@ class Store:
         """For ever: write what there is to write."""
         while True:
             await self._wake.wait()
-            await asyncio.sleep(self._linger_s)
+            await asyncio.sleep(LINGER_S)
             self._wake.clear()
             journals = sorted(
                 self._dirty.values(), key=lambda each: each.run_id
@@ -334,11 +329,8 @@ class Store:
         psycopg = library()
         patience = Patience()
         while True:
-            frames = json.dumps(
-                [turn.frame(journal) for journal, turn in flight], ensure_ascii=False, separators=(",", ":")
-            )
             try:
-                found = await self._line.rows("SELECT bulkim.turns(%s::json)", (frames,), within_s=ANSWER_S)
+                found = await self._line.rows(TURNS, (frame(flight),), within_s=ANSWER_S)
             except AwayError as error:
                 if patience.over(error):
                     for journal, turn in flight:
@@ -364,6 +356,14 @@ class Store:
         """Say goodbye."""
         await self._line.close()
         await self._reading.close()
+
+
+TURNS = "SELECT bulkim.turns(%s::json)"
+
+
+def frame(flight: Iterable[tuple[Hand, Turn]]) -> str | None:
+    """What `TURNS` is given."""
+    return to_json([turn.frame(journal) for journal, turn in flight])
 
 
 def _forsaken(journal: Hand, turn: Turn) -> bool:
@@ -394,7 +394,7 @@ def answered(journal: Hand, turn: Turn, answer: int) -> None:
     error: GuardError | None = None
     if answer == FENCED_OFF:
         journal.lease.lose()
-        error = LostError("another worker has taken this run.")
+        error = LostError()
     elif answer not in {DONE, DONE_BEFORE}:
         error = HistoryError(
             "the database went back in time: it has lost what it had acknowledged.",

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from bulkim.errors import GuardError
@@ -31,6 +31,9 @@ def boottime() -> float:
 
 class LostError(GuardError):
     """Another worker has taken the run, or its lease is over."""
+
+    def __init__(self) -> None:
+        super().__init__("another worker has taken this run.")
 
 
 class HistoryError(GuardError):
@@ -56,7 +59,7 @@ class Lease:
         """Wait for that. Raises LostError when it will never be."""
         while not self.is_open():
             if self.lost:
-                raise LostError("another worker has taken this run.")
+                raise LostError
             await asyncio.sleep(LOOK_S)  # a session may have a loop of its own: no event reaches it
 
     def check(self) -> None:
@@ -86,9 +89,9 @@ class Keeper:
         self._line, self._worker = line, worker
         self._leases: dict[int, Lease] = {}
 
-    def hold(self, run_id: int, epoch: int, asked_at: float, asked: str | None = None) -> Lease:
+    def hold(self, run_id: int, epoch: int, asked_at: float) -> Lease:
         """A run that was just taken, by a question that left at `asked_at`."""
-        lease = Lease(run_id, epoch, asked_at + self.lease_s - self.margin_s, self.clock, asked)
+        lease = Lease(run_id, epoch, asked_at + self.lease_s - self.margin_s, self.clock)
         self._leases[run_id] = lease
         return lease
 
@@ -107,14 +110,12 @@ class Keeper:
         """How many runs."""
         return len(self._leases)
 
-    async def run(self, also: Callable[[Line], Awaitable[None]] | None = None) -> None:
-        """Beat for ever. `also` is done after each beat that was answered."""
+    async def run(self) -> None:
+        """Beat for ever."""
         while True:
             began = self.clock()
             try:
                 await self.beat()
-                if also:
-                    await also(self._line)
                 self.away_since = None
             except AwayError:
                 self.away_since = self.away_since or time.time()

@@ -13,8 +13,23 @@ from typing import Any
 from bulkim.errors import GuardError
 from bulkim.fleet.claims import Taken
 from bulkim.fleet.database import away, library, settings
-from bulkim.fleet.journal import AGAIN_S, ITEMS, Hand, Patience, Turn, answered, item_of, unwritten
+from bulkim.fleet.journal import (
+    AGAIN_S,
+    COUNTS,
+    DOUBTFUL,
+    ITEMS,
+    TURNS,
+    Hand,
+    Patience,
+    Turn,
+    answered,
+    by_status,
+    frame,
+    item_of,
+    unwritten,
+)
 from bulkim.fleet.lease import LostError
+from bulkim.journal.port import PAGE
 from bulkim.journal.records import Closing, ListedPage, to_json
 from bulkim.model import Final, Item, Status
 
@@ -32,22 +47,12 @@ class ListingJournal(Hand):
         super().__init__(_Nobody(), taken)
         self._dsn = dsn
         self._connection: Any = None
-        found = self._ask(
-            "SELECT outcome, sum(items)::bigint FROM bulkim.tally WHERE run_id = %s GROUP BY outcome",
-            (self.run_id,),
-        )
-        self._counts |= {Status(outcome): items for outcome, items in found}
-        ((items,),) = self._ask("SELECT items FROM bulkim.run WHERE id = %s", (self.run_id,))
-        self._counts[Status.PENDING] = items - sum(self._counts.values())
+        self._count()
 
     # ------------------------------------------------------------------------------------- writing
 
     def begin_page(self, *, now: float) -> int:
-        turn = self._join()
-        self._attempt = self._taken.last_attempt = self._attempt + 1
-        self._open[self._attempt] = None
-        turn.begun.append((self._attempt, "page", 0, "[]", now))
-        return self._attempt
+        return self._begin("page", [], again=False, now=now)
 
     def durable(self) -> Awaitable[None]:
         self._write()
@@ -109,10 +114,7 @@ class ListingJournal(Hand):
         self._write()
         self._join().more = {"u": True}
         self._write()
-        ((left,),) = self._ask(
-            "SELECT count(*) FROM bulkim.item WHERE run_id = %s AND outcome IS NULL", (self.run_id,)
-        )
-        self._counts[Status.PENDING] = left
+        self._count()
 
     def forget_doubt(self, ordinals: Sequence[int]) -> None:
         self._write()
@@ -121,43 +123,45 @@ class ListingJournal(Hand):
 
     # --------------------------------------------------------------------------------- what is left
 
-    def pending(self, *, after: int = 0, limit: int = 2000) -> Sequence[Item]:
+    def pending(self, *, after: int = 0, limit: int = PAGE) -> Sequence[Item]:
         return self._items(
-            " AND position > %s AND doubt_since IS NULL ORDER BY ordinal LIMIT %s", after, limit
+            f"{ITEMS} AND position > %s AND doubt_since IS NULL ORDER BY ordinal LIMIT %s", after, limit
         )
 
     def doubtful(self) -> Sequence[Item]:
-        return self._items(" AND doubt_since IS NOT NULL ORDER BY ordinal")
+        return self._items(DOUBTFUL)
 
     def expected(self) -> Sequence[Item]:
-        return self._items(" AND doubt_since IS NULL ORDER BY ordinal")
+        return self._items(f"{ITEMS} AND doubt_since IS NULL ORDER BY ordinal")
 
     def cursor(self) -> str | None:
         self._write()
         found: str | None = self._ask("SELECT cursor FROM bulkim.run WHERE id = %s", (self.run_id,))[0][0]
         return found
 
-    def _items(self, condition: str, *values: Any) -> Sequence[Item]:
+    def _items(self, statement: str, *values: Any) -> Sequence[Item]:
         self._write()
-        return [item_of(row) for row in self._ask(ITEMS + condition, (self.run_id, *values))]
+        return [item_of(row) for row in self._ask(statement, (self.run_id, *values))]
 
     # ---------------------------------------------------------------------------------- the database
+
+    def _count(self) -> None:
+        self._counts = by_status(self._ask(COUNTS, {"run": self.run_id}))
 
     def _write(self) -> None:
         """What is not written yet, until that is answered. What goes wrong is told to whoever awaits it."""
         turn: Turn | None = self.depart()
         if turn is None:
             return
-        frame = json.dumps([turn.frame(self)], ensure_ascii=False, separators=(",", ":"))
         try:
-            ((answers,),) = self._ask("SELECT bulkim.turns(%s::json)", (frame,))
+            ((answers,),) = self._ask(TURNS, (frame([(self, turn)]),))
         except GuardError as error:
             self.fail(error)
             turn.close(error)
             return
         answered(self, turn, answers[0])
 
-    def _ask(self, statement: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+    def _ask(self, statement: str, values: Any) -> list[tuple[Any, ...]]:
         """Until it is answered. Raises LostError, GuardError for what the database refuses."""
         psycopg, patience = library(), Patience()
         while not self.lease.lost:
@@ -171,7 +175,7 @@ class ListingJournal(Hand):
                     raise unwritten(error) from error
                 self.close()
                 time.sleep(AGAIN_S)
-        raise LostError("another worker has taken this run.")
+        raise LostError
 
     def close(self) -> None:
         """Hang up."""

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from types import SimpleNamespace
 from typing import Any
 
+from bulkim.fleet.journal import COUNTS, by_status
 from bulkim.fleet.pull import LIVE
 from bulkim.journal.records import CodeCount, PoolRate, RunRecord
 from bulkim.model import Status
@@ -32,11 +33,7 @@ class Books:
         return RunRecord(**values)
 
     def counts(self, run_id: int) -> dict[Status, int]:
-        ended = self._rows(
-            "SELECT outcome, sum(items)::bigint FROM bulkim.tally WHERE run_id = %s GROUP BY 1", run_id
-        )
-        found = dict.fromkeys(Status, 0) | {Status(outcome): items for outcome, items in ended}
-        return found | {Status.PENDING: self.get(run_id).items - sum(found.values())}
+        return by_status(self._connection.execute(COUNTS, {"run": run_id}))
 
     def code_counts(self, run_id: int) -> list[CodeCount]:
         rows = self._rows(
@@ -94,4 +91,4 @@ class Books:
             run_id,
             moment,
         )
-        return dict.fromkeys(Status, 0) | {Status(outcome): items for outcome, items in rows}
+        return by_status(rows)

@@ -122,7 +122,7 @@ async def _row(host: Host, taken: Taken) -> dict[str, Any] | None:
             found = await host.store.read(statement, (taken.lease.run_id,))
             return dict(zip(COLUMNS, found[0], strict=True)) if found else None
         if taken.lease.lost:
-            raise LostError("another worker has taken this run.")
+            raise LostError
         await asyncio.sleep(AGAIN_S)
 
 

@@ -5,7 +5,6 @@ Such a session has a thread and a loop of its own, so nobody else waits with it.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Awaitable, Sequence
 from typing import Any
@@ -30,7 +29,7 @@ from bulkim.fleet.journal import (
 )
 from bulkim.fleet.lease import LostError
 from bulkim.journal.port import PAGE
-from bulkim.journal.records import Closing, ListedPage, to_json
+from bulkim.journal.records import Closing, Listed, ListedPage, to_json
 from bulkim.model import Final, Item, Status
 
 
@@ -61,7 +60,7 @@ class ListingJournal(Hand):
     def take_in(self, attempt: int, closing: Closing, page: ListedPage) -> None:
         self._write()
         keys = [row.entry.key for row in page.rows if row.entry.key is not None]
-        known = {
+        known: dict[str | None, tuple[int, str | None]] = {
             key: (ordinal, data)
             for key, ordinal, data in self._ask(
                 "SELECT key, ordinal, data FROM bulkim.item WHERE run_id = %s AND key = ANY(%s)",
@@ -72,33 +71,35 @@ class ListingJournal(Hand):
             "SELECT coalesce(max(ordinal), 0) FROM bulkim.item WHERE run_id = %s", (self.run_id,)
         )
         turn = self._settled(attempt, closing, finals=page.finals, touched=())
-        fresh, merged, seen = [], [], set(known)
-        for entry, data in ((row.entry, row.data) for row in page.rows):
-            if entry.key is not None and entry.key in seen:
-                if page.ended and entry.key in known:
-                    ordinal, before = known[entry.key]
-                    both = (
-                        {**(json.loads(before) if before else {}), **data} if isinstance(data, dict) else data
-                    )
-                    merged.append((ordinal, to_json(both)))
-                continue
-            seen.add(entry.key or "")
-            last += 1
-            ended = (
-                ("skipped", entry.skip_code, entry.skip_reason)
-                if entry.skip_code
-                else ("succeeded" if page.ended else None, None, None)
-            )
-            sent = page.ended and not entry.skip_code
-            fresh.append((
-                last, entry.key, entry.username, entry.line, to_json(entry.fields), to_json(entry.extra), *ended, int(sent),
-                closing.http_status if sent else None, closing.ended_at if ended[0] else None, to_json(data) if sent else None,
-            ))  # fmt: skip
-            self._counts[Status(ended[0] or "pending")] += 1
-            if ended[0]:
-                turn.tally.setdefault((ended[0], ended[1] or ""), [0, entry.username, ended[2]])[0] += 1
-        turn.more = {"i": fresh, "m": merged, "k": (page.cursor, closing.ended_at if page.done else None)}
+        merged: dict[int, str | None] = {}
+        for row in page.rows if page.ended else ():
+            if row.entry.key in known:
+                ordinal, before = known[row.entry.key]
+                merged[ordinal] = row.added_to(merged.get(ordinal, before))
+        turn.more = {
+            "i": [self._listed(turn, ordinal, row, closing, ended=page.ended) for ordinal, row in enumerate(page.fresh(known), last + 1)],
+            "m": list(merged.items()),
+            "k": (page.cursor, closing.ended_at if page.done else None),
+        }  # fmt: skip
         self._write()
+
+    def _listed(
+        self, turn: Turn, ordinal: int, row: Listed, closing: Closing, *, ended: bool
+    ) -> tuple[Any, ...]:
+        """A new item as `bulkim.turns` reads it, and counted."""
+        entry, done = row.entry, ended and not row.entry.skip_code
+        outcome = Status.SKIPPED if entry.skip_code else Status.SUCCEEDED if done else None
+        self._counts[outcome or Status.PENDING] += 1
+        if outcome:
+            counted = turn.tally.setdefault(
+                (outcome, entry.skip_code or ""), [0, entry.username, entry.skip_reason]
+            )
+            counted[0] += 1
+        return (
+            ordinal, entry.key, entry.username, entry.line, to_json(entry.fields), to_json(entry.extra),
+            outcome, entry.skip_code, entry.skip_reason, int(done), closing.http_status if done else None,
+            closing.ended_at if outcome else None, to_json(row.data) if done else None,
+        )  # fmt: skip
 
     def settle(
         self, attempt: int, closing: Closing, *, finals: Sequence[Final], touched: Sequence[Item]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -107,6 +107,12 @@ class Listed:
     entry: Entry
     data: Any = None  # what the listing says of it
 
+    def added_to(self, before: str | None) -> str | None:
+        """What two pages say of a user, as JSON; `before` is what the journal has."""
+        if not isinstance(self.data, dict):
+            return to_json(self.data)
+        return to_json({**(json.loads(before) if before else {}), **self.data})
+
 
 @dataclass(frozen=True, slots=True)
 class ListedPage:
@@ -121,6 +127,17 @@ class ListedPage:
     cursor: str | None = None  # where the listing goes on
     done: bool = False  # this was the last page
     finals: Sequence[Final] = ()  # items that end with it, though they were not learned from it
+
+    def fresh(self, known: Container[str | None]) -> list[Listed]:
+        """Rows that are not known yet: each identity once, those without one (invalid ones) all."""
+        seen: set[str] = set()
+        kept = []
+        for row in self.rows:
+            key = row.entry.key
+            if key is None or (key not in known and key not in seen):
+                kept.append(row)
+                seen.add(key or "")
+        return kept
 
 
 # ------------------------------------------------------------------------------------- what is read

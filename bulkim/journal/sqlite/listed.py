@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Sequence
 from typing import Any
@@ -16,32 +15,20 @@ def add_page(
     tx: sqlite3.Connection, run_id: int, attempt_id: int, closing: Closing, page: ListedPage
 ) -> None:
     """Close a page's attempt, take in its rows, and remember where the listing goes on."""
-    rows = page.rows
     close_attempt(tx, attempt_id, closing)
     finish_items(tx, run_id, page.finals, http_status=closing.http_status, now=closing.ended_at)
-    known = _known(tx, run_id, [row.entry.key for row in rows if row.entry.key is not None])
-    fresh = [row for row in _once(rows) if row.entry.key not in known]
+    known = _known(tx, run_id, [row.entry.key for row in page.rows if row.entry.key is not None])
+    fresh = page.fresh(known)
     last = tx.execute("SELECT coalesce(max(position), 0) FROM item WHERE run_id = ?", (run_id,)).fetchone()[0]
     entries = [row.entry._replace(position=last + place) for place, row in enumerate(fresh, 1)]
     insert_entries(tx, run_id, entries, now=closing.ended_at)
     if page.ended:
         _end(tx, run_id, [(row.entry, row.data) for row in fresh], closing)
-        _merge(tx, run_id, [(known[row.entry.key], row.data) for row in rows if row.entry.key in known])
+        _merge(tx, run_id, [(known[row.entry.key], row) for row in page.rows if row.entry.key in known])
     tx.execute(
         "UPDATE run SET cursor = ?, planned_at = CASE WHEN ? THEN ? ELSE planned_at END WHERE id = ?",
         (page.cursor, page.done, closing.ended_at, run_id),
     )
-
-
-def _once(rows: Sequence[Listed]) -> list[Listed]:
-    """Each identity once; rows without one (invalid ones) all."""
-    seen: set[str] = set()
-    kept = []
-    for row in rows:
-        if row.entry.key is None or row.entry.key not in seen:
-            kept.append(row)
-            seen.add(row.entry.key or "")
-    return kept
 
 
 def _known(tx: sqlite3.Connection, run_id: int, keys: Sequence[str]) -> dict[str | None, int]:
@@ -62,12 +49,12 @@ def _end(tx: sqlite3.Connection, run_id: int, rows: Sequence[tuple[Entry, Any]],
     count_ended(tx, run_id, [("succeeded", None, entry.username, None) for entry, _ in rows])
 
 
-def _merge(tx: sqlite3.Connection, run_id: int, rows: Sequence[tuple[int, Any]]) -> None:
-    for ordinal, data in rows:
+def _merge(tx: sqlite3.Connection, run_id: int, rows: Sequence[tuple[int, Listed]]) -> None:
+    for ordinal, row in rows:
         (before,) = tx.execute(
             "SELECT data FROM item WHERE run_id = ? AND ordinal = ?", (run_id, ordinal)
         ).fetchone()
-        merged = {**(json.loads(before) if before else {}), **data} if isinstance(data, dict) else data
         tx.execute(
-            "UPDATE item SET data = ? WHERE run_id = ? AND ordinal = ?", (to_json(merged), run_id, ordinal)
+            "UPDATE item SET data = ? WHERE run_id = ? AND ordinal = ?",
+            (row.added_to(before), run_id, ordinal),
         )

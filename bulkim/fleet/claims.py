@@ -10,6 +10,7 @@ from bulkim import uptime
 from bulkim.fleet.database import Line
 from bulkim.fleet.lease import Keeper, Lease
 from bulkim.journal import lease as processes
+from bulkim.model import Stop
 
 ANSWER_S = 10.0
 LOOKED_AT = 20  # runs that might be had
@@ -30,11 +31,18 @@ class Left:
     """How a session leaves its run."""
 
     state: str  # of the claim: queued, waiting, confirming, paused, stopped, cancelled or done
-    run_state: str  # finished, interrupted or stopped
-    why: str | None = None  # it waits, in words
-    stop: tuple[str, str] | None = None  # code and reason
+    why: str | None = None  # it waits or stopped, in words
+    stop: Stop | None = None
     not_before: float | None = None  # Unix seconds
     lacks: bool = False  # this worker cannot; others may
+
+    @property
+    def run_state(self) -> str:
+        """Of the run: finished, interrupted or stopped."""
+        return _RUN_STATES.get(self.state, "interrupted")
+
+
+_RUN_STATES = {"done": "finished", "cancelled": "finished", "stopped": "stopped"}
 
 
 async def take(line: Line, keeper: Keeper, worker: str, run_id: int) -> Taken | None:
@@ -67,9 +75,10 @@ async def waiting(line: Line, worker: str) -> list[int]:
 
 async def give_back(line: Line, keeper: Keeper, taken: Taken, left: Left) -> bool:
     """Leave a run; False when it was another's already. Raises AwayError: then its lease runs out by itself."""
-    lease, stop = taken.lease, left.stop or (None, None)
+    lease, stop = taken.lease, left.stop
+    stopped = (stop.code, stop.reason, stop.exit_code) if stop else (None, None, None)
     values: tuple[Any, ...] = (
-        lease.run_id, lease.epoch, taken.session_id, left.state, left.run_state, time.time(), left.why, *stop, left.not_before, left.lacks,
+        lease.run_id, lease.epoch, taken.session_id, left.state, left.run_state, time.time(), left.why, *stopped, left.not_before, left.lacks,
     )  # fmt: skip
     found = await line.rows(
         f"SELECT bulkim.give_back({', '.join(['%s'] * len(values))})", values, within_s=ANSWER_S

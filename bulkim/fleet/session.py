@@ -30,10 +30,12 @@ from bulkim.planning.intake import Intake
 from bulkim.planning.pending import Secrets
 from bulkim.quota.source import Sharing
 from bulkim.sending.channel import Channel, opened
+from bulkim.sending.guard import WINDOW
 from bulkim.sending.heartbeat import Heartbeat
 from bulkim.sending.supervise import Deadline, Worker
 from bulkim.sending.telemetry import Ending
 from bulkim.source import open_source
+from bulkim.window import Window
 from bulkim.work.checks import check_size
 from bulkim.work.confirm import agreed, pledge
 from bulkim.work.workers import Begin, Census, Workers
@@ -55,7 +57,7 @@ class Host:
     line: Line
     sharing: Sharing  # of this loop
     alone: Callable[[], Sharing]  # of a loop of its own
-    draining: int = 0  # 1: nothing new; 2: at once
+    draining: int = 0  # 1: nothing new; 2: calls in flight are left; 3: it ends at once
 
 
 @dataclass(slots=True)
@@ -97,22 +99,21 @@ async def _worked(host: Host, taken: Taken) -> Left:
     try:
         row = await _row(host, taken)
         if row is None:
-            return Left("stopped", "stopped", "its row is gone")
+            return Left("stopped", "its row is gone")
         loaded = await asyncio.to_thread(_load, row)
         while True:
             left = await _once(host, taken, loaded)
             if left is not None:
                 return left
     except LackingError as error:
-        return Left("waiting", "interrupted", str(error), lacks=True)
+        return Left("waiting", str(error), lacks=True)
     except LostError:
         raise
     except BulkimError as error:
-        return Left("stopped", "stopped", error.message, (type(error).__name__, error.message))
+        return _stopped(Stop(error.exit_code, type(error).__name__, error.message, error.hint or ""))
     except Exception as error:  # noqa: BLE001 - one run's trouble is not the others'
         log.warning("fleet.failed", run_id=taken.lease.run_id, error=f"{type(error).__name__}: {error}")
-        words = f"internal error: {type(error).__name__}"
-        return Left("stopped", "stopped", words, ("internal", words))
+        return _stopped(Stop(70, "internal", f"internal error: {type(error).__name__}", ""))
 
 
 async def _row(host: Host, taken: Taken) -> dict[str, Any] | None:
@@ -149,20 +150,14 @@ def _load(row: dict[str, Any]) -> _Run:
 
 async def _once(host: Host, taken: Taken, run: _Run) -> Left | None:
     """One go at it; None: again, for something was asked meanwhile."""
-    lease, job, now = taken.lease, run.job, window.now()
+    lease, job = taken.lease, run.job
     run.asked = lease.asked
     if run.asked == "cancel":
         await host.store.read("SELECT bulkim.cancel_items(%s, %s)", (lease.run_id, time.time()))
     elif run.asked == "pause":
-        return Left("paused", "interrupted")
-    elif job.window is not None and not job.window.is_open(now):
-        opens = job.window.opens(now)
-        return Left(
-            "waiting",
-            "interrupted",
-            f"window opens at {job.window.told(opens)}",
-            not_before=opens.timestamp(),
-        )
+        return Left("paused")
+    elif job.window is not None and not job.window.is_open(window.now()):
+        return _until_open(job.window)
     ahead = run.workers.ahead(planned=run.row["planned_at"] is not None)
     try:
         if ahead is not None or run.workers.operation.paging is not None:
@@ -170,29 +165,31 @@ async def _once(host: Host, taken: Taken, run: _Run) -> Left | None:
         else:
             ending = await _together(host, taken, run)
     except Unconfirmed as error:
-        return Left("confirming", "interrupted", str(error))
+        return Left("confirming", str(error))
     except RefusedError as error:
-        return Left("stopped", "stopped", error.message, ("unauthorized", error.message))
+        return _stopped(Stop(error.exit_code, "unauthorized", error.message, error.hint or ""))
     return _left(host, taken, run, ending)
 
 
 def _left(host: Host, taken: Taken, run: _Run, ending: Ending) -> Left | None:
     stop, asked = ending.stop, taken.lease.asked
-    if stop is not None and stop.exit_code == 75 and run.job.window is not None:
-        opens = run.job.window.opens(window.now())
-        return Left(
-            "waiting",
-            "interrupted",
-            f"window opens at {run.job.window.told(opens)}",
-            not_before=opens.timestamp(),
-        )
     if stop is not None:
-        return Left("stopped", "stopped", stop.reason, (stop.code, stop.reason))
+        hours = run.job.window if stop.code == WINDOW else None
+        return _until_open(hours) if hours else _stopped(stop)
     if ending.signal is None:
-        return Left("cancelled" if asked == "cancel" else "done", "finished")
+        return Left("cancelled" if asked == "cancel" else "done")
     if host.draining:
-        return Left("queued", "interrupted")
-    return Left("paused", "interrupted") if asked == "pause" else None
+        return Left("queued")
+    return Left("paused") if asked == "pause" else None
+
+
+def _stopped(stop: Stop) -> Left:
+    return Left("stopped", stop.reason, stop)
+
+
+def _until_open(hours: Window) -> Left:
+    opens = hours.opens(window.now())
+    return Left("waiting", f"window opens at {hours.told(opens)}", not_before=opens.timestamp())
 
 
 async def _together(host: Host, taken: Taken, run: _Run) -> Ending:

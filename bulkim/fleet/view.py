@@ -16,7 +16,7 @@ _RUNS = (
     " FROM bulkim.runs_summary AS s JOIN bulkim.run AS r ON r.run = s.run"
 )
 LIVE = "s.state IN ('queued', 'confirming', 'running', 'waiting', 'paused', 'stopped')"
-STOPPED = {"unauthorized": 6, "internal": 70, "InputError": 3, "ConfirmationError": 3}  # exit codes
+STOPPED = 4  # exit code of a run that the database stopped
 WORKER = ("name", "version", "places", "busy", "seen_s", "clock_s", "alive")
 
 
@@ -68,10 +68,8 @@ def exit_code(connection: Any, run: Mapping[str, Any]) -> int:
     """As `bulkim run` would end."""
     found = counts(connection, run["id"])
     if run["state"] == "stopped":
-        code = connection.execute("SELECT stop_code FROM bulkim.run WHERE id = %s", (run["id"],)).fetchone()[
-            0
-        ]
-        return STOPPED.get(code, 4)
+        statement = "SELECT exit_code FROM bulkim.claim WHERE run_id = %s"
+        return connection.execute(statement, (run["id"],)).fetchone()[0] or STOPPED
     if run["state"] in {"paused", "waiting", "confirming"}:
         return 3 if run["state"] == "confirming" else 75
     invalid = connection.execute(

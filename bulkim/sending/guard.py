@@ -13,6 +13,7 @@ DEFAULT_SHARE = 0.25  # of the items may fail when the job says nothing ...
 DEFAULT_COUNT = 1000  # ... and never fewer than this many, so that small lists run to their end
 # Failures in a row with one code: it is not the items. A job that says max_failures decides itself.
 STREAK_MAX = 500
+WINDOW = "window"  # the code of a run whose hours are over
 
 
 def failures_allowed(guard: Guard, total: int) -> int:
@@ -31,7 +32,7 @@ def window_end(window: Window | None, now: datetime) -> Stop | None:
     opens = window.told(window.opens(now))
     return Stop(
         75,
-        "window",
+        WINDOW,
         f"the window {window} has closed",
         f"run the same command again from {opens}: it continues",
     )

@@ -165,7 +165,7 @@ def test_a_turn_after_a_take_is_none(database):
             assert old.taken.lease.lost
             with pytest.raises(LostError):
                 journal.begin(Batch((ann,)), now=5.0)
-            assert not await give_back(old.line, old.keeper, old.taken, Left("done", "finished"))
+            assert not await give_back(old.line, old.keeper, old.taken, Left("done"))
 
     asyncio.run(main())
     assert database.query("SELECT kind FROM bulkim.attempt") == [("lost",)]
@@ -328,7 +328,7 @@ def test_an_app_with_many_runs_does_not_starve_one_with_a_single_one(database):
         async with worker(database, "w") as one:
             while taken := await take_next(one.line, one.keeper, "w"):
                 order.append(taken.lease.run_id)
-                assert await give_back(one.line, one.keeper, taken, Left("done", "finished"))
+                assert await give_back(one.line, one.keeper, taken, Left("done"))
         return order
 
     order = asyncio.run(main())

@@ -65,6 +65,7 @@ CREATE TABLE bulkim.claim (                  -- who may work on a run
   beside     bool NOT NULL DEFAULT false,
   queued_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
   not_before timestamptz,                    -- its window is shut until then
+  exit_code  int,                            -- of `bulkim run`, had it stopped there; where it stopped
   lacking    text[] NOT NULL DEFAULT '{}',   -- workers that cannot: they lack a secret, or the input
   why        text,                           -- what it waits for, in words
   worker     text, epoch bigint NOT NULL DEFAULT 0, until timestamptz,
@@ -118,7 +119,7 @@ BEGIN
   UPDATE bulkim.session AS s SET ended = 'lost', ended_at = greatest(s.seen_at,
       (SELECT max(coalesce(a.ended_at, a.began_at)) FROM bulkim.attempt AS a WHERE a.run_id = p_run AND a.id >= c.low)) WHERE s.run_id = p_run AND s.ended_at IS NULL;
   IF c.lost >= 3 THEN
-    UPDATE bulkim.claim AS o SET state = 'stopped', worker = NULL, epoch = o.epoch + 1, why = 'three workers died with this run' WHERE o.run_id = p_run;
+    UPDATE bulkim.claim AS o SET state = 'stopped', worker = NULL, epoch = o.epoch + 1, exit_code = NULL, why = 'three workers died with this run' WHERE o.run_id = p_run;
     UPDATE bulkim.run SET state = 'stopped', stop_code = 'poison', stop_reason = 'three workers died with this run', finished_at = p_now WHERE id = p_run;
     RETURN;
   END IF;
@@ -243,10 +244,10 @@ CREATE FUNCTION bulkim.renew(p_worker text, p_lease float8, r_id bigint[], r_epo
 
 -- A session ends and leaves its run in `p_state` (of the claim) and `p_run_state` (of the run). False: another worker has it.
 CREATE FUNCTION bulkim.give_back(p_run bigint, p_epoch bigint, p_session bigint, p_state text, p_run_state text, p_now float8, p_why text DEFAULT NULL,
-    p_code text DEFAULT NULL, p_reason text DEFAULT NULL, p_not_before float8 DEFAULT NULL, p_lacks bool DEFAULT false) RETURNS bool LANGUAGE plpgsql AS $$
+    p_code text DEFAULT NULL, p_reason text DEFAULT NULL, p_exit int DEFAULT NULL, p_not_before float8 DEFAULT NULL, p_lacks bool DEFAULT false) RETURNS bool LANGUAGE plpgsql AS $$
 DECLARE app_ text;
 BEGIN
-  UPDATE bulkim.claim SET state = p_state, worker = NULL, until = NULL, epoch = epoch + 1, why = p_why, not_before = to_timestamp(p_not_before),
+  UPDATE bulkim.claim SET state = p_state, worker = NULL, until = NULL, epoch = epoch + 1, why = p_why, exit_code = p_exit, not_before = to_timestamp(p_not_before),
       asked = CASE WHEN p_state IN ('queued', 'waiting') THEN asked END, lost = 0,
       lacking = CASE WHEN p_lacks THEN array_append(lacking, worker) ELSE lacking END
     WHERE run_id = p_run AND epoch = p_epoch RETURNING app INTO app_;

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -12,7 +11,18 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bulkim.cli import candidates
-from bulkim.cli.options import CODE, JOB, JOB_FILE, RUN, SET, Command, PledgeType, Settings, common
+from bulkim.cli.options import (
+    CODE,
+    JOB,
+    JOB_FILE,
+    RUN,
+    SET,
+    Command,
+    DurationType,
+    PledgeType,
+    Settings,
+    common,
+)
 from bulkim.errors import InputError, Problem, UsageError
 from bulkim.places import there
 from bulkim.text import whole
@@ -26,21 +36,6 @@ if TYPE_CHECKING:
 SANDBOX = click.option(
     "--sandbox", is_flag=True, help="Rehearse on an embedded sandbox; nothing leaves this machine."
 )
-
-
-class DurationType(click.ParamType[float]):
-    """`90s`, `30m`, `4h`, `7d` as seconds."""
-
-    name = "time"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """The seconds. Raises click.BadParameter."""
-        if isinstance(value, float):
-            return value
-        found = re.fullmatch(r"(\d{1,6}(?:\.\d{1,3})?)\s*([smhd])", str(value).strip())
-        if found is None or not float(found[1]):
-            self.fail(f"expected a time like 90s, 30m or 4h, got {value!r}", param, ctx)
-        return float(found[1]) * {"s": 1, "m": 60, "h": 3600, "d": 86_400}[found[2]]
 
 
 def _published(sandbox: str | None) -> Callable[[Provider], Mapping[str, Any]] | None:

@@ -77,6 +77,21 @@ class PledgeType(click.ParamType["Pledge"]):
             self.fail(str(error), param, ctx)
 
 
+class DurationType(click.ParamType[float]):
+    """`90s`, `30m`, `4h`, `7d` as seconds."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The seconds. Raises click.BadParameter."""
+        if isinstance(value, float):
+            return value
+        found = re.fullmatch(r"(\d{1,6}(?:\.\d{1,3})?)\s*([smhd])", str(value).strip())
+        if found is None or not float(found[1]):
+            self.fail(f"expected a time like 90s, 30m or 4h, got {value!r}", param, ctx)
+        return float(found[1]) * {"s": 1, "m": 60, "h": 3600, "d": 86_400}[found[2]]
+
+
 _SEND = frozenset({"demo", "run", "retry", "verify"})
 _READ = frozenset(
     {

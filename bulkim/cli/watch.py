@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import click
@@ -12,6 +13,7 @@ import click
 from bulkim.cli.options import RUN, Command, Settings, common
 
 if TYPE_CHECKING:
+    from bulkim.view.live import View
     from bulkim.view.live.following import Following
 
 
@@ -49,10 +51,9 @@ def watch(settings: Settings, *, run_name: str) -> int:
 
 def _follow(following: Following, style: str) -> None:
     """Draw until the run is no longer running."""
-    from bulkim.view.live import FRAME_S, screen
+    from bulkim.view.live import FRAME_S
 
-    show, close = screen(style) if style != "none" else (lambda *_: None, lambda: None)
-    try:
+    with drawn(style) as show:
         while True:
             now = time.time()
             record, view = following.look(now)
@@ -60,6 +61,16 @@ def _follow(following: Following, style: str) -> None:
                 return
             show(now, view)
             time.sleep(FRAME_S)
+
+
+@contextmanager
+def drawn(style: str) -> Iterator[Callable[[float, View], None]]:
+    """What draws a view (now, view) in a style, until the block ends; with `none` nothing is drawn."""
+    from bulkim.view.live import screen
+
+    show, close = screen(style) if style != "none" else (lambda *_: None, lambda: None)
+    try:
+        yield show
     finally:
-        with suppress(OSError, ValueError):
+        with suppress(OSError, ValueError):  # a terminal that went away
             close()

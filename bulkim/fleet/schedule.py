@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,9 @@ from bulkim.fleet import engine
 from bulkim.fleet.database import connected
 from bulkim.fleet.references import Submission, again
 from bulkim.fleet.submit import Order, submit
+from bulkim.fleet.view import OVER
 
 MISSED_S = 3600.0  # a time that is longer ago is let go, unless the job's window is longer
-OPEN = "('queued', 'confirming', 'running', 'waiting', 'paused', 'stopped')"
 
 
 def check(cron: str, zone: str) -> None:
@@ -129,7 +130,7 @@ def _made(
 ) -> tuple[str, str | None]:
     told = moment.strftime("%Y-%m-%dT%H:%M")
     unfinished = connection.execute(
-        f"SELECT r.run FROM bulkim.run AS r JOIN bulkim.claim AS c ON c.run_id = r.id WHERE r.name LIKE %s AND c.state IN {OPEN} LIMIT 1",
+        f"SELECT r.run FROM bulkim.run AS r JOIN bulkim.claim AS c ON c.run_id = r.id WHERE r.name LIKE %s AND c.state NOT IN {OVER} LIMIT 1",
         (name.replace("_", r"\_").replace("%", r"\%") + "@%",),
     ).fetchone()
     if unfinished:
@@ -140,9 +141,7 @@ def _made(
             patience_s = max(MISSED_S, sent.job.window.length_s if sent.job.window else 0.0)
             if late_s > patience_s:
                 return f"{told}: missed", None
-            ticket = submit(
-                connection, sent, Order(order.priority, pledge=order.pledge, name=f"{name}@{told}"), None
-            )
+            ticket = submit(connection, sent, replace(order, name=f"{name}@{told}"), None)
     except BulkimError as error:
         return f"{told}: {error.message}", None
     return f"{told}: run {ticket.run}", ticket.run

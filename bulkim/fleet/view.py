@@ -15,14 +15,18 @@ _RUNS = (
     " (SELECT sum(coalesce(e.ended_at, e.seen_at) - e.started_at) FROM bulkim.session AS e WHERE e.run_id = r.id)"
     " FROM bulkim.runs_summary AS s JOIN bulkim.run AS r ON r.run = s.run"
 )
-LIVE = "s.state IN ('queued', 'confirming', 'running', 'waiting', 'paused', 'stopped')"
+OVER = ("done", "cancelled")  # states; in all others somebody may still work on a run
 STOPPED = 4  # exit code of a run that the database stopped
 WORKER = ("name", "version", "places", "busy", "seen_s", "clock_s", "alive")
 
 
 def runs(connection: Any, *, every: bool = False) -> list[dict[str, Any]]:
     """Runs that are not over, and the newest that are; or every one."""
-    limit = "" if every else f" WHERE {LIVE} OR s.finished_at > clock_timestamp() - interval '1 day'"
+    limit = (
+        ""
+        if every
+        else f" WHERE s.state NOT IN {OVER} OR s.finished_at > clock_timestamp() - interval '1 day'"
+    )
     rows = connection.execute(f"{_RUNS}{limit} ORDER BY s.state = 'running' DESC, r.id").fetchall()
     return [dict(zip(RUN, row, strict=True)) for row in rows]
 
@@ -56,17 +60,8 @@ def workers(connection: Any) -> list[dict[str, Any]]:
     return [dict(zip(WORKER, row, strict=True)) for row in rows]
 
 
-def counts(connection: Any, run_id: int) -> dict[str, int]:
-    """Outcome -> items."""
-    found = connection.execute(
-        "SELECT outcome, sum(items)::bigint FROM bulkim.tally WHERE run_id = %s GROUP BY 1", (run_id,)
-    ).fetchall()
-    return dict(found)
-
-
 def exit_code(connection: Any, run: Mapping[str, Any]) -> int:
     """As `bulkim run` would end."""
-    found = counts(connection, run["id"])
     if run["state"] == "stopped":
         statement = "SELECT exit_code FROM bulkim.claim WHERE run_id = %s"
         return connection.execute(statement, (run["id"],)).fetchone()[0] or STOPPED
@@ -76,7 +71,7 @@ def exit_code(connection: Any, run: Mapping[str, Any]) -> int:
         "SELECT coalesce(sum(items), 0) FROM bulkim.tally WHERE run_id = %s AND outcome = 'skipped' AND code = 'invalid'",
         (run["id"],),
     ).fetchone()[0]
-    return 5 if found.get("unknown") else int(bool(found.get("failed") or invalid))
+    return 5 if run["unknown"] else int(bool(run["failed"] or invalid))
 
 
 def metrics(connection: Any) -> Iterator[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +11,7 @@ from typing import Any
 
 import click
 
-from bulkim.cli.fleet.reach import RUN, fleet
+from bulkim.cli.fleet.reach import RUN, fleet, tell
 from bulkim.cli.options import CODE, Command, Settings, common
 from bulkim.text import counted
 
@@ -46,7 +45,7 @@ def pull(settings: Settings, *, run_name: str) -> int:
     """Copy a run into a journal here, in place of an earlier copy: `report`, `retry`, `verify`, `undo` and `browse` work on it."""
     run, items, calls = _pulled(run_name, settings.journal)
     if settings.json:
-        click.echo(json.dumps({"run": run, "items": items, "calls": calls, "journal": str(settings.journal)}))
+        tell({"run": run, "items": items, "calls": calls, "journal": str(settings.journal)})
     settings.say(f"pulled {counted(items, 'item')} and {counted(calls, 'call')} into {settings.journal}")
     settings.say(f"next: {settings.command('report', run)}")
     return 0
@@ -118,8 +117,7 @@ def why(settings: Settings, *, username: str) -> int:
         ).fetchall()
     names = ("run", "name", "operation", "app", "outcome", "code", "reason", "finished_at")
     if settings.json:
-        click.echo(json.dumps([dict(zip(names, row, strict=True)) for row in rows], ensure_ascii=False))
-        return 0
+        return tell([dict(zip(names, row, strict=True)) for row in rows])
     if not rows:
         settings.say(f"no run of the fleet has a user {username!r}")
     for run, name, operation, app, outcome, code, reason, finished in rows:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import time
+from dataclasses import asdict
 from typing import Any
 
 import click
@@ -64,11 +64,7 @@ def init(settings: Settings, *, sql: bool, lease_s: float | None, margin_s: floa
             queue = engine.make_ready(connection)
         name = connection.info.dbname
     if settings.json:
-        click.echo(
-            json.dumps(
-                {"database": name, "before": was, "version": now, "lease_s": lease, "margin_s": margin}
-            )
-        )
+        tell({"database": name, "before": was, "version": now, "lease_s": lease, "margin_s": margin})
     elif was == now:
         settings.say(
             f"{name}: the schema bulkim is at version {now} already; lease {lease:g} s, margin {margin:g} s"
@@ -91,7 +87,7 @@ def doctor(settings: Settings) -> int:
     with fleet() as connection:
         findings = examine(connection)
     if settings.json:
-        click.echo(json.dumps([{"ok": each.ok, "what": each.what, "hint": each.hint} for each in findings]))
+        tell([asdict(each) for each in findings])
     else:
         for each in findings:
             mark = {True: "ok  ", False: "BAD ", None: "note"}[each.ok]

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import json
-import re
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import click
 
-from bulkim.cli.fleet.reach import RUN, RUNS, fleet
-from bulkim.cli.options import Command, PledgeType, Settings, common
+from bulkim.cli.fleet.reach import RUN, RUNS, fleet, tell
+from bulkim.cli.options import Command, DurationType, PledgeType, Settings, common
 from bulkim.errors import UsageError
 from bulkim.planning.terms import Pledge
 
 CHUNK = 10_000
+OF_ITEMS = (
+    ("item", "ordinal"),
+    ("before", "ordinal"),
+    ("attempt", "id"),
+)  # tables, and what counts their rows
 
 ALL = click.option("--all", "every", is_flag=True, help="All runs that are not over.")
 APP = click.option(
@@ -37,7 +39,7 @@ def _steered(settings: Settings, what: str, runs: tuple[str, ...], *, app: str |
             chosen = [
                 each
                 for each in view.runs(connection)
-                if each["state"] not in {"done", "cancelled"} and (every or each["app"] == app)
+                if each["state"] not in view.OVER and (every or each["app"] == app)
             ]
         said = []
         for each in chosen:
@@ -47,7 +49,7 @@ def _steered(settings: Settings, what: str, runs: tuple[str, ...], *, app: str |
             said.append({"run": each["run"], "name": each["name"], "answer": answer})
     engine.wake(address(), [each["id"] for each in chosen])
     if settings.json:
-        click.echo(json.dumps(said, ensure_ascii=False))
+        tell(said)
     for each in said:
         settings.say(f"{each['run']} {each['name']}: {each['answer']}")
     return 0
@@ -123,37 +125,30 @@ def confirm(settings: Settings, *, run_name: str, pledge: Pledge) -> int:
     return 0
 
 
-def _days(text: str) -> float:
-    found = re.fullmatch(r"(\d{1,5})([dh])", text)
-    if found is None:
-        raise click.BadParameter(f"expected an age like 90d, got {text!r}")
-    return int(found[1]) * {"d": 1.0, "h": 1 / 24}[found[2]]
-
-
 @click.command(cls=Command, examples=["bulkim fleet forget --older 90d"])
 @click.option(
-    "--older", required=True, metavar="AGE", help="Of runs that ended longer ago than this, e.g. 90d."
+    "--older",
+    type=DurationType(),
+    required=True,
+    metavar="AGE",
+    help="Of runs that ended longer ago than this, e.g. 90d.",
 )
 @common
-def forget(settings: Settings, *, older: str) -> int:
+def forget(settings: Settings, *, older: float) -> int:
     """Delete users and calls of runs that ended long ago. The runs themselves, and how they ended, are kept."""
-    before = time.time() - _days(older) * 86_400
+    from bulkim.fleet import view
+
+    before = time.time() - older
     with fleet() as connection:
         runs = connection.execute(
-            "SELECT r.id FROM bulkim.run AS r JOIN bulkim.claim AS c ON c.run_id = r.id WHERE c.state IN ('done', 'cancelled') AND r.finished_at < %s"
-            " ORDER BY 1", (before,),
+            "SELECT r.id FROM bulkim.run AS r JOIN bulkim.claim AS c ON c.run_id = r.id WHERE c.state = ANY(%s) AND r.finished_at < %s"
+            " ORDER BY 1", (list(view.OVER), before),
         ).fetchall()  # fmt: skip
-        gone = sum(_forgotten(connection, run_id) for (run_id,) in runs)
+        gone = sum(
+            _deleted(connection, table, column, run_id) for (run_id,) in runs for table, column in OF_ITEMS
+        )
     settings.say(f"deleted {gone:,} rows of {len(runs):,} runs")
     return 0
-
-
-def _forgotten(connection: Any, run_id: int) -> int:
-    return sum(_deleted(connection, table, column, run_id) for table, column in _tables())
-
-
-def _tables() -> Iterator[tuple[str, str]]:
-    yield from (("item", "ordinal"), ("before", "ordinal"), ("attempt", "id"))
 
 
 def _deleted(connection: Any, table: str, column: str, run_id: int) -> int:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import click
 
-from bulkim.cli.fleet.reach import RUN, fleet
+from bulkim.cli.fleet.reach import RUN, fleet, tell
 from bulkim.cli.options import Command, Settings, common
+from bulkim.cli.watch import drawn
+from bulkim.model import Status
 
 LOOK_S = 0.5
 OVER = ("done", "stopped", "cancelled", "paused", "confirming")
@@ -29,12 +28,13 @@ def followed(settings: Settings, wanted: str) -> int:
     """Draw a run's live block while somebody works on it; returns the exit code that it ends with."""
     from bulkim.errors import JournalError
     from bulkim.fleet import view
+    from bulkim.fleet.reading import Books
 
     while True:
         try:
             with fleet() as connection:
                 run = _until_over(settings, connection, wanted)
-                code, counts = view.exit_code(connection, run), view.counts(connection, run["id"])
+                code, counts = view.exit_code(connection, run), Books(connection).counts(run["id"])
         except JournalError as error:
             settings.say(f"waiting for the database: {error.message}")
             time.sleep(LOOK_S)
@@ -66,11 +66,12 @@ def _drawn(settings: Settings, connection: Any, run: dict[str, Any]) -> None:
     """The block, as long as the same worker works on it."""
     from bulkim.fleet import view
     from bulkim.fleet.reading import Books
+    from bulkim.view import live
     from bulkim.view.live.following import Following
 
     books: Any = Books(connection)  # as much of a reader as the block needs
     following = Following(books, books.get(run["id"]))
-    with _screen(settings) as show:
+    with drawn(live.chosen(settings.progress, quiet=settings.quiet)) as show:
         while (now := view.find(connection, run["run"]))["state"] == "running" and now["worker"] == run[
             "worker"
         ]:
@@ -79,25 +80,15 @@ def _drawn(settings: Settings, connection: Any, run: dict[str, Any]) -> None:
             time.sleep(LOOK_S)
 
 
-@contextmanager
-def _screen(settings: Settings) -> Iterator[Callable[[float, Any], None]]:
-    from bulkim.view import live
-
-    style = live.chosen(settings.progress, quiet=settings.quiet)
-    show, close = live.screen(style) if style != "none" else (lambda *_: None, lambda: None)
-    try:
-        yield show
-    finally:
-        close()
-
-
-def _told(settings: Settings, run: dict[str, Any], counts: dict[str, int]) -> None:
+def _told(settings: Settings, run: dict[str, Any], counts: dict[Status, int]) -> None:
     """How it stands now."""
+    pending = counts.pop(Status.PENDING)
+    ended = {outcome: number for outcome, number in counts.items() if number}
     if settings.json:
-        click.echo(json.dumps({**public(run), "counts": counts}, ensure_ascii=False))
+        tell({**public(run), "counts": ended})
         return
-    ended = sorted(counts.items(), key=lambda each: -each[1])
-    parts = [f"{number:,} {outcome}" for outcome, number in [*ended, ("pending", run["pending"])] if number]
+    most = sorted(ended.items(), key=lambda each: -each[1])
+    parts = [f"{number:,} {outcome}" for outcome, number in [*most, ("pending", pending)] if number]
     click.echo(f"{run['run']} {run['name']}: {run['state']}" + (f", {run['why']}" if run["why"] else ""))
     over = f", taken over {run['takeovers']} times" if run["takeovers"] else ""
     click.echo(f"{run['items']:,} in = {' + '.join(parts)}; {run['requests']:,} calls{over}")

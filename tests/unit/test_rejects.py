@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import json
 import random
@@ -32,11 +33,13 @@ REASONS = ["limit exceeded", 'said "no", twice', "two\nlines", "研发;|\t", "=1
 class Ended:
     """A run of a file, whose items have ended by lot."""
 
-    def __init__(self, folder, source, operation="register", *, seed=0, options=None, **changes):
+    def __init__(
+        self, folder, source, operation="register", *, seed=0, options=None, written=None, **changes
+    ):
         options = options or Options()
         self.path = folder / "bulkim.db"
         self.path.unlink(missing_ok=True)
-        source = replace(source, written=str(source.path))
+        source = replace(source, written=written or str(source.path))
         job = replace(any_job(operation, "https://h", source, **changes), path=folder / "job.yaml")
         vendor = PROVIDERS[job.provider]
         self.journal = Journal.open(self.path)
@@ -268,15 +271,64 @@ def test_a_json_array_stays_one(ended, tmp_path):
     path.write_text(json.dumps(rows, indent=2))
     run = ended(Source("jsonl", path=path), seed=2)
     found = json.loads(run.rejects())
-    done = {
-        each.username for each in run.journal.reader.results(run.run_id, outcome=["succeeded", "unchanged"])
-    }
+    done = done_names(run)
     assert done
     bare = [{name: value for name, value in each.items() if name not in REJECTED} for each in found]
     assert bare == [each for each in rows if each["username"] not in done]
 
 
 # ----------------------------------------------------------------------------------- what one mends
+
+
+def test_several_files_of_one_form_are_given_back_as_one(ended, tmp_path):
+    head = "username,password,nickname\r\n"
+    first = [f"ann{n},longenough,一\r\n" for n in range(6)]
+    second = [f'bob{n}, longenough ,"B ""{n}"""\r\n' for n in range(6)]
+    paths = [tmp_path / "a.csv", tmp_path / "b.csv"]
+    paths[0].write_bytes((head + "".join(first)).rstrip("\r\n").encode("gb18030"))  # its last line is open
+    paths[1].write_bytes((head + "".join(second)).encode("gb18030"))
+    source = Source("csv", path=paths[0], paths=paths, encoding="gb18030")
+    run = ended(source, seed=3, written="a.csv\nb.csv")
+    assert isinstance(rejects(run.journal.reader, run.record), FromFile)
+    lines = run.rejects().decode("gb18030").splitlines()
+    assert lines[0] == head.strip() + ",_outcome,_code,_reason,_line"
+    done = done_names(run)
+    left = [row.strip() for row in (*first, *second) if row.split(",")[0] not in done]
+    assert 0 < len(left) < 12
+    assert [without_cells(line, ",") for line in lines[1:]] == left
+    numbers = {row.strip(): number for rows in (first, second) for number, row in enumerate(rows, 2)}
+    assert [int(line.rpartition(",")[2]) for line in lines[1:]] == [numbers[row] for row in left], (
+        "lines are those of each file"
+    )
+
+
+@pytest.mark.parametrize(
+    ("head", "encoding"), [("username,password,team\n", "utf-8"), ("username,password\n", "utf-16")]
+)
+def test_files_of_different_forms_are_given_back_by_the_journal(ended, tmp_path, head, encoding):
+    paths = [tmp_path / "a.csv", tmp_path / "b.csv"]
+    paths[0].write_text("username,password\nann,longenough\n")
+    paths[1].write_bytes(f"{head}bob,longenough,x\n".encode(encoding))
+    run = ended(Source("csv", path=paths[0], paths=paths), written="a.csv\nb.csv")
+    assert isinstance(found := rejects(run.journal.reader, run.record), FromJournal)
+    assert "the files have different columns or encodings" in found.notes[0]
+    assert "longenough" not in run.rejects(outcome=["succeeded", *OUTCOMES]).decode()
+
+
+def test_a_compressed_file_is_given_back_as_text(ended, tmp_path):
+    path, again = tmp_path / "users.csv.gz", tmp_path / "again.csv"
+    path.write_bytes(gzip.compress(USERS.encode("utf-16")))
+    run = ended(Source("csv", path=path), seed=5)
+    given_back = run.rejects()
+    assert given_back.startswith(USERS.splitlines()[0].encode("utf-16"))
+    again.write_bytes(given_back)
+    names = [row.values["username"] for row in open_source(Source("csv", path=again)).rows()]
+    assert names == [f"user{n}" for n in range(12) if f"user{n}" not in done_names(run)]
+
+
+def done_names(run):
+    chosen = ["succeeded", "unchanged"]
+    return {each.username for each in run.journal.reader.results(run.run_id, outcome=chosen)}
 
 
 USERS = "username,password,nickname\n" + "".join(f"user{n},longenough{n},N{n}\n" for n in range(12))
@@ -331,9 +383,7 @@ def test_an_input_that_was_edited_since(ended, tmp_path):
     path = tmp_path / "users.csv"
     path.write_text(USERS)
     run = ended(Source("csv", path=path), seed=5)
-    done = {
-        each.username for each in run.journal.reader.results(run.run_id, outcome=["succeeded", "unchanged"])
-    }
+    done = done_names(run)
     head, *rows = USERS.splitlines(keepends=True)
     path.write_text(head + "new1,longenough1,x\n" + "".join(reversed(rows)))
     names = [row.split(",")[0] for row in run.rejects().decode().splitlines()[1:]]

@@ -26,6 +26,7 @@ from ruamel.yaml.events import (
 )
 
 from bulkim.errors import InputError, Problem
+from bulkim.redact import looks_secret
 
 BYTES_MAX = 1_000_000
 DEPTH_MAX = 24
@@ -272,7 +273,7 @@ class _Builder:
         if self.number_keys and type(node.value) is int:
             node.value = str(node.value)
         if not isinstance(node.value, str):
-            what = describe(node.value)
+            what = told((), node)
             self.problems.append(node.mark.problem(f"a key is text, this is {what}", "quote it"))
             return None
         if node.value in parent.value:
@@ -306,6 +307,19 @@ def describe(value: Any) -> str:
     if isinstance(value, str):
         return "text"
     return "a mapping" if isinstance(value, dict) else "a list"
+
+
+def told(path: Path, value: Any) -> str:
+    """A single value as a message shows it; where there is none, or it may be a secret, what kind of thing it is."""
+    value = value.value if isinstance(value, Node) else value
+    if not isinstance(value, (str, int, float)) or value == "" or path[:2] == ("connection", "auth"):
+        return describe(value)
+    keys = [part for part in path if isinstance(part, str)]
+    if path[:1] == ("notify",) or any(map(looks_secret, keys if isinstance(value, str) else keys[-1:])):
+        return describe(value)
+    if isinstance(value, str):
+        return describe(value) if "@" in value and "://" in value else f"'{shown(value)}'"
+    return shown(f"{value:.15g}" if isinstance(value, float) else str(value).lower())
 
 
 def dotted(path: Iterable[Key]) -> str:

@@ -21,7 +21,7 @@ from bulkim.catalogue.shapes import Effect, ErrorRule, Operation, Pool, Provider
 from bulkim.catalogue.tags import FORMAT, TAGS, VERBATIM, members
 from bulkim.errors import InputError, Problem
 from bulkim.text import nearest
-from bulkim.yamltree import Mark, Node, Path, describe, dotted, parse, shown
+from bulkim.yamltree import Mark, Node, Path, dotted, parse, shown, told
 
 _TYPES: Mapping[type[Any], tuple[str, str | None]] = {  # type -> in words, and what to do where it is another
     str: ("text", "quote it"),
@@ -179,31 +179,27 @@ class _Reader:
             return float(value)
         if type(value) is kind:
             return value
-        return self.wrong(node, path, f"expected {words}, got {describe(node)}", hint)
+        return self.wrong(node, path, f"expected {words}, got {told(path, node)}", hint)
 
     def choice(self, known: Any, node: Node, path: Path) -> Any:
         """One of a few words."""
         if node.value in known and isinstance(node.value, str):
             return node.value
-        words = ", ".join(known)
-        if not isinstance(node.value, str):
-            return self.wrong(node, path, f"expected one of {words}, got {describe(node)}")
-        return self.wrong(
-            node, path, f"expected one of {words}, got '{shown(node.value)}'", nearest(node.value, known)
-        )
+        hint = nearest(node.value, known) if isinstance(node.value, str) else None
+        return self.wrong(node, path, f"expected one of {', '.join(known)}, got {told(path, node)}", hint)
 
     def sequence(self, kind: Any, node: Node, path: Path) -> Any:
         """A list, as the tuple that shapes hold."""
         if not isinstance(node.value, list):
             hint = "write [one, two]" if isinstance(node.value, str) else None
-            return self.wrong(node, path, f"expected a list, got {describe(node)}", hint)
+            return self.wrong(node, path, f"expected a list, got {told(path, node)}", hint)
         found = [self.value(kind, each, (*path, number)) for number, each in enumerate(node.value)]
         return _MISSING if _MISSING in found else tuple(found)
 
     def mapping(self, kinds: Any, node: Node, path: Path) -> Any:
         """A mapping with keys of the file's own."""
         if not isinstance(node.value, dict):
-            return self.wrong(node, path, f"expected a mapping, got {describe(node)}")
+            return self.wrong(node, path, f"expected a mapping, got {told(path, node)}")
         found = {}
         for key, each in node.value.items():
             if kinds[0] is int and not key.isdigit():
@@ -239,7 +235,7 @@ class _Reader:
     def shape(self, shape: type[Any], node: Node, path: Path) -> Any:
         """A dataclass from a mapping of its fields."""
         if not isinstance(node.value, dict):
-            return self.wrong(node, path, f"expected a mapping, got {describe(node)}")
+            return self.wrong(node, path, f"expected a mapping, got {told(path, node)}")
         kinds = _hints(shape)  # type: ignore[arg-type]  # a class is hashable
         known = {each.name: each for each in fields(shape)}
         for key in node.value:

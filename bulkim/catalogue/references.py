@@ -34,7 +34,7 @@ from bulkim.catalogue.shapes import (
 )
 from bulkim.catalogue.values import Invalid, checker
 from bulkim.text import nearest
-from bulkim.yamltree import Path
+from bulkim.yamltree import Path, told
 
 Fault = tuple[Path, str, str | None]
 
@@ -56,7 +56,7 @@ def faults(provider: Provider) -> Iterator[Fault]:
         try:
             per_second(pool.limit)
         except ValueError as error:
-            yield ("pools", number, "limit"), str(error), None
+            yield ("pools", number, "limit"), f"{told((), pool.limit)} {error}", None
     for number, rule in enumerate(provider.errors):
         if rule.pattern is not None:
             yield from _of_pattern(("errors", number, "pattern"), rule.pattern)
@@ -101,7 +101,7 @@ def _of_app(app: App, path: Path) -> Iterator[Fault]:
             if key not in app.keys:
                 yield (*path, name), f"'{key}' is none of its keys", nearest(key, app.keys)
     if not _PATH.fullmatch(app.root):
-        yield (*path, "root"), "is no path of whole segments, such as /v1/{key}", None
+        yield (*path, "root"), f"{told((), app.root)} is no path of whole segments, such as /v1/{{key}}", None
     if missing := [key for key in app.keys if key not in keys_in(app.target)]:
         yield (*path, "target"), f"lacks {', '.join(missing)}: two apps would share a target", None
     if not keys_in(app.name):
@@ -172,7 +172,7 @@ def _of_operation(provider: Provider, operation: Operation, path: Path) -> Itera
 def _of_batch(operation: Operation, path: Path) -> Iterator[Fault]:
     """What a call of many must have: room for each of them, and nothing secret by which they are told apart."""
     if operation.batch_max < 1:
-        yield (*path, "batch_max"), "must be at least 1", None
+        yield (*path, "batch_max"), f"{operation.batch_max} must be at least 1", None
     if operation.batch_max <= 1 or operation.paging is not None:
         return
     match operation.body:
@@ -258,7 +258,11 @@ def _unknown(path: Path, names: Collection[str], known: Collection[str], what: s
 
 def _of_path(provider: Provider, operation: Operation, path: Path) -> Iterator[Fault]:
     if not _PATH.fullmatch(operation.path):
-        yield (*path, "path"), "is no path of whole segments, such as /users/{username}", None
+        yield (
+            (*path, "path"),
+            f"{told((), operation.path)} is no path of whole segments, such as /users/{{username}}",
+            None,
+        )
         return
     if {".", ".."} & set(operation.path.split("/")):
         yield (*path, "path"), "leads elsewhere by . or ..", None
@@ -335,7 +339,7 @@ def _of_pattern(path: Path, pattern: str) -> Iterator[Fault]:
             warnings.simplefilter("error")
             groups = re.compile(pattern).groupindex
     except (re.error, OverflowError, RecursionError, Warning) as error:
-        yield path, f"is not a regular expression: {error}", None
+        yield path, f"{told((), pattern)} is not a regular expression: {error}", None
         return
     if strange := set(groups) - {"user"}:
         yield path, f"has the group {', '.join(sorted(strange))}", "only `user` has a meaning"

@@ -14,7 +14,7 @@ from bulkim.catalogue.values import Invalid, checker
 from bulkim.errors import Problem
 from bulkim.jobfile.values import is_plain_and_remote
 from bulkim.text import nearest
-from bulkim.yamltree import Node, describe, shown
+from bulkim.yamltree import Node, describe, shown, told
 
 _EMPTY: Mapping[str, Any] = {}
 
@@ -197,7 +197,8 @@ def _check_items(section: Node, operation: Operation, provider: Provider) -> Ite
         for name, node in given.items():
             declared = operation.field(name)
             if declared is not None and declared.type == "str" and isinstance(node.value, (bool, int, float)):
-                message = f"source.items: {name}: expected text, got {describe(node.value)}"
+                what = describe(node) if declared.secret else told((name,), node)
+                message = f"source.items: {name}: expected text, got {what}"
                 yield node.mark.problem(message, "quote it")
             elif declared is None and (hint := nearest(name, [each for each in names if each not in given])):
                 yield item.key_mark_of((name,)).problem(f"source.items: unknown key '{shown(name)}'", hint)

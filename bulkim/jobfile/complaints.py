@@ -10,9 +10,8 @@ from pydantic_core import ErrorDetails
 
 from bulkim.errors import Problem
 from bulkim.jobfile.schema import SOURCE_KINDS
-from bulkim.redact import looks_secret
 from bulkim.text import nearest
-from bulkim.yamltree import Node, Path, describe, dotted, shown
+from bulkim.yamltree import Node, Path, describe, dotted, shown, told
 
 _EXPECTED = {  # pydantic's error types -> what was wanted
     "string_type": "text",
@@ -68,7 +67,7 @@ def _problem(
     node = root.at(path)
     value = node.value if node is not None else None
     if detail["type"] == "form":
-        message, hint = _no_form(detail["msg"], value, dotted(path), auth_words)
+        message, hint = _no_form(detail["msg"], path, value, auth_words)
     else:
         message, hint = _words(detail, path, value)
     return root.mark_of(path).problem(message, hint)
@@ -110,9 +109,9 @@ def _words(detail: ErrorDetails, path: Path, value: Any) -> tuple[str, str | Non
     if kind == "missing":
         message = f"{dotted(path[:-1])} needs the key '{path[-1]}'".lstrip()
     elif kind in _EXPECTED:
-        message, hint = _wrong_type(_EXPECTED[kind], value, name)
+        message, hint = _wrong_type(_EXPECTED[kind], path, value)
     elif kind == "literal_error":
-        message, hint = _wrong_choice(str(context["expected"]).replace("'", ""), value, name)
+        message, hint = _wrong_choice(str(context["expected"]).replace("'", ""), path, value)
     elif kind == "value_error":
         message = f"{name}{_value(path, value)} {context['error']}"
     elif kind in _BOUNDS:
@@ -122,23 +121,17 @@ def _words(detail: ErrorDetails, path: Path, value: Any) -> tuple[str, str | Non
 
 def _value(path: Path, value: Any) -> str:
     """The value, where it is one and may be shown."""
-    if not isinstance(value, (str, int, float)) or value == "" or path[:2] == ("connection", "auth"):
-        return ""
-    if not isinstance(value, str):
-        return f" {str(value).lower() if isinstance(value, bool) else value}"
-    if path[:1] == ("notify",) or any(looks_secret(str(part)) for part in path):
-        return ""
-    return "" if "@" in value and "://" in value else f" '{shown(value)}'"
+    words = told(path, value)
+    return "" if words == describe(value) else f" {words}"
 
 
-def _wrong_choice(expected: str, value: Any, name: str) -> tuple[str, str | None]:
-    if not isinstance(value, str):
-        return f"{name}: expected {expected}, got {describe(value)}", None
-    hint = nearest(value, expected.replace(" or ", ", ").split(", "))
-    return f"{name}: expected {expected}, got '{shown(value)}'", hint
+def _wrong_choice(expected: str, path: Path, value: Any) -> tuple[str, str | None]:
+    known = expected.replace(" or ", ", ").split(", ")
+    hint = nearest(value, known) if isinstance(value, str) else None
+    return f"{dotted(path)}: expected {expected}, got {told(path, value)}", hint
 
 
-def _wrong_type(expected: str, value: Any, name: str) -> tuple[str, str | None]:
+def _wrong_type(expected: str, path: Path, value: Any) -> tuple[str, str | None]:
     hint = None
     if expected == "text" and isinstance(value, (bool, int, float)):
         hint = "quote it"
@@ -146,17 +139,18 @@ def _wrong_type(expected: str, value: Any, name: str) -> tuple[str, str | None]:
         hint = "write [one, two]"
     elif expected in {"a number", "a whole number"} and isinstance(value, str):
         hint = "without quotes and units"
-    return f"{name}: expected {expected}, got {describe(value)}", hint
+    return f"{dotted(path)}: expected {expected}, got {told(path, value)}", hint
 
 
-def _no_form(message: str, value: Any, name: str, auth_words: Sequence[str]) -> tuple[str, str | None]:
+def _no_form(message: str, path: Path, value: Any, auth_words: Sequence[str]) -> tuple[str, str | None]:
     """None of the forms that may stand there."""
+    name = dotted(path)
     if isinstance(value, dict):
         hints = (nearest(key, SOURCE_KINDS if name == "source" else auth_words) for key in value)
         return f"{name}: {message}", next((hint for hint in hints if hint), None)
     if name == "source" and isinstance(value, str):
-        return f"{name}: {message}, got text", "for a CSV file write {csv: FILE}"
-    return f"{name}: {message}; this is {describe(value)}", None
+        return f"{name}: {message}, got {told(path, value)}", "for a CSV file write {csv: FILE}"
+    return f"{name}: {message}; this is {told(path, value)}", None
 
 
 def _unknown_key(path: Path, root: Node, known: Sequence[str]) -> Problem:

@@ -29,7 +29,7 @@ from bulkim.jobfile.sources import Making
 from bulkim.model import FILE_KINDS, Guard, Job, Notify, Rate
 from bulkim.window import Window
 from bulkim.window import parse as parse_window
-from bulkim.yamltree import Mark, Node, describe, dotted, parse
+from bulkim.yamltree import Mark, Node, describe, dotted, parse, told
 
 # The emulator's app at a provider, as a job file's `connection` would write it. Raises KeyError: it has none there.
 Sandbox = Callable[[Provider], Mapping[str, Any]]
@@ -167,7 +167,7 @@ class _Reading:
                 node.keys[part] = mark
             node = node.value[part]
             if not isinstance(node.value, dict):
-                what = f"{dotted(parents[:done])} is {describe(node)}, and has no keys"
+                what = f"{dotted(parents[:done])} is {told(tuple(parents[:done]), node)}, and has no keys"
                 self.problems.append(mark.problem(what))
                 return
         node.value[last], node.keys[last] = value, mark

@@ -171,12 +171,12 @@ retries: 6
     assert complaints(job_file(text)) == [
         "job.yaml:1:1: unknown key 'nme' (did you mean 'name'?)",
         "job.yaml:2:11: provider: there is no provider 'easmob' (did you mean 'easemob'?)",
-        "job.yaml:6:8: connection.org: expected text, got a number (quote it)",
+        "job.yaml:6:8: connection.org: expected text, got 1122161011178276 (quote it)",
         "job.yaml:8:17: the environment variable NO_TOKEN is not set (export NO_TOKEN=...)",
         "job.yaml:9:3: unknown key 'enviroment' under connection (did you mean 'environment'?)",
         "job.yaml:11:15: rate.limit 0 must be more than 0",
         "job.yaml:11:25: rate.share 1.5 must be at most 1",
-        "job.yaml:12:10: timeout: expected a number, got text (without quotes and units)",
+        "job.yaml:12:10: timeout: expected a number, got '10' (without quotes and units)",
         "job.yaml:14:1: key 'retries' is there twice (the first is on line 13)",
     ]
 
@@ -192,7 +192,7 @@ retries: 6
         ("timeout: .inf", "9:10: timeout inf must be a finite number"),
         ("timeout: 601", "9:10: timeout 601 must be at most 600"),
         ("retries: 101", "9:10: retries 101 must be at most 100"),
-        ("retries: 1.5", "9:10: retries: expected a whole number, got a number"),
+        ("retries: 1.5", "9:10: retries: expected a whole number, got 1.5"),
         ("batch: 2", "9:8: batch 2: delete takes at most 1 a request"),
         (
             "guard: {max_failures: lots}",
@@ -200,7 +200,7 @@ retries: 6
         ),
         ("guard: {max_failures: 101%}", "9:23: guard.max_failures '101%' must not be more than 100%"),
         ("guard: {max_items: 0}", "9:20: guard.max_items 0 must be at least 1"),
-        ("guard: {protect: admin}", "9:18: guard.protect: expected a list, got text (write [one, two])"),
+        ("guard: {protect: admin}", "9:18: guard.protect: expected a list, got 'admin' (write [one, two])"),
         (
             "guard: {protect: ['ok', '(']}",
             "9:25: guard.protect.1 '(' is not a regular expression: missing ), unterminated subpattern at position 0",
@@ -212,13 +212,13 @@ retries: 6
         ("rate: {share: 0}", "9:15: rate.share 0 must be more than 0"),
         ("rate: {limit: .nan}", "9:15: rate.limit nan must be a finite number"),
         ("rate: {pools: {usrs: 1}}", "9:16: rate.pools: easemob has no pool 'usrs' (did you mean 'users'?)"),
-        ("rate: fast", "9:7: rate: expected a mapping, got text"),
+        ("rate: fast", "9:7: rate: expected a mapping, got 'fast'"),
         ("params: {chat: 1}", "9:10: unknown key 'chat' under params: delete has no such param"),
         (
             "params: {username: u}",
             "9:10: 'username' belongs to each item, not under params (give it in the source)",
         ),
-        ("5: x", "9:1: a key is text, this is a number (quote it)"),
+        ("5: x", "9:1: a key is text, this is 5 (quote it)"),
         ("? [a]\n: b", "9:3: a key is text, this is a list (quote it)"),
     ],
 )
@@ -240,7 +240,7 @@ def test_each_wrong_value_is_told_apart(job_file, added, expected):
             "users.csv",
             (
                 "8:9: source: expected a mapping with one of the keys csv, text, jsonl, items, listing, run, got"
-                " text (for a CSV file write {csv: FILE})"
+                " 'users.csv' (for a CSV file write {csv: FILE})"
             ),
         ),
         (
@@ -253,7 +253,7 @@ def test_each_wrong_value_is_told_apart(job_file, added, expected):
         ),
         (
             "{csv: u.csv, columns: {username: 7}}",
-            ("8:42: source.columns.username: expected text, got a number (quote it)"),
+            ("8:42: source.columns.username: expected text, got 7 (quote it)"),
         ),
         (
             "{csv: u.csv, encoding: klingon}",
@@ -266,8 +266,8 @@ def test_each_wrong_value_is_told_apart(job_file, added, expected):
             "8:33: source.delimiter 'ab' must be one character, such as , ; | or tab",
         ),
         ('{csv: "a\\0b"}', "8:15: source.csv 'a\\x00b' must be printable text"),
-        ("{items: [a, 7]}", "8:21: source.items.1: expected text, got a number (quote it)"),
-        ("{items: [{username: 7}]}", "8:29: source.items: username: expected text, got a number (quote it)"),
+        ("{items: [a, 7]}", "8:21: source.items.1: expected text, got 7 (quote it)"),
+        ("{items: [{username: 7}]}", "8:29: source.items: username: expected text, got 7 (quote it)"),
         ("{items: [{usernme: a}]}", "8:19: source.items: unknown key 'usernme' (did you mean 'username'?)"),
         ("{items: []}", "8:17: source.items must not be empty"),
         (
@@ -291,7 +291,7 @@ def test_each_wrong_value_is_told_apart(job_file, added, expected):
                 " skipped or pending, got 'lost'"
             ),
         ),
-        ("{run: last, code: [70107]}", "8:28: source.code.0: expected text, got a number (quote it)"),
+        ("{run: last, code: [70107]}", "8:28: source.code.0: expected text, got 70107 (quote it)"),
     ],
 )
 def test_sources_that_cannot_be(job_file, source, expected):
@@ -385,10 +385,14 @@ def test_set_overrides_and_makes_sections(job_file):
 @pytest.mark.parametrize(
     ("key", "value", "expected"),
     [
-        ("timeout", "soon", "--set timeout: timeout: expected a number, got text (without quotes and units)"),
+        (
+            "timeout",
+            "soon",
+            "--set timeout: timeout: expected a number, got 'soon' (without quotes and units)",
+        ),
         ("rat.limit", "5", "--set rat.limit: unknown key 'rat' (did you mean 'rate'?)"),
         ("name.x", "5", None),
-        ("provider.x", "5", "--set provider.x: provider is text, and has no keys"),
+        ("provider.x", "5", "--set provider.x: provider is 'easemob', and has no keys"),
         ("a..b", "5", "--set a..b: is not a key such as rate.limit"),
         ("timeout", "[1", "--set timeout: is not YAML"),
         ("timeout", "*x", "--set timeout: aliases (*name) are not supported"),
@@ -499,3 +503,15 @@ def test_a_value_that_may_be_a_secret_is_not_shown(job_file, line, hidden):
     found = complaints(job_file(WHOLE + ("" if changes else f"{line}\n")), overrides=changes)
     assert found
     assert "s3cret" not in str(found)
+
+
+@pytest.mark.parametrize(("before", "after", "said"), [
+    ("{token: t0ken}", "{token: 471147114711}", "connection.auth.token: expected text, got a number"),
+    ("{token: t0ken}", "471147114711", "connection.auth: "),
+    ("{csv: users.csv}", "{items: [{username: ann, password: 471147114711}]}", "password: expected text, got a number"),
+])  # fmt: skip
+def test_a_secret_without_its_quotes_is_not_shown(job_file, before, after, said):
+    text = WHOLE.replace("operation: delete", "operation: register").replace(before, after)
+    found = str(complaints(job_file(text)))
+    assert said in found
+    assert "4711" not in found

@@ -142,7 +142,7 @@ def test_a_name_without_any_connection_file(complaints):
             "mine:\n  base_url: 5\n",
             [
                 "connections.yaml:2:3: connection needs the key 'auth'",
-                "connections.yaml:2:13: connection.base_url: expected text, got a number (quote it)",
+                "connections.yaml:2:13: connection.base_url: expected text, got 5 (quote it)",
             ],
         ),
         (
@@ -291,7 +291,7 @@ def test_every_form(connect, provider, connection, target, kind):
             EASEMOB.replace("app: a", "app: a#b"),
             ["66: connection.app 'a#b' may hold letters, digits, _ - and . only"],
         ),
-        ("easemob", "delete", "5", ["13: connection: expected a mapping, got a number"]),
+        ("easemob", "delete", "5", ["13: connection: expected a mapping, got 5"]),
     ],
 )
 def test_what_does_not_fit_the_vendor(complaints, provider, operation, connection, expected):

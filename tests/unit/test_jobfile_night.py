@@ -90,7 +90,7 @@ def test_hours_for_once(load):
         ),
         (
             "window: 1",
-            "5:9: window: expected hours like 01:00-05:30, or a mapping with hours and zone; this is a number",
+            "5:9: window: expected hours like 01:00-05:30, or a mapping with hours and zone; this is 1",
         ),
         (
             "window: 01:00-05:30 Europe/Berln",
@@ -103,7 +103,7 @@ def test_hours_for_once(load):
         ),
         (
             "window: {hours: 01:00-05:30, zone: 8}",
-            "5:36: window.zone: expected text, got a number (quote it)",
+            "5:36: window.zone: expected text, got 8 (quote it)",
         ),
         (
             "window: {hours: 01:00-05:30 UTC}",

@@ -50,14 +50,7 @@ def submission(path: Path, env: Mapping[str, str], overrides: Sequence[tuple[str
     problems = [*_literal(root, provider, operation), *_set(overrides), *_unsuitable(job, operation, path)]
     if problems:
         raise InputError(problems)
-    whole = _written(root, job, overrides)
-    return Submission(
-        job,
-        _travelling(whole, job, operation),
-        job.source.path if operation.secrets else None,
-        path.absolute(),
-        whole,
-    )
+    return _submission(job, operation, path.absolute(), _written(root, job, overrides, path.parent))
 
 
 def again(
@@ -75,9 +68,14 @@ def again(
     )
     operation = vendors.provider(job.provider, job.vendor_text).operation(job.operation)
     assert operation is not None, "the job file's loader checks this"
-    return Submission(
-        job, _travelling(whole, job, operation), job.source.path if operation.secrets else None, path, whole
-    )
+    if problems := list(_unsuitable(job, operation, path)):
+        raise InputError(problems)
+    return _submission(job, operation, path, whole)
+
+
+def _submission(job: Job, operation: Operation, path: Path, whole: Mapping[str, Any]) -> Submission:
+    secrets = job.source.path if operation.secrets else None
+    return Submission(job, _travelling(whole, job, operation), secrets, path, whole)
 
 
 def _auth(root: Node) -> Iterator[Node]:
@@ -141,7 +139,7 @@ def _unsuitable(job: Job, operation: Operation, path: Path) -> Iterator[Problem]
         )
 
 
-def _written(root: Node, job: Job, overrides: Sequence[tuple[str, str]]) -> dict[str, Any]:
+def _written(root: Node, job: Job, overrides: Sequence[tuple[str, str]], folder: Path) -> dict[str, Any]:
     """The mapping as written, with the places of files in full."""
     plain: dict[str, Any] = root.plain()
     for key, text in overrides:
@@ -153,16 +151,24 @@ def _written(root: Node, job: Job, overrides: Sequence[tuple[str, str]]) -> dict
     plain["name"] = job.name
     if isinstance(plain.get("connection"), dict):
         plain["connection"]["base_url"] = job.connection.base_url
-    if len(job.source.files) == 1:
-        plain["source"][job.source.kind] = str(job.source.files[0].absolute())
+    if job.source.files and job.source.written:
+        places = [_in_full(each, folder) for each in job.source.written.split("\n")]
+        plain["source"][job.source.kind] = places if len(places) > 1 else places[0]
     return plain
+
+
+def _in_full(place: str, folder: Path) -> str:
+    """A file or a pattern, which means the same wherever the job is planned again."""
+    return str((folder / os.path.expanduser(place)).absolute())  # noqa: PTH111 - never raises
 
 
 def _travelling(whole: Mapping[str, Any], job: Job, operation: Operation) -> dict[str, Any]:
     """The mapping that a worker loads: items stay in the database, and `7d` means the same whenever somebody comes to it."""
     source = whole.get("source")
-    if not source or (job.source.is_file and operation.secrets):
+    if not source:
         return dict(whole)
+    if job.source.is_file and operation.secrets:  # what a pattern names is looked up once
+        return {**whole, "source": {**source, job.source.kind: str(job.source.files[0].absolute())}}
     if not job.source.is_listing:
         return {**whole, "source": ELSEWHERE}
     moments = {name: getattr(job.source.where, name) for name in ("created_before", "created_after")}

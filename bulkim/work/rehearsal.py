@@ -87,7 +87,7 @@ def _play(url: str, job: Job, vendor: Provider, *, say: Say = lambda _: None) ->
 
 
 def _seed(url: str, job: Job, vendor: Provider, *, listed: Iterable[str] = ()) -> int:
-    """Let the users of the input exist there, unless the job creates them. Returns how many.
+    """Let the users of the input exist there, contacts too, unless the job creates them. Returns how many.
 
     Standard input is left alone: it can be read only once, and the run needs it.
     """
@@ -97,8 +97,13 @@ def _seed(url: str, job: Job, vendor: Provider, *, listed: Iterable[str] = ()) -
         return 0
     if readable:
         reader = source.open_source(job.source, secret_fields=operation.secrets, required=operation.required)
-        rows = planning.prepare(job, vendor, operation, reader)
-        listed = (each.username for each in rows if each.skip is None)
+        others = [each.name for each in operation.fields if each.user]
+        rows = (each for each in planning.prepare(job, vendor, operation, reader) if each.skip is None)
+        listed = (
+            name
+            for each in rows
+            for name in (each.username, *(each.fields[other] for other in others if other in each.fields))
+        )
     names = _distinct(map(vendor.folded, listed))
     app = "/".join(job.connection.app.values())  # as the sandbox's control calls name it
     seeded = 0

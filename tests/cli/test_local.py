@@ -40,6 +40,14 @@ def test_init_for_every_operation(shell, provider, operation):
     assert "$schema=job.schema.json" in (shell.folder / "job.yaml").read_text().splitlines()[0]
 
 
+@pytest.mark.parametrize(
+    ("provider", "operation"), [("easemob", "add-contact"), ("tencent", "import-friends")]
+)
+def test_a_rehearsal_has_the_other_users_too(shell, provider, operation):
+    shell("init", "--provider", provider, "--operation", operation)
+    assert "3 in = 3 succeeded" in shell("run", "job.yaml", "--sandbox").out
+
+
 def test_init_knows_what_was_meant(shell):
     said = shell("init", "--operation", "deletee")
     assert (said.code, list(shell.folder.iterdir())) == (2, [])

@@ -150,9 +150,17 @@ def listing(header: Sequence[str]) -> str | None:
     return f"its columns: {', '.join(each[:60] for each in header[:_SHOWN_MAX])}{more}"
 
 
+# What a field is often called elsewhere; by letters alone, "Last Name" is nearer to a username than "User ID".
+_CALLED = {"username": {"userid", "user", "uid", "userno", "accountid", "account", "login", "loginname"}}
+
+
 def to_paste(lacking: Sequence[str], header: Sequence[str]) -> str:
     """The `columns:` line of a job that names what is missing; COLUMN stands where nothing is near."""
-    pairs = ", ".join(f"{name}: {_quoted(near(name, header) or 'COLUMN')}" for name in lacking)
+    known = {
+        name: next((each for each in header if _plain(each) in _CALLED.get(name, ())), None)
+        for name in lacking
+    }
+    pairs = ", ".join(f"{name}: {_quoted(known[name] or near(name, header) or 'COLUMN')}" for name in lacking)
     return f"columns: {{{pairs}}}"
 
 

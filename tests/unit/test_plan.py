@@ -174,6 +174,8 @@ def test_usernames_only(plan):
     [
         ("delete", "csv", "user_name,x\na,b\n",
          [":1: has no column 'username' (its columns: user_name, x; write under source: columns: {username: user_name})"]),
+        ("delete", "csv", "User ID,Last Name\na,b\n",
+         [":1: has no column 'username' (its columns: User ID, Last Name; write under source: columns: {username: User ID})"]),
         ("register", "csv", "id,secretword\na,b\n",
          [(":1: has no column 'username' (its columns: id, secretword; write under source: columns: {username: COLUMN,"
            " password: COLUMN})"),

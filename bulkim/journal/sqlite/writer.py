@@ -99,7 +99,7 @@ class Journal:
                 if lease.alive(holder, seen_at=seen_at, now=now):
                     raise BusyError(
                         f"process {pid} on {host} is running this run.",
-                        hint=f"watch it with `bulkim show {self.run_name(run_id)}`, or stop it first",
+                        hint=f"watch it with `bulkim watch {self.run_name(run_id)}`, or stop it with `bulkim ctl {self.run_name(run_id)} stop`",
                     )
                 tx.execute(
                     "UPDATE session SET ended = 'lost', ended_at = max(seen_at, coalesce((SELECT"

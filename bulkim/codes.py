@@ -113,6 +113,11 @@ OWN: Mapping[str, Meaning] = {
         "`bulkim explain` tells about the code; put right what it names, then run the same command again: it continues.",
         follows=_STOPS,
     ),
+    "internal": Meaning(
+        "A worker of the fleet met what it did not foresee: a bug of bulkim.",
+        "Look at the worker's log, report it, then `bulkim fleet resume RUN`.",
+        follows=_STOPS,
+    ),
     "asked": Meaning(
         "The program that called bulkim asked the run to stop.",
         "Call it again: it continues.",

@@ -1,11 +1,30 @@
-"""Which process it is: one on this host, told apart from a later one that got the same pid, and from one in another container."""
+"""Which process it is: one on this host, told apart from a later one that got the same pid, and from one in another container.
+
+And how many files it may open.
+"""
 
 from __future__ import annotations
 
 import os
+import resource
+from contextlib import suppress
 from pathlib import Path
 
 from bulkim import uptime
+
+FILES_WANTED = 1024  # for 256 calls in flight, and whatever a program of the user's own opens beside
+
+
+def files_max() -> int:
+    """How many files this process may have open at a time; a low limit that is only the shell's default (macOS: 256) is raised first."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    unlimited = resource.RLIM_INFINITY
+    if soft != unlimited and soft < FILES_WANTED:
+        wanted = FILES_WANTED if hard == unlimited else min(hard, FILES_WANTED)
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+            soft = wanted
+    return FILES_WANTED if soft == unlimited else soft
 
 
 def identity(pid: int) -> str:

@@ -18,6 +18,7 @@ from bulkim.errors import BulkimError, UsageError
 from bulkim.language import counted
 from bulkim.language import gettext as _
 from bulkim.places import there
+from bulkim.text import nearest
 from bulkim.view.live import Spans
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def explain(settings: Settings, *, provider: str, code: str, run_name: str | Non
     if not rules and own is None and not met:
         raise UsageError(
             f"{vendor.label} has no code {code!r} in its table",
-            hint=_nearest_code(vendor, code) or "see the vendor's page",
+            hint=nearest(code, [each.code for each in vendor.errors if each.code]) or "see the vendor's page",
         )
     if settings.json:
         click.echo(json.dumps(_document(vendor, code, rules, own, met), ensure_ascii=False))
@@ -101,13 +102,6 @@ def _met(settings: Settings, vendor: Provider, code: str, run_name: str | None) 
         return []
     decided = [(decided_by(vendor, operation, code, each.reason), each) for each in found]
     return [Met(rule, record.run, each) for rule, each in decided if rule is not None]
-
-
-def _nearest_code(vendor: Provider, code: str) -> str | None:
-    from difflib import get_close_matches
-
-    near = get_close_matches(code, [each.code for each in vendor.errors if each.code], n=1)
-    return f"did you mean {near[0]!r}?" if near else None
 
 
 def _own(code: str, own: codes.Meaning) -> list[Spans]:

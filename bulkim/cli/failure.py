@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from contextlib import suppress
 
 import click
@@ -9,7 +10,7 @@ from click.exceptions import NoArgsIsHelpError
 
 from bulkim.cli import PROGRAM, State, streams
 from bulkim.cli.streams import OutputError
-from bulkim.errors import BulkimError, InputError
+from bulkim.errors import BulkimError, GuardError, InputError
 from bulkim.text import counted
 
 INTERNAL = 70
@@ -29,6 +30,13 @@ INSTEAD = {
     PROGRAM: "options come after the command, e.g. `bulkim runs --json`",
     "bulkim run": "`bulkim plan JOB` shows what would be sent and sends nothing; `bulkim run JOB --sandbox` rehearses it",
     "bulkim retry": "`bulkim results RUN --outcome failed` lists what it would send, so does `--outcome unknown`",
+}
+SCARCE = {  # what the machine is out of, which any line may meet, an import among them: no fault of ours
+    errno.EMFILE: "allow more open files (`ulimit -n 1024`)",
+    errno.ENFILE: "end programs that hold many files",
+    errno.ENOMEM: "end programs that hold much memory",
+    errno.ENOSPC: "make room on the disk",
+    errno.EDQUOT: "make room on the disk",
 }
 UNPRINTED = 2  # as for a file that -o cannot write
 PROBLEMS_MAX = 200  # printed; a file of another kind altogether has a problem on every line
@@ -111,6 +119,9 @@ def _unforeseen(error: BaseException, *, verbose: int) -> int:
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else int(error.code is not None)
     words = " ".join(str(error).split())
+    if isinstance(error, OSError) and error.errno in SCARCE:
+        _say(f"error: {words}\nhint: {SCARCE[error.errno]}, then run the same again")
+        return GuardError.exit_code
     _say(f"error: internal error: {type(error).__name__}{': ' + words if words else ''}")
     if verbose:
         _traceback(error)

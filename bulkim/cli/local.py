@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import click
 from bulkim.cli import candidates
 from bulkim.cli.options import Command, FileType, Settings, common
 from bulkim.errors import InputError, Problem, UsageError
+from bulkim.text import nearest
 
 
 @click.command(
@@ -45,9 +45,8 @@ def init(settings: Settings, *, folder: Path, provider: str, operation: str) -> 
     vendor = vendors.provider(provider)
     found = vendor.operation(operation)
     if found is None:
-        offered = ", ".join(each.name for each in vendor.operations)
-        near = get_close_matches(operation, [each.name for each in vendor.operations], n=1)
-        hint = f"did you mean {near[0]}?" if near else f"one of {offered}"
+        offered = [each.name for each in vendor.operations]
+        hint = nearest(operation, offered) or f"one of {', '.join(offered)}"
         raise UsageError(f"{vendor.label} has no operation {operation!r}", hint=hint)
     written, kept = write_templates(folder, starter.files(vendor, found))
     if settings.json:

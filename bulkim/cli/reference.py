@@ -11,6 +11,7 @@ from bulkim.catalogue.shapes import Field, Operation, Probe, Provider, Repeat
 from bulkim.cli import candidates, show
 from bulkim.cli.options import Command, Settings, common
 from bulkim.errors import UsageError
+from bulkim.text import nearest
 from bulkim.view import account as text
 from bulkim.view.live import Spans
 
@@ -115,13 +116,10 @@ def _as_yaml(found: list[tuple[Provider, Operation]], *, whole: bool) -> None:
 
 
 def _no_operation(name: str, chosen: list[Provider]) -> UsageError:
-    from difflib import get_close_matches
-
     known = sorted({each.name for vendor in chosen for each in vendor.operations})
-    near = get_close_matches(name, known, n=1)
     return UsageError(
         f"there is no operation {name!r}" + (f" at {chosen[0].name}" if len(chosen) == 1 else ""),
-        hint=f"did you mean {near[0]!r}?" if near else "`bulkim operations` lists them",
+        hint=nearest(name, known) or "`bulkim operations` lists them",
     )
 
 

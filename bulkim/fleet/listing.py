@@ -12,22 +12,9 @@ from typing import Any
 from bulkim.errors import GuardError
 from bulkim.fleet.claims import Taken
 from bulkim.fleet.database import away, library, settings
-from bulkim.fleet.journal import (
-    AGAIN_S,
-    COUNTS,
-    DOUBTFUL,
-    ITEMS,
-    TURNS,
-    Hand,
-    Patience,
-    Turn,
-    answered,
-    by_status,
-    frame,
-    item_of,
-    unwritten,
-)
+from bulkim.fleet.journal import AGAIN_S, COUNTS, DOUBTFUL, ITEMS, by_status, item_of
 from bulkim.fleet.lease import LostError
+from bulkim.fleet.turns import TURNS, Hand, Patience, Turn, answered, frame, unwritten
 from bulkim.journal.port import PAGE
 from bulkim.journal.records import Closing, Listed, ListedPage, to_json
 from bulkim.model import Final, Item, Status

@@ -41,6 +41,7 @@ from bulkim.model import (
 from bulkim.planning import batch_size
 from bulkim.planning.gather import Gathered
 from bulkim.planning.pending import PendingItems
+from bulkim.process import files_max
 from bulkim.sending import guard
 from bulkim.sending.backlog import Backlog
 from bulkim.sending.channel import Channel, Permit, Stopped
@@ -51,6 +52,7 @@ from bulkim.sending.telemetry import IN_FLIGHT_MAX, IN_FLIGHT_MIN, Ending, Telem
 
 SILENT_MAX = 3  # calls in a row that got no answer: then one goes at a time, so that a server that wakes is not flooded
 HEADROOM = 2.0  # calls in flight per call that rate x latency needs: latencies vary
+FILES_BESIDE = 20  # that a run opens at a time apart from connections: the journal's, its lock's, a module's
 
 
 class Executor:
@@ -84,6 +86,7 @@ class Executor:
         self._looks: set[anyio.CancelScope] = set()
         self._stop: Stop | None = None
         self._signal: int | None = None
+        self._connections_max = max(1, files_max() - FILES_BESIDE)
         self._error: BulkimError | None = None
 
     # ------------------------------------------------------------------------------------- from outside
@@ -180,7 +183,7 @@ class Executor:
             await self._change(math.inf)
 
     def _in_flight_max(self) -> int:
-        """The job's own cap, or what the rate needs at the observed latency; one while nobody answers."""
+        """The job's own cap, or what the rate needs at the observed latency; one while nobody answers; what may be open at a time."""
         if self._channel.transport.silent >= SILENT_MAX:
             cap = 1
         elif self.job.concurrency is not None:
@@ -189,7 +192,7 @@ class Executor:
             needed = self.telemetry.limit_per_s * (self.telemetry.latency_s or 0.0) * HEADROOM
             both = 1 if self._looker is None else 2  # one call reads while another one writes
             cap = min(IN_FLIGHT_MAX, max(IN_FLIGHT_MIN, math.ceil(needed) + IN_FLIGHT_MIN) * both)
-        self.telemetry.in_flight_max = cap
+        self.telemetry.in_flight_max = cap = min(cap, self._connections_max)
         return cap
 
     def _waiting(self, what_for: str) -> None:

@@ -51,7 +51,7 @@ def test_a_rehearsal_has_the_other_users_too(shell, provider, operation):
 def test_init_knows_what_was_meant(shell):
     said = shell("init", "--operation", "deletee")
     assert (said.code, list(shell.folder.iterdir())) == (2, [])
-    assert "did you mean delete?" in said.err
+    assert "did you mean 'delete'?" in said.err
     assert "there is no provider 'tencnt'" in shell("init", "--provider", "tencnt").err
 
 

@@ -134,16 +134,13 @@ def test_a_malformed_journal_is_not_a_full_disk(folder, server):
 
 @pytest.mark.slow
 def test_few_files_may_be_open(folder, server):
-    """Calls wait for what is free, or the run says what it lacks; nobody is lost."""
+    """So many calls are in flight as there may be connections: all is sent."""
     said = subprocess.run(
         ["bash", "-c", 'ulimit -n 24; exec "$@"', "bash", sys.executable, "-m", "bulkim", "run", "gone.yaml", "--yes",
          "--json", "--set", "rate.limit=1000", "--set", "concurrency=50"],
         cwd=folder, env=environment(), capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
-    assert said.returncode in {0, 4}, said.stderr
-    assert "bug of bulkim" not in said.stderr
-    rest = bulkim("run", "gone.yaml", "--yes", "-q", cwd=folder)
-    assert rest.code == 0
+    assert said.returncode == 0, said.stderr
     assert each_once(server)
 
 

@@ -16,7 +16,7 @@ from bulkim.view.meanings import meaning
 BULKIM = Path(codes.__file__).parent
 # What carries a code, and at which place among its arguments.
 CARRIERS = {"Outcome": 1, "Refusal": 1, "Stop": 1, "Skip": 0, "Fault": 0}
-NAMED = {"RECONCILED"}
+NAMED = {"RECONCILED", "WINDOW"}
 
 
 def literals(node):

@@ -64,7 +64,8 @@ def _lines(figures: Figures) -> Iterator[str]:
     yield ""
     yield f"**{reconciliation(summary)}**"
     yield ""
-    pace = f", {summary['requests'] / summary['elapsed_s']:.1f} calls/s" if summary["elapsed_s"] >= 1 else ""
+    elapsed_s = summary["elapsed_s"]
+    pace = f", {figures.timeline.calls / elapsed_s:.1f} calls/s" if elapsed_s >= 1 else ""
     limit = f" of {figures.allowed.own:g} allowed" if pace and figures.allowed.own else ""
     yield (
         f"Run {code(record.run)} {plain(words)}. {summary['requests']:,} calls in {duration(summary['elapsed_s'])}"

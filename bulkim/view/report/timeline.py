@@ -68,6 +68,11 @@ class Timeline:
     bins: list[Bin] = field(default_factory=list)
     busiest: int = 0  # calls in the second that held most
 
+    @property
+    def calls(self) -> int:
+        """All that were counted: those that draw on the run's own limits."""
+        return sum(each.calls for each in self.bins)
+
     @classmethod
     def of(cls, sessions: Sequence[Session]) -> Timeline:
         """Lay the sessions out."""

@@ -59,7 +59,7 @@ def test_a_read_only_database_is_waited_for_and_nothing_is_sent_meanwhile(scene)
 
 @slow
 def test_one_that_stays_so_ends_the_run_which_can_be_resumed(scene, monkeypatch):
-    monkeypatch.setattr("bulkim.fleet.journal.UNWRITABLE_S", 1.0)
+    monkeypatch.setattr("bulkim.fleet.turns.UNWRITABLE_S", 1.0)
     run, names = begun(scene, users=200, limit=50)
     scene.hand()
     at_work(scene, 40)
@@ -95,7 +95,7 @@ def test_a_listing_waits_for_a_database_that_will_not_write_but_not_for_ever(dat
             assert refused.wait(60)
         asking.result(60)
     assert database.query("SELECT mode FROM bulkim.attempt") == [("page",)]
-    monkeypatch.setattr("bulkim.fleet.journal.UNWRITABLE_S", 0.0)
+    monkeypatch.setattr("bulkim.fleet.turns.UNWRITABLE_S", 0.0)
     with read_only(database):
         ask_for_a_page()
         with pytest.raises(GuardError, match="the journal cannot be written: cannot execute"):

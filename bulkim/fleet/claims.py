@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from bulkim import uptime
-from bulkim.fleet.database import Line
+from bulkim.fleet.database import Line, in_words, library
 from bulkim.fleet.lease import Keeper, Lease
 from bulkim.journal import lease as processes
+from bulkim.log.events import log
 from bulkim.model import Stop
 
 ANSWER_S = 10.0
@@ -62,8 +63,11 @@ async def take(line: Line, keeper: Keeper, worker: str, run_id: int) -> Taken | 
 async def take_next(line: Line, keeper: Keeper, worker: str) -> Taken | None:
     """Take the run whose turn it is. Raises AwayError."""
     for run_id in await waiting(line, worker):
-        if taken := await take(line, keeper, worker, run_id):
-            return taken
+        try:
+            if taken := await take(line, keeper, worker, run_id):
+                return taken
+        except library().Error as error:  # one run's trouble is not the others'
+            log.warning("fleet.failed", run_id=run_id, error=in_words(error))
     return None
 
 

@@ -81,15 +81,20 @@ class UnwritableError(AwayError):
 
 
 class Line:
-    """One connection that is made again when it is needed. For one task at a time."""
+    """One connection that is made again when it is needed. One question at a time: others wait."""
 
     def __init__(self, dsn: str) -> None:
         self.dsn = dsn
+        self._lock = asyncio.Lock()
         self._psycopg = library()
         self._connection: Any = None
 
     async def rows(self, statement: str, values: Any = (), *, within_s: float) -> list[tuple[Any, ...]]:
-        """Ask once. Raises AwayError; psycopg.Error for what the database refuses."""
+        """Ask once, `within_s` of being the one to ask. Raises AwayError; psycopg.Error for what the database refuses."""
+        async with self._lock:
+            return await self._answer(statement, values, within_s)
+
+    async def _answer(self, statement: str, values: Any, within_s: float) -> list[tuple[Any, ...]]:
         asking = asyncio.ensure_future(self._ask(statement, values))
         try:
             await asyncio.wait({asking}, timeout=within_s)
@@ -98,8 +103,8 @@ class Line:
                 self.hang_up()
                 asking.add_done_callback(partial(_heard, self._connection))
                 asking.cancel() if self._connection is None else None
+                self._connection = None
         if not asking.done():
-            self._connection = None
             raise AwayError(f"no answer within {within_s:g} s")
         try:
             return asking.result()

@@ -21,7 +21,7 @@ QUEUE = "bulkim"
 POLL_S = 2.0  # where a notification gets lost
 AGAIN_S = 1.0
 
-Look = Callable[[], Awaitable[None]]
+Look = Callable[[], None]
 
 
 def _options() -> str:
@@ -52,7 +52,6 @@ class Engine:
             logging.CRITICAL
         )  # what matters is said by whoever it matters to
         self._places = places
-        self._looks: set[asyncio.Future[None]] = set()
         connector = procrastinate.PsycopgConnector(
             conninfo=dsn, kwargs={"options": _options()}, min_size=1, max_size=4
         )
@@ -60,11 +59,7 @@ class Engine:
 
         @self._app.task(name="look", queue=QUEUE, queueing_lock=None)
         async def _look(run: int) -> None:  # noqa: ARG001 - for people who read the queue
-            looking = asyncio.ensure_future(
-                look()
-            )  # not awaited: an engine that starts again waits for its jobs
-            self._looks.add(looking)
-            looking.add_done_callback(self._looks.discard)
+            look()
 
         @self._app.periodic(cron="* * * * *")
         @self._app.task(name="tick", queue=QUEUE)

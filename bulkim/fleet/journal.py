@@ -105,7 +105,6 @@ class Store:
     def __init__(self, dsn: str) -> None:
         self._dsn = dsn
         self._line, self._reading = Line(dsn), Line(dsn)
-        self._lock = asyncio.Lock()
         self._dirty: dict[int, Hand] = {}
         self._wake = asyncio.Event()
 
@@ -116,8 +115,7 @@ class Store:
 
     async def read(self, statement: str, values: Any, *, within_s: float = 30.0) -> list[tuple[Any, ...]]:
         """Look something up, beside the flights. Raises AwayError."""
-        async with self._lock:
-            return await self._reading.rows(statement, values, within_s=within_s)
+        return await self._reading.rows(statement, values, within_s=within_s)
 
     def read_now(self, statement: str, values: Any) -> list[tuple[Any, ...]]:
         """The same, while the loop stands still. Raises GuardError."""

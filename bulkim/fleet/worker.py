@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from multiprocessing import connection
 
 from bulkim.fleet import schedule
-from bulkim.fleet.claims import take_next, waiting
+from bulkim.fleet.claims import Taken, take_next, waiting
 from bulkim.fleet.database import AwayError, Line, connected, library
 from bulkim.fleet.engine import Engine
 from bulkim.fleet.health import serve
@@ -27,7 +27,8 @@ from bulkim.fleet.shares import Shares, across_hosts
 from bulkim.log.events import log
 from bulkim.quota.ledger import owner_of
 
-SWEEP_S = 1.5
+SWEEP_S = 1.0
+FILL_S = 1.0  # twice what it takes to fill an empty worker: the fuller it is, the longer it leaves the next run to others
 GENTLY = 143
 OUTDATED = 75  # start a newer one
 
@@ -69,7 +70,7 @@ class Worker:
 
     def __init__(self, orders: Orders, name: str, meta: Meta) -> None:
         dsn, self._orders = orders.dsn, orders
-        self._line, self._looking = Line(dsn), asyncio.Lock()
+        self._line, self._wanted = Line(dsn), asyncio.Event()
         self._beats, self._draws = Line(dsn), Line(dsn)
         keeper = Keeper(self._beats, name, places=orders.places, lease_s=meta.lease_s, margin_s=meta.margin_s)
         self._shares = Shares(self._draws, name, lease_s=meta.lease_s, margin_s=meta.margin_s)
@@ -77,9 +78,9 @@ class Worker:
         self.host = Host(
             name, dsn, keeper, Store(dsn), self._line, sharing, lambda: across_hosts({"BULKIM_FLEET": dsn})
         )
-        self._engine = Engine(dsn, look=self.look, tick=self._tick, places=orders.places)
+        self._engine = Engine(dsn, look=self._wanted.set, tick=self._tick, places=orders.places)
         self._busy = 0
-        self._looks: set[asyncio.Future[None]] = set()
+        self._sessions: set[asyncio.Future[None]] = set()
         self._idle = asyncio.Event()
         self._exit = GENTLY
         keeper.outdated = self._outdated
@@ -93,6 +94,7 @@ class Worker:
             self._shares.run(),
             host.store.flush(),
             self._engine.work(),
+            self._look(),
             self._sweep(),
         ]
         if self._orders.health:
@@ -130,40 +132,53 @@ class Worker:
             self._idle.clear()
             await self._idle.wait()
 
-    async def look(self) -> None:
-        """Take what there is to take, one run after another, while there is a place."""
-        while not self.host.draining and self._busy < self._orders.places:
-            self._busy += 1
-            try:
-                async with self._looking:
-                    taken = await take_next(self._line, self.host.keeper, self.host.name)
-                if taken is None:
-                    return
-                log.info("fleet.taken", run_id=taken.lease.run_id, epoch=taken.lease.epoch)
-                await session(self.host, taken)
-            except AwayError:
-                return
-            finally:
-                self._busy -= 1
-                if not self._busy:
-                    self._idle.set()
+    async def _look(self) -> None:
+        """For ever: when told to, take run after run, until there is none, or no place."""
+        while True:
+            await self._wanted.wait()
+            self._wanted.clear()
+            while (free := self._free()) and await self._took():
+                await asyncio.sleep(FILL_S * (1 - free / self._orders.places) / self._orders.places)
+
+    def _free(self) -> int:
+        """Places for more."""
+        return 0 if self.host.draining else self._orders.places - self._busy
+
+    async def _took(self) -> bool:
+        """Whether there was a run to begin with."""
+        taken: Taken | None = None
+        self._busy += 1  # who drains waits for what is being taken
+        try:
+            with suppress(AwayError):
+                taken = await take_next(self._line, self.host.keeper, self.host.name)
+        finally:
+            if taken is None:
+                self._left()
+        if taken is None:
+            return False
+        log.info("fleet.taken", run_id=taken.lease.run_id, epoch=taken.lease.epoch)
+        self._sessions.add(working := asyncio.ensure_future(session(self.host, taken)))
+        working.add_done_callback(self._ended)
+        return True
+
+    def _left(self) -> None:
+        self._busy -= 1
+        self._idle.set()
+
+    def _ended(self, working: asyncio.Future[None]) -> None:
+        self._sessions.discard(working)
+        self._left()
+        self._wanted.set()
 
     async def _sweep(self) -> None:
-        """What should be worked on, and is nobody's, is said again; what nobody came for since, is looked for here."""
-        before: set[int] = set()
+        """For ever: what should be worked on, and is nobody's, is taken here, and said again to those who have places, too."""
         while True:
+            if free := self._free():
+                with suppress(AwayError):
+                    if runs := await waiting(self._line, self.host.name):
+                        self._wanted.set()
+                        await self._said(runs[:free])
             await asyncio.sleep(SWEEP_S)
-            free = self._orders.places - self._busy
-            if self.host.draining or free <= 0:
-                continue
-            with suppress(AwayError):
-                async with self._looking:
-                    runs = await waiting(self._line, self.host.name)
-                said = not runs or await self._said(runs[:free])
-                if before & set(runs) or not said:
-                    self._looks.add(looking := asyncio.ensure_future(self.look()))
-                    looking.add_done_callback(self._looks.discard)
-                before = set(runs)
 
     async def _said(self, runs: list[int]) -> bool:
         """Whether the queue took it, soon."""

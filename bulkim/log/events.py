@@ -71,7 +71,7 @@ EVENTS: tuple[Event, ...] = (
         "fleet.outdated", "warning", "The fleet's database needs a newer bulkim: the worker gives its runs back and ends.", {},
     ),
     Event(
-        "fleet.failed", "warning", "A run met an error of bulkim's own, and is stopped; the others go on.",
+        "fleet.failed", "warning", "A run met an error of bulkim's own: it is stopped, or cannot be taken; the others go on.",
         {"run_id": "the run's row in the fleet's database", "error": "its name and its words"},
     ),
     Event(

@@ -1,0 +1,61 @@
+"""How a worker comes by its runs: judged by how often it has to look, not by how long that takes."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from support.processes import wait_until
+
+from bulkim.fleet import worker
+from bulkim.fleet.engine import Engine
+
+from .planted import plant
+from .scene import Hand
+
+RUNS = 20
+
+
+async def for_ever(*_whatever):
+    await asyncio.Event().wait()
+
+
+@pytest.fixture
+def hand(database, monkeypatch):
+    """A worker that looks once, hears no wake-up, and whose runs do not end. Those who have no place hear wake-ups, too: none is sure to arrive."""
+    monkeypatch.setattr(Engine, "work", for_ever)
+    monkeypatch.setattr(Engine, "wake", for_ever)
+    monkeypatch.setattr(worker, "session", for_ever)
+    monkeypatch.setattr(worker, "SWEEP_S", 3600.0)
+    hands = []
+
+    def begun(places):
+        hands.append(Hand(database.dsn, places=places))
+        return hands[-1].worker.host.name
+
+    yield begun
+    for each in hands:
+        each.drain(times=3)
+        each.end()
+
+
+def test_one_look_takes_all_that_a_dead_worker_held(database, hand):
+    for number in range(RUNS):
+        plant(database, f"r{number}")
+    took = "SELECT bulkim.take(run_id, 'dead', 6, 1, 'host', 'process', 0, NULL, 0) FROM bulkim.claim"
+    assert len(database.query(took)) == RUNS
+    database.query("SELECT bulkim.bury('dead')")
+    name = hand(RUNS)
+    taken = "SELECT count(*) FROM bulkim.event WHERE what = 'taken over' AND detail = 'dead' AND worker = %s"
+    wait_until(lambda: database.one(taken, name) == RUNS)
+
+
+def test_a_worker_takes_as_many_as_it_has_places_for_and_leaves_the_others(database, hand):
+    for number in range(3):
+        plant(database, f"r{number}")
+    taken = "SELECT count(*) FROM bulkim.claim WHERE worker = %s"
+    first = hand(2)
+    wait_until(lambda: database.one(taken, first) == 2)
+    second = hand(2)
+    wait_until(lambda: database.one(taken, second) == 1)
+    assert database.one(taken, first) == 2

@@ -42,7 +42,7 @@ class Original(Protocol):
     """A reader of a file whose rows can be given back."""
 
     keep_raw: bool  # set before `rows` is called
-    raw: str  # then: the row that was given last, as the file has it
+    raw: str  # then: the row that was given last, as the file has it, without cells of an earlier time
 
     def given_back(self) -> Form:
         """How the file's rows are written."""
@@ -60,7 +60,7 @@ class Form:
     delimiter: str | None = None  # None: rows are JSON objects
 
     def row(self, raw: str, why: Why) -> str:
-        """The row with its four cells; those of an earlier time are replaced."""
+        """The row with its four cells; those of an earlier time are replaced. `raw`: as its reader gives it."""
         return _as_object(raw, why) if self.delimiter is None else _as_line(raw, why, self.delimiter)
 
 
@@ -74,8 +74,16 @@ def with_cells(line: str, cells: Sequence[object], delimiter: str) -> str:
 
 
 def without_cells(line: str, delimiter: str) -> str:
-    """A line without its four cells, if it has them."""
+    """A row of what was given back without its four cells, if it has them. Another file's own cells may look the same."""
     return _cells(delimiter).sub("", line, count=1)
+
+
+def own_text(line: str, own: int, delimiter: str) -> str:
+    """A row's own cells as they are written, so many, and its line end."""
+    mark, end = re.escape(delimiter), _END.search(line, len(line.rstrip("\r\n")))
+    cell = rf'(?:[{BLANKS.replace(delimiter, "")}]*"(?:[^"]|"")*"[^{mark}\r\n]*|[^{mark}\r\n]*)'
+    found = re.match(rf"{cell}(?:{mark}{cell}){{{own - 1}}}", line)
+    return (found.group() if found else line) + (end.group() if end and found else "")
 
 
 def own_cells(cells: list[str], own: int) -> list[str]:
@@ -100,9 +108,7 @@ def _cells(delimiter: str) -> re.Pattern[str]:
 
 
 def _as_line(raw: str, why: Why, delimiter: str) -> str:
-    return with_cells(
-        without_cells(raw, delimiter), [*why[:3], "" if why.line is None else why.line], delimiter
-    )
+    return with_cells(raw, [*why[:3], "" if why.line is None else why.line], delimiter)
 
 
 def _as_object(raw: str, why: Why) -> str:

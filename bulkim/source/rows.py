@@ -52,15 +52,14 @@ class TextReader:
         """Usernames, without the white space around it. Raises InputError for a CSV file with more than one column."""
         position, given_back = 0, False
         for line, text in enumerate(self._content.lines(), 1):
-            username = text.strip(_AROUND)
-            if not position and username == _GIVEN_BACK:
+            if not position and text.strip(_AROUND) == _GIVEN_BACK:
                 given_back = True
                 continue
-            if given_back:
-                username = without_cells(username, ",").strip(_AROUND)
+            own = without_cells(text, ",") if given_back else text
+            username = own.strip(_AROUND)
             if username and not username.startswith("#"):
                 if self.keep_raw:
-                    self.raw = text
+                    self.raw = own
                 position += 1
                 if username.lower() in _HEADERS:
                     if position > after:

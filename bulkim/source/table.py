@@ -18,7 +18,7 @@ from bulkim.errors import InputError
 from bulkim.model import Row, Source
 from bulkim.source.content import LINE_MAX, Content
 from bulkim.source.header import header_problems, names
-from bulkim.source.rejects import REJECTED, Form, own_cells, with_cells
+from bulkim.source.rejects import REJECTED, Form, own_cells, own_text, with_cells, without_cells
 from bulkim.source.rows import BadRow
 from bulkim.source.tidy import DELIMITERS, Noticed, Tidier, trimmed
 from bulkim.text import counted
@@ -164,11 +164,11 @@ class CsvReader:
             lines.begins = True
             reason: str | None = None
             try:
-                cells = next(reader)
+                got = cells = next(reader)
             except StopIteration:
                 return
             except (csv.Error, _TooLong) as error:
-                cells, reason = [], self._reason(error, line, reader.line_num + skipped)
+                got, cells, reason = [], [], self._reason(error, line, reader.line_num + skipped)
             else:
                 if len(cells) != width or not cells[0] or cells[0] == first:
                     judged = self._judged(cells)
@@ -179,7 +179,8 @@ class CsvReader:
             if position <= after:
                 continue
             if lines.keep:
-                self.raw = "".join(lines.raw)
+                raw = "".join(lines.raw)
+                self.raw = raw if self._own is None else self._own_text(raw, got)
             if reason is not None:
                 yield BadRow(position, line, reason, dict(zip(columns, cells, strict=False)))
             elif has_nul and any("\0" in cell for cell in cells):
@@ -194,7 +195,7 @@ class CsvReader:
         if cells[:width] == header:
             return cells, "is the header again"
         if self._own is not None:
-            cells = own_cells(cells, self._own)
+            cells = own_cells(cells[:], self._own)
         if not any(cells) and (len(cells) != 1 or width > 1):
             return None
         given = len(cells)
@@ -203,6 +204,12 @@ class CsvReader:
         if len(cells) > width or len(cells) < self._least:
             return cells, f"has {counted(given, 'cell')} where the header has {width}"
         return cells, None
+
+    def _own_text(self, raw: str, cells: list[str]) -> str:
+        """A row of what was given back without what became of it. `cells`: all of them; none: it is broken."""
+        if not cells or self._own is None:
+            return without_cells(raw, self._delimiter)
+        return own_text(raw, len(own_cells(cells, self._own)), self._delimiter)
 
     def given_back(self) -> Form:
         """How its rows are written with what became of them."""

@@ -371,6 +371,37 @@ def test_a_rows_own_cells(cells, own):
     assert own_cells(cells, 2) == own
 
 
+def test_a_table_may_have_such_columns_of_its_own(ended, tmp_path):
+    """As somebody has who cuts columns out of an earlier run's results: they are the row's, and stay."""
+    path, again = tmp_path / "users.csv", tmp_path / "again.csv"
+    content = "username,outcome,code,reason,attempts\nann,failed,7,no,3\nbob,unknown,,,1\n"
+    path.write_text(content)
+    every = ["succeeded", *OUTCOMES]
+    found = ended(Source("csv", path=path), "delete", seed=1).rejects(outcome=every).decode()
+    assert [line.rsplit(",", 4)[0] for line in found.splitlines()] == content.splitlines()
+    again.write_text(found)
+    second = ended(Source("csv", path=again), "delete", seed=2).rejects(outcome=every).decode()
+    assert [line.rsplit(",", 4)[0] for line in second.splitlines()] == content.splitlines()
+    names = tmp_path / "users.txt"
+    names.write_text("ann,failed,7,no,3\n")
+    listed = ended(Source("text", path=names), "delete", seed=1).rejects(outcome=every).decode()
+    assert listed.splitlines()[1].startswith("ann,failed,7,no,3,")
+
+
+def test_cells_that_somebody_wrote_there_are_replaced(ended, tmp_path):
+    """What stands under the four names is no part of the row, whatever it is."""
+    path = tmp_path / "users.csv"
+    head = "username,note,_outcome,_code,_reason,_line\n"
+    path.write_text(head + 'ann,"a, ""b""",mended,,;x "y",soon\nbob,x,,,,\ncyd,"",failed,7,no,\n' + head)
+    rows = ended(Source("csv", path=path), "delete").rejects(outcome=["succeeded", *OUTCOMES]).decode()
+    assert rows.startswith(head)
+    assert [len(each) for each in csv.reader(io.StringIO(rows))] == [6] * 5
+    own = ['ann,"a, ""b"""', "bob,x", 'cyd,""', "username,note"]
+    assert [line.startswith(f"{cells},") for line, cells in zip(rows.splitlines()[1:], own, strict=True)] == [
+        True
+    ] * 4
+
+
 def test_columns_may_have_been_moved(ended, tmp_path):
     path = tmp_path / "moved.csv"
     path.write_text("_outcome,_code,_reason,_line,username,password\nfailed,7,x,2,ann,longenough\n")

@@ -18,8 +18,8 @@ from bulkim.journal.records import Entry, InputChange, RunRecord
 from bulkim.model import Job, Row, Source
 from bulkim.places import there
 from bulkim.planning import Planned, prepare
-from bulkim.planning.credentials import Credentials
 from bulkim.planning.digests import Digests
+from bulkim.planning.generated import GeneratedSecrets
 from bulkim.planning.guarding import Matched, compiled, protector
 from bulkim.planning.pending import Rows, RowSecrets
 from bulkim.planning.suspects import Suspects
@@ -53,7 +53,7 @@ class Intake:
     accept_removals: bool = False  # an input that lost most of its rows is meant so
     missing_from: Sequence[int] | None = None  # take only rows that none of these runs (row ids) has done
     plan: Lines | None = None  # take only what this saved plan sends
-    made: dict[str, Credentials] = field(
+    made: dict[str, GeneratedSecrets] = field(
         default_factory=dict
     )  # field -> the secrets that are made, once the input was read
 
@@ -84,8 +84,8 @@ class Intake:
             planned = within.of(planned, known=lambda keys: self._pending(record, keys))
         entries = self._entries(self._selected(planned))
         entries = islice(self._chosen(record, entries) if chosen else entries, record.item_limit)
-        for credentials in self.made.values():
-            entries = credentials.of(entries)
+        for generated in self.made.values():
+            entries = generated.of(entries)
         change = self.journal.read_input(
             record.id,
             entries,
@@ -107,7 +107,7 @@ class Intake:
                 if path is not None and files.one_of(path, self.job.source.files):
                     hint = "name a file of its own under `into`"
                     raise InputError([Problem(str(path), None, None, "is the job's own source", hint)])
-                self.made[name] = Credentials(path, name, column.generate, self.provider.folded)
+                self.made[name] = GeneratedSecrets(path, name, column.generate, self.provider.folded)
 
     def _within(self) -> Within | None:
         if self.plan is None:

@@ -29,7 +29,7 @@ _LINE_MAX = 8_192  # bytes
 _BLOCK = 1 << 16
 
 
-class Credentials:
+class GeneratedSecrets:
     """One file of secrets. Raises InputError where it is not one, or cannot be written."""
 
     def __init__(self, path: Path | None, field: str, size: int, folded: Callable[[str], str]) -> None:

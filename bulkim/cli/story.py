@@ -135,9 +135,6 @@ class Demo:
         process.communicate()
         if process.returncode == 0:
             raise DemoError("the run was over before it could be killed")
-        if sys.stderr.isatty() and not self.capture:
-            sys.stderr.write("\x1b[?25h\n")  # the killed process could not show the cursor again
-            sys.stderr.flush()
 
     def _start(self, words: Sequence[str]) -> subprocess.Popen[str]:
         self.say(f"$ bulkim {' '.join(words)}")
@@ -242,12 +239,13 @@ def tell(
 
         say(f"\n3. Delete a list: {DELETED} users, {GHOSTS} who never were, one protected, one twice.")
         say("   This process gets a SIGKILL in the middle.\n")
-        demo.run_and_kill("delete", "run", "delete.yaml", "--confirm", f"demo:{DELETED + GHOSTS}")
+        command = ("run", "delete.yaml", "--confirm", f"demo:{DELETED + GHOSTS}")
+        demo.run_and_kill("delete", *command)
         counts = demo.counts("delete")
         done = sum(counts.values()) - counts["pending"]
         say(f"\n   Killed: {done} done, {counts['pending']} not, a few of these on their way when it died.")
-        say("   The same command goes on; the number to confirm is what is left.\n")
-        demo.run("run", "delete.yaml", "--confirm", f"demo:{counts['pending']}")
+        say("   The same command continues; what it confirmed holds for what is left.\n")
+        demo.run(*command)
 
         say("\n4. Compare the journal with the sandbox, user by user.\n")
         return demo, _proof(demo, say)

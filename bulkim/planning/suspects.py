@@ -77,7 +77,7 @@ class Suspects:
         if self.contradictions.rows:
             rows = self.contradictions.rows
             notes.append(
-                f"{counted(rows, 'row')} contradict{'s' * (rows == 1)} an earlier row of the same user with other values ({self.contradictions});"
-                " the first one counts"
+                f"{counted(rows, 'row')} name{'s' * (rows == 1)} a user again, with other values ({self.contradictions});"
+                " the first row counts"
             )
         return notes

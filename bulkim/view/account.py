@@ -13,9 +13,13 @@ from bulkim.language import gettext as _
 from bulkim.model import Status
 from bulkim.text import duration, resting
 from bulkim.view.live import GLYPHS, PAUSED, STYLES, Spans
-from bulkim.view.width import columns, fitted, wrapped
+from bulkim.view.width import columns, cut, fitted, wrapped
 
 CODES_MAX = 12
+FOLD_MIN, FOLD_LINES = (
+    16,
+    4,
+)  # columns below which a table's cell is cut and not folded; lines that it may take
 RATE_CALLS_MIN = 20  # below, a rate says more about starting than about the vendor
 
 
@@ -151,14 +155,14 @@ def pace(summary: Mapping[str, Any], session: Throughput | None) -> Spans:
     telling = paced >= RATE_CALLS_MIN and found.elapsed_s > 0
     rate = _(", {rate} calls/s", rate=f"{paced / found.elapsed_s:.1f}") if telling else ""
     limit = _(" of {limit} allowed", limit=f"{found.limit_per_s:g}") if rate and found.limit_per_s else ""
-    calls = counted(found.requests, "{n} call", "{n} calls")
+    calls = counted(paced or found.requests, "{n} call", "{n} calls")
     run = _("run {run}: {calls} in {time}", run=summary["run"], calls=calls, time=duration(found.elapsed_s))
     parts = [f"{run}{rate}{limit}"]
-    if found.beside:
+    if found.beside and paced:
         asked = counted(
             found.beside,
-            "{n} call only asked, on a limit of its own",
-            "{n} calls only asked, on limits of their own",
+            "{n} more call that only reads, on a limit of its own",
+            "{n} more calls that only read, on limits of their own",
         )
         parts.append(asked)
     if found.requests != summary["requests"]:
@@ -169,7 +173,7 @@ def pace(summary: Mapping[str, Any], session: Throughput | None) -> Spans:
         parts.append(counted(summary["retries"], "{n} retry", "{n} retries"))
     if summary["throttled"]:
         parts.append(_("{n} refused for the quota (429)", n=f"{summary['throttled']:,}"))
-    return [("; ".join(parts), "")]
+    return [(_("; ").join(parts), "")]
 
 
 # -------------------------------------------------------------------------------------------- tables
@@ -182,16 +186,24 @@ def table(
     width: int | None = None,
     right: Sequence[int] = (),
 ) -> list[str]:
-    """Aligned columns; where `width` does not suffice, the last column is cut. `right`: columns of numbers."""
+    """Aligned columns; where `width` does not suffice, the last column is folded. `right`: columns of numbers."""
     everything = [tuple(header), *(tuple(row) for row in rows)]
     sizes = [max(columns(row[index]) for row in everything) for index in range(len(header))]
     if width is not None:
         sizes[-1] = max(min(sizes[-1], width - sum(sizes[:-1]) - 2 * (len(sizes) - 1)), 8)
-    lines = []
-    for row in everything:
-        cells = [
-            " " * (size - columns(cell)) + cell if index in right else fitted(cell, size)
-            for index, (cell, size) in enumerate(zip(row, sizes, strict=True))
-        ]
-        lines.append("  ".join(cells).rstrip())
-    return lines
+    return [line for row in everything for line in _lines(row, sizes, right)]
+
+
+def _lines(row: Sequence[str], sizes: Sequence[int], right: Sequence[int]) -> list[str]:
+    cells = [
+        " " * (size - columns(cell)) + cell if index in right else fitted(cell, size)
+        for index, (cell, size) in enumerate(zip(row[:-1], sizes, strict=False))
+    ]
+    if columns(row[-1]) > sizes[-1] >= FOLD_MIN:
+        first, *more = wrapped(row[-1], sizes[-1], lines_max=FOLD_LINES)
+    else:
+        first, more = cut(row[-1], sizes[-1]), []
+    if len(row) - 1 in right:
+        first = " " * (sizes[-1] - columns(first)) + first
+    indent = " " * (sum(sizes[:-1]) + 2 * len(cells))
+    return ["  ".join([*cells, first]).rstrip(), *(indent + part for part in more)]

@@ -97,9 +97,9 @@ BOMB = "a: &a [x, x]\n" + "".join(
     ],
 )
 def test_what_is_no_job_is_one_clear_problem(complaint, raw, expected):
-    began = time.perf_counter()
+    began = time.process_time()
     assert any(line.startswith(expected) for line in complaint(raw).splitlines())
-    assert time.perf_counter() - began < 3
+    assert time.process_time() - began < 3
 
 
 def test_files_that_cannot_be_read(tmp_path):
@@ -121,10 +121,10 @@ def test_thousands_of_inline_items_are_read_in_time(tmp_path):
     lines = "".join(f"    - {{username: u{i:05}, password: pw{i:05}x}}\n" for i in range(5_000))
     path = tmp_path / "job.yaml"
     path.write_text(VALID.replace("    - {username: u1, password: p1}\n", lines))
-    began = time.perf_counter()
+    began = time.process_time()
     found = attempt(path)
     assert isinstance(found, Job)
-    assert time.perf_counter() - began < 5
+    assert time.process_time() - began < 5
     assert len(found.source.items) == 5_000
     assert "pw00001x" not in found.text
 

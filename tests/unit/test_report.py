@@ -75,7 +75,7 @@ def test_pace():
     assert text(pace({**summary(), "requests": 0}, None)) == "run k7qf2m2x: 0 calls in 0.5 s"
     asked = text(pace({**summary(), "requests": 80}, Throughput(80, 0.5, 100.0, beside=40)))
     assert asked == (
-        "run k7qf2m2x: 80 calls in 0.5 s, 80.0 calls/s of 100 allowed; 40 calls only asked, on limits of their own"
+        "run k7qf2m2x: 40 calls in 0.5 s, 80.0 calls/s of 100 allowed; 40 more calls that only read, on limits of their own"
     )
     resumed = text(pace({**summary(), "requests": 40}, Throughput(1, 0.2)))
     assert resumed == "run k7qf2m2x: 1 call in 0.2 s; 40 calls with earlier sessions"

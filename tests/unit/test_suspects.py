@@ -46,9 +46,7 @@ def test_ids_that_a_spreadsheet_damaged(notes, ids, expected):
 def test_a_contradiction_is_said(notes):
     """One user with two different values."""
     found = notes("username,chat\nann,60\nbob,60\nANN,60\nann,70\nbob,60\n", "mute")
-    assert found == [
-        "1 row contradicts an earlier row of the same user with other values (line 5: 'ann'); the first one counts"
-    ]
+    assert found == ["1 row names a user again, with other values (line 5: 'ann'); the first row counts"]
     reasons = [each.skip.reason for each in notes.planned if each.skip]
     assert reasons == [
         "same user as line 2 (Easemob ignores case)", "same user as line 2, with other values: a contradiction", "same user as line 3",

@@ -136,8 +136,11 @@ def _fitting(spans: Spans, width: int) -> Spans:
     """As much as fits; what a terminal would obey instead of showing it (a vendor's code may hold it) becomes �."""
     kept: Spans = []
     for text, style in spans:
-        shown = cut("".join(char if char.isprintable() else "�" for char in text), width)
+        whole = "".join(char if char.isprintable() else "�" for char in text)
+        shown = cut(whole, width)
         kept.append((shown, style))
+        if shown != whole:
+            break
         width -= columns(shown)
     return kept
 

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import Any
 
-from bulkim.view.live.block import ASCII, Lines, block
+from bulkim.view.live.block import ASCII, Lines, Spans, block
 from bulkim.view.live.meter import Meter, View
 from bulkim.view.width import columns
 
@@ -109,7 +109,13 @@ def _live() -> tuple[Show, Callable[[], None]]:
     from rich.live import Live
     from rich.text import Text
 
-    console = Console(stderr=True, highlight=False, force_terminal=True)
+    class Undisturbed(Console):
+        """Leaves the cursor alone: a process that is killed cannot show it again."""
+
+        def show_cursor(self, show: bool = True) -> bool:  # noqa: ARG002 - as Rich calls it
+            return False
+
+    console = Undisturbed(stderr=True, highlight=False, force_terminal=True)
     plain = not console.encoding.lower().startswith("utf")
     live = Live(console=console, auto_refresh=False, transient=True, redirect_stdout=False)
 
@@ -122,7 +128,8 @@ def _live() -> tuple[Show, Callable[[], None]]:
         ):  # the window became narrower, and the terminal wrapped what was there
             rows = sum(max(1, -(-each // width)) for each in drawn)
             live._live_render._shape = (width, rows)  # noqa: SLF001 - else Rich clears too few of them
-        spans = block(view, min(width, WIDTH_MAX))
+        # An empty line at the end: after a kill, the shell's prompt stands there.
+        spans: list[Spans] = [*block(view, min(width, WIDTH_MAX)), []]
         drawn[:] = [sum(columns(part) for part, _ in line) for line in spans]
         text = Text("\n", no_wrap=True).join(
             Text.assemble(*((part.translate(ASCII) if plain else part, style) for part, style in line))

@@ -1,9 +1,10 @@
-"""What holds for all tests: the host's shared quota ledger is theirs alone, and their files lie in memory."""
+"""What holds for all tests: the host's shared quota ledger is theirs alone, their files lie in memory, and signals are heard."""
 
 from __future__ import annotations
 
 import os
 import shutil
+import signal
 import tempfile
 from pathlib import Path
 
@@ -14,7 +15,14 @@ ROOM = 2 << 30  # bytes
 
 
 def pytest_configure() -> None:
-    """Every commit of a journal waits for the disk, thousands of times in the suite. `TMPDIR` says where else it shall lie."""
+    """Files lie in memory, and Ctrl-C is heard.
+
+    Every commit of a journal waits for the disk, thousands of times in the suite; `TMPDIR` says where else it shall lie. And what a shell
+    starts in the background ignores SIGINT, under nohup SIGHUP, and so does whatever is started by that.
+    """
+    for number, heard in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, heard)
     roomy = MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free >= ROOM
     if "TMPDIR" not in os.environ and roomy:
         os.environ["TMPDIR"] = tempfile.tempdir = str(MEMORY)

@@ -6,6 +6,7 @@ from bulkim.catalogue.values import Check, Invalid, checker, quoted
 from bulkim.planning.cost import (
     Estimate,
     Survey,
+    Tally,
     batch_size,
     batches,
     before,
@@ -15,7 +16,8 @@ from bulkim.planning.cost import (
     settings,
     survey,
 )
-from bulkim.planning.items import RESULT_COLUMNS, Planned, Skip, prepare
+from bulkim.planning.items import RESULT_COLUMNS, prepare, stretches
+from bulkim.planning.planned import Planned, Skip, Stretch
 from bulkim.planning.seen import Seen
 
 __all__ = [
@@ -26,7 +28,9 @@ __all__ = [
     "Planned",
     "Seen",
     "Skip",
+    "Stretch",
     "Survey",
+    "Tally",
     "batch_size",
     "batches",
     "before",
@@ -37,5 +41,6 @@ __all__ = [
     "prepare",
     "quoted",
     "settings",
+    "stretches",
     "survey",
 ]

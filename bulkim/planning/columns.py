@@ -7,9 +7,10 @@ says what is wrong and only one that says it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from itertools import repeat
-from typing import Any, NamedTuple
+from typing import Any
 
 from bulkim.catalogue.shapes import Field
 from bulkim.catalogue.values import AllValid, all_valid
@@ -18,13 +19,55 @@ from bulkim.source.table import Block
 _PLAIN = (str, int, float, bool)
 
 
-class Clean(NamedTuple):
-    """Rows of a block that are all valid, by column."""
+@dataclass(frozen=True, slots=True)
+class Clean:
+    """Rows of a block that are all valid, by column. What is made of them is made when it is asked for."""
 
     usernames: Sequence[str]
-    fields: Iterable[Mapping[str, Any]]  # of each row, in the order of the operation's fields
-    extras: Iterable[Mapping[str, str]]
-    others: Iterator[tuple[Any, ...]]  # what each row says beside its identity
+    _fields: Mapping[
+        str, Iterable[Any]
+    ]  # in the order of the operation's; for each all rows' cells, or a constant without end
+    _gaps: AbstractSet[str]  # fields that some rows lack: there the cell is empty
+    _public: Sequence[tuple[str, Sequence[str]]]  # the other columns: what they are called, and their cells
+
+    @property
+    def only_usernames(self) -> bool:
+        """Whether nothing else is known of any row."""
+        return len(self._fields) == 1
+
+    @property
+    def has_gaps(self) -> bool:
+        """Whether some row lacks a field that others have."""
+        return bool(self._gaps)
+
+    def fields(self) -> Iterator[dict[str, Any]]:
+        """Of each row, typed."""
+        names, rows = tuple(self._fields), zip(*self._fields.values(), strict=False)
+        if not self._gaps:
+            return (dict(zip(names, row)) for row in rows)  # noqa: B905 - it costs time
+        return ({name: value for name, value in zip(names, row, strict=True) if value != ""} for row in rows)
+
+    def rows(self, names: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+        """The values of these fields, of each row; None for what it lacks."""
+        parts = [
+            self._with_gaps(name) if name in self._gaps else self._fields.get(name, _LACKING)
+            for name in names
+        ]
+        return zip(*parts, strict=False) if parts else repeat(())
+
+    def _with_gaps(self, name: str) -> list[Any]:
+        return [cell or None for cell in self._fields[name]]
+
+    def extras(self) -> Iterator[Mapping[str, str]]:
+        """What stands in the other columns, of each row."""
+        if not self._public:
+            return repeat({})
+        labels = [label for label, _ in self._public]
+        rows = zip(*(cells for _, cells in self._public), strict=True)
+        return ({label: text for label, text in zip(labels, row, strict=True) if text} for row in rows)
+
+
+_LACKING = repeat(None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +84,8 @@ class _Taken:
 class Columns:
     """What an operation wants of a table's columns."""
 
-    def __init__(
-        self, taken: Sequence[_Taken], fields: Sequence[str], public: Sequence[tuple[int, str]]
-    ) -> None:
+    def __init__(self, taken: Sequence[_Taken], public: Sequence[tuple[int, str]]) -> None:
         self._taken, self._public = tuple(taken), tuple(public)
-        self._names = tuple(each.name for each in taken)
-        self._beside = tuple(name for name in fields if name != "username")
 
     @classmethod
     def of(
@@ -76,14 +115,12 @@ class Columns:
             return None
         if not any(each.name == "username" and each.column is not None for each in taken):
             return None
-        return cls(
-            taken, [each.name for each in fields], [(names.index(name), label) for name, label in public]
-        )
+        return cls(taken, [(names.index(name), label) for name, label in public])
 
     def clean(self, block: Block) -> Clean | None:
         """The block's rows, if all of them are surely valid."""
         columns: dict[str, Sequence[Any]] = {}
-        gaps = False
+        gaps: set[str] = set()
         for each in self._taken:
             if each.column is None:
                 continue
@@ -91,31 +128,10 @@ class Columns:
             if "" in cells:
                 if each.needed or each.name == "username":
                     return None
-                gaps, cells = True, tuple(cell for cell in cells if cell)
+                gaps.add(each.name)
+                cells = tuple(cell for cell in cells if cell)
             if cells and each.valid is not None and not each.valid(cells):
                 return None
-        rows = zip(*(columns.get(each.name) or repeat(each.constant) for each in self._taken), strict=False)
-        fields: Iterable[Mapping[str, Any]]
-        if gaps:
-            fields = [
-                {name: value for name, value in zip(self._names, row, strict=True) if value != ""}
-                for row in rows
-            ]
-        else:
-            fields = [dict(zip(self._names, row)) for row in rows]  # noqa: B905 - it costs time
-        return Clean(columns["username"], fields, self._extras(block), self._others(columns, gaps=gaps))
-
-    def _extras(self, block: Block) -> Iterable[Mapping[str, str]]:
-        if not self._public:
-            return repeat({})
-        labels = [label for _, label in self._public]
-        rows = zip(*(block.columns[column] for column, _ in self._public), strict=True)
-        return [{label: text for label, text in zip(labels, row, strict=True) if text} for row in rows]
-
-    def _others(self, columns: Mapping[str, Sequence[Any]], *, gaps: bool) -> Iterator[tuple[Any, ...]]:
-        constants = {each.name: each.constant for each in self._taken}
-        parts: list[Iterable[Any]] = []
-        for name in self._beside:
-            cells: Iterable[Any] = columns.get(name) or repeat(constants.get(name))
-            parts.append([cell or None for cell in cells] if gaps and name in columns else cells)
-        return zip(*parts, strict=False) if parts else repeat(())
+        fields = {each.name: columns.get(each.name) or repeat(each.constant) for each in self._taken}
+        public = [(label, block.columns[column]) for column, label in self._public]
+        return Clean(columns["username"], fields, gaps, public)

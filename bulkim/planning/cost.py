@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from bulkim.catalogue.shapes import Effect, Operation, Probe, Provider
 from bulkim.errors import Problem
 from bulkim.model import Job
-from bulkim.planning.items import Planned
+from bulkim.planning.planned import Planned, Stretch
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,35 +44,63 @@ class Estimate:
     reads: int = 0  # requests beside, that read what is there before it is written over
 
 
+REASONS = ("duplicate", "protected", "invalid")  # not to send an item
+
+
+@dataclass(slots=True)
+class Tally:
+    """A plan on its way, counted; of the items themselves only the first request's are kept."""
+
+    head_max: int = 1  # items of a request
+    part: Callable[[Planned], Hashable] | None = None  # tells apart what cannot go in one request
+    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(("send", *REASONS), 0))
+    groups: Counter[Hashable] = field(default_factory=Counter)
+    head: list[Planned] = field(default_factory=list)
+
+    def of(self, parts: Iterable[Planned | Stretch]) -> Iterator[Planned | Stretch]:
+        """The same, counted on their way."""
+        for each in parts:
+            if type(each) is Stretch:
+                self._take_stretch(each)
+            else:
+                self._take(each)  # type: ignore[arg-type]  # the other kind
+            yield each
+
+    def _take_stretch(self, stretch: Stretch) -> None:
+        if self.part is None:
+            self.counts["send"] += stretch.size
+            self.head += islice(stretch.items(), self.head_max - len(self.head))
+        else:
+            for each in stretch.items():
+                self._take(each)
+
+    def _take(self, item: Planned) -> None:
+        if item.skip is not None:
+            self.counts[item.skip.code] += 1
+            return
+        self.counts["send"] += 1
+        part, head = self.part, self.head
+        if part is not None:
+            self.groups[part(item)] += 1
+        if len(head) < self.head_max and (part is None or not head or part(item) == part(head[0])):
+            head.append(item)
+
+
 def survey(
-    planned: Iterable[Planned], *, name: str | Callable[[int], str], problems_max: int = 20, head_max: int = 1,
+    parts: Iterable[Planned | Stretch], *, name: str | Callable[[int], str], problems_max: int = 20, head_max: int = 1,
     part: Callable[[Planned], Hashable] | None = None,
 ) -> Survey:  # fmt: skip
     """Counts a plan, keeping only its beginning. `name` is the input's, or gives that of a position, for the problems; `part` tells apart what cannot
     go in one call.
     """
-    counts = {"send": 0, "duplicate": 0, "protected": 0, "invalid": 0}
-    groups: Counter[Hashable] = Counter()
-    problems: list[Problem] = []
-    head: list[Planned] = []
-    sent, room = 0, head_max > 0
-    for each in planned:
-        skip = each.skip
-        if skip is None:
-            sent += 1
-            if part is not None:
-                groups[part(each)] += 1
-            if room and (part is None or not head or part(each) == part(head[0])):
-                head.append(each)
-                room = len(head) < head_max
+    tally, problems = Tally(head_max, part), list[Problem]()
+    for each in tally.of(parts):
+        if isinstance(each, Stretch) or each.skip is None or each.skip.code != "invalid":
             continue
-        counts[skip.code] += 1
-        if skip.code == "invalid" and len(problems) < problems_max:
-            problems.append(
-                Problem(name if isinstance(name, str) else name(each.position), each.line, None, skip.reason)
-            )
-    counts["send"] = sent
-    return Survey(counts, tuple(problems), tuple(head), groups)
+        if len(problems) < problems_max:
+            where = name if isinstance(name, str) else name(each.position)
+            problems.append(Problem(where, each.line, None, each.skip.reason))
+    return Survey(tally.counts, tuple(problems), tuple(tally.head), tally.groups)
 
 
 def batch_size(operation: Operation, job: Job) -> int:

@@ -67,7 +67,7 @@ def surveyed(job: Job, *, journal: Path) -> Surveyed:
         return Surveyed(job, vendor, operation, None, "none: the vendor chooses")
     with _reader(job, operation, journal) as reader:
         suspects = Suspects()
-        rows = planning.prepare(job, vendor, operation, reader, suspects)
+        rows = planning.stretches(job, vendor, operation, reader, suspects)
         size = planning.batch_size(operation, job)
         survey = planning.survey(
             rows, name=partial(source.file_of, reader), problems_max=PROBLEMS_MAX, head_max=size,

@@ -20,20 +20,20 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from itertools import islice
+from dataclasses import dataclass
 from typing import Any
 
 from bulkim.catalogue.shapes import Operation
 from bulkim.errors import InputError, Problem
 from bulkim.model import KEY_SEPARATOR
+from bulkim.planning.cost import Tally
 from bulkim.planning.digests import Digests, ItemDigests
-from bulkim.planning.items import Planned
+from bulkim.planning.planned import Planned, Stretch
 
 MAGIC = b"bulkim plan "
 FORMAT = 1
 FIRST_LINE = MAGIC + b"%d\n" % FORMAT
-_CHUNK = 2_000  # lines
+_PIECE = 50_000  # characters
 _SKIP = "skip:"
 _DIGITS = re.compile(r"[0-9a-f]{8,64}")
 
@@ -59,33 +59,23 @@ class Head:
         return str(self.terms["operation"])
 
 
-@dataclass(slots=True)
-class Tally:
-    """What a plan comes to; counted while its lines are made."""
-
-    send: int = 0
-    skipped: dict[str, int] = field(
-        default_factory=lambda: dict.fromkeys(("duplicate", "protected", "invalid"), 0)
-    )
-
-    @property
-    def counts(self) -> dict[str, int]:
-        """As a survey has them."""
-        return {"send": self.send, **self.skipped}
-
-
 # ----------------------------------------------------------------------------------------- writing
 
 
 def pieces(
-    head: Head, items: Iterable[Planned], operation: Operation, digests: Digests, tally: Tally
+    head: Head,
+    parts: Iterable[Planned | Stretch],
+    operation: Operation,
+    digests: Digests,
+    counts: Mapping[str, int],
 ) -> Iterator[str]:
-    """The plan's text but for its last line. `tally` is filled in meanwhile; memory does not grow with the items."""
+    """The plan's text but for its last line. `counts` is complete when the parts are; memory does not grow with the items."""
     yield (
         FIRST_LINE.decode() + "".join(f"{name} {_json(value)}\n" for name, value in _head_lines(head)) + "\n"
     )
-    yield from _item_pieces(iter(items), operation, digests.of_items(operation), tally)
-    yield f"\ncounts {_json(tally.counts)}\n"
+    lines = _Lines(operation, digests.of_items(operation))
+    yield from _together(map(lines.of, parts))
+    yield f"\ncounts {_json(counts)}\n"
 
 
 def _head_lines(head: Head) -> Iterator[tuple[str, Any]]:
@@ -104,34 +94,45 @@ def _head_lines(head: Head) -> Iterator[tuple[str, Any]]:
         yield f"term {name}", value
 
 
-def _item_pieces(
-    items: Iterator[Planned], operation: Operation, digests: ItemDigests, tally: Tally
-) -> Iterator[str]:
-    """The items' lines, many at a time. A million pass through this loop: what can be left out of it is."""
-    sent, alone = f"{operation.name} ", len(operation.keys) == 1
-    fresh, packed = digests
-    while True:
-        lines, skipped = list[str](), 0
-        append = lines.append
-        for _, _, key, username, fields, _, skip in islice(items, _CHUNK):
-            shown = username if alone else _shown(username, key)
-            if skip is None:
-                digest = fresh()
-                digest.update(username.encode() if len(fields) == 1 else packed(fields))
-                append(f"{sent}{digest.hexdigest()} {shown}")
-            else:
-                skipped += 1
-                tally.skipped[skip.code] += 1
-                append(f"{_SKIP}{skip.code} - {shown}")
-        if not lines:
-            return
-        tally.send += len(lines) - skipped
-        if alone and not _is_plain("".join(lines)):
-            lines = [
-                " ".join((*words, _escaped(shown)))
-                for *words, shown in (line.split(" ", 2) for line in lines)
-            ]
-        yield "\n".join((*lines, ""))
+class _Lines:
+    """The items' lines, many at a time: a million pass, and what can be left out is."""
+
+    def __init__(self, operation: Operation, digests: ItemDigests) -> None:
+        self._sent, self._alone = f"{operation.name} ", len(operation.keys) == 1
+        self._digests = digests
+
+    def of(self, part: Planned | Stretch) -> str:
+        """All of a part's."""
+        return self._of_stretch(part) if isinstance(part, Stretch) else self._of_item(part)
+
+    def _of_stretch(self, stretch: Stretch) -> str:
+        """A table's rows: their username is all of their identity."""
+        sent, shown = self._sent, stretch.usernames
+        if not _is_plain("".join(shown)):
+            shown = tuple(map(_escaped, shown))
+        if stretch.clean.only_usernames:
+            lead = f"{sent}{self._digests.of_nothing} "
+            return f"{lead}{f'{chr(10)}{lead}'.join(shown)}\n"
+        digests = self._digests.of_rows(stretch.clean)
+        return "".join([f"{sent}{digest} {name}\n" for digest, name in zip(digests, shown, strict=False)])
+
+    def _of_item(self, item: Planned) -> str:
+        shown = _escaped(item.username) if self._alone else _shown(item.username, item.key)
+        if item.skip is not None:
+            return f"{_SKIP}{item.skip.code} - {shown}\n"
+        return f"{self._sent}{self._digests.of(item.fields)} {shown}\n"
+
+
+def _together(texts: Iterable[str]) -> Iterator[str]:
+    """The same text in pieces of some size."""
+    some, size = list[str](), 0
+    for text in texts:
+        some.append(text)
+        size += len(text)
+        if size >= _PIECE:
+            yield "".join(some)
+            some, size = [], 0
+    yield "".join(some)
 
 
 def _is_plain(text: str) -> bool:

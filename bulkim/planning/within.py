@@ -10,13 +10,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
 from bulkim.model import Row
-from bulkim.planning.items import Planned, Skip
+from bulkim.planning.planned import Planned, Skip
 from bulkim.planning.saved import identity, is_sent, key_of
 from bulkim.planning.seen import Seen
 from bulkim.source import BadRow
 from bulkim.source.tidy import Noticed
 
 CHANGED = Skip("changed", "has other values in the input than in the plan")
+_BITS = 2**64 - 1
 REMOVED = Skip("removed", "in the plan, and no longer in the input")
 
 
@@ -46,7 +47,7 @@ class Within:
         self._seen, self._digests = Seen(), array("Q")
         add, append = self._seen.add, self._digests.append
         for place, (_, digest, shown) in enumerate(self._sent(), 1):
-            append(int(digest, 16))
+            append(_told_apart(digest, identity(shown)[0]))
             add(self._key(shown), place)
         self._met = bytearray(len(self._digests))
         self.new = self.changed = self.gone = 0
@@ -66,7 +67,7 @@ class Within:
                 yield each
             elif place is None:
                 self.new += 1
-            elif self._digests[place - 1] == int(self._digest_of(each.fields), 16):
+            elif self._digests[place - 1] == _told_apart(self._digest_of(each.fields), each.username):
                 yield each
             else:
                 self.changed += 1
@@ -106,6 +107,11 @@ class Within:
             if number
         ]
         return (f"left out by the plan: {', '.join(parts)}",)
+
+
+def _told_apart(digest: str, username: str) -> int:
+    """64 bits of an item's values, its username as it is spelled among them."""
+    return int(digest, 16) ^ (hash(username) & _BITS)
 
 
 class PlannedRows:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,9 +17,9 @@ from bulkim.codec import parting
 from bulkim.errors import ImpossibleError, UsageError
 from bulkim.jobfile.mask import is_hidden
 from bulkim.model import Job
-from bulkim.planning import Planned, Survey, saved
+from bulkim.planning import Planned, Stretch, Survey, Tally, saved
 from bulkim.planning.digests import Digests
-from bulkim.planning.saved import Head, Tally
+from bulkim.planning.saved import Head
 from bulkim.planning.suspects import Suspects
 from bulkim.planning.terms import terms_of
 from bulkim.source import SourceReader
@@ -45,46 +43,20 @@ class Draft:
     operation: Operation
     head: Head
     input: SourceReader
-    _items: Iterable[Planned]
+    _parts: Iterable[Planned | Stretch]
     _digests: Digests
     _suspects: Suspects
-    _tally: Tally = field(default_factory=Tally)
-    _first: tuple[Planned, ...] = ()
-    _groups: Counter[Hashable] = field(default_factory=Counter)
+    _tally: Tally
     digest: str = ""  # its own; known at the end
 
     def __iter__(self) -> Iterator[str]:
         """The text in pieces. Raises InputError."""
-        size = planning.batch_size(self.operation, self.job)
-        part = parting(self.operation) if size > 1 else None
-        items = iter(self._items)
-        if part is not None:
-            items = self._parted(items, part)
-        looked_at = list(self._beginning(items, size))
-        sent = [each for each in looked_at if each.skip is None]
-        self._first = tuple(each for each in sent if part is None or part(each) == part(sent[0]))
-        own = hashlib.sha256()
-        everything = chain(looked_at, items)
-        for piece in saved.pieces(self.head, everything, self.operation, self._digests, self._tally):
+        own, parts = hashlib.sha256(), self._tally.of(self._parts)
+        for piece in saved.pieces(self.head, parts, self.operation, self._digests, self._tally.counts):
             own.update(piece.encode())
             yield piece
         self.digest = own.hexdigest()
         yield f"digest {self.digest}\n"
-
-    def _beginning(self, items: Iterator[Planned], wanted: int) -> Iterator[Planned]:
-        """As many as the first request takes."""
-        for each in items:
-            yield each
-            wanted -= each.skip is None
-            if not wanted:
-                return
-
-    def _parted(self, items: Iterator[Planned], part: Callable[[Planned], Hashable]) -> Iterator[Planned]:
-        """Counts, on their way, what can go in calls together."""
-        for each in items:
-            if each.skip is None:
-                self._groups[part(each)] += 1
-            yield each
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -94,7 +66,7 @@ class Draft:
     @property
     def survey(self) -> Survey:
         """What it came to."""
-        return Survey(self._tally.counts, (), self._first, self._groups)
+        return Survey(self._tally.counts, (), tuple(self._tally.head), self._tally.groups)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,21 +110,14 @@ def draft(
     operation = vendor.operation(job.operation)
     assert operation is not None, "the job file's loader checks this"
     with _read(job, operation, journal, sharing) as (reader, feeds):
-        suspects = Suspects()
+        suspects, size = Suspects(), planning.batch_size(operation, job)
         head = Head(
             job.name, str(job.path) if job.path else None, keyed.of_text(job.digest), provider_digest(job, vendor), keyed.key_name.hex(),
             _terms(job), job.changes, feeds, _iso(expires_at), job.rehearsal,
         )  # fmt: skip
-        yield Draft(
-            job,
-            vendor,
-            operation,
-            head,
-            reader,
-            planning.prepare(job, vendor, operation, reader, suspects),
-            keyed,
-            suspects,
-        )
+        parts = planning.stretches(job, vendor, operation, reader, suspects)
+        tally = Tally(size, parting(operation) if size > 1 else None)
+        yield Draft(job, vendor, operation, head, reader, parts, keyed, suspects, tally)
 
 
 def _check_can_be_planned(job: Job) -> None:

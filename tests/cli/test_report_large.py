@@ -6,7 +6,6 @@ import re
 import sqlite3
 import subprocess
 import sys
-import time
 from contextlib import closing
 from pathlib import Path
 
@@ -135,10 +134,8 @@ def test_a_million_items_make_a_small_page(million, page):
 @pytest.mark.slow
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
 def test_a_browser_opens_it(page):
-    began = time.monotonic()
     with browsing(page[0]) as tab:
         assert (tab.console, tab.requests) == ([], [])
-        assert time.monotonic() - began < 20
         listed = tab.evaluate("document.querySelectorAll('#bad tbody tr').length")
         assert 1000 < listed <= 2000
         tab.evaluate("document.getElementById('search').focus()")

@@ -117,6 +117,34 @@ def test_no_secret_is_in_a_plan_and_its_digests_cannot_be_tried(at):
     ]
 
 
+def test_a_tables_lines_are_those_of_any_other_source(at):
+    """A table is planned by columns, the rest item by item: the digests must not tell which."""
+    people = [("neo", "pw-0", "The One"), ("ann", "pw-1", ""), ("bob", "pw-0", ""), ("ünal", "pw-2", "Ü\\x")]
+    table([",".join(each) for each in people], "username,password,nickname")
+    plan(job=write(at, "register"), file="csv.plan")
+    named = (dict(zip(("username", "password", "nickname"), each, strict=True)) for each in people)
+    Path("users.jsonl").write_text("".join(json.dumps(each) + "\n" for each in named))
+    plan(job=write(at, "register", "{jsonl: users.jsonl}"), file="jsonl.plan")
+    csv, jsonl = (
+        [line for line in body(name) if line.startswith(("register", "skip"))]
+        for name in ("csv.plan", "jsonl.plan")
+    )
+    assert csv == jsonl
+    assert len({line.split()[1] for line in csv}) == len(people), "two users with one password look alike"
+
+
+def test_a_name_alone_is_all_there_is_to_it_as_it_is_spelled(at):
+    """Its line shows it: the digest is that of nothing. Another spelling is another value all the same."""
+    table(["test00", "test01"])
+    plan(job=write(at))
+    digests = {line.split()[1] for line in body() if line.startswith("delete ")}
+    assert len(digests) == 1
+    table(["TEST00", "test01"])
+    said = run("--yes")
+    assert "1 with other values now" in said.err
+    assert there(at) == {*USERS} - {"test01"}
+
+
 def test_a_set_that_looks_like_a_secret_is_in_no_plan(at):
     table(USERS)
     said = bulkim_here("plan", write(at), "-o", "job.plan", "--set", "connection.auth.token=abcdef123")

@@ -130,10 +130,10 @@ def test_there_are_enough():
 @pytest.mark.parametrize(("before", "after", "expected"), HOSTILE, ids=range(len(HOSTILE)))
 def test_it_ends_with_a_message_that_has_a_line(before, after, expected):
     assert before in GOOD
-    began = time.monotonic()
+    began = time.process_time()
     with pytest.raises(InputError) as raised:
         load(GOOD.replace(before, after, 1), "bad.yaml", PROVIDERS)
     said = [str(each) for each in raised.value.problems]
     assert any(word in each for word in expected.split("|") for each in said), said
     assert all(each.line for each in raised.value.problems), said
-    assert time.monotonic() - began < 5, "a reader that hangs"
+    assert time.process_time() - began < 5, "a reader that hangs"

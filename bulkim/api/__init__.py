@@ -47,10 +47,10 @@ from bulkim.sending.telemetry import Observed, Telemetry
 from bulkim.text import counted
 from bulkim.work import rehearsal, runner, submission
 from bulkim.work.confirm import Pledge, agreed, pledge, unconfirmed
-from bulkim.work.drafts import SavedPlan
 from bulkim.work.judging import Verdict
 from bulkim.work.outlook import outlook
-from bulkim.work.plans import Saved
+from bulkim.work.plan_reading import Saved
+from bulkim.work.plan_writing import SavedPlan
 from bulkim.work.runner import Finished
 from bulkim.work.submission import Preview
 from bulkim.work.undo import Undo, UndoJob

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from bulkim.catalogue.shapes import Provider
     from bulkim.journal.records import RunRecord
     from bulkim.model import Job
-    from bulkim.work.plans import Saved
+    from bulkim.work.plan_reading import Saved
 
 SANDBOX = click.option(
     "--sandbox", is_flag=True, help="Rehearse on an embedded sandbox; nothing leaves this machine."
@@ -93,12 +93,12 @@ def _planned(
     path: Path, changes: Sequence[tuple[str, str]]
 ) -> tuple[Saved | None, Path, list[tuple[str, str]]]:
     """A plan, its job file, and all `--set` changes; of a job, the same without a plan. Raises InputError."""
-    from bulkim.work import plans
+    from bulkim.work import plan_reading
 
-    if not plans.is_plan(path):
+    if not plan_reading.is_plan(path):
         return None, path, list(changes)
-    plan = plans.opened(path)
-    return plan, plans.job_of(plan), [*plan.head.changes, *changes]
+    plan = plan_reading.opened(path)
+    return plan, plan_reading.job_of(plan), [*plan.head.changes, *changes]
 
 
 # --------------------------------------------------------------------------------------- check, plan
@@ -182,13 +182,13 @@ def plan(
     Secrets are needed only with `-o`; without it, variables that are not set are named.
     """
     from bulkim.cli.preview import planned
-    from bulkim.work import plans
+    from bulkim.work import plan_reading
     from bulkim.work.rehearsal import NOWHERE, at_any_hour
 
-    if plans.is_plan(job):
+    if plan_reading.is_plan(job):
         from bulkim.cli.plan import Wanted, look
 
-        return look(settings, plans.opened(job), Wanted(output, style))
+        return look(settings, plan_reading.opened(job), Wanted(output, style))
     if output is not None or style == "markdown":
         from bulkim.cli.plan import Wanted, save
 

@@ -21,13 +21,13 @@ from bulkim.cli.options import Settings
 from bulkim.cli.output import of_job, output
 from bulkim.cli.preview import card
 from bulkim.model import Job
-from bulkim.planning import review, saved
+from bulkim.planning import planfile, review
 from bulkim.planning.preview import Surveyed, first_call, plan_document
 from bulkim.text import counted
 from bulkim.vendors import known
-from bulkim.work import plans
-from bulkim.work.drafts import Draft, draft
+from bulkim.work import plan_reading
 from bulkim.work.outlook import outlook
+from bulkim.work.plan_writing import Draft, draft
 
 if TYPE_CHECKING:
     from bulkim.quota.source import Sharing
@@ -97,8 +97,8 @@ def _write(made: Draft, stream: IO[str], style: str) -> None:
             stream.write(piece)
         return
     lines = (line for piece in made for line in io.StringIO(piece, newline="\n"))
-    saved.head_of(lines, "the plan")
-    shown = list(islice(saved.items_of(lines), review.ITEMS_SHOWN))
+    planfile.head_of(lines, "the plan")
+    shown = list(islice(planfile.items_of(lines), review.ITEMS_SHOWN))
     for _ in lines:  # to its end, for the digest
         pass
     page = review.markdown(
@@ -107,7 +107,7 @@ def _write(made: Draft, stream: IO[str], style: str) -> None:
     stream.writelines(page)
 
 
-def look(settings: Settings, plan: plans.Saved, wanted: Wanted) -> int:
+def look(settings: Settings, plan: plan_reading.Saved, wanted: Wanted) -> int:
     """A saved plan as a page for people, or what is in it in a few lines."""
     vendor = known(str(plan.head.terms["provider"]))
     operation = vendor.operation(plan.head.operation) if vendor else None

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 
-from bulkim.planning.saved import Head, is_sent
+from bulkim.planning.planfile import Head, is_sent
 from bulkim.text import counted
 
 ITEMS_SHOWN = 1_000
@@ -21,7 +21,7 @@ def markdown(
     *,
     destroys: str | None,
 ) -> Iterator[str]:
-    """The page in pieces. `items`: as `bulkim.planning.saved.items_of`; `destroys`: what goes with each user."""
+    """The page in pieces. `items`: as `bulkim.planning.planfile.items_of`; `destroys`: what goes with each user."""
     send = counts["send"]
     yield f"## Plan: {_cell(head.operation)} {counted(send, 'item')} at {_cell(str(head.terms['app']))}\n\n"
     if destroys:

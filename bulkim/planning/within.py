@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
 from bulkim.model import Row
+from bulkim.planning.planfile import identity, is_sent, key_of
 from bulkim.planning.planned import Planned, Skip
-from bulkim.planning.saved import identity, is_sent, key_of
 from bulkim.planning.seen import Seen
 from bulkim.source import BadRow
 from bulkim.source.tidy import Noticed

@@ -27,7 +27,7 @@ from bulkim.sending.supervise import JOURNAL_LOST, Deadline, StopEvent
 from bulkim.sending.telemetry import Ending, Observed
 from bulkim.transport import environment_proxy
 from bulkim.work import checks as guard
-from bulkim.work import elsewhere, plans
+from bulkim.work import elsewhere, plan_reading
 from bulkim.work.submission import Confirm, NothingToDo, Preview, Submission
 from bulkim.work.ways import (
     Notes,
@@ -81,7 +81,7 @@ def run(
     continue_run: str | None = None, accept_removals: bool = False, confirm: Confirm | None = None,
     observe: Observe | None = None, max_duration_s: float | None = None, stop: StopEvent | None = None, say: Say = lambda _: None,
     sharing: Sharing = on_this_host,
-    plan: plans.Saved | None = None, confirm_plan: str | None = None,
+    plan: plan_reading.Saved | None = None, confirm_plan: str | None = None,
 ) -> Finished:  # fmt: skip
     """Run a job, or continue its unfinished run unless `new`. Raises BulkimError when nothing can be sent.
 
@@ -94,8 +94,8 @@ def run(
     guard.check_window(job.window, window.now())
     wanted = Wanted(new, limit, missing, continue_run, accept_removals, plan)
     notes = Notes(say)
-    plans.check_named(plan, confirm_plan)
-    found = plans.check_wanted(plan, job, journal=journal, chosen=missing or limit is not None)
+    plan_reading.check_named(plan, confirm_plan)
+    found = plan_reading.check_wanted(plan, job, journal=journal, chosen=missing or limit is not None)
     with open_journal(journal, notes) as opened:
         opening = opening_of(opened, job, wanted)
         if plan is not None:

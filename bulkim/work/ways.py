@@ -35,7 +35,7 @@ from bulkim.planning.terms import (
 from bulkim.text import counted
 from bulkim.vendors import provider
 from bulkim.work import elsewhere
-from bulkim.work.plans import Saved, check_expiry
+from bulkim.work.plan_reading import Saved, check_expiry
 
 Say = Callable[[str], object]
 """Takes a line for the person who runs it."""

@@ -401,7 +401,7 @@ def test_another_vendors_text_and_nothing_is_sent(at, monkeypatch):
     table(USERS[:3])
     write(at)
     digest = plan()
-    monkeypatch.setattr("bulkim.work.plans.written", lambda vendor: {"name": vendor.name})
+    monkeypatch.setattr("bulkim.work.plan_reading.written", lambda vendor: {"name": vendor.name})
     said = run("--confirm-plan", digest)
     assert said.code == 3
     assert "the provider's text" in said.err

@@ -14,9 +14,9 @@ from bulkim.catalogue.shapes import Provider
 from bulkim.catalogue.written import written
 from bulkim.errors import ConfirmationError, InputError, Problem, TermsError, UsageError
 from bulkim.model import Job
-from bulkim.planning import saved
+from bulkim.planning import planfile
+from bulkim.planning.planfile import Head, named_by
 from bulkim.planning.rules import Scope, rule_of_term
-from bulkim.planning.saved import Head, named_by
 from bulkim.planning.terms import Comparison, Terms, compare, refusal_of, terms_of
 from bulkim.vendors import provider
 from bulkim.work.digest_key import digests
@@ -44,15 +44,15 @@ class Saved:
     @property
     def usernames(self) -> Iterator[str]:
         """Whom it sends something about."""
-        return (saved.identity(shown)[0] for what, _, shown in self.items() if saved.is_sent(what))
+        return (planfile.identity(shown)[0] for what, _, shown in self.items() if planfile.is_sent(what))
 
     def items(self) -> Iterator[tuple[str, str, str]]:
         """(what, digest, identity) of each line. Raises InputError at the end where the file is not what it was."""
         try:
             with self.path.open("rb") as file:
                 lines = _Lines(file)
-                saved.head_of(lines, self.name)
-                yield from saved.items_of(lines)
+                planfile.head_of(lines, self.name)
+                yield from planfile.items_of(lines)
                 for _ in lines:
                     pass
                 if lines.digest == self.digest:
@@ -95,7 +95,7 @@ def is_plan(path: Path) -> bool:
         if not path.is_file():
             return False
         with path.open("rb") as file:
-            return file.read(len(saved.MAGIC)) == saved.MAGIC
+            return file.read(len(planfile.MAGIC)) == planfile.MAGIC
     except OSError:
         return False
 
@@ -105,10 +105,10 @@ def opened(path: Path) -> Saved:
     try:
         with path.open("rb") as file:
             lines = _Lines(file)
-            head = saved.head_of(lines, str(path))
-            for _ in saved.items_of(lines):
+            head = planfile.head_of(lines, str(path))
+            for _ in planfile.items_of(lines):
                 pass
-            counts = saved.counts_of(lines)
+            counts = planfile.counts_of(lines)
             for _ in lines:
                 raise broken(path, "goes on where it should end")
             if lines.last != f"digest {lines.digest}\n".encode():
@@ -123,7 +123,7 @@ def opened(path: Path) -> Saved:
 def broken(path: Path, what: str) -> InputError:
     """An error about a plan's file."""
     return InputError(
-        [Problem(str(path), None, None, f"the plan {what}. Nothing was sent")], hint=saved.WRITE_AGAIN
+        [Problem(str(path), None, None, f"the plan {what}. Nothing was sent")], hint=planfile.WRITE_AGAIN
     )
 
 
@@ -169,7 +169,7 @@ def check(plan: Saved, job: Job, *, journal: Path) -> Comparison:
     if changed:
         raise TermsError(
             f"{' and '.join(changed)} {'is' if len(changed) == 1 else 'are'} not what the plan {plan.name} was made of. Nothing was sent.",
-            hint=f"put it back, or {saved.WRITE_AGAIN}",
+            hint=f"put it back, or {planfile.WRITE_AGAIN}",
         )
     found = compare(Terms(plan.head.terms), terms_of(job))
     if job.rehearsal:  # it goes to the sandbox, wherever the plan goes
@@ -178,7 +178,7 @@ def check(plan: Saved, job: Job, *, journal: Path) -> Comparison:
     if not found.allowed:
         raise TermsError(
             f"the plan {plan.name} was made of other terms: {refusal_of(found)}. Nothing was sent.",
-            hint=f"put it back, or {saved.WRITE_AGAIN}",
+            hint=f"put it back, or {planfile.WRITE_AGAIN}",
         )
     return found
 
@@ -187,7 +187,8 @@ def check_expiry(plan: Saved, *, now: float) -> None:
     """That a run may begin by it. Raises TermsError."""
     if plan.head.expires is not None and now >= datetime.fromisoformat(plan.head.expires).timestamp():
         raise TermsError(
-            f"the plan {plan.name} expired at {plan.head.expires}. Nothing was sent.", hint=saved.WRITE_AGAIN
+            f"the plan {plan.name} expired at {plan.head.expires}. Nothing was sent.",
+            hint=planfile.WRITE_AGAIN,
         )
 
 

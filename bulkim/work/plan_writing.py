@@ -17,15 +17,15 @@ from bulkim.codec import parting
 from bulkim.errors import ImpossibleError, UsageError
 from bulkim.jobfile.mask import is_hidden
 from bulkim.model import Job
-from bulkim.planning import Planned, Stretch, Survey, Tally, saved
+from bulkim.planning import Planned, Stretch, Survey, Tally, planfile
 from bulkim.planning.digests import Digests
-from bulkim.planning.saved import Head
+from bulkim.planning.planfile import Head
 from bulkim.planning.suspects import Suspects
 from bulkim.planning.terms import terms_of
 from bulkim.source import SourceReader
 from bulkim.vendors import provider
 from bulkim.work.digest_key import digests
-from bulkim.work.plans import provider_digest
+from bulkim.work.plan_reading import provider_digest
 
 if TYPE_CHECKING:
     from bulkim.quota.source import Sharing
@@ -52,7 +52,7 @@ class Draft:
     def __iter__(self) -> Iterator[str]:
         """The text in pieces. Raises InputError."""
         own, parts = hashlib.sha256(), self._tally.of(self._parts)
-        for piece in saved.pieces(self.head, parts, self.operation, self._digests, self._tally.counts):
+        for piece in planfile.pieces(self.head, parts, self.operation, self._digests, self._tally.counts):
             own.update(piece.encode())
             yield piece
         self.digest = own.hexdigest()

@@ -94,7 +94,7 @@ def db(database):
         yield connection
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(limit=st.sampled_from([1.0, 1.5, 2.0, 7.0, 98.6, 100.0]), steps=STEPS)
 def test_the_limit_holds_whatever_they_do(db, limit, steps):
     world = World(db, limit)

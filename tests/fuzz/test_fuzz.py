@@ -26,8 +26,8 @@ from bulkim.source import BadRow
 from bulkim.source.rejects import Why
 from bulkim.vendors import PROVIDERS
 
-SHORT = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
-LONG = settings(max_examples=4000, deadline=None, suppress_health_check=list(HealthCheck))
+SHORT = settings(max_examples=60, suppress_health_check=list(HealthCheck))
+LONG = settings(max_examples=4000, suppress_health_check=list(HealthCheck))
 WORDS = ["provider: easemob", "operation: delete", "connection:", "  base_url: https://h", "source: {items: [u]}", "&a *a",
          "${X}", "[", "{", "- ", "!!str", "? ", "|", "\t", "\x00", "guard: {protect: ['.*']}"]  # fmt: skip
 YAML = st.one_of(

@@ -133,6 +133,4 @@ class Machine(RuleBasedStateMachine):
 @pytest.mark.parametrize("kind", BACKENDS)
 def test_whatever_happens_the_numbers_add_up(kind):
     machine = type(f"Machine of {kind}", (Machine,), {"kind": kind})
-    run_state_machine_as_test(
-        machine, settings=settings(max_examples=25, stateful_step_count=25, deadline=None)
-    )
+    run_state_machine_as_test(machine, settings=settings(max_examples=25, stateful_step_count=25))

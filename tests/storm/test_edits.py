@@ -314,7 +314,6 @@ def storm(machine: type[Edits], *, examples: int, steps: int) -> None:
         settings=settings(
             max_examples=examples,
             stateful_step_count=steps,
-            deadline=None,
             suppress_health_check=QUIET,
             print_blob=True,
         ),

@@ -154,7 +154,7 @@ def scratch(tmp_path_factory):
     return tmp_path_factory.mktemp("fuzz") / "job.yaml"
 
 
-fuzzed = settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+fuzzed = settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 
 
 @fuzzed

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import sys
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bulkim.planning import Seen
 
 
-@settings(deadline=None)
 @given(st.lists(st.text(max_size=3) | st.integers(0, 50).map(str), max_size=200))
 def test_it_remembers_as_a_dict_does(keys):
     seen, first = Seen(), {}

@@ -179,7 +179,7 @@ def test_as_many_late_answers_as_a_stall_makes_do_not_change_what_is_usual(stall
     oversleep_s=st.floats(0, 0.02),
     jitter_s=st.floats(0, 0.010),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_no_second_over_the_limit_for_any_timer_and_jitter(limit, seed, oversleep_s, jitter_s):
     rng = random.Random(seed)
     arrivals = arrivals_of(

@@ -146,7 +146,7 @@ def codec(encoding):
     return {"utf-8-sig": "utf-8", "utf-16": "utf-16-le"}.get(encoding, encoding)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, suppress_health_check=list(HealthCheck))
 @given(tables(), st.integers(0, 1 << 30))
 @example((",", "username,password,nickname\n", ['a,longenough1,"x\n"\n', "b,longenough1"], [True, True], "utf-16", True), 3)  # fmt: skip
 def test_rejects_and_done_rows_are_the_input(tmp_path_factory, table, seed):

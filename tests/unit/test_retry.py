@@ -54,7 +54,7 @@ OUTCOMES = st.builds(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(
     operation=st.sampled_from(PLAIN),
     outcomes=st.lists(OUTCOMES, min_size=1, max_size=6),

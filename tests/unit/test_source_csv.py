@@ -295,7 +295,7 @@ def control(letter: str) -> bool:
     return letter < " " and letter not in "\t\n\r\f\x1b"
 
 
-quick = settings(deadline=None, max_examples=150)
+quick = settings(max_examples=150)
 
 
 @quick

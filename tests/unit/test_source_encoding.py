@@ -118,7 +118,7 @@ def test_files_that_are_no_text_are_called_by_their_names(complaint, raw, expect
     assert complaint(raw) == f"/u.csv: {expected}"
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(st.text(st.characters(codec="utf-8"), max_size=50), st.sampled_from(["utf-8", "gb18030", "utf-16-le"]))
 def test_decoding_in_pieces_is_decoding(text, encoding):
     raw = text.encode(encoding)
@@ -127,7 +127,7 @@ def test_decoding_in_pieces_is_decoding(text, encoding):
     assert attempt(pieces, encoding).has_nul == ("\0" in text)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(st.binary(max_size=40))
 def test_a_fault_is_where_python_says_it_is(raw):
     pieces = [raw[at : at + 3] for at in range(0, len(raw), 3)]

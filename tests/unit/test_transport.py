@@ -46,7 +46,7 @@ TEXT = st.one_of(TRAPS, st.text(max_size=20), st.text(alphabet="./%2eE?#\\;@:", 
 
 
 @pytest.mark.parametrize(("vendor", "operation"), IN_PATH)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(name=TEXT)
 def test_an_id_is_one_segment_or_nothing_is_built(vendor, operation, name):
     item = Item(
@@ -65,7 +65,7 @@ def test_an_id_is_one_segment_or_nothing_is_built(vendor, operation, name):
     assert (parts.path, parts.query, parts.fragment) == (call.path, "", "")
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(TEXT)
 def test_only_one_harmless_segment_fills_a_place(raw):
     if fills("/o/a/users/{username}", f"/o/a/users/{raw}"):

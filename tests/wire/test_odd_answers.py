@@ -131,7 +131,7 @@ def fed(parts: list[bytes], *, closes: bool) -> tuple[object, ...]:
 SHORT = [odd for odd in ANSWERS if len(odd.answer) < 2000 and not odd.resets]
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.data())
 def test_where_an_answer_is_split_changes_nothing(data):
     odd = data.draw(st.sampled_from(SHORT))
@@ -142,7 +142,7 @@ def test_where_an_answer_is_split_changes_nothing(data):
     assert fed(parts, closes=odd.closes) == fed([odd.answer] if odd.answer else [], closes=odd.closes)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     st.lists(
         st.one_of(

@@ -20,7 +20,8 @@ After a 429 the pool rests a moment (longer when another follows soon) and goes 
 before: that is its limit. It keeps to that for some seconds, tries a little more, and recovers by a twentieth of the
 limit each second where that went well, never above the limit. Where the vendor took all that was sent, the rate says
 nothing of the limit: it is cut a little, and halved if the next is refused, too. Refusals of calls that were on their
-way are no news. Soon after a refusal, a call counts until one second after its *answer*: the vendor counted it somewhere
+way are no new event, but each bounds the limit by what was taken before it, and nothing is sent while they come in: the
+vendor is full. Soon after a refusal, a call counts until one second after its *answer*: the vendor counted it somewhere
 in between, so whatever the jitter, no second at the vendor can hold more. That costs a latency's share of the rate, so
 it is not the rule.
 

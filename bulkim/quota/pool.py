@@ -18,6 +18,7 @@ REST_S, REST_S_MAX = 0.1, 8.0  # after a refusal that does not say how long; dou
 HEED_S_MAX = 60.0  # of a rest for which the vendor only said that nothing is left
 CUT, CUT_MAX = 0.95, 0.5  # what a refusal leaves of the rate at most, and at least
 FLOOR = 0.05  # of the limit: refusals never slow a pool below this
+TOLD_LEAST = 0.2  # of the limit: nor do those of calls that were on their way below this
 GAIN_PER_S = 0.05  # of the limit: how fast a pool recovers
 CAREFUL_PER_S = 0.025  # of what was measured: near that
 NEAR, BEYOND = 0.95, 1.1  # of the rate at which it was refused
@@ -136,26 +137,42 @@ class Limiter:
         """The vendor said that the limit was passed: rest, then go on slower. Returns how many seconds it rests.
 
         `wait_s` is how long the vendor asked for; None: it did not say. `mark` is the sending that was refused, whose answer
-        has been noted. Calls refused together count once. For a second after a cut the vendor still counts what was sent
-        before it: a refusal then only means more rest. While nothing is taken, one call goes at a time.
+        has been noted. Calls refused together count once; those that were on their way tell the limit the better. For a
+        second after a cut the vendor still counts what was sent before it: a refusal then only means more rest. While nothing
+        is taken, one call goes at a time.
         """
         now = _now()
         accepted = self._log.refused(mark, now)
-        known = mark is not None and mark.sent_at <= self._refused_at  # it was on its way when that was heard
-        if now >= self.rest_until and not known:
-            taken = self._refused_at == -math.inf or self._log.taken_since(self._refused_at)
-            if taken and now - self._cut_at >= 1.0:
-                self._cut(now, accepted)
-            else:
-                self._streak += 1
-                if self._streak == 1 and not self._measured:  # another limit, which a later refusal tells
-                    self._set_share(max(FLOOR, self._share * CUT_MAX))
-            self._refused_at, self._full = now, not taken
+        if mark is not None and mark.sent_at <= self._refused_at:  # it was on its way when that was heard
+            rest_s = self._refused_too(mark, accepted)
+        else:
+            if now >= self.rest_until:
+                self._refused_anew(now, accepted)
+            rest_s = min(REST_S_MAX, REST_S * 2**self._streak)
         self._alone = self._full
-        rest_s = min(REST_S_MAX, REST_S * 2**self._streak) if wait_s is None else wait_s
-        rest_s = 0.0 if known and wait_s is None else rest_s
-        self.rest(now + rest_s, wait_s)
+        self.rest(now + (rest_s if wait_s is None else wait_s), wait_s)
         return self.rest_until - now
+
+    def _refused_anew(self, now: float, accepted: float) -> None:
+        """A call that left since the last refusal was heard of is refused, or the first one ever."""
+        taken = self._refused_at == -math.inf or self._log.taken_since(self._refused_at)
+        if taken and now - self._cut_at >= 1.0:
+            self._cut(now, accepted)
+        else:
+            self._streak += 1
+            if self._streak == 1 and not self._measured:  # another limit, which a later refusal tells
+                self._set_share(max(FLOOR, self._share * CUT_MAX))
+        self._refused_at, self._full = now, not taken
+
+    def _refused_too(self, mark: Mark, accepted: float) -> float:
+        """The limit is no more than was taken in the second before this call, either. Returns how long to rest for it: until
+        one is taken that left after it, the vendor is full.
+        """
+        share = max(TOLD_LEAST, accepted * CUT)
+        if share < self._share:
+            self._measured = True
+            self._set_share(share)
+        return 0.0 if self._log.taken_since(mark.sent_at) else REST_S
 
     def _cut(self, now: float, accepted: float) -> None:
         """Go on at what the vendor took in the second before: that is its limit, unless it took all that was sent."""

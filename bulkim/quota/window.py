@@ -17,6 +17,7 @@ LEAK = 0.986  # of the limit: so fast a bucket is drained
 LATENCIES, USUAL = 200, 0.9  # of so many answers, this part is no later than usual
 STALLED_MAX = 10  # of the first answers may be late together
 JUDGED_EVERY, JUDGED_S = 10, 0.5  # answers or seconds
+LOOK_S = 0.01  # between two looks for an answer, while all that counts waits for one
 LATE_S_MAX = 0.5  # an answer that is later than usual holds its place at most this much longer
 
 
@@ -129,6 +130,8 @@ class SlidingLog:
         leaves = [self._leaving[0]] if self._leaving else []
         if self._unanswered:
             leaves.append(self._unanswered[0].sent_at + self._length_s + LATE_S_MAX)
+        if not self._leaving:  # nothing is answered: whatever is answered next may leave at once
+            leaves.append(now + LOOK_S)
         return max(0.001, min(leaves) - now)
 
     @property

@@ -80,6 +80,13 @@ def test_limit_holds_and_is_used(limit, latency_s):
     assert used >= (0.98 if limit >= 50 else 0.95)
 
 
+def test_answers_that_take_longer_than_a_second_cost_no_more_than_that():
+    """A call may be counted until it is answered: a hundred at a time, one and a fifth second each."""
+    arrivals = arrivals_of({"p": 100}, ["p"], seconds=30, latency=lambda: 1.2)
+    assert worst_second(arrivals) <= 100
+    assert len(arrivals) >= 0.97 * 30 * 100 / 1.2
+
+
 @pytest.mark.parametrize(("calls", "minutes"), [(5, 1), (90, 1), (100, 1), (1201, 1), (7, 2)])
 def test_a_limit_by_the_minute_holds_and_is_used(calls, minutes):
     arrivals = arrivals_of(
@@ -223,7 +230,7 @@ def test_calls_refused_together_count_once_and_the_pool_recovers():
 
 @pytest.mark.parametrize(
     ("latency_s", "jitter_s", "left"),
-    [(0.002, 0.0, 40), (0.03, 0.02, 40), (0.2, 0.05, 40), (0.03, 0.0, 50), (0.05, 0.01, 80)],
+    [(0.002, 0.0, 40), (0.03, 0.02, 40), (0.2, 0.05, 40), (0.5, 0.03, 40), (0.03, 0.0, 50), (0.05, 0.01, 80)],
 )
 def test_a_vendor_that_lowers_its_limit_in_mid_run_is_followed_without_being_told(latency_s, jitter_s, left):
     """Under 3 % of the later calls are refused, and over 90 % of what is left is used: what it took in a second is measured."""

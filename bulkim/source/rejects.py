@@ -78,10 +78,11 @@ def without_cells(line: str, delimiter: str) -> str:
     return _cells(delimiter).sub("", line, count=1)
 
 
-def own_text(line: str, own: int, delimiter: str) -> str:
-    """A row's own cells as they are written, so many, and its line end."""
+def own_text(line: str, own: int, delimiter: str, *, trim: bool) -> str:
+    """A row's own cells as they are written, so many, and its line end. `trim`: a quote may stand behind blanks."""
     mark, end = re.escape(delimiter), _END.search(line, len(line.rstrip("\r\n")))
-    cell = rf'(?:[{BLANKS.replace(delimiter, "")}]*"(?:[^"]|"")*"[^{mark}\r\n]*|[^{mark}\r\n]*)'
+    blanks = f"[{BLANKS.replace(delimiter, '')}]*" if trim else ""
+    cell = rf'(?:{blanks}"(?:[^"]|"")*"[^{mark}\r\n]*|[^{mark}\r\n]*)'
     found = re.match(rf"{cell}(?:{mark}{cell}){{{own - 1}}}", line)
     return (found.group() if found else line) + (end.group() if end and found else "")
 

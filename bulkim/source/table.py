@@ -209,7 +209,8 @@ class CsvReader:
         """A row of what was given back without what became of it. `cells`: all of them; none: it is broken."""
         if not cells or self._own is None:
             return without_cells(raw, self._delimiter)
-        return own_text(raw, len(own_cells(cells, self._own)), self._delimiter)
+        own = len(own_cells(cells, self._own))
+        return own_text(raw, own, self._delimiter, trim=self._tidier is not None)
 
     def given_back(self) -> Form:
         """How its rows are written with what became of them."""

@@ -21,7 +21,7 @@ from bulkim.model import Final, Source, Status
 from bulkim.planning.intake import Intake
 from bulkim.planning.terms import Options, as_document, terms_of
 from bulkim.source import BadRow, open_source
-from bulkim.source.rejects import REJECTED, own_cells, without_cells
+from bulkim.source.rejects import REJECTED, own_cells, own_text, without_cells
 from bulkim.vendors import PROVIDERS
 from bulkim.view.rejects import FromFile, FromJournal, rejects
 from bulkim.view.results import Chosen
@@ -400,6 +400,13 @@ def test_cells_that_somebody_wrote_there_are_replaced(ended, tmp_path):
     assert [line.startswith(f"{cells},") for line, cells in zip(rows.splitlines()[1:], own, strict=True)] == [
         True
     ] * 4
+
+
+def test_a_quote_behind_a_blank():
+    """With `trim: false` it is a character as any other, and the cell ends at the delimiter."""
+    line = 'bob, "a,failed,7,"said ""no""",3\r\n'
+    assert own_text(line, 2, ",", trim=False) == 'bob, "a\r\n'
+    assert own_text('bob, "a, ""b""" ,failed,7,"x",3\n', 2, ",", trim=True) == 'bob, "a, ""b""" \n'
 
 
 def test_columns_may_have_been_moved(ended, tmp_path):

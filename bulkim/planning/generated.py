@@ -17,7 +17,7 @@ import tempfile
 import weakref
 from array import array
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from bulkim.errors import InputError, Problem
@@ -65,10 +65,11 @@ class GeneratedSecrets:
                 fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
                 raise OSError(0, "another process is making secrets in it") from None
-            os.fchmod(self._file, 0o600)
-            self._take_in()
-            self._mend()
         try:
+            with self._worded():
+                os.fchmod(self._file, 0o600)
+                self._take_in()
+                self._mend()
             yield
         finally:
             fcntl.flock(self._file, fcntl.LOCK_UN)
@@ -86,8 +87,8 @@ class GeneratedSecrets:
         if index is None:
             return None
         line = os.pread(self._file, _LINE_MAX, self._places[index]).partition(b"\n")[0]
-        name, secret = _cells(line)[:2]
-        return secret if self._folded(name) == key else None
+        cells = _cells(line)
+        return cells[1] if len(cells) == 2 and self._folded(cells[0]) == key else None
 
     def _want(self, key: str, username: str) -> None:
         if self._seen.add(key, 1) is not None:
@@ -186,4 +187,7 @@ def _line(cells: list[str]) -> bytes:
 
 
 def _cells(line: bytes) -> list[str]:
-    return next(csv.reader([line.decode("utf-8", "replace").rstrip("\r\n")]), [])
+    """None for what is no line of a table."""
+    with suppress(csv.Error):
+        return next(csv.reader([line.decode("utf-8", "replace").rstrip("\r\n")]), [])
+    return []

@@ -1,6 +1,7 @@
 """`bulkim` that dies at the n-th journal write or sending: python launcher.py PLACE N ARGUMENTS...
 
-PLACE is ``begin``, ``settle``, ``remember``, ``page`` or ``send``, with ``-before`` or ``-after``; or ``none``. The process kills itself
+PLACE is ``begin``, ``settle``, ``remember``, ``page``, ``send``, ``intake``, ``secrets`` or ``synced``, with ``-before`` or ``-after``; or
+``secrets-torn``, in the middle of a line; or ``none``. The process kills itself
 with SIGKILL, so nothing is flushed, no handler runs, and the journal sees what a power cut at that moment would leave.
 """
 
@@ -61,8 +62,18 @@ def deadly_async(method: Callable[..., Any], when: str, calls: int) -> Callable[
     return wrapped
 
 
+def torn(secrets: Any) -> None:
+    """Write all but the end of the last secret."""
+    data = b"".join(secrets._new)
+    secrets._new.clear()
+    os.write(secrets._file, data[:-7])
+
+
 def arm(place: str, calls: int) -> None:
+    from bulkim.journal import Journal
     from bulkim.journal.sqlite.session import Session
+    from bulkim.planning import generated
+    from bulkim.planning.generated import GeneratedSecrets
     from bulkim.transport import Transport
 
     what, _, when = place.partition("-")
@@ -77,6 +88,14 @@ def arm(place: str, calls: int) -> None:
             Session.take_in = deadly(Session.take_in, when, calls)  # type: ignore[method-assign]
         case "send":
             Transport.send = deadly_async(Transport.send, when, calls)  # type: ignore[method-assign]
+        case "intake":
+            Journal.read_input = deadly(Journal.read_input, when, calls)  # type: ignore[method-assign]
+        case "secrets":
+            generated._BLOCK = 4_000  # bytes, about: several writes of a short list
+            write = torn if when == "torn" else GeneratedSecrets._write
+            GeneratedSecrets._write = deadly(write, when, calls)  # type: ignore[method-assign]
+        case "synced":
+            GeneratedSecrets._save = deadly(GeneratedSecrets._save, when, calls)  # type: ignore[method-assign]
 
 
 if __name__ == "__main__":

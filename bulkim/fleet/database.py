@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -17,6 +18,7 @@ VARIABLE = "BULKIM_FLEET"
 CONNECT_S = 5  # to wait for a connection
 LOCAL = ("", "localhost", "127.0.0.1", "::1")
 SERVER_MIN = 150000
+SAFE = ("invalid connection option", "invalid URI query parameter")  # what names an option, and no value
 
 
 def address(env: Mapping[str, str] = os.environ) -> str:
@@ -31,11 +33,20 @@ def address(env: Mapping[str, str] = os.environ) -> str:
     try:
         parts = psycopg.conninfo.conninfo_to_dict(text)
     except psycopg.Error as error:
+        said = in_words(error)  # it may quote what it could not read, and that may be a password
+        why = f": {said}" if said.startswith(SAFE) else ""
         raise UsageError(
-            f"{VARIABLE} is no address of a PostgreSQL database: {in_words(error)}",
-            hint="it looks like postgresql://bulkim@db.example/bulkim",
+            f"{VARIABLE} is no address of a PostgreSQL database{why}.",
+            hint="it looks like postgresql://bulkim@db.example/bulkim; the password goes into PGPASSFILE",
         ) from None
     redact.hide([str(parts.get("password", ""))])
+    if "@" in f"{parts.get('host', '')}{parts.get('dbname', '')}" or re.search(
+        "[^0-9,]", str(parts.get("port", ""))
+    ):
+        raise UsageError(
+            f"{VARIABLE} is no address of a PostgreSQL database: host, port or name are not where they should be.",
+            hint="the password goes into PGPASSFILE; in an address its @ is written %40, its : %3A, its / %2F",
+        )
     hosts = str(parts.get("host") or env.get("PGHOST", "")).split(",")
     if not all(map(is_near, hosts)) and "sslmode" not in parts and "PGSSLMODE" not in env:
         parts["sslmode"] = (
@@ -174,7 +185,8 @@ def away(error: Exception) -> AwayError | None:
 
 def in_words(error: Exception) -> str:
     """What a database says, in one line."""
-    return " ".join(str(error).split()) or type(error).__name__
+    lines = (" ".join(line.split()) for line in str(error).splitlines())
+    return "; ".join(filter(None, lines)) or type(error).__name__
 
 
 def unusable(error: Exception) -> JournalError:
@@ -184,5 +196,5 @@ def unusable(error: Exception) -> JournalError:
         return JournalError(
             "this database has no fleet, or an older one.", hint="`bulkim fleet init` makes it ready"
         )
-    hint = "check BULKIM_FLEET, the network and PGPASSFILE; `bulkim fleet doctor` says more"
+    hint = "check BULKIM_FLEET, the network and PGPASSFILE, then type `bulkim fleet doctor`"
     return JournalError(f"the fleet's database cannot be used: {in_words(error)}", hint=hint)

@@ -48,9 +48,8 @@ class Engine:
     """One worker's hand in it. `look` is called when there may be work; `tick` once a minute in the whole fleet."""
 
     def __init__(self, dsn: str, *, look: Look, tick: Callable[[int], Awaitable[None]], places: int) -> None:
-        logging.getLogger("procrastinate").setLevel(
-            logging.CRITICAL
-        )  # what matters is said by whoever it matters to
+        for name in ("procrastinate", "psycopg.pool"):  # what matters is said by whoever it matters to
+            logging.getLogger(name).setLevel(logging.CRITICAL)
         self._places = places
         connector = procrastinate.PsycopgConnector(
             conninfo=dsn, kwargs={"options": _options()}, min_size=1, max_size=4

@@ -17,6 +17,7 @@ from bulkim.errors import GuardError
 from bulkim.fleet.database import AwayError, Line
 from bulkim.fleet.schema import KNOWN
 from bulkim.journal.lease import this_process
+from bulkim.log.events import log
 from bulkim.version import __version__
 
 BEAT_S = 1.0
@@ -116,10 +117,20 @@ class Keeper:
             began = self.clock()
             try:
                 await self.beat()
-                self.away_since = None
-            except AwayError:
-                self.away_since = self.away_since or time.time()
+                self._answered()
+            except AwayError as error:
+                self._silent(error)
             await asyncio.sleep(max(0.1, BEAT_S - (self.clock() - began)))
+
+    def _answered(self) -> None:
+        if self.away_since is not None:
+            log.info("fleet.back", away_s=round(time.time() - self.away_since, 1))
+        self.away_since = None
+
+    def _silent(self, error: AwayError) -> None:
+        if self.away_since is None:
+            self.away_since = time.time()
+            log.warning("fleet.away", error=str(error))
 
     async def beat(self) -> None:
         """Say that the worker lives, and renew all of them, once. Raises AwayError."""

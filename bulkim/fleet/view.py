@@ -9,8 +9,15 @@ from bulkim.errors import UsageError
 
 RUN = ("run", "name", "app", "state", "why", "worker", "takeovers", "operation", "items", "ended", "pending", "failed", "unknown",
        "requests", "retries", "throttled", "created_at", "finished_at", "stop_reason", "id", "target", "elapsed_s")  # fmt: skip
+_WAITS = (  # what nobody has said, but can be seen
+    "CASE WHEN s.state <> 'queued' THEN NULL"
+    " WHEN NOT EXISTS (SELECT 1 FROM bulkim.worker AS w WHERE w.seen_at > clock_timestamp() - make_interval(secs => (SELECT lease_s FROM bulkim.meta)))"
+    " THEN 'no worker is alive'"
+    " ELSE (SELECT 'behind ' || b.run FROM bulkim.claim AS k JOIN bulkim.claim AS c ON c.app = k.app AND NOT c.beside JOIN bulkim.run AS b ON b.id = k.run_id"
+    " WHERE c.run_id = r.id AND k.state = 'running' AND NOT k.beside LIMIT 1) END"
+)
 _RUNS = (
-    "SELECT s.run, s.name, s.app, s.state, s.why, s.worker, s.takeovers, s.operation, s.items, s.ended::bigint, s.pending::bigint, s.failed::bigint,"
+    f"SELECT s.run, s.name, s.app, s.state, coalesce(s.why, {_WAITS}), s.worker, s.takeovers, s.operation, s.items, s.ended::bigint, s.pending::bigint, s.failed::bigint,"
     " s.unknown::bigint, s.requests, s.retries, s.throttled, s.created_at::text, s.finished_at::text, s.stop_reason, r.id, s.target,"
     " (SELECT sum(coalesce(e.ended_at, e.seen_at) - e.started_at) FROM bulkim.session AS e WHERE e.run_id = r.id)"
     " FROM bulkim.runs_summary AS s JOIN bulkim.run AS r ON r.run = s.run"

@@ -68,6 +68,12 @@ EVENTS: tuple[Event, ...] = (
         {"run_id": "the run's row in the fleet's database"},
     ),
     Event(
+        "fleet.away", "warning", "The fleet's database does not answer: nothing new is sent until it does.", {"error": "what it, or the network, says"},
+    ),
+    Event(
+        "fleet.back", "info", "The fleet's database answers again.", {"away_s": "how long it did not, in seconds"},
+    ),
+    Event(
         "fleet.outdated", "warning", "The fleet's database needs a newer bulkim: the worker gives its runs back and ends.", {},
     ),
     Event(

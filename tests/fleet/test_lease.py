@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bulkim.fleet import lease
 from bulkim.fleet.database import AwayError
 from bulkim.fleet.lease import Keeper, Lease, LostError, boottime
 
@@ -47,7 +48,7 @@ def test_whoever_may_send_has_the_margin_left(story):
     clock = [100.0]
     beats = Beats(clock, [(heard, took) for heard, took, _ in story])
     keeper = Keeper(beats, "w", lease_s=LEASE_S, margin_s=MARGIN_S, clock=lambda: clock[0])
-    lease = keeper.hold(7, 1, clock[0])
+    held = keeper.hold(7, 1, clock[0])
     beats.until = clock[0] + LEASE_S
 
     async def main() -> None:
@@ -55,7 +56,7 @@ def test_whoever_may_send_has_the_margin_left(story):
             with suppress(AwayError):
                 await keeper.beat()
             for _ in range(4):
-                if lease.is_open():
+                if held.is_open():
                     assert clock[0] <= beats.until - MARGIN_S + 1e-9
                 clock[0] += pause / 4
 
@@ -64,19 +65,40 @@ def test_whoever_may_send_has_the_margin_left(story):
 
 def test_a_gate_that_is_shut_raises_before_a_byte_leaves():
     now = [100.0]
-    lease = Lease(1, 1, 107.0, lambda: now[0])
-    lease.check()
+    one = Lease(1, 1, 107.0, lambda: now[0])
+    one.check()
     now[0] = 107.0
     with pytest.raises(OSError, match="before anything was sent"):
-        lease.check()
-    lease.renewed(110.0, None)
-    lease.check()
-    lease.lose()
+        one.check()
+    one.renewed(110.0, None)
+    one.check()
+    one.lose()
     with pytest.raises(LostError):
-        asyncio.run(lease.until_open())
+        asyncio.run(one.until_open())
 
 
 def test_its_clock_goes_on_while_the_machine_sleeps():
     import time
 
     assert abs(boottime() - time.clock_gettime(time.CLOCK_BOOTTIME)) < 1
+
+
+def test_an_outage_is_said_once_and_so_is_its_end(monkeypatch):
+    said, over = [], asyncio.CancelledError
+    answers = iter([AwayError("gone"), AwayError("gone"), None, None, over()])
+    for name in ("warning", "info"):
+        monkeypatch.setattr(lease.log, name, lambda event, **_fields: said.append(event))
+
+    async def beat():
+        if error := next(answers):
+            raise error
+
+    async def at_once(_seconds):
+        pass
+
+    keeper = Keeper(Beats([0.0], []), "w", lease_s=LEASE_S, margin_s=MARGIN_S)
+    monkeypatch.setattr(keeper, "beat", beat)
+    monkeypatch.setattr(lease.asyncio, "sleep", at_once)
+    with pytest.raises(over):
+        asyncio.run(keeper.run())
+    assert said == ["fleet.away", "fleet.back"]

@@ -11,29 +11,33 @@ from typing import Any
 
 import click
 
-from bulkim.cli.fleet.reach import RUN, fleet, tell
+from bulkim.cli.fleet.reach import RUN, fleet, next_step, tell
 from bulkim.cli.options import CODE, Command, Settings, common
+from bulkim.errors import UsageError
 from bulkim.text import counted
 
 
-def _pulled(wanted: str, journal: Path) -> tuple[str, int, int]:
+def _pulled(wanted: str, journal: Path) -> tuple[dict[str, Any], int, int]:
     from bulkim.fleet import view
     from bulkim.fleet.pull import pull as copy
 
     with fleet() as connection:
         connection.isolation_level = 3  # repeatable read: one moment of the run
         with connection.transaction():
-            run = str(view.find(connection, wanted)["run"])
-            return (run, *copy(connection, run, journal))
+            run = view.find(connection, wanted)
+            return (run, *copy(connection, run["run"], journal))
 
 
 @contextmanager
-def _copy(settings: Settings, wanted: str) -> Iterator[tuple[Settings, str]]:
+def _copy(settings: Settings, wanted: str) -> Iterator[tuple[Settings, dict[str, Any]]]:
     """A journal that holds nothing but this run."""
     with tempfile.TemporaryDirectory(prefix="bulkim-") as folder:
         journal = Path(folder) / "run.db"
         run, _, _ = _pulled(wanted, journal)
-        yield replace(settings, journal=journal, journal_named=False), run
+        yield (
+            replace(settings, journal=journal, quiet=True),
+            run,
+        )  # what it would have typed next is about the copy
 
 
 @click.command(
@@ -43,7 +47,8 @@ def _copy(settings: Settings, wanted: str) -> Iterator[tuple[Settings, str]]:
 @common
 def pull(settings: Settings, *, run_name: str) -> int:
     """Copy a run into a journal here, in place of an earlier copy: `report`, `retry`, `verify`, `undo` and `browse` work on it."""
-    run, items, calls = _pulled(run_name, settings.journal)
+    found, items, calls = _pulled(run_name, settings.journal)
+    run = found["run"]
     if settings.json:
         tell({"run": run, "items": items, "calls": calls, "journal": str(settings.journal)})
     settings.say(f"pulled {counted(items, 'item')} and {counted(calls, 'call')} into {settings.journal}")
@@ -58,7 +63,13 @@ def pull(settings: Settings, *, run_name: str) -> int:
 def show(settings: Settings, *, run_name: str, username: str | None) -> int:
     """One run, or what happened to one of its users, as `bulkim show` says it."""
     with _copy(settings, run_name) as (copied, run):
-        return _as_here("show", copied, run, *([username] if username else []))
+        try:
+            code = _as_here("show", copied, run["run"], *([username] if username else []))
+        except UsageError as error:
+            raise UsageError(error.message, hint=f"`bulkim fleet results {run['run']}` lists them") from None
+    if not settings.json and not username:
+        settings.say(f"next: {next_step(run)}")
+    return code
 
 
 @click.command(cls=Command, examples=["bulkim fleet results last --outcome failed"])
@@ -83,7 +94,7 @@ def results(settings: Settings, *, run_name: str, **options: Any) -> int:
     words += ["--format", options["form"]] if options["form"] else []
     words += ["-o", options["output"]] if options["output"] else []
     with _copy(settings, run_name) as (copied, run):
-        return _as_here("results", copied, run, *words)
+        return _as_here("results", copied, run["run"], *words)
 
 
 def _as_here(name: str, settings: Settings, *words: str) -> int:

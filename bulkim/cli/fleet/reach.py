@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -31,6 +31,22 @@ def table(header: Sequence[str], cells: Sequence[Sequence[str]], *, right: Seque
     lines = account.table(header, cells, right=right, width=show.terminal_width())
     show.put([[(line, "bold" if not number else "")] for number, line in enumerate(lines)])
     return 0
+
+
+def next_step(run: Mapping[str, Any]) -> str:
+    """What to type now, of a run as `view` reads it."""
+    name = run["run"]
+    if run["state"] == "confirming":
+        return f"bulkim fleet confirm {name} APP:COUNT"
+    if run["state"] in {"paused", "stopped"}:
+        return f"bulkim fleet resume {name}"
+    if run["state"] == "done" and (run["failed"] or run["unknown"]):
+        return f"bulkim fleet pull {name} && bulkim retry {name}"
+    return (
+        f"bulkim fleet results {name}"
+        if run["state"] in {"done", "cancelled"}
+        else f"bulkim fleet watch {name}"
+    )
 
 
 @contextmanager

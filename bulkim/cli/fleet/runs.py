@@ -126,4 +126,7 @@ def status(settings: Settings, *, every: bool) -> int:
         (each["app"], each["run"], each["name"], each["state"], f"{each['ended']:,}/{each['items']:,}", f"{each['requests']:,}",
          each["worker"] or "", each["why"] or "") for each in runs
     ]  # fmt: skip
-    return table(HEADER, cells, right=(4, 5))
+    table(HEADER, cells, right=(4, 5))
+    if not alive and any(each["state"] in {"queued", "waiting"} for each in runs):
+        settings.say("next: bulkim fleet worker, on every host that is to work")
+    return 0

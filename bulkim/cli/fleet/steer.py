@@ -41,6 +41,10 @@ def _steered(settings: Settings, what: str, runs: tuple[str, ...], *, app: str |
                 for each in view.runs(connection)
                 if each["state"] not in view.OVER and (every or each["app"] == app)
             ]
+        if not chosen and app:
+            raise UsageError(
+                f"no run of {app!r} is open.", hint="`bulkim fleet status` names apps as --app takes them"
+            )
         said = []
         for each in chosen:
             (answer,) = connection.execute(
@@ -50,6 +54,8 @@ def _steered(settings: Settings, what: str, runs: tuple[str, ...], *, app: str |
     engine.wake(address(), [each["id"] for each in chosen])
     if settings.json:
         tell(said)
+    if not said:
+        settings.say("no run is open")
     for each in said:
         settings.say(f"{each['run']} {each['name']}: {each['answer']}")
     return 0
@@ -102,13 +108,13 @@ def confirm(settings: Settings, *, run_name: str, pledge: Pledge) -> int:
         if run["state"] != "confirming":
             raise UsageError(
                 f"run {run['run']} is {run['state']}, and waits for no confirmation.",
-                hint="`bulkim fleet status`",
+                hint="`bulkim fleet status` shows which do: their state is confirming",
             )
         wanted = f"{pledge.app}:{pledge.count}"
         if run["why"] != f"{wanted} to be confirmed":
             raise ConfirmationError(
                 f"{wanted} is not what it found: {run['why']}. Nothing was sent.",
-                hint="look at the run, then name both",
+                hint=f"`bulkim fleet show {run['run']}`, then name what you mean to send",
             )
         with connection.transaction():
             connection.execute("UPDATE bulkim.run SET pledge = %s WHERE id = %s", (wanted, run["id"]))

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from bulkim.cli.fleet.reach import RUN, fleet, tell
+from bulkim.cli.fleet.reach import RUN, fleet, next_step, tell
 from bulkim.cli.options import Command, Settings, common
 from bulkim.cli.watch import drawn
 from bulkim.model import Status
@@ -26,24 +26,35 @@ def watch(settings: Settings, *, run_name: str) -> int:
 
 def followed(settings: Settings, wanted: str) -> int:
     """Draw a run's live block while somebody works on it; returns the exit code that it ends with."""
+    try:
+        run, code, counts = _ended(settings, wanted)
+    except KeyboardInterrupt:
+        settings.say(f"run {wanted} goes on")
+        return 0
+    _told(settings, run, counts)
+    return code
+
+
+def _ended(settings: Settings, wanted: str) -> tuple[dict[str, Any], int, dict[Status, int]]:
+    """A run once nobody works on it, its exit code, its items. A database that has answered before is waited for."""
     from bulkim.errors import JournalError
     from bulkim.fleet import view
     from bulkim.fleet.reading import Books
 
+    answers: bool | None = None
     while True:
         try:
             with fleet() as connection:
+                answers = True
                 run = _until_over(settings, connection, wanted)
-                code, counts = view.exit_code(connection, run), Books(connection).counts(run["id"])
+                return run, view.exit_code(connection, run), Books(connection).counts(run["id"])
         except JournalError as error:
-            settings.say(f"waiting for the database: {error.message}")
+            if answers is None:
+                raise
+            if answers:
+                settings.say(f"waiting for the database: {error.message}")
+            answers = False
             time.sleep(LOOK_S)
-            continue
-        except KeyboardInterrupt:
-            settings.say(f"run {wanted} goes on")
-            return 0
-        _told(settings, run, counts)
-        return code
 
 
 def _until_over(settings: Settings, connection: Any, wanted: str) -> dict[str, Any]:
@@ -91,9 +102,8 @@ def _told(settings: Settings, run: dict[str, Any], counts: dict[Status, int]) ->
     parts = [f"{number:,} {outcome}" for outcome, number in [*most, ("pending", pending)] if number]
     click.echo(f"{run['run']} {run['name']}: {run['state']}" + (f", {run['why']}" if run["why"] else ""))
     over = f", taken over {run['takeovers']} times" if run["takeovers"] else ""
-    click.echo(f"{run['items']:,} in = {' + '.join(parts)}; {run['requests']:,} calls{over}")
-    if run["state"] == "confirming":
-        settings.say(f"next: bulkim fleet confirm {run['run']} APP:COUNT")
+    click.echo(f"{run['items']:,} in = {' + '.join(parts) or 0}; {run['requests']:,} calls{over}")
+    settings.say(f"next: {next_step(run)}")
 
 
 def public(run: dict[str, Any]) -> dict[str, Any]:

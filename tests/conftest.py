@@ -11,9 +11,6 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-# A busy machine is no counterexample.
-settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("patient")
 MEMORY = Path("/dev/shm")
 ROOM = 2 << 30  # bytes
 

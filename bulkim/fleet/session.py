@@ -16,7 +16,7 @@ import anyio
 
 from bulkim import window
 from bulkim.errors import BulkimError, RefusedError
-from bulkim.fleet.before import RememberingJournal
+from bulkim.fleet.before_images import RememberingJournal
 from bulkim.fleet.claims import Left, Taken, give_back
 from bulkim.fleet.database import AwayError, Line
 from bulkim.fleet.journal import Store

@@ -44,8 +44,8 @@ from bulkim.planning.pending import PendingItems
 from bulkim.process import files_max
 from bulkim.sending import guard
 from bulkim.sending.backlog import Backlog
+from bulkim.sending.before_images import Looker
 from bulkim.sending.channel import Channel, Permit, Stopped
-from bulkim.sending.looking import Looker
 from bulkim.sending.retry import decide, reopened
 from bulkim.sending.supervise import leaves_now, safe
 from bulkim.sending.telemetry import IN_FLIGHT_MAX, IN_FLIGHT_MIN, Ending, Telemetry

@@ -14,7 +14,7 @@ from support.here import bulkim_here
 from support.processes import wait_until
 
 from bulkim.fleet import schedule
-from bulkim.fleet.before import RememberingJournal
+from bulkim.fleet.before_images import RememberingJournal
 
 from .database import binaries
 

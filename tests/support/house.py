@@ -39,7 +39,7 @@ OWNERS: dict[str, tuple[tuple[str, ...], str]] = {
     "rich": (("view", "cli"), "only what draws may draw"),
     "structlog": (("log",), "events are said in one way"),
     "bulkim.log.events": (("fleet", "log", "quota.host", "quota.pacer", "work.runner", "work.verify", *(f"sending.{each}" for each in ("channel", "serial", "listing", "oldest", "executor", "supervise", "control"))), "pure modules do not log"),
-    "anyio": (("quota", "fleet", "transport", "work.workers", "work.doctor", "work.verify", "api", *(f"sending.{each}" for each in ("channel", "serial", "listing", "looking", "oldest", "executor", "supervise", "control"))), "pure modules do not await"),
+    "anyio": (("quota", "fleet", "transport", "work.workers", "work.doctor", "work.verify", "api", *(f"sending.{each}" for each in ("channel", "serial", "listing", "before_images", "oldest", "executor", "supervise", "control"))), "pure modules do not await"),
     "asyncio": (("quota", "fleet", "view.live", "transport", "journal.sqlite.turns", "sandbox", "api"), "the loop is driven through anyio"),
     "uvicorn": (("sandbox",), "only the sandbox serves"),
     "httptools": (("transport",), "the wire has one parser on our side"),

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from support.processes import bulkim, wait_until
 
-from bulkim.fleet.before import RememberingJournal
+from bulkim.fleet.before_images import RememberingJournal
 from bulkim.journal.records import Closing
 from bulkim.model import Batch, Mode
 

@@ -158,6 +158,9 @@ def _unknown_key(path: Path, root: Node, known: Sequence[str]) -> Problem:
     inside = f" under {dotted(path[:-1])}" if path[:-1] else ""
     if path[:-1] == ("source",) and key in SOURCE_KINDS:
         return mark.problem(f"source takes one of {', '.join(SOURCE_KINDS)}, not two", "remove one of them")
+    if path[:-1] == ("source",) and key in {"columns", "trim"} and "listing" in known:
+        message = f"{dotted(path)}: a listing has usernames and no columns"
+        return mark.problem(message, "`params` gives every user the same; several columns are a file's")
     return mark.problem(
         f"unknown key '{shown(key)}'{inside}", nearest(key, known) or f"known: {', '.join(known)}"
     )

@@ -145,6 +145,7 @@ class TextSource(Shape):
     columns: Columns = Field(default_factory=dict, description=_COLUMNS)
     where: Rows = Field(default_factory=dict)
     encoding: Encoding | None = Field(default=None, description=_ENCODING)
+    trim: bool = Field(default=True, description=_TRIM)
 
 
 class JsonlSource(Shape):
@@ -217,6 +218,7 @@ class RunSource(Shape):
     )
     columns: Columns = Field(default_factory=dict, description=_COLUMNS)
     where: Rows = Field(default_factory=dict)
+    trim: bool = Field(default=True, description=_TRIM)
 
 
 def _source_form(value: Any) -> str | None:

@@ -72,7 +72,7 @@ def _opened(
         case "csv":
             return CsvReader(source, Content(source.path, source.encoding), secret_fields, required)
         case "text":
-            return TextReader(Content(source.path, source.encoding))
+            return TextReader(Content(source.path, source.encoding), trim=source.trim)
         case "jsonl":
             return JsonlReader(source, Content(source.path, source.encoding))
         case "items":

@@ -36,8 +36,9 @@ class TextReader:
     columns: tuple[str, ...] | None = None
     names: tuple[str, ...] | None = ("username",)
 
-    def __init__(self, content: Content) -> None:
+    def __init__(self, content: Content, *, trim: bool = True) -> None:
         self._content = content
+        self._around = _AROUND if trim else "\r\n"
         self.name = content.name
         self.digest = content.digest
         self.noticed = Noticed()
@@ -49,15 +50,15 @@ class TextReader:
         return Form(self._content.codec, self._content.mark, head=f"{_GIVEN_BACK}\n", delimiter=",")
 
     def rows(self, after: int = 0) -> Iterator[Row | BadRow]:
-        """Usernames, without the white space around it. Raises InputError for a CSV file with more than one column."""
+        """Usernames, without the white space around them unless it is theirs. Raises InputError for a CSV file with more than one column."""
         position, given_back = 0, False
         for line, text in enumerate(self._content.lines(), 1):
             if not position and text.strip(_AROUND) == _GIVEN_BACK:
                 given_back = True
                 continue
             own = without_cells(text, ",") if given_back else text
-            username = own.strip(_AROUND)
-            if username and not username.startswith("#"):
+            username = own.strip(self._around)
+            if trimmed(username) and not username.startswith("#"):
                 if self.keep_raw:
                     self.raw = own
                 position += 1

@@ -268,6 +268,14 @@ def test_each_wrong_value_is_told_apart(job_file, added, expected):
         ('{csv: "a\\0b"}', "8:15: source.csv 'a\\x00b' must be printable text"),
         ("{items: [a, 7]}", "8:21: source.items.1: expected text, got 7 (quote it)"),
         ("{items: [{username: 7}]}", "8:29: source.items: username: expected text, got 7 (quote it)"),
+        (
+            "{listing: users, columns: {username: id}}",
+            "8:26: source.columns: a listing has usernames and no columns (`params` gives every user the same; several columns are a file's)",
+        ),
+        (
+            "{listing: users, trim: false}",
+            "8:26: source.trim: a listing has usernames and no columns (`params` gives every user the same; several columns are a file's)",
+        ),
         ("{items: [{usernme: a}]}", "8:19: source.items: unknown key 'usernme' (did you mean 'username'?)"),
         ("{items: []}", "8:17: source.items must not be empty"),
         (

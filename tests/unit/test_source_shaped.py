@@ -254,3 +254,9 @@ def test_blanks_around_inline_values(read):
     assert rows == [{"username": "ann"}, {"username": "bob", "nickname": "Bob", "attributes": {"a": " x"}}]
     assert "blanks around 2 cells were taken away" in read.reader.noticed.notes()[0]
     assert read({"items": items, "trim": False})[0] == {"username": "ann "}
+
+
+def test_blanks_in_a_list_of_names(read):
+    files = {"u.txt": " ann\u3000\n  \n# nobody\nbob\r\n"}
+    assert names_of(read({"text": "u.txt"}, files)) == ["ann", "bob"]
+    assert names_of(read({"text": "u.txt", "trim": False}, files)) == [" ann\u3000", "bob"]

@@ -22,6 +22,7 @@ from bulkim.planning.digests import Digests
 from bulkim.planning.generated import GeneratedSecrets
 from bulkim.planning.guarding import Matched, compiled, protector
 from bulkim.planning.pending import Rows, RowSecrets
+from bulkim.planning.seen import Seen
 from bulkim.planning.suspects import Suspects
 from bulkim.planning.within import Lines, PlannedRows, Within
 from bulkim.source import BadRow, SourceReader, open_source, piped
@@ -233,9 +234,11 @@ class Intake:
         stored = [each.name for each in self.operation.fields if each.name not in left_out]
         secrets = self.operation.secrets
         digest_of = self.digests.of_named(secrets) if self.digests is not None and secrets else None
+        standing = Seen()
         for position, line, key, username, fields, extra, skip in planned:
             if skip is not None:
-                identity = key if skip.code in _STANDING else None  # an identity stands once
+                first = key is not None and skip.code in _STANDING and standing.add(key, 1) is None
+                identity = key if first else None  # an identity stands once
                 yield Entry(position, line, identity, username, None, extra or None, skip.code, skip.reason)
                 continue
             kept = {

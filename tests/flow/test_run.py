@@ -105,6 +105,22 @@ def test_case_duplicates_and_protected_are_skipped_and_add_up(server, tmp_path):
     assert server.users()["admin.root"]["exists"]
 
 
+def test_a_protected_user_may_be_named_twice(server, tmp_path):
+    """Each of the rows is skipped; the run continues with the same rows, and with more of them."""
+    server.seed(["admin", "bob", "carl"])
+
+    def go(*names):
+        wanted = job("delete", server.base_url, list(names), guard=Guard(protect=["admin"]))
+        done = runner.run(wanted, journal=tmp_path / "j.db")
+        return done.summary["items"], done.summary["counts"]["succeeded"], done.summary["codes"]
+
+    assert go("admin", "bob", "ADMIN", "admin") == (4, 1, {"protected": 3})
+    server.faults({"match": {"operation": "delete"}, "do": {"error": {"http": 401, "error": "unauthorized"}}})
+    assert go("admin", "carl", "admin")[1] == 0
+    server.faults()
+    assert go("admin", "carl", "admin", "Admin") == (4, 1, {"protected": 3})
+
+
 def test_client_credentials_are_fetched_once_and_again_when_refused(server, tmp_path):
     server.seed(40)
     auth = Auth("client_secret", "sandbox-client", "sandbox-secret")

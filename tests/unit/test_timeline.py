@@ -50,5 +50,6 @@ def test_no_call_is_lost_and_no_bar_but_the_last_is_too_high(calls, lasted_s, li
     calls = [min(each, lasted_s) for each in calls]
     timeline = drawn(*calls, lasted_s=lasted_s, limit=limit)
     assert sum(each.calls for each in timeline.bins) == len(calls) == timeline.sessions[0].calls
+    assert all(each.start_s + each.width_s <= timeline.length_s for each in timeline.bins), "beyond the axis"
     if limit:
         assert all(each.calls_per_s <= max(1, limit + 1) for each in timeline.bins[:-1])

@@ -134,7 +134,14 @@ def speed_legend(figures: Figures) -> Markup:
     """What is in the drawing of the speed."""
     entries = [("b-area", _("calls a second"))]
     if figures.allowed.own:
-        entries.append(("dash", _("this run's limit, {limit}/s", limit=f"{figures.allowed.own:g}")))
+        own = f"{figures.allowed.own:g}"
+        same = all(each.limit_per_s == figures.allowed.own for each in figures.levels)
+        words = (
+            _("this run's limit, {limit}/s", limit=own)
+            if same
+            else _("this run's limit, at most {limit}/s", limit=own)
+        )
+        entries.append(("dash", words))
         if figures.allowed.documented != figures.allowed.own:
             entries.append(
                 (
@@ -199,9 +206,9 @@ def latency_over_time(figures: Figures) -> Markup:
     for quantile in QUANTILES:
         name = quantile[1]
         for part in lines[name]:
-            plot.line(
-                part if len(part) > 1 else [part[0], (part[0][0] + timeline.width_s / 3, part[0][1])], name
-            )
+            (at_s, value), *more = part
+            alone = [(min(at_s + timeline.width_s / 3, timeline.length_s), value)]  # a point cannot be seen
+            plot.line([part[0], *(more or alone)], name)
     return plot.svg(
         "; ".join(
             f"{name} {milliseconds(figures.latencies.percentile(share) or 0.0)}" for share, name in QUANTILES

@@ -127,8 +127,8 @@ def figures(journal: Reader, record: RunRecord, *, redact: bool = False) -> Figu
     allowances = journal.allowances(record.id)
     latencies = timeline.count(journal.calls(record.id), kept(timeline, allowances, limits), limits.beside)
     known = levels(timeline, allowances, limits.pools)
-    if known:  # better than what the job's text lets one guess
-        limits = replace(limits, own=known[-1].limit_per_s)
+    if known:  # better than what the job's text lets one guess; it may have been changed meanwhile
+        limits = replace(limits, own=max(each.limit_per_s for each in known))
     return Figures(
         record, journal.summary(record), provider, limits, known, events(journal.orders(record.id), allowances),
         [

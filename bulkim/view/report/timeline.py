@@ -129,6 +129,8 @@ class Timeline:
                 self.busiest = max(self.busiest, number)
                 bins[session.id, int(second / self.width_s)].calls += number
         self.bins = sorted(bins.values(), key=lambda each: each.start_s)
+        if self.bins:  # the axis ends where the last one does, which is wider than a session of a moment
+            self.length_s = max(self.length_s, self.bins[-1].start_s + self.bins[-1].width_s)
         return everything
 
     def merged(self, most: int) -> list[Bin]:

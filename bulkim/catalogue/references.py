@@ -235,7 +235,7 @@ def _of_asking(provider: Provider, operation: Operation, path: Path) -> Iterator
         yield from _unknown((*path, name), (asked.operation,), operations, "operation")
         named = [*asked.remaining, *asked.same.values()]
         if isinstance(asked, ReadBack):
-            named += filter(None, (asked.holds, asked.lacks))
+            named += filter(None, (asked.holds, asked.lacks, asked.lasting))
         yield from _unknown((*path, name), named, fields, "field")
         found = provider.operation(asked.operation)
         if found is not None and found.effect is not Effect.READ:

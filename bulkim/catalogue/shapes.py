@@ -139,6 +139,7 @@ class ReadBack:
     holds: str | None = None
     lacks: str | None = None  # field of names, or of one: data must have none of them
     among: str | None = None  # data is a list of objects, and `holds` and `lacks` look at this of them
+    lasting: str | None = None  # field of seconds for which `holds` is so; 0: `lacks` instead
 
 
 # ---- operations, errors, providers

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from enum import StrEnum
 from typing import Any
 
@@ -70,6 +71,12 @@ def _state(
         return Verdict.DRIFT, ", ".join(f"{path or 'it'} is {_json(dig(data, path))}" for path in wrong)
     if not declared.holds and not declared.lacks:
         return Verdict.HOLDS, "there"
+    if declared.lasting:
+        seconds, forever = _lasts(operation, declared.lasting, item)
+        if seconds == 0:
+            declared = replace(declared, holds=None, lacks=declared.holds)
+        elif seconds != forever and seconds <= elapsed_s + COUNTDOWN_ERROR_S:
+            return Verdict.EXPIRED, "its time is over"
     if isinstance(data, list):
         return _listed(operation, declared, item, data, fold)
     return _attributes(declared, item, data)
@@ -99,6 +106,13 @@ def _muted(
     ):
         return Verdict.DRIFT, words
     return (Verdict.EXPIRED, f"its time is over ({words})") if over else (Verdict.HOLDS, words)
+
+
+def _lasts(operation: Operation, name: str, item: Item) -> tuple[int, int | None]:
+    """For how many seconds it was asked, as sent, and what is sent for ever."""
+    field = operation.field(name)
+    assert field is not None, f"{operation.name} has no {name}"
+    return wire_fields(operation, item)[field.wire or field.name], field.forever
 
 
 def _set_anew(asked: int, remaining: int, forever: int | None, elapsed_s: float, sent_s: float) -> bool:

@@ -133,6 +133,8 @@ TENCENT = tuple(
             fields={"group_id": "g1"}),
         Row("get-group-role", nobody=OK, bad=("failed", "10004"), fields={"group_id": "g1"},
             data={"there": "Member", "nobody": "NotMember"}),
+        Row("get-group-mutes", nobody=OK, bad=OK, fields={"group_id": "g1"},
+            data={"there": [], "nobody": []}),
         Row("set-profile", nobody=NO_PROFILE, bad=("failed", "40601"), effects={"there": "profile_set"},
             params={"profile": {"Tag_Profile_IM_Nick": "N"}}),
         Row("get-profile", nobody=NO_PROFILE, bad=("failed", "40601"), batched=1, item_fault=True,
@@ -140,6 +142,7 @@ TENCENT = tuple(
         Row("import-friends", nobody=NO_FRIEND, bad=("failed", "30001"), effects={"there": "friends_imported"}, fields=PAL),
         Row("remove-contact", nobody=NO_FRIEND, bad=("failed", "30001"), effects={"there": "friend_removed"}, fields=PAL),
         Row("remove-friends", nobody=NO_FRIEND, bad=("failed", "30001"), effects={"there": "friends_removed"}),
+        Row("friend-count", nobody=NO_FRIEND, bad=("failed", "30001"), data={"there": 0}),
         Row("get-friend", nobody=NO_FRIEND, bad=("failed", "30001"), fields=PAL,
             data={"there": {"Relation": "CheckResult_Type_NoRelation"}}),
         Row("block", nobody=NO_FRIEND, bad=("failed", "30001"), effects={"there": "blocked"}, fields=PAL),
@@ -193,7 +196,7 @@ def test_three_users(server, tmp_path, vendor, row, batch):
     results = rows(tmp_path / "j.db")
     ends = {"there": row.there, "nobody": row.nobody, "bad": row.bad} | (row.alone if batch else {})
     assert {name: (result["outcome"], result["code"]) for name, result in results.items()} == ends
-    assert done.exit_code == 1
+    assert done.exit_code == any(outcome == "failed" for outcome, _ in ends.values())
     assert done.summary["requests"] == (row.single if batch else row.batched)
     probes = 0 if batch else row.probes
     assert len(server.requests(at_the_server(row))) == done.summary["requests"] - probes

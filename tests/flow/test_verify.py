@@ -120,6 +120,9 @@ NEIGHBOURS = {
     ("easemob", "add-to-room"): ({"room_id": "r1"}, {}, "remove-from-room", {}),
     ("tencent", "add-to-group"): (MEMBER, {}, "remove-from-group", {}),
     ("tencent", "remove-from-group"): (MEMBER, {}, "add-to-group", {}),
+    ("tencent", "mute-in-group"): (MEMBER, {"seconds": 3600}, "unmute-in-group", {}),
+    ("tencent", "unmute-in-group"): (MEMBER, {}, "mute-in-group", {"seconds": -1}),
+    ("tencent", "remove-friends"): (PAIR, {}, "import-friends", {}),
     ("tencent", "import-friends"): (PAIR, {}, "remove-contact", {}),
     ("tencent", "remove-contact"): (PAIR, {}, "import-friends", {}),
     ("tencent", "block"): (PAIR, {}, "unblock", {}),
@@ -137,9 +140,10 @@ NEIGHBOURS = {
 @pytest.mark.parametrize(("provider", "operation"), NEIGHBOURS)
 def test_what_users_have_of_others_is_read_back_too(server, tmp_path, provider, operation):
     fields, params, against, other = NEIGHBOURS[provider, operation]
-    taken = operation.startswith(("remove", "unblock"))
+    taken = operation.startswith(("remove", "unblock", "unmute"))
     had = {
         "groups": ["g1"],
+        "muted_in": ["g1"],
         "chatrooms": ["r1"],
         "contacts": ["friend"],
         "blocked": ["friend"],
@@ -296,11 +300,9 @@ def test_a_run_that_went_elsewhere_is_not_asked_about_here(server, tmp_path):
 def test_declarations_are_complete():
     """Whatever changes users can be read back, or it is known that it cannot."""
     silent = {"set-password", "disconnect", "disconnect-device"}
-    # Only a list of all who are muted, or of all friends, would tell.
-    unread = {"mute-in-group", "unmute-in-group", "remove-friends"}
     for vendor in PROVIDERS.values():
         for operation in vendor.operations:
-            if operation.effect is Effect.READ or operation.name in silent | unread:
+            if operation.effect is Effect.READ or operation.name in silent:
                 assert operation.verify is None
             else:
                 assert operation.verify is not None, (vendor.name, operation.name)
@@ -336,3 +338,25 @@ def test_what_remains_of_a_mute(provider, asked, remaining, elapsed_s, verdict):
         remaining = wire_fields(operation, item)[name]
     outcome = Outcome(Kind.SUCCEEDED, data={name: remaining})
     assert judge(operation, operation.verify, item, outcome, elapsed_s=elapsed_s)[0] is verdict
+
+
+@pytest.mark.parametrize(
+    ("operation", "params", "elapsed_s", "listed", "verdict"),
+    [
+        ("mute-in-group", {"seconds": 60}, 10, True, Verdict.HOLDS),
+        ("mute-in-group", {"seconds": 60}, 10, False, Verdict.DRIFT),
+        ("mute-in-group", {"seconds": 60}, 60, False, Verdict.EXPIRED),
+        ("mute-in-group", {"seconds": -1}, 10**9, True, Verdict.HOLDS),
+        ("mute-in-group", {"seconds": -1}, 10**9, False, Verdict.DRIFT),
+        ("mute-in-group", {"seconds": 0}, 10**9, False, Verdict.HOLDS),
+        ("mute-in-group", {"seconds": 0}, 10, True, Verdict.DRIFT),
+        ("unmute-in-group", {}, 10**9, False, Verdict.HOLDS),
+        ("unmute-in-group", {}, 10, True, Verdict.DRIFT),
+    ],
+)
+def test_who_is_muted_in_a_group(operation, params, elapsed_s, listed, verdict):
+    found = PROVIDERS["tencent"].operation(operation)
+    item = Item(1, "u1", "u1", {"username": "u1", "group_id": "g1", **params})
+    answer = [{"Member_Account": name, "MutedUntil": 9} for name in ("other", "u1")[: 1 + listed]]
+    said = judge(found, found.verify, item, Outcome(Kind.SUCCEEDED, data=answer), elapsed_s=elapsed_s)
+    assert said[0] is verdict

@@ -56,6 +56,8 @@ TENCENT_BODIES = {
     "delete_group_member": ({"GroupId": "g1", "MemberToDel_Account": ["user1"]},),
     "forbid_send_msg": ({"GroupId": "g1", "Members_Account": ["user1"], "MuteTime": 60},),
     "get_role_in_group": ({"GroupId": "g1", "User_Account": ["user1"]},),
+    "get_group_muted_account": ({"GroupId": "g1"},),
+    "friend_get": ({"From_Account": "user1", "StartIndex": 0},),
     "portrait_set": (
         {"From_Account": "user1", "ProfileItem": [{"Tag": "Tag_Profile_IM_Nick", "Value": "n"}]},
     ),

@@ -54,9 +54,19 @@ def forbid_send_msg(x: TencentExchange) -> dict[str, Any]:
         muted = x.app.listed("muted_in", name)
         muted.pop(place, None)
         if seconds:
-            muted[place] = seconds
+            muted[place] = seconds if seconds == UINT32_MAX else int(x.world.clock.wall()) + seconds
         x.app.effect(name, "group_muted" if seconds else "group_unmuted")
     return {}
+
+
+def get_group_muted_account(x: TencentExchange) -> dict[str, Any]:
+    place, now = _group(x), x.world.clock.wall()
+    muted = x.app.lists.get("muted_in", {}).items()
+    until = {name: entries[place] or UINT32_MAX for name, entries in muted if place in entries}
+    listed = [
+        {"Member_Account": name, "MutedUntil": moment} for name, moment in until.items() if moment > now
+    ]
+    return {"GroupId": place, "MutedAccountList": listed}
 
 
 def get_role_in_group(x: TencentExchange) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from bulkim.sandbox.tencent.exchange import INFO, RefusedError, TencentExchange
 BAD_PARAMETERS, OTHER_APP, NO_SUCH_ACCOUNT = 30001, 30002, 30003
 SOURCE = "AddSource_Type_"
 KEPT = ("Remark", "AddWording", "AddSource")
+FRIENDS_A_PAGE = 100
 ALREADY_BLOCKED = "Err_SNS_BlackListAdd_Already_Exist"
 
 Row = dict[str, Any]
@@ -61,6 +62,22 @@ def friend_delete_all(x: TencentExchange) -> Row:
 
 def friend_check(x: TencentExchange) -> Row:
     return _check(x, "contacts", "InfoItem", "CheckResult_Type", "NoRelation")
+
+
+def friend_get(x: TencentExchange) -> Row:
+    owner, start = _owner(x), x.document().get("StartIndex")
+    if not isinstance(start, int) or isinstance(start, bool):
+        raise RefusedError(BAD_PARAMETERS)
+    friends = x.app.listed("contacts", owner)
+    return {
+        "UserDataItem": [
+            {"To_Account": name, "ValueItem": []} for name in [*friends][start : start + FRIENDS_A_PAGE]
+        ],
+        "FriendNum": len(friends),
+        "CompleteFlag": int(start + FRIENDS_A_PAGE >= len(friends)),
+        "NextStartIndex": start + FRIENDS_A_PAGE,
+        "ErrorDisplay": "",
+    }
 
 
 def black_list_add(x: TencentExchange) -> Row:

@@ -5,7 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bulkim.catalogue.bodies import Json, Names
-from bulkim.catalogue.shapes import Effect, ErrorRule, Field, MapByKey, Operation, PerItem, Pool, ReadBack
+from bulkim.catalogue.shapes import (
+    Effect,
+    ErrorRule,
+    Field,
+    MapByKey,
+    Operation,
+    PerItem,
+    Pool,
+    ReadBack,
+    WholeCall,
+)
 from bulkim.model import Kind
 from bulkim.vendors.tencent.common import AGAIN, FOR_EVER, PAGES, READ_ON, REGISTER_FIRST, username
 
@@ -14,6 +24,7 @@ POOLS = (
     Pool("delete-group-member", 200, "group_open_http_svc/delete_group_member, 34949, page of 2025-10-23"),
     Pool("forbid-send-msg", 200, "group_open_http_svc/forbid_send_msg, 34951, page of 2025-12-15"),
     Pool("get-role-in-group", 200, "group_open_http_svc/get_role_in_group, 34963, page of 2026-04-17"),
+    Pool("get-group-muted", 200, "group_open_http_svc/get_group_muted_account, 34964, page of 2024-07-16"),
 )
 GROUP_ID = Field(
     "group_id",
@@ -77,6 +88,7 @@ MUTE_IN_GROUP = Operation(
     body=Names("Members_Account", also=("group_id", "seconds")),
     batch_max=500,
     pools=("forbid-send-msg",),
+    verify=ReadBack("get-group-mutes", holds="username", among="Member_Account", lasting="seconds"),
     inverse="unmute-in-group",
     blind="somebody may have been muted before, and stays so no longer",
     help="Stops users from sending in one group. It lasts even if they leave and come back. A call that has to be sent "
@@ -106,7 +118,27 @@ GET_GROUP_ROLE = Operation(
     source=f"{PAGES}34963",
     read_on=READ_ON,
 )
-OPERATIONS = (ADD_TO_GROUP, REMOVE_FROM_GROUP, MUTE_IN_GROUP, UNMUTE_IN_GROUP, GET_GROUP_ROLE)
+GET_GROUP_MUTES = Operation(
+    name="get-group-mutes",
+    method="POST",
+    path="/v4/group_open_http_svc/get_group_muted_account",
+    effect=Effect.READ,
+    fields=(MEMBER, GROUP_ID),
+    body=Json({"GroupId": "{group_id}"}),
+    result=WholeCall(data="MutedAccountList"),
+    pools=("get-group-muted",),
+    help="Lists who is muted in a group, and until when: all, at once.",
+    source=f"{PAGES}34964",
+    read_on=READ_ON,
+)
+OPERATIONS = (
+    ADD_TO_GROUP,
+    REMOVE_FROM_GROUP,
+    MUTE_IN_GROUP,
+    UNMUTE_IN_GROUP,
+    GET_GROUP_ROLE,
+    GET_GROUP_MUTES,
+)
 
 ERRORS = (
     ErrorRule(

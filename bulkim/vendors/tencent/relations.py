@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from bulkim.catalogue.bodies import Json
-from bulkim.catalogue.shapes import Effect, ErrorRule, Field, Operation, PerItem, Pool, ReadBack
+from bulkim.catalogue.shapes import Effect, ErrorRule, Field, Operation, PerItem, Pool, ReadBack, WholeCall
 from bulkim.model import Kind
 from bulkim.vendors.tencent.common import (
     CORRECT,
@@ -35,6 +35,7 @@ POOLS = (
     _pool("delete-friends", "friend_delete", "34905, page of 2024-07-16"),
     _pool("delete-all-friends", "friend_delete_all", "34906, page of 2024-07-16"),
     _pool("check-friends", "friend_check", "34907, page of 2024-07-16"),
+    _pool("get-friends", "friend_get", "34908, page of 2024-07-16"),
     _pool("add-blocks", "black_list_add", "34911, page of 2025-03-10"),
     _pool("delete-blocks", "black_list_delete", "34912"),
     _pool("check-blocks", "black_list_check", "34913, page of 2024-07-16"),
@@ -115,6 +116,7 @@ REMOVE_FRIENDS = Operation(
     fields=(OWNER,),
     body=Json({"From_Account": "{username}"}),
     pools=("delete-all-friends",),
+    verify=ReadBack("friend-count", equals={"": 0}),
     destroys="all their friends, with what they call them and how they sort them; it cannot be undone",
     help="Empties friend lists. Who had the user as a friend keeps them.",
     source=f"{PAGES}34906",
@@ -132,6 +134,19 @@ GET_FRIEND = Operation(
     pools=("check-friends",),
     help="Says whether a user is on another one's friend list: CheckResult_Type_AWithB, or CheckResult_Type_NoRelation.",
     source=f"{PAGES}34907",
+    read_on=READ_ON,
+)
+FRIEND_COUNT = Operation(
+    name="friend-count",
+    method="POST",
+    path="/v4/sns/friend_get",
+    effect=Effect.READ,
+    fields=(OWNER,),
+    body=Json({"From_Account": "{username}", "StartIndex": 0}),
+    result=WholeCall(data="FriendNum"),
+    pools=("get-friends",),
+    help="Says how many friends users have.",
+    source=f"{PAGES}34908",
     read_on=READ_ON,
 )
 BLOCK = Operation(
@@ -178,6 +193,7 @@ OPERATIONS = (
     REMOVE_CONTACT,
     REMOVE_FRIENDS,
     GET_FRIEND,
+    FRIEND_COUNT,
     BLOCK,
     UNBLOCK,
     GET_BLOCK,

@@ -40,7 +40,7 @@ RULES = [
         ("tencent", "delete", 100, [100]),
         ("tencent", "get-user", 100, [100]),
         ("tencent", "online-status", 500, [200]),
-        ("tencent", "mute", 1, [100]),
+        ("tencent", "mute", 1, [200]),
         ("tencent", "remove-attributes", 100, [100]),
         ("easemob", "add-to-group", 60, [100]),
         ("easemob", "remove-from-group", 60, [100]),

@@ -20,11 +20,11 @@ from bulkim.catalogue.shapes import (
 from bulkim.vendors.tencent.common import PAGES, READ_ON, username
 
 POOLS = (
-    Pool("multiaccount-import", 100, "im_open_login_svc/multiaccount_import"),
-    Pool("account-delete", 100, "im_open_login_svc/account_delete"),
-    Pool("account-check", 100, "im_open_login_svc/account_check"),
-    Pool("kick", 200, "im_open_login_svc/kick; older pages say 100"),
-    Pool("online-status", 200, "openim/query_online_status"),
+    Pool("multiaccount-import", 100, "im_open_login_svc/multiaccount_import, 34954, page of 2024-12-25"),
+    Pool("account-delete", 100, "im_open_login_svc/account_delete, 34955; for China, page of 2025-11"),
+    Pool("account-check", 100, "im_open_login_svc/account_check, 34956, page of 2024-07-16"),
+    Pool("kick", 200, "im_open_login_svc/kick, 34957, page of 2025-12-22; before 2024: 100"),
+    Pool("online-status", 200, "openim/query_online_status, 35477; for China, page of 2025-12"),
 )
 
 REGISTER = Operation(

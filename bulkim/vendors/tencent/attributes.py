@@ -6,9 +6,9 @@ from bulkim.catalogue.shapes import Effect, Field, MapByKey, Names, Operation, P
 from bulkim.vendors.tencent.common import NAMED_FAILURES, PAGES, READ_ON, username
 
 POOLS = (
-    Pool("set-attr", 100, "all_member_push/im_set_attr"),
-    Pool("get-attr", 100, "all_member_push/im_get_attr"),
-    Pool("remove-attr", 100, "all_member_push/im_remove_attr"),
+    Pool("set-attr", 100, "all_member_push/im_set_attr, 37170, page of 2024-07-16"),
+    Pool("get-attr", 100, "all_member_push/im_get_attr, 37169"),
+    Pool("remove-attr", 100, "all_member_push/im_remove_attr, 37171"),
 )
 
 SET_ATTRIBUTES = Operation(

@@ -9,9 +9,9 @@ from bulkim.model import Kind
 from bulkim.vendors.tencent.common import CORRECT, NAMED_FAILURES, PAGES, READ_ON, username
 
 POOLS = (
-    Pool("add-tag", 100, "all_member_push/im_add_tag"),
-    Pool("remove-tag", 100, "all_member_push/im_remove_tag"),
-    Pool("get-tag", 100, "all_member_push/im_get_tag"),
+    Pool("add-tag", 100, "all_member_push/im_add_tag, 37173, page of 2024-07-16"),
+    Pool("remove-tag", 100, "all_member_push/im_remove_tag, 37174"),
+    Pool("get-tag", 100, "all_member_push/im_get_tag, 37172"),
 )
 
 ADD_TAGS = Operation(

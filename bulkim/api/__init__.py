@@ -44,9 +44,8 @@ from bulkim.model import Job, Status
 from bulkim.planning import preview as forecast
 from bulkim.sending.supervise import StopEvent
 from bulkim.sending.telemetry import Observed, Telemetry
-from bulkim.text import counted
-from bulkim.work import rehearsal, runner, submission
-from bulkim.work.confirm import Pledge, agreed, pledge, unconfirmed
+from bulkim.work import rehearsal, runner
+from bulkim.work.confirm import Confirm, asking
 from bulkim.work.judging import Verdict
 from bulkim.work.outlook import outlook
 from bulkim.work.plan_reading import Saved
@@ -62,9 +61,6 @@ __all__ = [
     "Summary", "Telemetry", "TermsError", "Undo", "UndoJob", "UsageError", "Verdict", "Verified", "arun", "check", "estimate", "load", "plan", "report",
     "results", "retry_items", "run", "runs", "summary", "undo", "verify",
 ]  # fmt: skip
-
-Confirm: TypeAlias = str | Callable[[Preview], bool]
-"""``"APP:COUNT"``, or a function that looks at what is about to be destroyed and says whether to go on."""
 
 Observe: TypeAlias = Callable[[Telemetry], object]
 """Called about once a second while a run sends, and at its end."""
@@ -143,7 +139,7 @@ def run(
         with _bare_errors():
             finished = runner.run(
                 loaded, plan=saved, confirm_plan=confirm_plan, journal=_journal(journal), new=new, limit=limit, missing=missing, continue_run=continue_run,
-                accept_removals=accept_removals, confirm=_asking(confirm), observe=_observing(observe),
+                accept_removals=accept_removals, confirm=asking(confirm), observe=_observing(observe),
                 max_duration_s=max_duration_s, stop=stop,
                 sharing=sharing(rehearsal=sandbox),
             )  # fmt: skip
@@ -188,7 +184,7 @@ def retry_items(
         with _bare_errors():
             finished = runner.retry(
                 record, loaded, journal=path, outcome=outcome, code=code, changed=changed, new=new, limit=limit,
-                accept_removals=accept_removals, confirm=_asking(confirm), observe=_observing(observe), max_duration_s=max_duration_s,
+                accept_removals=accept_removals, confirm=asking(confirm), observe=_observing(observe), max_duration_s=max_duration_s,
                 stop=stop, sharing=sharing(rehearsal=sandbox),
             )  # fmt: skip
         return _told(loaded, finished, sandbox=sandbox)
@@ -236,33 +232,6 @@ def _place(job: AnyJob, *, sandbox: bool, plan: Saved | None = None) -> Abstract
         lambda url: rehearsal.moved(job, url) if isinstance(job, Job) else _load(job, {}, url, pairs=pairs),
         listed=plan.usernames if plan is not None else (),
     )
-
-
-def _asking(confirm: Confirm | None) -> submission.Confirm:
-    def ask(preview: Preview) -> Pledge | None:
-        job, count = preview.job, preview.to_send
-        given = _pledge(confirm) if isinstance(confirm, str) else None
-        held = agreed(given, preview.confirmed, job, sent=preview.sent, left=count, said="confirm")
-        if held is not None and (given is not None or not preview.insist):
-            return held
-        if confirm is None:
-            hint = f'pass confirm="{job.connection.app_name}:COUNT", COUNT being how many you expect, or a function'
-            raise unconfirmed(job, count, hint=hint)
-        assert not isinstance(confirm, str), "a text always gives a pledge, or raises"
-        if not confirm(preview):
-            raise ConfirmationError(
-                f"{counted(count, 'item')} at {job.connection.app_name}: not confirmed. Nothing was sent."
-            )
-        return None
-
-    return ask
-
-
-def _pledge(text: str) -> Pledge:
-    try:
-        return pledge(text)
-    except ValueError as error:
-        raise UsageError(f"confirm: {error}") from None
 
 
 def _observing(observe: Observe | None) -> runner.Observe | None:

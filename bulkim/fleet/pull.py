@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from bulkim.journal import transfer
+from bulkim.fleet import view
+from bulkim.fleet.schema import reached
+from bulkim.journal import Reader, transfer
 
 LIVE = (
     "state", "planned_at", "created_at", "finished_at", "items", "requests", "retries", "throttled", "stop_code", "stop_reason", "cursor"
@@ -39,6 +44,25 @@ ATTEMPT = (
 )
 PACE = ("session_id", "pool", "at", "limit_per_s", "allowed_per_s")
 CHUNK = 5_000
+
+
+def pulled(wanted: str, journal: Path) -> tuple[dict[str, Any], int, int]:
+    """Find a run, and write it into a journal: the run as `view` reads it, items, calls. Raises BulkimError."""
+    with reached() as connection:
+        connection.isolation_level = 3  # repeatable read: one moment of the run
+        with connection.transaction():
+            run = view.find(connection, wanted)
+            return (run, *pull(connection, run["run"], journal))
+
+
+@contextmanager
+def copied(wanted: str) -> Iterator[tuple[Reader, dict[str, Any]]]:
+    """A journal that holds nothing but this run, for the moment, and the run. Raises BulkimError."""
+    with tempfile.TemporaryDirectory(prefix="bulkim-") as folder:
+        journal = Path(folder) / "run.db"
+        run, _, _ = pulled(wanted, journal)
+        with Reader.open(journal) as reader:
+            yield reader, run
 
 
 def pull(connection: Any, run: str, journal: Path) -> tuple[int, int]:

@@ -15,7 +15,7 @@ from bulkim.errors import BulkimError, UsageError
 from bulkim.fleet import engine
 from bulkim.fleet.database import connected
 from bulkim.fleet.references import Submission, again
-from bulkim.fleet.submit import Order, submit
+from bulkim.fleet.submitting import Order, submit
 from bulkim.fleet.view import OVER
 
 MISSED_S = 3600.0  # a time that is longer ago is let go, unless the job's window is longer

@@ -23,6 +23,7 @@ from bulkim.fleet.journal import Store
 from bulkim.fleet.lease import Keeper, LostError
 from bulkim.fleet.listing import ListingJournal
 from bulkim.fleet.references import LackingError, resolve
+from bulkim.fleet.submitting import CONFIRMED
 from bulkim.journal.port import RunJournal as Port
 from bulkim.log.events import log
 from bulkim.model import Job, Status, Stop
@@ -43,7 +44,6 @@ from bulkim.work.workers import Begin, Census, Workers
 LOOK_S = 0.25  # between two looks at what is asked
 BEAT_S = 1.0
 AGAIN_S = 0.5
-CONFIRMED = "yes"  # what was agreed to without a number
 
 
 @dataclass(slots=True)

@@ -22,6 +22,13 @@ _RUNS = (
     " (SELECT sum(coalesce(e.ended_at, e.seen_at) - e.started_at) FROM bulkim.session AS e WHERE e.run_id = r.id)"
     " FROM bulkim.runs_summary AS s JOIN bulkim.run AS r ON r.run = s.run"
 )
+AT_REST = (
+    "done",
+    "cancelled",
+    "stopped",
+    "paused",
+    "confirming",
+)  # states; nobody works on it until somebody says so
 OVER = ("done", "cancelled")  # states; in all others somebody may still work on a run
 STOPPED = 4  # exit code of a run that the database stopped
 WORKER = ("name", "version", "places", "busy", "seen_s", "clock_s", "alive")
@@ -55,6 +62,21 @@ def find(connection: Any, wanted: str) -> dict[str, Any]:
                 f"{wanted!r} is the beginning of {len(rows)} runs: {ids}.", hint="type one letter more"
             )
     raise UsageError(f"the fleet has no run {wanted!r}.", hint="`bulkim fleet status` lists them")
+
+
+def public(run: Mapping[str, Any]) -> dict[str, Any]:
+    """A run without what only the database needs."""
+    return {name: value for name, value in run.items() if name != "id"}
+
+
+def summary(connection: Any, wanted: str) -> dict[str, Any]:
+    """How a run stands, with ``counts``: outcome -> items that have ended so. Raises UsageError."""
+    run = find(connection, wanted)
+    rows = connection.execute(
+        "SELECT outcome, sum(items)::bigint FROM bulkim.tally WHERE run_id = %s GROUP BY 1 ORDER BY 2 DESC, 1",
+        (run["id"],),
+    ).fetchall()
+    return {**run, "counts": dict(rows)}
 
 
 def workers(connection: Any) -> list[dict[str, Any]]:

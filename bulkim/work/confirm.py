@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from bulkim.errors import ConfirmationError
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeAlias
+
+from bulkim.errors import ConfirmationError, UsageError
 from bulkim.model import Job
 from bulkim.planning.terms import PRODUCTION, Pledge
 from bulkim.text import counted
 
-__all__ = ["PRODUCTION", "Pledge", "agreed", "pledge", "unconfirmed"]
+if TYPE_CHECKING:
+    from bulkim.work.submission import Preview
+
+__all__ = ["PRODUCTION", "Confirm", "Pledge", "agreed", "asking", "pledge", "unconfirmed"]
+
+Confirm: TypeAlias = "str | Callable[[Preview], bool]"
+"""``"APP:COUNT"``, or a function that looks at what is about to be destroyed and says whether to go on."""
 
 
 def pledge(text: str) -> Pledge:
@@ -72,3 +81,32 @@ def unconfirmed(job: Job, count: int, *, hint: str) -> ConfirmationError:
         f"{job.operation} destroys: {counted(count, 'item')} at {job.connection.app_name} would go. Nothing was sent.",
         hint=hint,
     )
+
+
+def asking(confirm: Confirm | None) -> Callable[[Preview], Pledge | None]:
+    """A program's answer, as whoever plans asks for it. That raises ConfirmationError, and UsageError for a text that is no pledge."""
+
+    def ask(preview: Preview) -> Pledge | None:
+        job, count = preview.job, preview.to_send
+        given = _given(confirm) if isinstance(confirm, str) else None
+        held = agreed(given, preview.confirmed, job, sent=preview.sent, left=count, said="confirm")
+        if held is not None and (given is not None or not preview.insist):
+            return held
+        if confirm is None:
+            hint = f'pass confirm="{job.connection.app_name}:COUNT", COUNT being how many you expect, or a function'
+            raise unconfirmed(job, count, hint=hint)
+        assert not isinstance(confirm, str), "a text always gives a pledge, or raises"
+        if not confirm(preview):
+            raise ConfirmationError(
+                f"{counted(count, 'item')} at {job.connection.app_name}: not confirmed. Nothing was sent."
+            )
+        return None
+
+    return ask
+
+
+def _given(text: str) -> Pledge:
+    try:
+        return pledge(text)
+    except ValueError as error:
+        raise UsageError(f"confirm: {error}") from None

@@ -16,7 +16,7 @@ from support.server import serving
 
 from bulkim.fleet.database import connected
 from bulkim.fleet.references import submission
-from bulkim.fleet.submit import Order, submit
+from bulkim.fleet.submitting import Order, submit
 from fleet.database import Database, binaries
 from fleet.scene import Scene, agency
 

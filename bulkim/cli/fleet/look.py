@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import click
@@ -17,27 +15,13 @@ from bulkim.errors import UsageError
 from bulkim.text import counted
 
 
-def _pulled(wanted: str, journal: Path) -> tuple[dict[str, Any], int, int]:
-    from bulkim.fleet import view
-    from bulkim.fleet.pull import pull as copy
-
-    with fleet() as connection:
-        connection.isolation_level = 3  # repeatable read: one moment of the run
-        with connection.transaction():
-            run = view.find(connection, wanted)
-            return (run, *copy(connection, run["run"], journal))
-
-
 @contextmanager
 def _copy(settings: Settings, wanted: str) -> Iterator[tuple[Settings, dict[str, Any]]]:
-    """A journal that holds nothing but this run."""
-    with tempfile.TemporaryDirectory(prefix="bulkim-") as folder:
-        journal = Path(folder) / "run.db"
-        run, _, _ = _pulled(wanted, journal)
-        yield (
-            replace(settings, journal=journal, quiet=True),
-            run,
-        )  # what it would have typed next is about the copy
+    """A journal that holds nothing but this run, and the run."""
+    from bulkim.fleet.pull import copied
+
+    with copied(wanted) as (journal, run):  # quiet: what it would have typed next is about the copy
+        yield replace(settings, journal=journal.path, quiet=True), run
 
 
 @click.command(
@@ -47,7 +31,9 @@ def _copy(settings: Settings, wanted: str) -> Iterator[tuple[Settings, dict[str,
 @common
 def pull(settings: Settings, *, run_name: str) -> int:
     """Copy a run into a journal here, in place of an earlier copy: `report`, `retry`, `verify`, `undo` and `browse` work on it."""
-    found, items, calls = _pulled(run_name, settings.journal)
+    from bulkim.fleet.pull import pulled
+
+    found, items, calls = pulled(run_name, settings.journal)
     run = found["run"]
     if settings.json:
         tell({"run": run, "items": items, "calls": calls, "journal": str(settings.journal)})

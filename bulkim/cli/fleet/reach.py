@@ -53,8 +53,6 @@ def next_step(run: Mapping[str, Any]) -> str:
 def fleet() -> Iterator[Any]:
     """A connection to a database that has a fleet of this version. Raises BulkimError."""
     from bulkim.fleet import schema
-    from bulkim.fleet.database import address, connected
 
-    with connected(address()) as connection:
-        schema.usable(connection)
+    with schema.reached() as connection:
         yield connection

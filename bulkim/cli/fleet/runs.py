@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -12,7 +11,7 @@ import click
 
 from bulkim.cli.confirm import Confirmation
 from bulkim.cli.fleet.reach import fleet, table, tell
-from bulkim.cli.fleet.watch import followed, public
+from bulkim.cli.fleet.watch import followed
 from bulkim.cli.options import JOB, SET, Command, PledgeType, Settings, common, on_terminal
 from bulkim.text import counted
 
@@ -79,27 +78,20 @@ def submit(
     read it under the same path. What only the vendor knows (a listing) a worker asks first; what would be destroyed
     then waits for `bulkim fleet confirm`, unless --confirm has said how many.
     """
-    from bulkim.fleet import engine
-    from bulkim.fleet.database import address
-    from bulkim.fleet.references import submission
-    from bulkim.fleet.submit import Order
-    from bulkim.fleet.submit import submit as hand_over
+    from bulkim.fleet.submitting import CONFIRMED, Order, queue
 
     given: Pledge | None = options["pledge"]
-    said = f"{given.app}:{given.count}" if given else "yes" if options["yes"] else None
+    said = f"{given.app}:{given.count}" if given else CONFIRMED if options["yes"] else None
     order = Order(options["priority"], options["beside"], options["limit"], said, at=options["at"])
-    with fleet() as connection:
-        sent = submission(job, os.environ, changes)
-        decide = Confirmation(options["yes"], given, ask=on_terminal(), names=lambda _: [])
-        ticket = hand_over(connection, sent, order, decide)
-    engine.wake(address(), [ticket.run_id])
+    decide = Confirmation(options["yes"], given, ask=on_terminal(), names=lambda _: [])
+    ticket = queue(job, changes, order, decide)
     preview = ticket.preview
     what = counted(preview.to_send, "item") + " to send" if ticket.known else "a worker asks the vendor first"
     settings.say(f"queued as run {ticket.run}: {what}")
     if not wait:
         if settings.json:
             to_send = preview.to_send if ticket.known else None
-            tell({"run": ticket.run, "name": sent.job.name, "state": "queued", "to_send": to_send})
+            tell({"run": ticket.run, "name": preview.record.name, "state": "queued", "to_send": to_send})
         settings.say(f"next: bulkim fleet watch {ticket.run}")
         return 0
     return followed(settings, ticket.run)
@@ -115,7 +107,7 @@ def status(settings: Settings, *, every: bool) -> int:
     with fleet() as connection:
         runs, workers = view.runs(connection, every=every), view.workers(connection)
     if settings.json:
-        return tell({"runs": [public(each) for each in runs], "workers": workers})
+        return tell({"runs": [view.public(each) for each in runs], "workers": workers})
     alive = [each for each in workers if each["alive"]]
     busy, places = (sum(each[name] for each in alive) for name in ("busy", "places"))
     settings.say(f"workers: {len(alive)} alive of {len(workers)}, {busy} of {places} places taken")

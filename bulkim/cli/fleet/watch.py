@@ -10,10 +10,8 @@ import click
 from bulkim.cli.fleet.reach import RUN, fleet, next_step, tell
 from bulkim.cli.options import Command, Settings, common
 from bulkim.cli.watch import drawn
-from bulkim.model import Status
 
 LOOK_S = 0.5
-OVER = ("done", "stopped", "cancelled", "paused", "confirming")
 
 
 @click.command(cls=Command, examples=["bulkim fleet watch last", "bulkim fleet watch nightly-purge"])
@@ -27,27 +25,26 @@ def watch(settings: Settings, *, run_name: str) -> int:
 def followed(settings: Settings, wanted: str) -> int:
     """Draw a run's live block while somebody works on it; returns the exit code that it ends with."""
     try:
-        run, code, counts = _ended(settings, wanted)
+        run, code = _ended(settings, wanted)
     except KeyboardInterrupt:
         settings.say(f"run {wanted} goes on")
         return 0
-    _told(settings, run, counts)
+    _told(settings, run)
     return code
 
 
-def _ended(settings: Settings, wanted: str) -> tuple[dict[str, Any], int, dict[Status, int]]:
-    """A run once nobody works on it, its exit code, its items. A database that has answered before is waited for."""
+def _ended(settings: Settings, wanted: str) -> tuple[dict[str, Any], int]:
+    """A run once nobody works on it, and its exit code. A database that has answered before is waited for."""
     from bulkim.errors import JournalError
     from bulkim.fleet import view
-    from bulkim.fleet.reading import Books
 
     answers: bool | None = None
     while True:
         try:
             with fleet() as connection:
                 answers = True
-                run = _until_over(settings, connection, wanted)
-                return run, view.exit_code(connection, run), Books(connection).counts(run["id"])
+                run = view.summary(connection, _until_over(settings, connection, wanted))
+                return run, view.exit_code(connection, run)
         except JournalError as error:
             if answers is None:
                 raise
@@ -57,11 +54,11 @@ def _ended(settings: Settings, wanted: str) -> tuple[dict[str, Any], int, dict[S
             time.sleep(LOOK_S)
 
 
-def _until_over(settings: Settings, connection: Any, wanted: str) -> dict[str, Any]:
+def _until_over(settings: Settings, connection: Any, wanted: str) -> str:
     from bulkim.fleet import view
 
     told = None
-    while (run := view.find(connection, wanted))["state"] not in OVER:
+    while (run := view.find(connection, wanted))["state"] not in view.AT_REST:
         wanted = run["run"]
         if told != (told := (run["state"], run["worker"], run["why"])):
             settings.say(
@@ -70,7 +67,7 @@ def _until_over(settings: Settings, connection: Any, wanted: str) -> dict[str, A
         if run["state"] == "running":
             _drawn(settings, connection, run)
         time.sleep(LOOK_S)
-    return run
+    return str(run["run"])
 
 
 def _drawn(settings: Settings, connection: Any, run: dict[str, Any]) -> None:
@@ -91,21 +88,19 @@ def _drawn(settings: Settings, connection: Any, run: dict[str, Any]) -> None:
             time.sleep(LOOK_S)
 
 
-def _told(settings: Settings, run: dict[str, Any], counts: dict[Status, int]) -> None:
+def _told(settings: Settings, run: dict[str, Any]) -> None:
     """How it stands now."""
-    pending = counts.pop(Status.PENDING)
-    ended = {outcome: number for outcome, number in counts.items() if number}
     if settings.json:
-        tell({**public(run), "counts": ended})
+        from bulkim.fleet import view
+
+        tell(view.public(run))
         return
-    most = sorted(ended.items(), key=lambda each: -each[1])
-    parts = [f"{number:,} {outcome}" for outcome, number in [*most, ("pending", pending)] if number]
+    parts = [
+        f"{number:,} {outcome}"
+        for outcome, number in [*run["counts"].items(), ("pending", run["pending"])]
+        if number
+    ]
     click.echo(f"{run['run']} {run['name']}: {run['state']}" + (f", {run['why']}" if run["why"] else ""))
     over = f", taken over {run['takeovers']} times" if run["takeovers"] else ""
     click.echo(f"{run['items']:,} in = {' + '.join(parts) or 0}; {run['requests']:,} calls{over}")
     settings.say(f"next: {next_step(run)}")
-
-
-def public(run: dict[str, Any]) -> dict[str, Any]:
-    """A run without what only the database needs."""
-    return {name: value for name, value in run.items() if name != "id"}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
 from bulkim.errors import JournalError
-from bulkim.fleet.database import SERVER_MIN
+from bulkim.fleet.database import SERVER_MIN, address, connected
 
 KNOWN = 2  # the newest version; the n-th script makes version n
 LOCK = 0x62_6C_6B_6D  # of whoever migrates; others wait
@@ -82,6 +84,14 @@ def usable(connection: Any) -> Meta:
         what = "has no fleet" if not meta.version else f"is at version {meta.version} of {KNOWN}"
         raise JournalError(f"this database {what}.", hint="`bulkim fleet init` makes it ready")
     return meta
+
+
+@contextmanager
+def reached() -> Iterator[Any]:
+    """A connection to the fleet's database, for a command. Raises BulkimError for one that this program cannot work with."""
+    with connected(address()) as connection:
+        usable(connection)
+        yield connection
 
 
 def _not_newer(meta: Meta) -> None:

@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import tempfile
-from dataclasses import dataclass
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from bulkim.fleet.references import Submission, digest
+from bulkim.errors import JournalError
+from bulkim.fleet import engine, view
+from bulkim.fleet.database import address
+from bulkim.fleet.references import Submission, digest, submission
+from bulkim.fleet.schema import reached
 from bulkim.journal import Journal, transfer
 from bulkim.quota.ledger import owner_of
 from bulkim.text import utc
+from bulkim.work.confirm import PRODUCTION
 from bulkim.work.submission import Confirm, Preview
 from bulkim.work.submission import Submission as Planning
 from bulkim.work.ways import Notes, Wanted, opening_of
 from bulkim.work.workers import Workers
+
+CONFIRMED = "yes"  # what was agreed to without a number
+LOOK_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +45,38 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """A run that was submitted."""
+    """A run that was submitted. Its methods raise JournalError, UsageError when it is not there any more."""
 
     run: str
     run_id: int
     preview: Preview
     known: bool  # what it would send; False: only the vendor knows, and a worker asks first
+
+    def summary(self) -> dict[str, Any]:
+        """How it stands: as ``bulkim fleet status --json``, and ``counts``, outcome -> items that have ended so."""
+        with reached() as connection:
+            return view.public(view.summary(connection, self.run))
+
+    def wait(self) -> dict[str, Any]:
+        """Its summary, once it has ended, or needs somebody (paused, stopped, confirming). A database that is away is waited for."""
+        while True:
+            with suppress(JournalError):
+                if (found := self.summary())["state"] in view.AT_REST:
+                    return found
+            time.sleep(LOOK_S)
+
+
+def queue(path: Path, changes: Sequence[tuple[str, str]], order: Order, confirm: Confirm) -> Ticket:
+    """Hand a job file over, and wake the workers. Raises BulkimError: then nothing of it is there."""
+    with reached() as connection:
+        sent = submission(path, os.environ, changes)
+        if order.pledge == CONFIRMED and sent.job.connection.environment == PRODUCTION:
+            order = replace(
+                order, pledge=None
+            )  # there it is not enough: what a worker finds is confirmed then
+        ticket = submit(connection, sent, order, confirm)
+    engine.wake(address(), [ticket.run_id])
+    return ticket
 
 
 def submit(connection: Any, sent: Submission, order: Order, confirm: Confirm | None) -> Ticket:
@@ -54,6 +92,10 @@ def submit(connection: Any, sent: Submission, order: Order, confirm: Confirm | N
             known = workers.ahead(planned=preview.record.planned_at is not None) is None
             if known:
                 planning.agree(preview, confirm)
+                if confirm and planning.operation.destroys:
+                    order = replace(
+                        order, pledge=order.pledge or f"{sent.job.connection.app_name}:{preview.to_send}"
+                    )
         with connection.transaction():
             run_id = _hand_over(connection, scratch, sent, preview, order)
     return Ticket(preview.record.run, run_id, preview, known)

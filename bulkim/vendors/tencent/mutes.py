@@ -9,7 +9,11 @@ from bulkim.vendors.tencent.common import FOR_EVER, PAGES, READ_ON, username
 
 POOLS = (
     Pool("set-mute", 200, "openconfigsvr/setnospeaking, 34923, page of 2024-07-16; in 2019: 100"),
-    Pool("get-mute", 200, "openconfigsvr/getnospeaking, 34924; the page of 2025 says 200, that of 2019 says 100"),
+    Pool(
+        "get-mute",
+        200,
+        "openconfigsvr/getnospeaking, 34924; the page of 2025 says 200, that of 2019 says 100",
+    ),
 )
 
 

@@ -21,11 +21,12 @@ class WholeCall:
 
 @dataclass(frozen=True, slots=True)
 class SplitLists:
-    """Those that succeeded in one list, those that failed in another."""
+    """Those that succeeded in one list, those that failed in another, and those that were so already in a third."""
 
     succeeded: str
     failed: str
-    key: str  # the username's name in both lists' objects
+    key: str  # the username's name in the lists' objects
+    already: str | None = None
     reason: str | None = None
     code: str | None = None
     by: str = "username"  # the item's field that the key's values are

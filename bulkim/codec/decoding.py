@@ -240,15 +240,16 @@ def _contradiction(provider: Provider, operation: Operation, path: str, value: A
 
 def _split_lists(provider: Provider, operation: Operation, result: SplitLists, body: Any) -> Named | None:
     succeeded, failed = dig(body, result.succeeded), dig(body, result.failed)
-    if succeeded is None and failed is None:
-        return None
-    if not all(isinstance(rows, list | None) for rows in (succeeded, failed)):
+    already = dig(body, result.already) if result.already else None
+    lists = (succeeded, failed, already)
+    if all(rows is None for rows in lists) or not all(isinstance(rows, list | None) for rows in lists):
         return None
     if operation.effect is Effect.READ:
         named = [(name, _success(provider, row)) for name, row in named_rows(succeeded, result.key)]
     else:
         done = _success(provider)
         named = [(name, done) for name, _ in named_rows(succeeded, result.key)]
+    named += [(name, Outcome(Kind.ALREADY)) for name, _ in named_rows(already, result.key)]
     for name, row in named_rows(failed, result.key):
         named.append((name, _failed_row(provider, operation, *_told(row, result.code, result.reason))))
     return named

@@ -242,21 +242,27 @@ def test_it_is_read_together_where_the_vendor_can(server, tmp_path):
     assert len(server.requests("get-attributes")) == 2
 
 
-def test_many_stand_in_a_file_beside(server, tmp_path):
-    server.seed(1100)
-    write_job(tmp_path, "job", "easemob", server.base_url, "ban", [f"u{n}" for n in range(1100)])
+@pytest.fixture
+def many(monkeypatch) -> list[str]:
+    """More users than stand in a job file itself."""
+    monkeypatch.setattr("bulkim.work.undo.ITEMS_MAX", 20)
+    return [f"u{n}" for n in range(21)]
+
+
+def test_many_stand_in_a_file_beside(server, tmp_path, many):
+    server.seed(many)
+    write_job(tmp_path, "job", "easemob", server.base_url, "ban", many)
     run()
     assert bulkim_here("undo", "last", "--offline").code == 2
     assert bulkim_here("undo", "last", "--offline", "-o", "undo.yaml").code == 0
-    assert len(Path("undo.jsonl").read_text().splitlines()) == 1100
+    assert len(Path("undo.jsonl").read_text().splitlines()) == len(many)
     assert '"undo.jsonl"' in Path("undo.yaml").read_text()
 
 
-def test_the_file_beside_is_never_the_runs_own_input(server, tmp_path):
-    names = [f"u{n}" for n in range(1100)]
-    server.seed(names)
+def test_the_file_beside_is_never_the_runs_own_input(server, tmp_path, many):
+    server.seed(many)
     write_job(tmp_path, "job", "easemob", server.base_url, "ban", {"jsonl": "users.jsonl"})
-    given = "".join(f'{{"username": "{name}", "why": "spam"}}\n' for name in names)
+    given = "".join(f'{{"username": "{name}", "why": "spam"}}\n' for name in many)
     Path("users.jsonl").write_text(given)
     run()
     said = bulkim_here("undo", "last", "--offline", "-o", "users.yaml")

@@ -57,7 +57,7 @@ def stretches(
 
 
 def _planned(rules: _Rules, reader: SourceReader, suspects: Suspects) -> Iterator[Planned | Stretch]:
-    each_row = _OneByOne(rules, suspects)
+    each_row = _OneByOne(rules, suspects, expected=reader.lines if isinstance(reader, CsvReader) else 0)
     if not isinstance(reader, CsvReader) or rules.columns is None:
         yield from map(each_row.planned, reader.rows())
         return
@@ -67,7 +67,7 @@ def _planned(rules: _Rules, reader: SourceReader, suspects: Suspects) -> Iterato
         elif (clean := rules.columns.clean(each)) is None:
             yield from map(each_row.planned, each.rows())
         else:
-            keys = list(map(rules.folded, clean.usernames))
+            keys = _folded(clean.usernames, rules.folded)
             taken = each_row.take(clean, keys, each.line)
             if taken:
                 yield Stretch(each.position, each.line, keys, clean, taken)
@@ -75,12 +75,19 @@ def _planned(rules: _Rules, reader: SourceReader, suspects: Suspects) -> Iterato
                 yield from map(each_row.planned, islice(each.rows(), taken, None))
 
 
+def _folded(names: Sequence[str], folded: Callable[[str], str]) -> Sequence[str]:
+    """The keys of names. Most lists are written as the vendor compares them, which shows in all of it at once."""
+    together = "".join(names)
+    return names if folded(together) == together else list(map(folded, names))
+
+
 class _OneByOne:
     """Who was seen, and the items that rows become."""
 
-    def __init__(self, rules: _Rules, suspects: Suspects) -> None:
+    def __init__(self, rules: _Rules, suspects: Suspects, expected: int) -> None:
+        """`expected`: about how many rows there are, or 0."""
         self._rules, self._suspects = rules, suspects
-        self._seen, self._hashes = Seen(), array("q")
+        self._seen, self._hashes = Seen(expected), array("q")
 
     def take(self, clean: Clean, keys: Sequence[str], line: int) -> int:
         """Remembers rows of a block that are valid and begin at `line`, up to the first whose user was there before. Returns how many."""
@@ -90,9 +97,10 @@ class _OneByOne:
         taken = self._seen.add_new(keys, line)
         if rules.others:
             self._hashes.extend(map(hash, islice(clean.rows(rules.others), taken)))
-        for at, name in enumerate(names[:taken], line):
-            if "0" <= name[0] <= "9":
-                self._suspects.look(name, at)
+        if min(names) < ":":  # otherwise none of them begins with a digit
+            for at, name in enumerate(names[:taken], line):
+                if "0" <= name[0] <= "9":
+                    self._suspects.look(name, at)
         return taken
 
     def planned(self, row: Row | BadRow) -> Planned:

@@ -11,6 +11,7 @@ from array import array
 from collections.abc import Iterable
 
 _SLOTS_MIN = 1024
+_SLOTS_AHEAD = 1 << 22  # 16 MB; more only when there are so many names
 
 
 class Seen:
@@ -21,11 +22,13 @@ class Seen:
 
     __slots__ = ("_hashes", "_places", "_room", "_slots")
 
-    def __init__(self) -> None:
+    def __init__(self, expected: int = 0) -> None:
+        """`expected`: about how many names will come; a table that never grows costs half the time."""
         self._hashes = array("q")
         self._places = array("I")
         self._slots = _empty(_SLOTS_MIN)
-        self._room = _SLOTS_MIN * 5 // 8
+        self._room = _room(_SLOTS_MIN)
+        self._grow(min(expected, _room(_SLOTS_AHEAD)))
 
     def __len__(self) -> int:
         return len(self._hashes)
@@ -43,27 +46,25 @@ class Seen:
         hashes.append(hashed)
         self._places.append(place)
         slots[slot] = len(hashes)
-        if len(hashes) >= self._room:
-            self._grow()
+        self._grow(len(hashes) + 1)
         return None
 
     def add_new(self, keys: Iterable[str], place: int) -> int:
         """Remembers keys at `place` and those that follow, as long as they are new. Returns how many were."""
-        slots, hashes, before = self._slots, self._hashes, len(self._hashes)
-        mask, room, count = len(slots) - 1, self._room, before
-        for hashed in map(hash, keys):
+        hashes, new = self._hashes, list(map(hash, keys))
+        count = before = len(hashes)
+        self._grow(before + len(new))
+        slots, mask = self._slots, len(self._slots) - 1
+        hashes.extend(new)
+        for hashed in new:
             slot = hashed & mask
             while (index := slots[slot]) and hashes[index - 1] != hashed:
                 slot = (slot + 1) & mask
             if index:
+                del hashes[count:]
                 break
-            hashes.append(hashed)
             count += 1
             slots[slot] = count
-            if count >= room:
-                self._grow()
-                slots = self._slots
-                mask, room = len(slots) - 1, self._room
         self._places.extend(range(place, place + count - before))
         return count - before
 
@@ -84,18 +85,26 @@ class Seen:
             slot = (slot + 1) & mask
         return None
 
-    def _grow(self) -> None:
-        size = len(self._slots) * 2
+    def _grow(self, names: int) -> None:
+        """Until there is room for so many."""
+        if names < self._room:
+            return
+        size = len(self._slots)
+        while names >= _room(size):
+            size *= 2
         self._slots = array("I")  # let go of the old table before the new one is made
-        slots = _empty(size)
-        mask = size - 1
+        self._slots = slots = _empty(size)
+        self._room, mask = _room(size), size - 1
         for index, hashed in enumerate(self._hashes, 1):
             slot = hashed & mask
             while slots[slot]:
                 slot = (slot + 1) & mask
             slots[slot] = index
-        self._slots = slots
-        self._room = size * 5 // 8
+
+
+def _room(slots: int) -> int:
+    """How many names a table takes."""
+    return slots * 5 // 8
 
 
 def _empty(size: int) -> array[int]:

@@ -57,6 +57,7 @@ class Content:
         self.digest = trial.digest
         self.has_nul = trial.has_nul
         self.has_blanks = trial.has_blanks
+        self.size = trial.lines  # how many lines it has
 
     def problem(self, message: str, *, line: int | None = None, hint: str | None = None) -> InputError:
         """An error about this input."""

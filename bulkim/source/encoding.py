@@ -41,6 +41,7 @@ class Trial:
     digest: str  # SHA-256 of the bytes
     has_nul: bool = False
     has_blanks: bool = False  # a blank stands beside what may delimit a cell
+    lines: int = 0
     fault: str | None = None  # where the first byte stands that does not fit
     fault_line: int | None = None
 
@@ -112,7 +113,8 @@ def attempt(chunks: Iterable[bytes], encoding: str) -> Trial:
         has_nul = has_nul or "\0" in text
         has_blanks = has_blanks or blank_at_an_edge(edge + (text or "\n"))
         edge = text[-1:]
-    return Trial(digest.hexdigest(), has_nul, has_blanks, where if fault else None, line)
+    lines = newlines or returns
+    return Trial(digest.hexdigest(), has_nul, has_blanks, lines, where if fault else None, line)
 
 
 def _ended(chunks: Iterable[bytes]) -> Iterator[bytes]:

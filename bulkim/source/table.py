@@ -58,6 +58,7 @@ class CsvReader:
         self._content = content
         self.name = content.name
         self.digest = content.digest
+        self.lines = content.size  # of the file; a row has one or more
         self.noticed = Noticed()
         self.raw = ""  # with `keep_raw`: the row that was given last, as the file has it
         self.keep_raw = False

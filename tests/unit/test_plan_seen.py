@@ -19,6 +19,20 @@ def test_it_remembers_as_a_dict_does(keys):
     assert len(seen) == len(first)
 
 
+@given(st.lists(st.lists(st.integers(0, 400).map(str), max_size=60), max_size=12), st.integers(0, 3_000))
+def test_many_at_once_are_as_one_after_another(blocks, expected):
+    """Of a block, those up to the first who was there before."""
+    seen, first, place = Seen(expected), {}, 1
+    for keys in blocks:
+        taken = seen.add_new(keys, place)
+        for at, key in enumerate(keys[:taken], place):
+            assert first.setdefault(key, at) == at
+        assert taken == len(keys) or keys[taken] in first
+        place += max(taken, 1)
+    assert {key: seen.find(key) for key in first} == first
+    assert sorted(seen.index(key) for key in first) == list(range(len(seen)))
+
+
 def test_it_grows():
     seen = Seen()
     for place in range(1, 50_001):

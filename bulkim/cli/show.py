@@ -23,14 +23,14 @@ if TYPE_CHECKING:
     from bulkim.journal import Reader
     from bulkim.journal.records import RunRecord
 
-WIDTH_MAX = 100
+WIDTH_MIN, WIDTH_MAX = 40, 100
 RETRIED = ("failed", "unknown")  # what a retry chooses by itself
 _ATTRIBUTES = {"bold": {"bold": True}, "dim": {"dim": True}}
 
 
 def width() -> int:
     """The terminal's width, within reason."""
-    return max(60, min(shutil.get_terminal_size((80, 24)).columns, WIDTH_MAX))
+    return max(WIDTH_MIN, min(shutil.get_terminal_size((80, 24)).columns, WIDTH_MAX))
 
 
 def terminal_width() -> int | None:

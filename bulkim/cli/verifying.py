@@ -142,7 +142,7 @@ def _print(document: dict[str, Any]) -> None:
 
 
 def _account(settings: Settings, record: RunRecord, result: Verified) -> None:
-    counts = ", ".join(f"{result.counts[each]:,} {each}" for each in Verdict if result.counts[each])
+    counts = ", ".join(_counted(each, result.counts[each]) for each in Verdict if result.counts[each])
     whole = result.answered == result.items
     of = counted(result.items, "item") if whole else f"{result.answered:,} of {counted(result.items, 'item')}"
     settings.say(f"asked about {of} that run {record.run} left succeeded or unchanged: {counts or 'none'}")
@@ -150,6 +150,11 @@ def _account(settings: Settings, record: RunRecord, result: Verified) -> None:
         settings.say(f"{result.state}: {counted(result.asked - result.answered, 'user')} not asked about")
     if record.state != "finished":
         settings.say(f"the run is {record.state}: only what has ended was asked about")
+
+
+def _counted(verdict: Verdict, number: int) -> str:
+    """``1 holds``, ``2 hold``, ``2 drift``."""
+    return f"{number:,} {'hold' if verdict is Verdict.HOLDS and number != 1 else verdict}"
 
 
 # ---------------------------------------------------------------------------------------------- undo
@@ -203,7 +208,8 @@ def _written(
     for note in found.notes:
         settings.say(note)
     for place in places:
-        settings.say(f"{place} written; nothing was sent. next: {settings.command('check', str(place))}")
+        settings.say(f"{place} written; nothing was sent")
+        settings.say(f"next: {settings.command('check', str(place))}")
 
 
 def _printed(settings: Settings, found: undoing.Undo, document: dict[str, Any]) -> None:

@@ -13,13 +13,11 @@ from bulkim.language import gettext as _
 from bulkim.model import Status
 from bulkim.text import duration, resting
 from bulkim.view.live import GLYPHS, PAUSED, STYLES, Spans
-from bulkim.view.width import columns, cut, fitted, wrapped
+from bulkim.view.width import columns, fitted, wrapped
 
 CODES_MAX = 12
-FOLD_MIN, FOLD_LINES = (
-    16,
-    4,
-)  # columns below which a table's cell is cut and not folded; lines that it may take
+FOLD_MIN = 16  # columns that a last cell has at least beside the others
+FOLD_LINES = 4  # that it may take
 RATE_CALLS_MIN = 20  # below, a rate says more about starting than about the vendor
 
 
@@ -125,8 +123,11 @@ def stopped(
     if not stop:
         return []
     known = meaning(stop["code"], stop["reason"])
-    if known is OWN.get(stop["code"]):  # then the reason says it all
-        known = None
+    if known is not None and known is OWN.get(stop["code"]):
+        if _(known.remedy) == known.remedy:  # in English the reason and the hint say it all
+            known = None
+        else:
+            hint = None
     texts = [
         f"“{stop['reason']}”",
         _(known.meaning) if known else "",
@@ -186,24 +187,33 @@ def table(
     width: int | None = None,
     right: Sequence[int] = (),
 ) -> list[str]:
-    """Aligned columns; where `width` does not suffice, the last column is folded. `right`: columns of numbers."""
+    """Aligned columns; where `width` does not suffice, the last column is folded, or stands below. `right`: columns of numbers."""
     everything = [tuple(header), *(tuple(row) for row in rows)]
     sizes = [max(columns(row[index]) for row in everything) for index in range(len(header))]
-    if width is not None:
-        sizes[-1] = max(min(sizes[-1], width - sum(sizes[:-1]) - 2 * (len(sizes) - 1)), 8)
-    return [line for row in everything for line in _lines(row, sizes, right)]
+    room = None if width is None else width - sum(sizes[:-1]) - 2 * (len(sizes) - 1)
+    if width is None or room is None or room >= min(sizes[-1], FOLD_MIN):
+        sizes[-1] = min(sizes[-1], room or sizes[-1])
+        return [line for row in everything for line in _beside(row, sizes, right)]
+    return [line for row in everything for line in _below(row, sizes, right, width)]
 
 
-def _lines(row: Sequence[str], sizes: Sequence[int], right: Sequence[int]) -> list[str]:
+def _cells(row: Sequence[str], sizes: Sequence[int], right: Sequence[int]) -> str:
     cells = [
         " " * (size - columns(cell)) + cell if index in right else fitted(cell, size)
-        for index, (cell, size) in enumerate(zip(row[:-1], sizes, strict=False))
+        for index, (cell, size) in enumerate(zip(row, sizes, strict=False))
     ]
-    if columns(row[-1]) > sizes[-1] >= FOLD_MIN:
-        first, *more = wrapped(row[-1], sizes[-1], lines_max=FOLD_LINES)
-    else:
-        first, more = cut(row[-1], sizes[-1]), []
-    if len(row) - 1 in right:
-        first = " " * (sizes[-1] - columns(first)) + first
-    indent = " " * (sum(sizes[:-1]) + 2 * len(cells))
-    return ["  ".join([*cells, first]).rstrip(), *(indent + part for part in more)]
+    return "  ".join(cells)
+
+
+def _beside(row: Sequence[str], sizes: Sequence[int], right: Sequence[int]) -> list[str]:
+    """The last cell in its column, on more lines where it needs them."""
+    parts = [row[-1]] if columns(row[-1]) <= sizes[-1] else wrapped(row[-1], sizes[-1], lines_max=FOLD_LINES)
+    indent = " " * (sum(sizes[:-1]) + 2 * (len(sizes) - 1))
+    first = _cells([*row[:-1], parts[0]], sizes, right).rstrip()
+    return [first, *(indent + part for part in parts[1:])]
+
+
+def _below(row: Sequence[str], sizes: Sequence[int], right: Sequence[int], width: int) -> list[str]:
+    """The last cell under the others, where there is no room beside them."""
+    more = wrapped(row[-1], max(width - 2, FOLD_MIN), lines_max=FOLD_LINES)
+    return [_cells(row[:-1], sizes, right).rstrip(), *("  " + part for part in more)]

@@ -141,13 +141,11 @@ def tell() -> list[str]:
         (folder / "leavers.txt").write_text("\n".join(goners) + "\n")
         (folder / "delete.yaml").write_text(JOB.format(url=sandbox.base_url))
 
-        first = ["run", "delete.yaml", "--confirm", f"demo:{USERS + GHOSTS}"]
-        on_terminal(first, folder, until=lambda: counted(folder) >= 1000)
+        command = ["run", "delete.yaml", "--confirm", f"demo:{USERS + GHOSTS}"]
+        on_terminal(command, folder, until=lambda: counted(folder) >= 1000)
         time.sleep(0.5)
-        left = len(goners) - counted(folder)
-        second = ["run", "delete.yaml", "--confirm", f"demo:{left}"]
-        typed = f"\x1b[32m$\x1b[0m bulkim {' '.join(second)}\n"
-        return on_terminal(second, folder, until=lambda: counted(folder) >= 2330, after=typed)
+        typed = f"\x1b[32m$\x1b[0m bulkim {' '.join(command)}\n"
+        return on_terminal(command, folder, until=lambda: counted(folder) >= 2330, after=typed)
 
 
 def mixed(name: str) -> int:

@@ -81,6 +81,19 @@ def test_pace():
     assert resumed == "run k7qf2m2x: 1 call in 0.2 s; 40 calls with earlier sessions"
 
 
+def test_a_table_fits_the_terminal():
+    """Nothing of the last column is lost: it takes more lines, or stands below where there is no room beside the others."""
+    rows = [("k7", "禁言", "120 succeeded, 1 failed, 1 skipped"), ("k8", "x", "")]
+    header = ("run", "name", "outcomes")
+    assert table(header, rows)[1] == "k7   禁言  120 succeeded, 1 failed, 1 skipped"
+    assert table(header, rows, width=32) == [
+        "run  name  outcomes", "k7   禁言  120 succeeded, 1", "           failed, 1 skipped", "k8   x",
+    ]  # fmt: skip
+    assert table(header, rows, width=24) == [
+        "run  name", "  outcomes", "k7   禁言", "  120 succeeded, 1", "  failed, 1 skipped", "k8   x",
+    ]  # fmt: skip
+
+
 def test_codes_have_an_example_and_a_meaning():
     found = [
         CodeCount("unchanged", "service_resource_not_found", 20, "ghost-1", "no such user"),

@@ -5,7 +5,7 @@ There are no callables in a declaration. A new operation is one `Operation`; if 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal
@@ -336,6 +336,11 @@ class Provider:
         """All rows of the error table about a vendor's code or an HTTP status, for `explain`."""
         return tuple(each for each in self.errors if code in (each.code, str(each.status)))
 
+    @property
+    def fold(self) -> Callable[[str], str]:
+        """Makes of a username what the vendor compares; for whoever has many."""
+        return str.lower if self.identity.fold == "lower" else str
+
     def folded(self, username: str) -> str:
         """The username as the vendor compares it."""
-        return username.lower() if self.identity.fold == "lower" else username
+        return self.fold(username)

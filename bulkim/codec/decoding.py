@@ -166,7 +166,7 @@ def _succeeded(provider: Provider, operation: Operation, items: Sequence[Item], 
     if named is None:
         return [bad_response("the answer does not have the documented shape")] * len(items)
     declared = operation.field(result.by)
-    fold = provider.folded if result.by == "username" or (declared and declared.user) else str
+    fold = provider.fold if result.by == "username" or (declared and declared.user) else str
     return _matched(items, result.by, fold, named, _missing(provider, result))
 
 

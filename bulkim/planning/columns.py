@@ -6,7 +6,7 @@ says what is wrong and only one that says it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from itertools import repeat
@@ -40,10 +40,15 @@ class Clean:
         """Whether some row lacks a field that others have."""
         return bool(self._gaps)
 
-    def fields(self) -> Iterator[dict[str, Any]]:
-        """Of each row, typed."""
-        names, rows = tuple(self._fields), zip(*self._fields.values(), strict=False)
-        if not self._gaps:
+    def has(self, name: str) -> bool:
+        """Whether a row may have this field."""
+        return name in self._fields
+
+    def fields(self, chosen: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
+        """Of each row, typed: all, or those that are chosen; the clean rows have them."""
+        names = tuple(self._fields) if chosen is None else chosen
+        rows = zip(*(self._fields[name] for name in names), strict=False)
+        if self._gaps.isdisjoint(names):
             return (dict(zip(names, row)) for row in rows)  # noqa: B905 - it costs time
         return ({name: value for name, value in zip(names, row, strict=True) if value != ""} for row in rows)
 
@@ -68,6 +73,12 @@ class Clean:
 
 
 _LACKING = repeat(None)
+
+
+def folded(names: Sequence[str], fold: Callable[[str], str]) -> Sequence[str]:
+    """What the vendor compares of many names. Most lists are written so, which shows in all of it at once."""
+    together = "".join(names)
+    return names if fold(together) == together else list(map(fold, names))
 
 
 @dataclass(frozen=True, slots=True)

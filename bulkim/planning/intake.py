@@ -17,12 +17,14 @@ from bulkim.journal import Journal
 from bulkim.journal.records import Entry, InputChange, RunRecord
 from bulkim.model import Job, Row, Source
 from bulkim.places import there
-from bulkim.planning import Planned, prepare
+from bulkim.planning import Planned, prepare, stretches
+from bulkim.planning.columns import folded
 from bulkim.planning.digests import Digests
+from bulkim.planning.entries import entries_of
 from bulkim.planning.generated import GeneratedSecrets
 from bulkim.planning.guarding import Matched, compiled, protector
 from bulkim.planning.pending import Rows, RowSecrets
-from bulkim.planning.seen import Seen
+from bulkim.planning.planned import Stretch, one_by_one
 from bulkim.planning.suspects import Suspects
 from bulkim.planning.within import Lines, PlannedRows, Within
 from bulkim.source import BadRow, SourceReader, open_source, piped
@@ -30,8 +32,6 @@ from bulkim.source.run import EarlierRun, earlier_run
 from bulkim.source.table import Block, CsvReader
 from bulkim.source.tidy import Noticed
 from bulkim.text import counted
-
-_STANDING = frozenset({"protected", "changed", "removed"})  # skips that are their user's only item
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +79,15 @@ class Intake:
 
     def _taken(self, record: RunRecord, reader: SourceReader, digest: str, *, chosen: bool) -> Taken:
         matched, suspects = Matched(compiled(self.job.guard.protect, self.provider)), Suspects()
-        planned = self._looked_at(prepare(self.job, self.provider, self.operation, reader, suspects), matched)
+        parts = stretches(self.job, self.provider, self.operation, reader, suspects)
+        if self.job.guard.protect:
+            parts = self._looked_at(one_by_one(parts), matched)
         within = self._within()
         if within is not None:
-            planned = within.of(planned, known=lambda keys: self._pending(record, keys))
-        entries = self._entries(self._selected(planned))
+            parts = within.of(one_by_one(parts), known=lambda keys: self._pending(record, keys))
+        if self.missing_from is not None:
+            parts = self._selected(one_by_one(parts), self.missing_from)
+        entries = self._entries(parts)
         entries = islice(self._chosen(record, entries) if chosen else entries, record.item_limit)
         for generated in self.made.values():
             entries = generated.of(entries)
@@ -123,9 +127,6 @@ class Intake:
 
     def _looked_at(self, planned: Iterable[Planned], matched: Matched) -> Iterator[Planned]:
         """The same, looked at on their way for patterns that match nobody."""
-        if not self.job.guard.protect:
-            yield from planned
-            return
         for each in planned:
             matched.take(each.username)
             yield each
@@ -162,15 +163,12 @@ class Intake:
             )
         return Taken(notes=tuple(notes))
 
-    def _selected(self, planned: Iterable[Planned]) -> Iterator[Planned]:
-        """Without those whom earlier runs have done, where only what is missing is wanted."""
-        if self.missing_from is None:
-            yield from planned
-            return
+    def _selected(self, planned: Iterable[Planned], runs: Sequence[int]) -> Iterator[Planned]:
+        """Without those whom earlier runs have done."""
         rows = iter(planned)
         while chunk := list(islice(rows, 500)):
             keys = [each.key for each in chunk if each.key is not None]
-            done = self.journal.reader.done_among(self.missing_from, keys)
+            done = self.journal.reader.done_among(runs, keys)
             yield from (each for each in chunk if each.key not in done)
 
     def entries(self, rows: Sequence[Row]) -> list[Entry]:
@@ -180,14 +178,14 @@ class Intake:
 
     def secrets(self, reader: SourceReader, after: int = 0) -> Rows:
         """The secret fields of the rows after a position: (position, key, fields). Rows were checked when they were read in."""
-        names, folded = tuple(self.operation.secrets), self.provider.folded
+        names, fold = tuple(self.operation.secrets), self.provider.fold
         generated = [name for name, column in self.job.source.computed.items() if column.generate]
         assert self.operation.keys == ("username",), "an operation with secrets is about users"
         if isinstance(reader, CsvReader) and not (after or generated):
-            yield from _secrets_of_table(reader, names, folded)
+            yield from _secrets_of_table(reader, names, fold)
             return
         for row in reader.rows(after):
-            position, key, found = _secrets_of_row(row, names, folded)
+            position, key, found = _secrets_of_row(row, names, fold)
             for name in generated:
                 found[name] = self.made[name].find(key) if key is not None and name in self.made else None
             yield position, key, found
@@ -228,26 +226,8 @@ class Intake:
             shaping.append({"columns": made, "where": dict(source.narrowed)})
         return hashlib.sha256(json.dumps([reader.digest, *shaping]).encode()).hexdigest()
 
-    def _entries(self, planned: Iterable[Planned]) -> Iterator[Entry]:
-        """What of planned rows is stored: no secrets, no constants."""
-        left_out, params = self.operation.secrets | {"username"}, self.job.params
-        stored = [each.name for each in self.operation.fields if each.name not in left_out]
-        secrets = self.operation.secrets
-        digest_of = self.digests.of_named(secrets) if self.digests is not None and secrets else None
-        standing = Seen()
-        for position, line, key, username, fields, extra, skip in planned:
-            if skip is not None:
-                first = key is not None and skip.code in _STANDING and standing.add(key, 1) is None
-                identity = key if first else None  # an identity stands once
-                yield Entry(position, line, identity, username, None, extra or None, skip.code, skip.reason)
-                continue
-            kept = {
-                name: fields[name]
-                for name in stored
-                if name in fields and not (name in params and params[name] == fields[name])
-            }
-            digest = digest_of(fields) if digest_of else None
-            yield Entry(position, line, key, username, kept or None, extra or None, None, None, digest)
+    def _entries(self, parts: Iterable[Planned | Stretch]) -> Iterator[Entry]:
+        return entries_of(parts, self.job, self.operation, self.digests)
 
     def _chosen(self, record: RunRecord, entries: Iterable[Entry]) -> Iterator[Entry]:
         """Only the entries that a retry's selection names."""
@@ -266,27 +246,28 @@ class Intake:
             yield from (entry for entry in chunk if entry.key in chosen)
 
 
-def _secrets_of_row(row: Row | BadRow, names: Sequence[str], folded: Callable[[str], str]) -> RowSecrets:
+def _secrets_of_row(row: Row | BadRow, names: Sequence[str], fold: Callable[[str], str]) -> RowSecrets:
     username, values = row.values.get("username"), row.values
-    key = folded(username) if isinstance(username, str) else None
+    key = fold(username) if isinstance(username, str) else None
     return row.position, key, {name: values[name] for name in names if values.get(name)}
 
 
-def _secrets_of_table(reader: CsvReader, names: Sequence[str], folded: Callable[[str], str]) -> Rows:
+def _secrets_of_table(reader: CsvReader, names: Sequence[str], fold: Callable[[str], str]) -> Rows:
     """As `Intake.secrets`, from a table's first row on: by column, as long as nothing in it is odd."""
     for each in reader.blocks():
         if not isinstance(each, Block):
-            yield _secrets_of_row(each, names, folded)
+            yield _secrets_of_row(each, names, fold)
             continue
         columns = dict(zip(each.names, each.columns, strict=True))
         there = [name for name in names if name in columns]
-        rows = zip(*(columns[name] for name in there), strict=True) if there else repeat(())
-        for position, username, cells in zip(count(each.position), columns["username"], rows, strict=False):
-            yield (
-                position,
-                folded(username),
-                {name: cell for name, cell in zip(there, cells, strict=True) if cell},
-            )
+        rows: Iterable[tuple[str, ...]] = (
+            zip(*(columns[name] for name in there), strict=True) if there else repeat(())
+        )
+        if any("" in columns[name] for name in there):
+            found = ({name: cell for name, cell in zip(there, cells, strict=True) if cell} for cells in rows)
+        else:
+            found = (dict(zip(there, cells)) for cells in rows)  # noqa: B905 - it costs time
+        yield from zip(count(each.position), folded(columns["username"], fold), found, strict=False)
 
 
 def _unpiped(record: RunRecord) -> InputError:

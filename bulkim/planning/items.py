@@ -16,7 +16,7 @@ from bulkim.catalogue.shapes import Field, Operation, Provider
 from bulkim.catalogue.values import Check, Invalid, checker, quoted
 from bulkim.errors import InputError, Problem
 from bulkim.model import KEY_SEPARATOR, Job, Row
-from bulkim.planning.columns import Clean, Columns
+from bulkim.planning.columns import Clean, Columns, folded
 from bulkim.planning.guarding import protector
 from bulkim.planning.planned import Planned, Skip, Stretch, one_by_one
 from bulkim.planning.seen import Seen
@@ -67,18 +67,12 @@ def _planned(rules: _Rules, reader: SourceReader, suspects: Suspects) -> Iterato
         elif (clean := rules.columns.clean(each)) is None:
             yield from map(each_row.planned, each.rows())
         else:
-            keys = _folded(clean.usernames, rules.folded)
+            keys = folded(clean.usernames, rules.fold)
             taken = each_row.take(clean, keys, each.line)
             if taken:
                 yield Stretch(each.position, each.line, keys, clean, taken)
             if taken < len(clean.usernames):
                 yield from map(each_row.planned, islice(each.rows(), taken, None))
-
-
-def _folded(names: Sequence[str], folded: Callable[[str], str]) -> Sequence[str]:
-    """The keys of names. Most lists are written as the vendor compares them, which shows in all of it at once."""
-    together = "".join(names)
-    return names if folded(together) == together else list(map(folded, names))
 
 
 class _OneByOne:
@@ -189,7 +183,7 @@ class _Rules:
         self.beside: Callable[[Mapping[str, Any]], Mapping[str, str]] = (
             self._own_extra if self._public is None else self._column_extra
         )
-        self.folded: Callable[[str], str] = str.lower if provider.identity.fold == "lower" else str
+        self.fold = provider.fold
         self.columns = self._block_columns(reader)
 
     def _block_columns(self, reader: SourceReader) -> Columns | None:

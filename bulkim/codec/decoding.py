@@ -180,7 +180,12 @@ def _matched(
         before = said.setdefault(folded, outcome)
         if before.kind is not outcome.kind:
             said[folded] = bad_response("the answer says two different things of this user")
-    asked = [fold(str(field_value(each, by))) for each in items]
+    own = (
+        [each.username for each in items]
+        if by == "username"
+        else [str(field_value(each, by)) for each in items]
+    )
+    asked = list(map(fold, own))
     if strangers := said.keys() - set(asked):
         raise about.StrangerError(min(strangers))
     return [said.get(name, missing) for name in asked]

@@ -49,6 +49,10 @@ class Item(NamedTuple):
         """No longer in the input: it may be asked about, but not sent again."""
         return self.position is None
 
+    def sent(self) -> Item:
+        """The same after one more sending; as `_replace`, in a fourth of the time."""
+        return tuple.__new__(Item, (*self[:5], self.attempts + 1, *self[6:]))
+
     def __repr__(self) -> str:
         """Without the fields: they may hold secrets."""
         return f"Item({self.ordinal}, {self.key!r}, attempts={self.attempts}, doubt_since={self.doubt_since})"

@@ -258,9 +258,7 @@ class Executor:
         durable = self._journal.durable()
         if batch.mode is Mode.SEND:
             self.telemetry.retries += any(item.attempts for item in batch.items)
-            batch = batch.of(
-                [item._replace(attempts=item.attempts + 1) for item in batch.items], tries=batch.tries + 1
-            )
+            batch = batch.of([item.sent() for item in batch.items], tries=batch.tries + 1)
         self.telemetry.called(beside=self._only_asks(permit.operation))
         self.telemetry.in_flight += 1
 

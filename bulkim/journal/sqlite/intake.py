@@ -14,6 +14,11 @@ from bulkim.journal.sqlite.database import Database
 from bulkim.journal.sqlite.tally import count_ended
 
 CHUNK = 2_000  # rows a transaction
+# To bind None or bytes, sqlite3 asks them how they want to be adapted, each as long as a row takes without: '' and a bytearray it takes as they are.
+_PENDING = (
+    "INSERT INTO item (run_id, ordinal, key, username, position, line, fields, extra, digest)"
+    " VALUES (?, ?, ?, ?, ?, ?, nullif(?, ''), nullif(?, ''), nullif(?, ''))"
+)
 
 
 Judge = Callable[[InputChange], None]
@@ -146,20 +151,29 @@ def _withdraw(tx: sqlite3.Connection, run_id: int, ordinal: int) -> bool:
 def insert_entries(tx: sqlite3.Connection, run_id: int, entries: Sequence[Entry], *, now: float) -> None:
     """Add entries after those that the run has."""
     last = tx.execute("SELECT coalesce(max(ordinal), 0) FROM item WHERE run_id = ?", (run_id,)).fetchone()[0]
+    placed = list(enumerate(entries, last + 1))
+    tx.executemany(
+        _PENDING,
+        [
+            (run_id, ordinal, key, username, position, line, to_json(fields) if fields else "",
+             to_json(extra) if extra else "", "" if digest is None else bytearray(digest))
+            for ordinal, (position, line, key, username, fields, extra, skip_code, _, digest) in placed
+            if skip_code is None
+        ],
+    )  # fmt: skip
+    skipped = [(ordinal, each) for ordinal, each in placed if each.skip_code is not None]
     tx.executemany(
         "INSERT INTO item (run_id, ordinal, key, username, position, line, fields, extra, outcome, code, reason,"
-        " finished_at, digest) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " finished_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'skipped', ?, ?, ?)",
         [
-            (run_id, ordinal, key, username, position, line, _json(fields), _json(extra),
-             "skipped" if skip_code else None, skip_code, skip_reason, now if skip_code else None, digest)
-            for ordinal, (position, line, key, username, fields, extra, skip_code, skip_reason, digest)
-            in enumerate(entries, last + 1)
+            (run_id, ordinal, each.key, each.username, each.position, each.line, _json(each.fields), _json(each.extra),
+             each.skip_code, each.skip_reason, now)
+            for ordinal, each in skipped
         ],
     )  # fmt: skip
     tx.execute("UPDATE run SET items = items + ? WHERE id = ?", (len(entries), run_id))
-    skipped = [each for each in entries if each.skip_code]
     count_ended(
-        tx, run_id, [("skipped", each.skip_code, each.username, each.skip_reason) for each in skipped]
+        tx, run_id, [("skipped", each.skip_code, each.username, each.skip_reason, 1) for _, each in skipped]
     )
 
 
@@ -172,7 +186,7 @@ def _drop_removed(tx: sqlite3.Connection, run_id: int, *, now: float) -> None:
         f"UPDATE item SET outcome = 'skipped', code = 'removed', reason = ?, finished_at = ? WHERE {gone}",
         (reason, now, run_id),
     )
-    count_ended(tx, run_id, [("skipped", "removed", name, reason) for (name,) in names])
+    count_ended(tx, run_id, [("skipped", "removed", name, reason, 1) for (name,) in names])
 
 
 def withhold(database: Database, run_id: int, protects: Callable[[str], str | None], *, now: float) -> int:
@@ -191,7 +205,7 @@ def withhold(database: Database, run_id: int, protects: Callable[[str], str | No
             " WHERE run_id = ? AND ordinal = ?",
             [(why, now, run_id, ordinal) for ordinal, _, why in never_sent],
         )
-        count_ended(tx, run_id, [("skipped", "protected", name, why) for _, name, why in never_sent])
+        count_ended(tx, run_id, [("skipped", "protected", name, why, 1) for _, name, why in never_sent])
         tx.executemany(
             "UPDATE item SET position = NULL WHERE run_id = ? AND ordinal = ?",
             [(run_id, ordinal) for ordinal, _, _, doubt in found if doubt is not None],

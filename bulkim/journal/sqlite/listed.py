@@ -46,7 +46,7 @@ def _end(tx: sqlite3.Connection, run_id: int, rows: Sequence[tuple[Entry, Any]],
         " WHERE run_id = ? AND key = ? AND outcome IS NULL",
         [(closing.http_status, closing.ended_at, to_json(data), run_id, entry.key) for entry, data in rows],
     )
-    count_ended(tx, run_id, [("succeeded", None, entry.username, None) for entry, _ in rows])
+    count_ended(tx, run_id, [("succeeded", None, entry.username, None, 1) for entry, _ in rows])
 
 
 def _merge(tx: sqlite3.Connection, run_id: int, rows: Sequence[tuple[int, Listed]]) -> None:

@@ -8,18 +8,18 @@ from typing import Any
 
 from bulkim.journal.records import Closing, to_json
 from bulkim.journal.sqlite.database import Database
-from bulkim.model import Final, Status
+from bulkim.model import Final, Item, Status
 
 
 def count_ended(
-    tx: sqlite3.Connection, run_id: int, ended: Sequence[tuple[str, str | None, str, str | None]]
+    tx: sqlite3.Connection, run_id: int, ended: Sequence[tuple[str, str | None, str, str | None, int]]
 ) -> None:
-    """Keep `tally` in step: (outcome, code, username, reason) of items that just ended."""
+    """Keep `tally` in step: (outcome, code, username, reason, how many) of items that just ended."""
     if not ended:
         return
     groups: dict[tuple[str, str], list[Any]] = {}
-    for outcome, code, username, reason in ended:
-        groups.setdefault((outcome, code or ""), [0, username, reason])[0] += 1
+    for outcome, code, username, reason, items in ended:
+        groups.setdefault((outcome, code or ""), [0, username, reason])[0] += items
     tx.executemany(
         "INSERT INTO tally (run_id, outcome, code, items, example, reason) VALUES (?, ?, ?, ?, ?, ?)"
         " ON CONFLICT DO UPDATE SET items = items + excluded.items",
@@ -34,9 +34,10 @@ def finish_items(
 
     Most items of a call end alike and follow one another: one statement ends all of them.
     """
-    changed = 0
-    for first, last, alike in _stretches(finals):
-        outcome, code, reason, data, attempts, doubt_since = alike
+    changed, ended = 0, list[tuple[str, str | None, str, str | None, int]]()
+    for of, last, (status, code, reason, data, attempts, doubt_since) in _stretches(finals):
+        outcome, first = status.value, of.ordinal
+        ended.append((outcome, code, of.username, reason, last - first + 1))
         changed += tx.execute(
             "UPDATE item SET outcome = ?, code = ?, reason = ?, attempts = ?, http_status = ?, finished_at = ?,"
             " data = ?, doubt_since = ? WHERE run_id = ? AND ordinal BETWEEN ? AND ? AND outcome IS NULL",
@@ -44,25 +45,24 @@ def finish_items(
         ).rowcount
     if changed != len(finals):
         raise AssertionError(f"{len(finals)} items were to end, {changed} were pending")
-    count_ended(
-        tx, run_id, [(each.status.value, each.code, each.item.username, each.reason) for each in finals]
-    )
+    count_ended(tx, run_id, ended)
 
 
-def _stretches(finals: Sequence[Final]) -> Iterator[tuple[int, int, tuple[Any, ...]]]:
-    """(first ordinal, last ordinal, what they end as) of items that follow one another and end alike."""
-    first, last, alike = 0, -1, None
+def _stretches(finals: Sequence[Final]) -> Iterator[tuple[Item, int, tuple[Any, ...]]]:
+    """(first item, last ordinal, what they end as) of items that follow one another and end alike."""
+    first: Item | None = None
+    last, alike = -1, tuple[Any, ...]()
     for each in finals:
         item = each.item
         data = None if each.data is None else to_json(each.data)
-        ended = (each.status.value, each.code, each.reason, data, item.attempts, item.doubt_since)
+        ended = (each.status, each.code, each.reason, data, item.attempts, item.doubt_since)
         if item.ordinal == last + 1 and ended == alike:
             last += 1
             continue
-        if alike is not None:
+        if first is not None:
             yield first, last, alike
-        first, last, alike = item.ordinal, item.ordinal, ended
-    if alike is not None:
+        first, last, alike = item, item.ordinal, ended
+    if first is not None:
         yield first, last, alike
 
 

@@ -28,12 +28,15 @@ _IN_PLACE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.EBUSY, errno.EXDEV}
 
 
 @contextmanager
-def written(path: Path, *, mode: int = PRIVATE, encoding: str = "utf-8") -> Iterator[IO[str]]:
+def written(
+    path: Path, *, mode: int = PRIVATE, encoding: str = "utf-8", waits: bool = True
+) -> Iterator[IO[str]]:
     """A stream whose text is in the file afterwards. Raises OSError; then an ordinary file is as it was.
 
-    `mode`: of a file that is new. `encoding`: one without a mark of its own. A reader that left a pipe is no error.
+    `mode`: of a file that is new. `encoding`: one without a mark of its own. `waits`: for somebody who reads a FIFO, as a shell
+    does; else one that nobody reads is an error. A reader that left a pipe is no error.
     """
-    if (through := _special(path)) is not None:
+    if (through := _special(path, waits)) is not None:
         with suppress(BrokenPipeError), _opened(through, encoding) as stream:
             yield stream
         return
@@ -67,17 +70,37 @@ def one_of(path: Path, others: Iterable[Path]) -> Path | None:
     return None
 
 
-def _special(path: Path) -> int | None:
+def ordinary(path: Path) -> bool:
+    """Whether it can be written again and again: it is a file, or there is nothing yet."""
+    if str(path) in _STREAMS or _DESCRIPTOR.fullmatch(str(path)):
+        return False
+    return not path.exists() or path.is_file()
+
+
+def _special(path: Path, waits: bool) -> int | None:
     """An open descriptor of what is no ordinary file; None: it is one, or there is nothing yet."""
     found = _DESCRIPTOR.fullmatch(str(path))
     number = int(found[1]) if found else _STREAMS.get(str(path))
     if number is not None:
         return os.dup(number)  # opened by its name it would be written from its beginning
     try:
-        ordinary = stat.S_ISREG(path.stat().st_mode)
+        regular = stat.S_ISREG(path.stat().st_mode)
     except FileNotFoundError:
         return None
-    return None if ordinary else os.open(path, os.O_WRONLY)
+    return None if regular else _through(path, waits)
+
+
+def _through(path: Path, waits: bool) -> int:
+    if waits:
+        return os.open(path, os.O_WRONLY)
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+    except OSError as error:
+        raise OSError(
+            error.errno, "nobody reads it" if error.errno == errno.ENXIO else error.strerror
+        ) from None
+    os.set_blocking(descriptor, True)
+    return descriptor
 
 
 def _opened(descriptor: int, encoding: str) -> IO[str]:

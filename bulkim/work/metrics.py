@@ -63,8 +63,12 @@ def metrics(summary: Mapping[str, Any], *, started_at: float, exit_code: int | N
 def kept(path: Path, journal: Path, run: str, *, every_s: float = EVERY_S) -> Iterator[None]:
     """While this is open, write the run's metrics at once and then again and again, by what the journal holds.
 
-    A file that cannot be written now may be written later: whoever writes the run's end says so.
+    A file that cannot be written now may be written later: whoever writes the run's end says so. What is no file, a FIFO, gets
+    the end alone.
     """
+    if not files.ordinary(path):
+        yield
+        return
     done = threading.Event()
 
     def written() -> None:
@@ -91,8 +95,8 @@ def kept(path: Path, journal: Path, run: str, *, every_s: float = EVERY_S) -> It
 
 
 def write(path: Path, text: str) -> None:
-    """Put the text there in one piece: a collector never reads half of it. Raises OSError."""
-    with files.written(path, mode=READABLE) as stream:
+    """Put the text there in one piece: a collector never reads half of it. Raises OSError, also for a FIFO that nobody reads."""
+    with files.written(path, mode=READABLE, waits=False) as stream:
         stream.write(text)
 
 

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import stat
+import subprocess
+import sys
+import threading
+
 import pytest
+from support.processes import environment
 
 
 @pytest.fixture
@@ -50,3 +57,48 @@ def test_another_file_is_written(done):
     for _ in range(2):  # over its own earlier output, too
         assert done("results", "last", "-o", "out.csv").code == 0
         assert (done.folder / "out.csv").read_text() == printed
+
+
+# ------------------------------------------------------------------------------ what is no ordinary file
+
+
+@pytest.mark.parametrize("words", [("results", "last", "-o"), ("report", "last", "-o"),
+                                   ("run", "look.yaml", "-q", "--new", "--metrics-file")])  # fmt: skip
+def test_a_fifo_is_written_through_and_stays_one(done, words):
+    path, got = done.folder / "ff", []
+    os.mkfifo(path)
+    reader = threading.Thread(target=lambda: got.append(path.read_text()), daemon=True)
+    reader.start()
+    assert done(*words, "ff").code == 0
+    reader.join(30)
+    assert stat.S_ISFIFO(path.stat().st_mode)
+    assert "bulkim" in got[0] or "u0" in got[0]
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can make a device")
+@pytest.mark.parametrize("words", [("results", "last", "-o"), ("report", "last", "-o"),
+                                   ("run", "look.yaml", "-q", "--new", "--metrics-file")])  # fmt: skip
+def test_a_device_stays_one(done, words):
+    path = done.folder / "null"
+    os.mknod(path, 0o600 | stat.S_IFCHR, os.makedev(1, 3))
+    assert done(*words, "null").code == 0
+    assert stat.S_ISCHR(path.stat().st_mode)
+
+
+def test_a_run_does_not_wait_for_who_would_read_its_metrics(done):
+    """It is done, and its exit code says of what."""
+    os.mkfifo(done.folder / "ff")
+    said = done("run", "look.yaml", "-q", "--new", "--metrics-file", "ff")
+    assert said.code == 0, said
+    assert "ff" in said.err
+    assert "nobody reads it" in said.err
+
+
+def test_a_shells_process_substitution_gets_it(done):
+    """`-o >(gzip > out.gz)`: a pipe with a name."""
+    said = subprocess.run(
+        ["bash", "-c", f"{sys.executable} -m bulkim results last -o >(cat > got); code=$?; wait; exit $code"],
+        cwd=done.folder, env=environment(), capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert said.returncode == 0, said.stderr
+    assert (done.folder / "got").read_text() == done("results", "last").out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from datetime import UTC, datetime, timedelta
 from itertools import chain, repeat
@@ -61,6 +62,60 @@ def test_time_that_is_up_while_it_stops_does_not_cut_it_short():
     worker = Worker(SHORT_S, stopping="waiting for what is in flight")
     assert ended(worker, Deadline(over())).state == "finished"
     assert worker.signals == []
+
+
+HUP, INT, TERM = signal.SIGHUP, signal.SIGINT, signal.SIGTERM
+
+
+@pytest.mark.parametrize(
+    ("earlier", "leaves"),
+    [
+        (None, False),
+        (supervise.TIME_UP, True),  # it drains already, and somebody wants it to end now
+        (INT, True),
+        (TERM, True),
+        (
+            HUP,
+            False,
+        ),  # what follows is the same event's: a service manager's SIGTERM, or one that came together with it
+    ],
+)
+def test_which_signal_is_a_second_one(earlier, leaves):
+    assert supervise.leaves_now(earlier) is leaves
+
+
+@pytest.mark.parametrize(
+    ("numbers", "heard"),
+    [
+        ([INT], [INT]),
+        ([HUP], [HUP]),
+        ([INT, INT], [INT, INT]),
+        ([INT, TERM], [INT, TERM]),
+        ([TERM, HUP], [TERM]),  # a terminal that goes away while it drains hurries nobody
+        ([HUP, HUP, HUP], [HUP]),
+        ([HUP, TERM], [HUP, TERM]),
+    ],
+)
+def test_what_a_worker_hears_of_signals(numbers, heard):
+    worker = Worker(LONG_S)
+
+    def interrupt(number: int) -> None:
+        worker.telemetry.stopping = "waiting for what is in flight"
+        worker.signals.append(number)
+
+    worker.interrupt = interrupt
+
+    async def main() -> None:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(supervise.listen, worker)
+            await anyio.sleep(0)
+            for number in numbers:
+                signal.raise_signal(number)
+                await anyio.sleep(0.02)
+            tasks.cancel_scope.cancel()
+
+    anyio.run(main)
+    assert worker.signals == heard
 
 
 @pytest.mark.parametrize("hours", [-6, 6], ids=["back", "ahead"])

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import shutil
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import anyio
 import pytest
@@ -85,6 +90,53 @@ def test_a_first_address_that_refuses_costs_nothing(monkeypatch):
         two_addresses(monkeypatch, closed.getsockname(), ("127.0.0.1", server.port))
         (reply,) = sends("http://vendor.example")
     assert isinstance(reply, Reply)
+
+
+SIX = """
+import sys, anyio
+from pathlib import Path
+from support.answering import answering
+from support.odd_answers import PLAIN
+from bulkim.model import Call
+from bulkim.transport import Transport
+
+async def main(address):
+    async with Transport(address, timeout_s=600) as transport:
+        print(type(await transport.send(Call("DELETE", "/o/a/users/x", "/o/a/users/{username}"))).__name__)
+
+with answering(lambda connection, number, request: connection.sendall(PLAIN) or True) as server:
+    Path("port").write_text(str(server.port))
+    print(sys.stdin.readline().strip())
+    anyio.run(main, f"http://six.example:{server.port}")
+"""
+DROPPED = """
+set -e
+ip link set lo up
+printf '127.0.0.1 localhost\\n::1 six.example\\n127.0.0.1 six.example\\n' > hosts
+mount --bind hosts /etc/hosts
+"$1" -c "$2" < told &
+exec 3> told
+while [ ! -s port ]; do sleep 0.02; done
+ip6tables -A INPUT -p tcp --dport "$(cat port)" -j DROP
+echo dropped >&3
+wait %1
+"""
+
+
+def test_where_nothing_comes_back_over_ipv6_it_goes_over_ipv4(tmp_path):
+    """A name that has ::1 first, whose packets are dropped: half-broken IPv6, a dead node among several addresses."""
+    if missing := [each for each in ("unshare", "ip", "ip6tables", "mount") if not shutil.which(each)]:
+        pytest.skip(f"there is no {missing[0]}")
+    allowed = subprocess.run(["unshare", "-n", "-m", "ip6tables", "-L"], capture_output=True, check=False)
+    if allowed.returncode:
+        pytest.skip("no network namespace with IPv6 rules can be made here: needs root")
+    os.mkfifo(tmp_path / "told")
+    said = subprocess.run(
+        ["unshare", "-n", "-m", "bash", "-c", DROPPED, "bash", sys.executable, SIX],
+        cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert said.stdout.split() == ["dropped", "Reply"], said.stderr
 
 
 @pytest.mark.parametrize("host", ["a..b", "a" * 64 + ".example", "127.0.0.1:0"])

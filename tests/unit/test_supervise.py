@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import chain, repeat
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from bulkim import window
@@ -108,7 +109,7 @@ def test_what_a_worker_hears_of_signals(numbers, heard):
     async def main() -> None:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(supervise.listen, worker)
-            await anyio.sleep(0)
+            await anyio.lowlevel.checkpoint()
             for number in numbers:
                 signal.raise_signal(number)
                 await anyio.sleep(0.02)

@@ -83,6 +83,13 @@ def connected(dsn: str) -> Iterator[Any]:
         raise unusable(error) from error
 
 
+def documents(connection: Any, statement: str, values: Any = ()) -> list[dict[str, Any]]:
+    """Rows as mappings; keys are the names of their columns."""
+    cursor = connection.execute(statement, values)
+    names = [column.name for column in cursor.description]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
 class AwayError(Exception):
     """The database did not answer in time, or could not be reached. What was asked may have been done."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,31 +17,11 @@ LIVE = (
     "state", "planned_at", "created_at", "finished_at", "items", "requests", "retries", "throttled", "stop_code", "stop_reason", "cursor"
 )  # fmt: skip
 SESSION = (
-    "id",
-    "pid",
-    "host",
-    "process",
-    "started_at",
-    "seen_at",
-    "ended_at",
-    "ended",
-    "boot",
-    "clock_zero",
-    "vendor_ahead_s",
-)
+    "id", "pid", "host", "process", "started_at", "seen_at", "ended_at", "ended", "boot", "clock_zero", "vendor_ahead_s"
+)  # fmt: skip
 ATTEMPT = (
-    "id",
-    "session_id",
-    "mode",
-    "size",
-    "items",
-    "began_at",
-    "ended_at",
-    "http_status",
-    "kind",
-    "code",
-    "reason",
-)
+    "id", "session_id", "mode", "size", "items", "began_at", "ended_at", "http_status", "kind", "code", "reason"
+)  # fmt: skip
 PACE = ("session_id", "pool", "at", "limit_per_s", "allowed_per_s")
 CHUNK = 5_000
 
@@ -72,45 +52,43 @@ def pull(connection: Any, run: str, journal: Path) -> tuple[int, int]:
     """
     live = f"SELECT id, planned, {', '.join(LIVE)} FROM bulkim.run WHERE run = %s"
     run_id, kept, *values = connection.execute(live, (run,)).fetchone()
-    with transfer.into(
-        journal, {**json.loads(kept), **dict(zip(LIVE, values, strict=True)), "run": run}
-    ) as copy:
-        sessions = {}
-        for each in _rows(connection, "session", SESSION, "run_id = %s ORDER BY id", run_id):
-            sessions[each[0]] = copy.add(
-                "session", {**dict(zip(SESSION, each, strict=True)), "run_id": copy.run_id}
+    row = {**json.loads(kept), **dict(zip(LIVE, values, strict=True)), "run": run}
+    with transfer.into(journal, row) as copy:
+
+        def rows(table: str, columns: tuple[str, ...], order: str) -> Iterator[tuple[Any, ...]]:
+            return _rows(connection, table, columns, f"run_id = %s ORDER BY {order}", run_id)
+
+        def insert(table: str, columns: tuple[str, ...], *values: Any) -> None:
+            copy.insert(table, ("run_id", *columns), [(copy.run_id, *values)])
+
+        def add(table: str, columns: tuple[str, ...], values: Sequence[Any], **more: Any) -> int:
+            return int(
+                copy.add(table, {**dict(zip(columns, values, strict=True)), **more, "run_id": copy.run_id})
             )
+
         items = calls = 0
-        for *row, rest in _rows(
-            connection, "item", (*transfer.ITEM, "rest"), "run_id = %s ORDER BY ordinal", run_id
-        ):
+        sessions = {each[0]: add("session", SESSION, each) for each in rows("session", SESSION, "id")}
+        for *item, rest in rows("item", (*transfer.ITEM, "rest"), "ordinal"):
             items += 1
             if rest is None:
-                copy.insert("item", ("run_id", *transfer.ITEM), [(copy.run_id, *row)])
+                insert("item", transfer.ITEM, *item)
             else:
-                copy.add(
-                    "item",
-                    {**dict(zip(transfer.ITEM, row, strict=True)), **json.loads(rest), "run_id": copy.run_id},
-                )
-        for row in _rows(connection, "before", transfer.BEFORE, "run_id = %s ORDER BY ordinal", run_id):
-            copy.insert("before", ("run_id", *transfer.BEFORE), [(copy.run_id, *row)])
-        for number, session, *row in _rows(connection, "attempt", ATTEMPT, "run_id = %s ORDER BY id", run_id):
+                add("item", transfer.ITEM, item, **json.loads(rest))
+        for image in rows("before", transfer.BEFORE, "ordinal"):
+            insert("before", transfer.BEFORE, *image)
+        for number, session, *call in rows("attempt", ATTEMPT, "id"):
             calls += 1
-            copy.insert(
-                "attempt",
-                ("run_id", *ATTEMPT),
-                [(copy.run_id, copy.last_attempt + number, sessions[session], *row)],
-            )
-        tally = [
-            (copy.run_id, *row) for row in _rows(connection, "tally", transfer.TALLY, "run_id = %s", run_id)
-        ]
-        copy.insert("tally", ("run_id", *transfer.TALLY), tally)
+            insert("attempt", ATTEMPT, copy.last_attempt + number, sessions[session], *call)
+        for total in rows("tally", transfer.TALLY, "outcome, code"):
+            insert("tally", transfer.TALLY, *total)
         paces = _rows(connection, "pace", PACE, "session_id = ANY(%s)", list(sessions))
-        copy.insert("pace", PACE, [(sessions[session], *row) for session, *row in paces])
+        copy.insert("pace", PACE, [(sessions[session], *rate) for session, *rate in paces])
     return items, calls
 
 
-def _rows(connection: Any, table: str, columns: tuple[str, ...], condition: str, value: Any) -> Any:
+def _rows(
+    connection: Any, table: str, columns: tuple[str, ...], condition: str, value: Any
+) -> Iterator[tuple[Any, ...]]:
     """Streaming."""
     with connection.cursor(name=f"pull_{table}") as cursor:
         cursor.itersize = CHUNK

@@ -6,9 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bulkim.errors import UsageError
+from bulkim.fleet.database import documents
 
-RUN = ("run", "name", "app", "state", "why", "worker", "takeovers", "operation", "items", "ended", "pending", "failed", "unknown",
-       "requests", "retries", "throttled", "created_at", "finished_at", "stop_reason", "id", "target", "elapsed_s")  # fmt: skip
 _WAITS = (  # what nobody has said, but can be seen
     "CASE WHEN s.state <> 'queued' THEN NULL"
     " WHEN NOT EXISTS (SELECT 1 FROM bulkim.worker AS w WHERE w.seen_at > clock_timestamp() - make_interval(secs => (SELECT lease_s FROM bulkim.meta)))"
@@ -17,32 +16,22 @@ _WAITS = (  # what nobody has said, but can be seen
     " WHERE c.run_id = r.id AND k.state = 'running' AND NOT k.beside LIMIT 1) END"
 )
 _RUNS = (
-    f"SELECT s.run, s.name, s.app, s.state, coalesce(s.why, {_WAITS}), s.worker, s.takeovers, s.operation, s.items, s.ended::bigint, s.pending::bigint, s.failed::bigint,"
-    " s.unknown::bigint, s.requests, s.retries, s.throttled, s.created_at::text, s.finished_at::text, s.stop_reason, r.id, s.target,"
-    " (SELECT sum(coalesce(e.ended_at, e.seen_at) - e.started_at) FROM bulkim.session AS e WHERE e.run_id = r.id)"
+    f"SELECT s.run, s.name, s.app, s.state, coalesce(s.why, {_WAITS}) AS why, s.worker, s.takeovers, s.operation, s.items,"
+    " s.ended::bigint, s.pending::bigint, s.failed::bigint, s.unknown::bigint, s.requests, s.retries, s.throttled,"
+    " s.created_at::text, s.finished_at::text, s.stop_reason, r.id, s.target,"
+    " (SELECT sum(coalesce(e.ended_at, e.seen_at) - e.started_at) FROM bulkim.session AS e WHERE e.run_id = r.id) AS elapsed_s"
     " FROM bulkim.runs_summary AS s JOIN bulkim.run AS r ON r.run = s.run"
 )
-AT_REST = (
-    "done",
-    "cancelled",
-    "stopped",
-    "paused",
-    "confirming",
-)  # states; nobody works on it until somebody says so
 OVER = ("done", "cancelled")  # states; in all others somebody may still work on a run
+AT_REST = (*OVER, "stopped", "paused", "confirming")  # nobody does until somebody says so
 STOPPED = 4  # exit code of a run that the database stopped
-WORKER = ("name", "version", "places", "busy", "seen_s", "clock_s", "alive")
 
 
 def runs(connection: Any, *, every: bool = False) -> list[dict[str, Any]]:
     """Runs that are not over, and the newest that are; or every one."""
-    limit = (
-        ""
-        if every
-        else f" WHERE s.state NOT IN {OVER} OR s.finished_at > clock_timestamp() - interval '1 day'"
-    )
-    rows = connection.execute(f"{_RUNS}{limit} ORDER BY s.state = 'running' DESC, r.id").fetchall()
-    return [dict(zip(RUN, row, strict=True)) for row in rows]
+    recent = f"s.state NOT IN {OVER} OR s.finished_at > clock_timestamp() - interval '1 day'"
+    where = "" if every else f" WHERE {recent}"
+    return documents(connection, f"{_RUNS}{where} ORDER BY s.state = 'running' DESC, r.id")
 
 
 def find(connection: Any, wanted: str) -> dict[str, Any]:
@@ -53,13 +42,13 @@ def find(connection: Any, wanted: str) -> dict[str, Any]:
         (f" WHERE s.name = %s{last}", (wanted,)),
         (" WHERE starts_with(s.run, %s)", (wanted,)),
     ):
-        rows = connection.execute(_RUNS + condition, values).fetchall()
-        if len(rows) == 1:
-            return dict(zip(RUN, rows[0], strict=True))
-        if rows:
-            ids = ", ".join(row[0] for row in rows[:5])
+        found = documents(connection, _RUNS + condition, values)
+        if len(found) == 1:
+            return found[0]
+        if found:
+            ids = ", ".join(each["run"] for each in found[:5])
             raise UsageError(
-                f"{wanted!r} is the beginning of {len(rows)} runs: {ids}.", hint="type one letter more"
+                f"{wanted!r} is the beginning of {len(found)} runs: {ids}.", hint="type one letter more"
             )
     raise UsageError(f"the fleet has no run {wanted!r}.", hint="`bulkim fleet status` lists them")
 
@@ -81,12 +70,12 @@ def summary(connection: Any, wanted: str) -> dict[str, Any]:
 
 def workers(connection: Any) -> list[dict[str, Any]]:
     """Who lives, and who was heard of within a day."""
-    rows = connection.execute(
-        "SELECT name, version, places, busy, extract(epoch FROM clock_timestamp() - seen_at)::float8, clock_s,"
-        " seen_at > clock_timestamp() - make_interval(secs => (SELECT lease_s FROM bulkim.meta))"
-        " FROM bulkim.worker WHERE seen_at > clock_timestamp() - interval '1 day' ORDER BY name"
-    ).fetchall()
-    return [dict(zip(WORKER, row, strict=True)) for row in rows]
+    return documents(
+        connection,
+        "SELECT name, version, places, busy, extract(epoch FROM clock_timestamp() - seen_at)::float8 AS seen_s, clock_s,"
+        " seen_at > clock_timestamp() - make_interval(secs => (SELECT lease_s FROM bulkim.meta)) AS alive"
+        " FROM bulkim.worker WHERE seen_at > clock_timestamp() - interval '1 day' ORDER BY name",
+    )
 
 
 def exit_code(connection: Any, run: Mapping[str, Any]) -> int:
@@ -106,40 +95,24 @@ def exit_code(connection: Any, run: Mapping[str, Any]) -> int:
 def metrics(connection: Any) -> Iterator[str]:
     """Prometheus text, line by line."""
     states = connection.execute("SELECT state, count(*) FROM bulkim.claim GROUP BY 1 ORDER BY 1").fetchall()
-    yield from _family(
-        "runs", "gauge", "runs by state", [({"state": state}, number) for state, number in states]
-    )
-    alive = workers(connection)
-    yield from _family("workers", "gauge", "workers that live", [({}, sum(each["alive"] for each in alive))])
-    yield from _family(
-        "places",
-        "gauge",
-        "runs that they could work on",
-        [({}, sum(each["places"] for each in alive if each["alive"]))],
-    )
-    found = runs(connection)
-    labels = [({"app": each["app"], "run": each["run"]}, each) for each in found]
+    yield from _gauge("runs", "runs by state", [({"state": state}, number) for state, number in states])
+    alive = [each for each in workers(connection) if each["alive"]]
+    yield from _gauge("workers", "workers that live", [({}, len(alive))])
+    yield from _gauge("places", "runs that they could work on", [({}, sum(each["places"] for each in alive))])
+    found = [({"app": each["app"], "run": each["run"]}, each) for each in runs(connection)]
     for name in ("items", "ended", "failed", "unknown", "requests", "throttled", "takeovers"):
-        yield from _family(
-            f"run_{name}", "gauge", f"{name} of a run", [(label, each[name]) for label, each in labels]
-        )
+        yield from _gauge(f"run_{name}", f"{name} of a run", [(labels, each[name]) for labels, each in found])
     shares = connection.execute(
-        "SELECT pool, sum(used), min(limit_per_s) FROM bulkim.holder WHERE until > clock_timestamp() GROUP BY 1 ORDER BY 1"
+        "SELECT pool, sum(used) / min(limit_per_s) FROM bulkim.holder WHERE until > clock_timestamp() GROUP BY 1 ORDER BY 1"
     ).fetchall()
-    yield from _family(
-        "quota_used_ratio",
-        "gauge",
-        "calls a second over the limit",
-        [({"pool": p}, used / limit) for p, used, limit in shares],
-    )
+    about = "calls a second over the limit"
+    yield from _gauge("quota_used_ratio", about, [({"pool": pool}, used) for pool, used in shares])
 
 
-def _family(
-    name: str, kind: str, about: str, samples: list[tuple[Mapping[str, str], float]]
-) -> Iterator[str]:
+def _gauge(name: str, about: str, samples: list[tuple[Mapping[str, str], float]]) -> Iterator[str]:
     full = f"bulkim_fleet_{name}"
     yield f"# HELP {full} {about}"
-    yield f"# TYPE {full} {kind}"
+    yield f"# TYPE {full} gauge"
     for labels, value in samples:
         said = ",".join(f'{key}="{_quoted(text)}"' for key, text in labels.items())
         yield f"{full}{{{said}}} {float(value):g}" if said else f"{full} {float(value):g}"

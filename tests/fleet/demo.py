@@ -7,8 +7,8 @@ import signal
 import sys
 import tempfile
 import time
-from collections import Counter
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -21,6 +21,8 @@ from fleet.database import Database, binaries
 from fleet.scene import Scene, agency
 
 APPS, USERS, RATE = int(os.environ.get("DEMO_APPS", "40")), int(os.environ.get("DEMO_USERS", "200")), 10.0
+
+LEASE_S, STOPPED_S = 6, 12
 
 
 def say(text: str) -> None:
@@ -47,8 +49,62 @@ def submitted(scene: Scene) -> dict[str, str]:
     return runs
 
 
+class Clock:
+    """Seconds since the demonstration began, before each line."""
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+
+    def say(self, text: str) -> None:
+        say(f"{time.monotonic() - self._began:5.0f} s     {text}")
+
+
 def ended(scene: Scene) -> int:
     return int(scene.database.one("SELECT count(*) FROM bulkim.claim WHERE state = 'done'"))
+
+
+def until_sent(scene: Scene, part: float) -> None:
+    while sum(scene.done(app=app) for app in apps()) < APPS * USERS * part:
+        time.sleep(0.5)
+
+
+def held(scene: Scene, pid: int) -> tuple[str, int]:
+    """A worker's name, and on how many runs it works."""
+    return scene.database.query(
+        "SELECT w.name, count(c.run_id) FROM bulkim.worker AS w LEFT JOIN bulkim.claim AS c ON c.worker = w.name AND c.state = 'running'"
+        " WHERE w.pid = %s GROUP BY 1", pid,
+    )[0]  # fmt: skip
+
+
+def taken_over(scene: Scene, name: str, since: float) -> tuple[int, float]:
+    """How many of its runs others have taken, and how long after that moment the last of them."""
+    return scene.database.query(
+        "SELECT count(*), coalesce(max(extract(epoch FROM at)::float8), 0) - %s FROM bulkim.event WHERE what = 'taken over' AND detail = %s",
+        since, name,
+    )[0]  # fmt: skip
+
+
+def killed(scene: Scene, clock: Clock, worker: Any) -> None:
+    name, runs = held(scene, worker.pid)
+    since = time.time()
+    worker.kill()
+    clock.say(f"worker 1 is killed (SIGKILL), with {runs} runs in its hands")
+    while (found := taken_over(scene, name, since))[0] < runs and ended(scene) < APPS:
+        time.sleep(0.2)
+    clock.say(f"{found[0]} of {runs} are taken over, {found[1]:.1f} s after; its lease was {LEASE_S} s")
+
+
+def stopped(scene: Scene, clock: Clock, worker: Any) -> None:
+    name, runs = held(scene, worker.pid)
+    since = time.time()
+    worker.send_signal(signal.SIGSTOP)
+    clock.say(f"worker 2 is stopped for {STOPPED_S} s (SIGSTOP), with {runs} runs in its hands")
+    time.sleep(STOPPED_S)
+    worker.send_signal(signal.SIGCONT)
+    taken, after_s = taken_over(scene, name, since)
+    clock.say(
+        f"worker 2 wakes: {taken} of {runs} were taken over, {after_s:.1f} s after, and it sends nothing more of them"
+    )
 
 
 def proof(scene: Scene, runs: dict[str, str]) -> bool:
@@ -73,43 +129,37 @@ def proof(scene: Scene, runs: dict[str, str]) -> bool:
     taken, reconciled = scene.database.query(
         "SELECT (SELECT sum(takeovers) FROM bulkim.claim), (SELECT coalesce(sum(items), 0) FROM bulkim.tally WHERE code = 'reconciled')"
     )[0]
+    say(f"proof       {len(runs) * USERS:,} users, the vendor's books and the journal held side by side:")
+    say(f"            {lost} lost, {doubled} done twice, {wrong} told wrongly by the journal")
+    say(f"            {calls:,} calls; the worst second of any app had {max(worst)}, the limit is {RATE:g}")
     say(
-        f"{len(runs) * USERS:,} users: {lost} lost, {doubled} done twice, {wrong} told wrongly by the journal"
-    )
-    say(
-        f"{calls:,} calls; worst second of any app {max(worst)} of {RATE:g}; {taken} runs taken over, {reconciled} users asked about"
+        f"            {taken} runs were taken over; {reconciled} users, whose answers died with a worker, were asked about"
     )
     return not (lost or doubled or wrong)
 
 
 def main() -> int:
-    began = time.monotonic()
     database = Database(own=True)
-    say(f"database    PostgreSQL from {binaries()}, at {database.dsn}")
+    say(f"database    PostgreSQL from {binaries()}; to look on from another terminal:")
+    say(f"            BULKIM_FLEET={database.dsn} {Path(sys.executable).with_name('bulkim')} fleet status")
     with tempfile.TemporaryDirectory() as folder, serving(apps=agency(APPS)) as server:
-        scene = Scene(Path(folder), database, server, lease_s=6, margin_s=1.8)
+        scene = Scene(Path(folder), database, server, lease_s=LEASE_S, margin_s=1.8)
         try:
             runs = submitted(scene)
             server.limits(mute=RATE)
-            say(f"runs        {APPS} apps, one run each: mute {USERS} users at {RATE:g} calls a second")
-            workers = [scene.worker("--runs", "30") for _ in range(3)]
-            say("workers     three, with thirty places each")
-            while sum(scene.done(app=app) for app in apps()) < APPS * USERS * 0.2:
-                time.sleep(0.5)
-            workers[0].kill()
-            say(f"{time.monotonic() - began:5.0f} s     worker 1 is killed (SIGKILL)")
-            while sum(scene.done(app=app) for app in apps()) < APPS * USERS * 0.5:
-                time.sleep(0.5)
-            workers[1].send_signal(signal.SIGSTOP)
             say(
-                f"{time.monotonic() - began:5.0f} s     worker 2 is stopped for 12 s: it wakes, and finds that it has lost its runs"
+                f"runs        {APPS} apps of a sandbox, a run each: mute {USERS} users at {RATE:g} calls a second"
             )
-            time.sleep(12)
-            workers[1].send_signal(signal.SIGCONT)
+            workers = [scene.worker("--runs", "30") for _ in range(3)]
+            say("workers     three processes, with thirty places each")
+            clock = Clock()
+            until_sent(scene, 0.2)
+            killed(scene, clock, workers[0])
+            until_sent(scene, 0.5)
+            stopped(scene, clock, workers[1])
             while ended(scene) < APPS:
                 time.sleep(0.5)
-            states = Counter(state for (state,) in database.query("SELECT state FROM bulkim.claim"))
-            say(f"{time.monotonic() - began:5.0f} s     all runs have ended: {dict(states)}")
+            clock.say(f"all {APPS} runs have ended")
             return 0 if proof(scene, runs) else 1
         finally:
             scene.close()

@@ -106,22 +106,22 @@ def _as_here(name: str, settings: Settings, *words: str) -> int:
 @common
 def why(settings: Settings, *, username: str) -> int:
     """Every run that touched a user, the newest first, and how that ended."""
+    from bulkim.fleet.database import documents
+
     with fleet() as connection:
-        rows = connection.execute(
-            "SELECT r.run, r.name, r.operation, r.app, coalesce(i.outcome, 'pending'), i.code, i.reason, to_timestamp(i.finished_at)::text"
+        found = documents(
+            connection,
+            "SELECT r.run, r.name, r.operation, r.app, coalesce(i.outcome, 'pending') AS outcome, i.code, i.reason,"
+            " to_timestamp(i.finished_at)::text AS finished_at"
             " FROM bulkim.run AS r JOIN bulkim.item AS i ON i.run_id = r.id AND (i.key = %s OR i.key = lower(%s)) ORDER BY r.id DESC",
             (username, username),
-        ).fetchall()
-    names = ("run", "name", "operation", "app", "outcome", "code", "reason", "finished_at")
-    if settings.json:
-        return tell([dict(zip(names, row, strict=True)) for row in rows])
-    if not rows:
-        settings.say(f"no run of the fleet has a user {username!r}")
-    for run, name, operation, app, outcome, code, reason, finished in rows:
-        click.echo(
-            f"{run} {name}: {operation} at {app}: {outcome}"
-            + (f" ({code})" if code else "")
-            + (f", {reason}" if reason else "")
-            + (f", {finished}" if finished else "")
         )
+    if settings.json:
+        return tell(found)
+    if not found:
+        settings.say(f"no run of the fleet has a user {username!r}")
+    for each in found:
+        code = f" ({each['code']})" if each["code"] else ""
+        rest = "".join(f", {each[name]}" for name in ("reason", "finished_at") if each[name])
+        click.echo("{run} {name}: {operation} at {app}: {outcome}".format(**each) + code + rest)
     return 0

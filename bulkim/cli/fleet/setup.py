@@ -102,25 +102,29 @@ def quota(settings: Settings) -> int:
 
     `lease` is how long a share is good without being renewed; one that is over is free for others.
     """
+    from bulkim.fleet.database import documents
 
     with fleet() as connection:
-        rows = connection.execute(
-            "SELECT h.pool, h.limit_per_s, h.holder, h.share, h.used, extract(epoch FROM h.until - clock_timestamp())::float8,"
-            " extract(epoch FROM p.rest_until - clock_timestamp())::float8 FROM bulkim.holder AS h JOIN bulkim.pool AS p ON p.name = h.pool"
-            " WHERE h.until > clock_timestamp() ORDER BY 1, 3"
-        ).fetchall()
+        found = documents(
+            connection,
+            "SELECT h.pool, h.limit_per_s, h.holder, h.share AS share_per_s, h.used AS used_per_s,"
+            " extract(epoch FROM h.until - clock_timestamp())::float8 AS lease_s,"
+            " extract(epoch FROM p.rest_until - clock_timestamp())::float8 AS rest_s"
+            " FROM bulkim.holder AS h JOIN bulkim.pool AS p ON p.name = h.pool WHERE h.until > clock_timestamp() ORDER BY 1, 3",
+        )
     if settings.json:
-        names = ("pool", "limit_per_s", "holder", "share_per_s", "used_per_s", "lease_s", "rest_s")
-        return tell([dict(zip(names, row, strict=True)) for row in rows])
-    if not rows:
+        return tell(found)
+    if not found:
         settings.say("nobody is drawing on a quota of the fleet now")
         return 0
     cells = [
-        (pool, f"{limit:g}/s", holder, f"{share:g}", f"{used:.1f}", f"{left:.0f} s") for pool, limit, holder, share, used, left, _ in rows
+        (each["pool"], f"{each['limit_per_s']:g}/s", each["holder"], f"{each['share_per_s']:g}", f"{each['used_per_s']:.1f}", f"{each['lease_s']:.0f} s")
+        for each in found
     ]  # fmt: skip
     table(HEADER, cells, right=(1, 3, 4, 5))
     now = time.time()
-    for pool, rest_s in {row[0]: row[6] for row in rows if row[6] and row[6] > 0}.items():
-        until = local(now + rest_s, CLOCK_WITH_ZONE)
-        settings.say(f"{pool} rests until {until}: the vendor refused a call for its quota")
+    for pool, rest_s in {each["pool"]: each["rest_s"] or 0.0 for each in found}.items():
+        if rest_s > 0:
+            until = local(now + rest_s, CLOCK_WITH_ZONE)
+            settings.say(f"{pool} rests until {until}: the vendor refused a call for its quota")
     return 0

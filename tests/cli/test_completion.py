@@ -65,7 +65,7 @@ def journal(shell):
     with closing(Journal.open(path)) as opened, opened._database.transaction() as tx:
         run_id = tx.execute("SELECT id FROM run WHERE run = ?", (older,)).fetchone()[0]
         tx.execute("UPDATE item SET outcome = 'failed', code = 'reach_limit' WHERE username = 'bob'")
-        count_ended(tx, run_id, [("failed", "reach_limit", "bob", "slow\ndown")])
+        count_ended(tx, run_id, [("failed", "reach_limit", "bob", "slow\ndown", 1)])
         tx.execute("UPDATE run SET state = 'interrupted' WHERE id = ?", (run_id,))
     return older, newer
 

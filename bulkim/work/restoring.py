@@ -14,19 +14,35 @@ from bulkim.journal.records import Before
 from bulkim.model import Item
 from bulkim.sending.asking import names_of
 from bulkim.sending.doubt import equals
+from bulkim.work.spooled import Spooled
 
 PASSWORD_BYTES = 12  # of a new one, which is 16 characters long
+NAMED_MAX = 20  # users in a note
+
+
+@dataclass(slots=True)
+class Named:
+    """Users and what is to be said of each: how many, and the first of them."""
+
+    number: int = 0
+    first: list[tuple[str, str]] = field(default_factory=list)
+
+    def add(self, username: str, what: str) -> None:
+        """One more."""
+        self.number += 1
+        if self.number <= NAMED_MAX:
+            self.first.append((username, what))
 
 
 @dataclass(slots=True)
 class Restoring:
     """What is to be set again and what is to be taken away, an item a user; and who cannot be restored."""
 
-    sets: list[dict[str, Any]] = field(default_factory=list)
-    lifts: list[dict[str, Any]] = field(default_factory=list)
+    sets: Spooled = field(default_factory=Spooled)
+    lifts: Spooled = field(default_factory=Spooled)
     unchanged: int = 0  # as the run left them, so they were before
-    unknown: list[tuple[str, str]] = field(default_factory=list)  # user, why nobody knows what was there
-    stays: list[tuple[str, str]] = field(default_factory=list)  # user, what the vendor cannot take away
+    unknown: Named = field(default_factory=Named)  # why nobody knows what was there
+    stays: Named = field(default_factory=Named)  # what the vendor cannot take away
 
 
 def restoring(
@@ -48,11 +64,11 @@ def _restore(
 ) -> None:  # fmt: skip
     done, image = before.done, before.image
     if by.effect is Effect.CREATE:
-        result.sets.append({"username": done.username, **_anew(by, image.get("data"))})
+        result.sets.add({"username": done.username, **_anew(by, image.get("data"))})
         return
     if "data" not in image:
         why = "there was no such user" if image.get("absent") else str(image.get("unknown", "nobody looked"))
-        result.unknown.append((done.username, why))
+        result.unknown.add(done.username, why)
         return
     sent, data = Item(done.ordinal, done.key, done.username, {**params, **done.fields}), image["data"]
     if declared.remaining:
@@ -61,21 +77,21 @@ def _restore(
             list[str](),
         )
         if not all(isinstance(value, int) for value in sets.values()):
-            result.unknown.append((done.username, "the answer lacks a remaining time"))
+            result.unknown.add(done.username, "the answer lacks a remaining time")
             return
     elif (found := _values(declared, by, sent, data)) is not None:
         sets, lifts = found
     elif not all(equals(data, path, wanted) for path, wanted in declared.equals.items()):
-        result.sets.append({"username": done.username})
+        result.sets.add({"username": done.username})
         return
     else:
         sets, lifts = {}, []
     if sets:
-        result.sets.append({"username": done.username, **sets})
+        result.sets.add({"username": done.username, **sets})
     if lifts and lifting:
-        result.lifts.append({"username": done.username, str(declared.holds): lifts})
+        result.lifts.add({"username": done.username, str(declared.holds): lifts})
     elif lifts:
-        result.stays.append((done.username, ", ".join(lifts)))
+        result.stays.add(done.username, ", ".join(lifts))
     result.unchanged += not (sets or lifts)
 
 

@@ -21,15 +21,14 @@ from bulkim.journal import Reader
 from bulkim.journal.records import RunRecord
 from bulkim.model import Status
 from bulkim.text import TO_THE_MINUTE, counted, utc
-from bulkim.work.restoring import Restoring, restoring
+from bulkim.work.restoring import NAMED_MAX, Restoring, restoring
+from bulkim.work.spooled import FIRST_MAX, Spooled
 from bulkim.work.verify import Finding
 
-NAMED_MAX = 20  # users in a note
 Changed = Callable[[], Iterable[Finding]]
 """Asks the vendor who is not as the run left them any more."""
 
 PLACEHOLDER = "FILL IN: seconds, -1 for ever"
-ITEMS_MAX = 1_000  # that stand in the job file itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +38,7 @@ class UndoJob:
     operation: str
     text: str  # the job file, but for its `source` where `rows` is not empty
     items: int  # users that it is about
-    rows: str = ""  # JSON Lines of its items, for a file beside it
+    rows: Spooled | None = None  # JSON Lines of its items, line by line, for a file beside it
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +69,7 @@ class Undo:
             text = job.text
             if beside is not None:
                 with files.written(beside) as stream:
-                    stream.write(job.rows)
+                    stream.writelines(job.rows or ())
                 text += f"source: {{jsonl: {_yaml(beside.name)}}}\n"
             with files.written(place) as stream:
                 stream.write(text)
@@ -179,9 +178,9 @@ def _notes(found: Restoring, left_alone: Sequence[Finding], *, asked: bool) -> t
     for each, why in (
         (found.unknown, "it is not known what was there before"), (found.stays, "was not there before, and nothing takes it away")
     ):  # fmt: skip
-        if each:
-            names = ", ".join(f"{name} ({what})" for name, what in each[:NAMED_MAX])
-            notes.append(f"not restored, {why}: {names}{_more(len(each))}")
+        if each.number:
+            names = ", ".join(f"{name} ({what})" for name, what in each.first)
+            notes.append(f"not restored, {why}: {names}{_more(each.number)}")
     if left_alone:
         names = ", ".join(f"{each.username} ({each.found})" for each in left_alone[:NAMED_MAX])
         notes.append(f"left alone, changed by others since: {names}{_more(len(left_alone))}")
@@ -195,7 +194,7 @@ def _more(number: int) -> str:
 
 
 def _job(
-    record: RunRecord, provider: Provider, operation: Operation, does: Operation, *, items: Sequence[Mapping[str, Any]],
+    record: RunRecord, provider: Provider, operation: Operation, does: Operation, *, items: Spooled,
     notes: Sequence[str],
 ) -> UndoJob:  # fmt: skip
     when = utc(time.time(), f"{TO_THE_MINUTE} UTC")
@@ -209,12 +208,10 @@ def _job(
         *_connection(record, provider),
         *_limits(record, operation, does),
     ]
-    rows = ""
-    if len(items) <= ITEMS_MAX and not does.secrets:
-        lines += ["source:", "  items:", *(f"    - {_yaml(each)}" for each in items)]
-    else:
-        rows = "".join(f"{_yaml(each)}\n" for each in items)
-    return UndoJob(does.name, "\n".join(lines) + "\n", len(items), rows)
+    inline = len(items) <= FIRST_MAX and not does.secrets
+    if inline:
+        lines += ["source:", "  items:", *(f"    - {_yaml(each)}" for each in items.first)]
+    return UndoJob(does.name, "\n".join(lines) + "\n", len(items), None if inline else items)
 
 
 def _inverse(provider: Provider, operation: Operation) -> Operation:

@@ -245,7 +245,7 @@ def test_it_is_read_together_where_the_vendor_can(server, tmp_path):
 @pytest.fixture
 def many(monkeypatch) -> list[str]:
     """More users than stand in a job file itself."""
-    monkeypatch.setattr("bulkim.work.undo.ITEMS_MAX", 20)
+    monkeypatch.setattr("bulkim.work.undo.FIRST_MAX", 20)
     return [f"u{n}" for n in range(21)]
 
 

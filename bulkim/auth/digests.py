@@ -40,6 +40,7 @@ def _digest(form: Digest, auth: Auth, call: Call, said: Mapping[str, str]) -> st
         "timestamp-ms": said["timestamp_ms"].encode(),
         "method": call.method.encode(),
         "path": call.path.encode(),
+        "target": call.target().encode(),
         "body": call.body,
     }
     hashed = {"body-md5": "md5", "body-sha256": "sha256"}

@@ -94,7 +94,8 @@ class Signed:
 
 
 Part = Literal[
-    "secret", "identity", "nonce", "timestamp", "timestamp-ms", "method", "path", "body", "body-md5", "body-sha256"
+    "secret", "identity", "nonce", "timestamp", "timestamp-ms",
+    "method", "path", "target", "body", "body-md5", "body-sha256",
 ]  # fmt: skip
 
 
@@ -107,7 +108,7 @@ class Digest:
     algorithm: Literal[
         "md5", "sha1", "sha256", "hmac-md5", "hmac-sha1", "hmac-sha256"
     ]  # hmac: keyed with the secret
-    over: tuple[Part, ...]  # what is digested, in this order
+    over: tuple[Part, ...]  # what is digested, in this order; `target` is the path with its query
     headers: Mapping[str, str]
     joined: str = ""  # between the parts
     encoding: Literal["hex", "base64"] = "hex"

@@ -12,7 +12,8 @@ from bulkim.codec.refusals import text
 from bulkim.dotted import dig
 from bulkim.model import PageRequest, Reply
 
-_LINK = re.compile(r'<([^>]*)>(?=[^,]*;\s*rel="?next"?)')
+_LINK = re.compile(r'<([^>]*)>((?:[^",<]|"[^"]*")*)')  # an address and its parameters
+_NEXT = re.compile(r';\s*rel\s*=\s*(?:next(?=[\s;]|$)|"(?:[^"]*\s)?next(?:\s[^"]*)?")', re.IGNORECASE)
 
 
 def named_rows(rows: list[Any] | None, key: str) -> Iterable[tuple[str, dict[str, Any]]]:
@@ -47,8 +48,8 @@ def following(paging: Paging, request: PageRequest, reply: Reply, body: Any, row
         case "next-url":
             return _query_of(text(dig(body, paging.cursor or "")))
         case "link":
-            found = _LINK.search(reply.headers.get("link", ""))
-            return _query_of(found[1] if found else None)
+            links = _LINK.findall(reply.headers.get("link", ""))
+            return _query_of(next((address for address, about in links if _NEXT.search(about)), None))
         case never:
             assert_never(never)
 

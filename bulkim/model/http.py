@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
+from urllib.parse import urlencode
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,11 @@ class Call:
     body: bytes = field(default=b"", repr=False)  # may hold passwords
     content_type: str | None = None
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)  # beside the usual ones
+
+    def target(self, first: tuple[tuple[str, str], ...] = ()) -> str:
+        """Path and query as they are sent, with these pairs before its own."""
+        pairs = (*first, *self.query)
+        return self.path + (f"?{urlencode(pairs)}" if pairs else "")
 
 
 @dataclass(frozen=True, slots=True)

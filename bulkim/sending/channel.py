@@ -275,10 +275,15 @@ async def opened(
     async with sharing(connection, pacer.limiters) as source:
         pacer.draw_on(source)
         asked = gate.check if gate else None
+        learns = {each.name: each.learn for each in provider.pools if each.learn is not None}
+        heard = [name for each in learns.values() for name in (each.remaining, each.reset)]
         async with Transport(
-            connection.base_url, timeout_s=job.timeout_s, gate=asked, user_timeout_s=user_timeout_s
+            connection.base_url,
+            timeout_s=job.timeout_s,
+            gate=asked,
+            user_timeout_s=user_timeout_s,
+            heard=heard,
         ) as transport:
-            learns = {each.name: each.learn for each in provider.pools if each.learn is not None}
             proof = credential(connection, provider)
             yield Channel(transport, pacer, proof, policy, gate=gate, learns=learns)
 

@@ -15,11 +15,10 @@ import os
 import re
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import urlencode
 
 import anyio
 import httpx
@@ -34,7 +33,7 @@ from bulkim.version import __version__
 
 __all__ = ["Gate", "RefusedUrlError", "Transport", "environment_proxy", "fills"]
 
-KEPT_HEADERS = frozenset((b"content-type", b"date", b"location", b"retry-after"))
+KEPT_HEADERS = frozenset((b"content-type", b"date", b"link", b"location", b"retry-after"))
 CODINGS = frozenset((b"content-encoding", b"transfer-encoding"))
 KEEPALIVE_S = (
     4.0  # below the idle time-out of common servers, so that we seldom write into a closing connection
@@ -57,7 +56,7 @@ class Transport:
     sent, the connection stays, and `send` raises the same. `user_timeout_s` is how long the kernel may go on trying
     to deliver what was written (TCP_USER_TIMEOUT, Linux), for this process when it is stopped or dead.
 
-    Raises ProxyVariableError for a proxy that cannot be used.
+    `heard`: headers of answers that are wanted beside the usual ones. Raises ProxyVariableError for a proxy that cannot be used.
     """
 
     def __init__(
@@ -67,7 +66,9 @@ class Transport:
         timeout_s: float,
         gate: Gate | None = None,
         user_timeout_s: float | None = None,
+        heard: Collection[str] = (),
     ) -> None:
+        self._heard = KEPT_HEADERS | {each.lower().encode() for each in heard}
         self._base = httpx.URL(base_url)
         self._headers = [("User-Agent", f"bulkim/{__version__}"), ("Accept", "application/json")]
         self._phases = {"connect": min(CONNECT_S_MAX, timeout_s * 0.9)}
@@ -130,8 +131,9 @@ class Transport:
         coded = False
         for name, value in response.headers.raw:
             low = name.lower()
-            if low in KEPT_HEADERS:
-                kept[low.decode()] = value.decode("latin-1")
+            if low in self._heard:
+                key, text = low.decode(), value.decode("latin-1")
+                kept[key] = f"{kept[key]}, {text}" if key == "link" and key in kept else text
             coded = coded or low in CODINGS
         if coded:
             body = decoded(body, response.headers.raw, bytes_max=BODY_BYTES_MAX)
@@ -156,8 +158,7 @@ class Transport:
     def _request(self, call: Call, credentials: Credentials) -> httpx.Request:
         if not fills(call.template, call.path):
             raise RefusedUrlError(f"refused to send {call.method} {call.path!r}: it is not {call.template}")
-        pairs = (*credentials.query, *call.query)
-        target = self._prefix + call.path + (f"?{urlencode(pairs)}" if pairs else "")
+        target = self._prefix + call.target(credentials.query)
         headers = [*self._headers, *call.headers, *credentials.headers]
         if call.content_type:
             headers.append(("Content-Type", call.content_type))

@@ -27,7 +27,7 @@ errors: []
 operations:
   - {name: look, method: GET, path: "/users/{username}", effect: read, pools: [all]}
 """
-CALL = Call("POST", "/v1/x", "/v1/x", body=b'{"a":1}')
+CALL = Call("POST", "/v1/x", "/v1/x", (("page", "2"), ("name", "a b")), b'{"a":1}')
 NOW = 1_700_000_000.5
 
 
@@ -66,6 +66,7 @@ def test_a_digest_over_secret_nonce_and_time():
     ("form", "text"),
     [
         ("over: [timestamp-ms, method, path, body], joined: ':'", b'1700000000500:POST:/v1/x:{"a":1}'),
+        ("over: [method, target]", b"POST/v1/x?page=2&name=a+b"),
         ("over: [identity, body-md5]", b"key1" + hashlib.md5(b'{"a":1}').hexdigest().encode()),
         ("over: [body-sha256]", hashlib.sha256(b'{"a":1}').hexdigest().encode()),
     ],

@@ -237,3 +237,24 @@ def test_the_declaration_is_what_is_read():
     assert isinstance(made, Operation)
     assert made.fields[0].name == "username"
     assert made.fields[0].wire == "id"
+
+
+@pytest.mark.parametrize(
+    ("link", "goes_on"),
+    [
+        ('</u?x=1>; rel="next"', "x=1"),
+        ("</u?x=1>;rel=next", "x=1"),
+        ('</u?x=1>; title="a, b; c"; rel="next"', "x=1"),
+        ('</u?x=1>; rel="prefetch next"; foo=bar', "x=1"),
+        ('</u?x=1>; REL="Next"', "x=1"),
+        ('</u?a,b=1>; rel="prev", </u?x=1>; rel="next"', "x=1"),
+        ('</u?x=1>; rel="nextish"', None),
+        ('</u?x=1>; title="rel=next"; rel="last"', None),
+        ('</u?x=1>; title="; rel=next"', None),
+        ('</u>; rel="next"', None),
+        ("<" * 5000 + '"' * 5000, None),
+        ("", None),
+    ],
+)
+def test_the_address_in_a_header_link(link, goes_on):
+    assert listed("{items: '', key: id, size: n, by: link}", USERS, headers={"link": link})[2] == goes_on

@@ -17,6 +17,7 @@ from bulkim.errors import GuardError, JournalError
 from bulkim.journal import Journal, Reader
 from bulkim.journal.records import Allowance, Entry, NewRun, PoolRate
 from bulkim.journal.sqlite import schema
+from bulkim.journal.sqlite.applied import KNOWN
 from bulkim.model import Batch, Item
 
 from .backends import NEW, OnDisk, safe
@@ -189,3 +190,8 @@ def test_what_a_run_was_given_is_kept(tmp_path):
         assert kept.rehearsal
         plain = journal.reader.get(second)
         assert (plain.settings, plain.vendor_text, plain.terms, plain.rehearsal) == (None, None, None, False)
+
+
+def test_every_migration_is_known():
+    """They stand in two places: what they do needs a library that a journal of today does without."""
+    assert frozenset(VERSIONS) == KNOWN

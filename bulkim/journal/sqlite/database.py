@@ -13,10 +13,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
-from sqlite_utils import Database as Utils
-
 from bulkim.errors import GuardError, JournalError, JournalLostError
-from bulkim.journal.sqlite.schema import APPLICATION_ID, known, migrations
+from bulkim.journal.sqlite.applied import APPLICATION_ID, KNOWN, applied
 
 
 class Database:
@@ -52,7 +50,7 @@ class Database:
                 )
             opened = cls(path, sqlite3.connect(_reading(path), uri=True, isolation_level=None, timeout=10))
             opened.connection.execute("PRAGMA query_only = ON")
-            if not migrations.applied(opened._recognise()):
+            if not opened._recognise():
                 raise JournalError(
                     f"the journal {path} is empty.",
                     hint="run a job first, or name another file with --journal PATH",
@@ -69,15 +67,17 @@ class Database:
         return opened
 
     def _prepare(self) -> None:
-        db = self._recognise()
+        there = self._recognise()
         self.connection.execute("PRAGMA journal_mode = WAL")
         self.connection.execute("PRAGMA synchronous = FULL")
-        if migrations.pending(db):
-            with self.transaction():
-                migrations.apply(db)
+        if there < KNOWN:
+            from bulkim.journal.sqlite import schema
 
-    def _recognise(self) -> Utils:
-        """Raises JournalError for another program's file, and for a newer bulkim's."""
+            with self.transaction():
+                schema.migrate(self.connection)
+
+    def _recognise(self) -> frozenset[str]:
+        """The migrations that it has. Raises JournalError for another program's file, and for a newer bulkim's."""
         execute = self.connection.execute
         owner = execute("PRAGMA application_id").fetchone()[0]
         if owner != APPLICATION_ID and execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone():
@@ -85,14 +85,13 @@ class Database:
                 f"{self.path} is an SQLite database of another program, not a journal of bulkim.",
                 hint="name another file with --journal PATH",
             )
-        db = Utils(self.connection, execute_plugins=False)
-        newer = {each.name for each in migrations.applied(db)} - known()
-        if newer:
+        there = applied(self.connection)
+        if newer := there - KNOWN:
             raise JournalError(
                 f"{self.path} was written by a newer bulkim (it has {', '.join(sorted(newer))}).",
                 hint="upgrade bulkim, or name another file with --journal PATH",
             )
-        return db
+        return there
 
     def close(self) -> None:
         """Close the file; everything was already durable."""

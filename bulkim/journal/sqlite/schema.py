@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sqlite3
+
 from sqlite_utils import Database, Migrations
 
-APPLICATION_ID = 0x62_6C_6B_6D  # "blkm": what `file` and we recognise a journal by
+from bulkim.journal.sqlite.applied import APPLICATION_ID, SET
 
-migrations = Migrations("bulkim.journal")
+migrations = Migrations(SET)
 
 TABLES = """
 CREATE TABLE run (                     -- one run of a job, over all its sessions
@@ -251,6 +253,6 @@ def _statements(script: str) -> list[str]:
     return [part.strip() for part in script.split(";\n") if part.strip()]
 
 
-def known() -> frozenset[str]:
-    """Names of the migrations that this program has."""
-    return frozenset(each.name for each in migrations._migrations)  # noqa: SLF001 - there is no public list
+def migrate(connection: sqlite3.Connection) -> None:
+    """Give it the migrations that it lacks."""
+    migrations.apply(Database(connection, execute_plugins=False))

@@ -50,20 +50,29 @@ def own_database() -> Iterator[Database]:
 
 
 @contextmanager
-def _scene(folder: Path, database: Database) -> Iterator[Scene]:
-    with serving(any_app=True) as server, Scene(folder, database, server) as made:
-        yield made
+def _scene(folder: Path, database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
+    with serving(any_app=True) as server:
+        made = Scene(folder, database, server)
+        for (
+            name,
+            value,
+        ) in (
+            made.extra.items()
+        ):  # what a test sets is taken back after the scene has ended, to what it was here
+            monkeypatch.setenv(name, value)
+        with made:
+            yield made
 
 
 @pytest.fixture
-def scene(database: Database, tmp_path: Path) -> Iterator[Scene]:
+def scene(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
     """A fleet without workers, and a vendor."""
-    with _scene(tmp_path, database) as made:
+    with _scene(tmp_path, database, monkeypatch) as made:
         yield made
 
 
 @pytest.fixture
-def own_scene(own_database: Database, tmp_path: Path) -> Iterator[Scene]:
+def own_scene(own_database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
     """The same, on a database that the test may take away."""
-    with _scene(tmp_path, own_database) as made:
+    with _scene(tmp_path, own_database, monkeypatch) as made:
         yield made

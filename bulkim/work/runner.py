@@ -56,6 +56,11 @@ class Finished:
     record: RunRecord  # as it stands in the journal now
     notes: tuple[str, ...] = ()  # what was said of the run, a line each
 
+    def __repr__(self) -> str:
+        """As much as fits into a line of a notebook."""
+        counts = {name: number for name, number in self.counts.items() if number}
+        return f"Finished(run={self.run!r}, state={self.state!r}, exit_code={self.exit_code}, counts={counts})"
+
     @property
     def run(self) -> str:
         """The run's id."""

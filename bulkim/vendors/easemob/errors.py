@@ -132,7 +132,7 @@ _ABSENT = tuple(
         (
             400,
             "management",
-            "There is no such user; one of two forms in which delete says so.",
+            "There is no such user; delete says so in one of two ways.",
             "Nothing, if you are deleting. Otherwise check the username.",
             DELETE_PAGE,
         ),
@@ -146,14 +146,14 @@ _ABSENT = tuple(
         (
             400,
             "required_property_not_found",
-            "There is no such user; the form in which mutes say so.",
+            "There is no such user; this is how mutes say it.",
             REGISTER_FIRST,
             MUTE_PAGE,
         ),
         (
             404,
             "entity_not_found",
-            "There is no such user; the form in which changing a password says so.",
+            "There is no such user; this is how a password change says it.",
             REGISTER_FIRST,
             ERRORS_PAGE,
         ),

@@ -59,7 +59,9 @@ class Finished:
     def __repr__(self) -> str:
         """As much as fits into a line of a notebook."""
         counts = {name: number for name, number in self.counts.items() if number}
-        return f"Finished(run={self.run!r}, state={self.state!r}, exit_code={self.exit_code}, counts={counts})"
+        return (
+            f"Finished(run={self.run!r}, state={self.state!r}, exit_code={self.exit_code}, counts={counts})"
+        )
 
     @property
     def run(self) -> str:

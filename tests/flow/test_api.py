@@ -204,7 +204,9 @@ def test_a_notebook_awaits_a_run_and_its_own_loop_goes_on():
 
         ticking = asyncio.ensure_future(tick())
         finished = await bulkim.arun(job("get-user", rate={"limit": 10}), sandbox=True)
-        assert repr(finished).startswith(f"Finished(run='{finished.run}', state='finished', exit_code=0, counts=")
+        assert repr(finished).startswith(
+            f"Finished(run='{finished.run}', state='finished', exit_code=0, counts="
+        )
         ticking.cancel()
         return finished
 

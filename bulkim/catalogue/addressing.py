@@ -80,6 +80,10 @@ class Identity:
     bytes_max: int | None = None
     chars_max: int | None = None
 
+    def named(self, text: str) -> str:
+        """A text about ``username``, in the vendor's own word for it."""
+        return text if self.name == "username" else re.sub(r"\busername\b", lambda _: self.name, text)
+
 
 def may_lead(hosts: Collection[str], address: str) -> bool:
     """Whether a base_url is one of a declaration's hosts, or this machine. ``*`` is any name, or any before the rest."""

@@ -114,7 +114,8 @@ def read(text: str, file: str, bases: Mapping[str, Provider] = MappingProxyType(
     declared = Declared(made, root, base)
     for path, message, hint in (*faults(made), *hazards(made)):
         if (mark := declared.place(path)) is not None:
-            problems.append(mark.problem(f"{dotted(path)}: {message}", hint))
+            words = made.identity.named
+            problems.append(mark.problem(words(f"{dotted(path)}: {message}"), hint and words(hint)))
     if problems:
         raise InputError(_in_order(problems))
     return declared

@@ -155,7 +155,7 @@ def _unfilled(path: Path, templates: Collection[str], known: Collection[str]) ->
 def _of_operation(provider: Provider, operation: Operation, path: Path) -> Iterator[Fault]:
     yield from _of_names(provider, operation, path)
     yield from _of_path(provider, operation, path)
-    yield from _of_trees(operation, path)
+    yield from _of_trees(provider, operation, path)
     yield from _of_defaults(operation, path)
     for number, field in enumerate(operation.fields):
         if field.pattern is not None:
@@ -182,7 +182,7 @@ def _of_batch(operation: Operation, path: Path) -> Iterator[Fault]:
             alone = not fields_in(tree, inside=True)
         case _:
             alone = False
-    if alone or set(operation.keys) <= set(operation.shared):
+    if alone or set(operation.keys or ("",)) <= set(operation.shared):
         why = "its body has room for one item" if alone else "its path names one item"
         yield (*path, "batch_max"), f"{why}: the others of a call would be lost", "leave batch_max out"
     for name in operation.shared:
@@ -250,10 +250,13 @@ def _of_undoing(operation: Operation, operations: Collection[str], path: Path) -
         yield (*path, "restored_by"), "needs `verify`: that is how it is read what was there before", None
 
 
-def _unknown(path: Path, names: Collection[str], known: Collection[str], what: str) -> Iterator[Fault]:
+def _unknown(
+    path: Path, names: Collection[str], known: Collection[str], what: str, *, also: Collection[str] = ()
+) -> Iterator[Fault]:
+    """`also` may be meant: what an operation has as soon as it is named."""
     for name in names:
         if name not in known:
-            yield path, f"there is no {what} '{name}'", nearest(name, known)
+            yield path, f"there is no {what} '{name}'", nearest(name, [*known, *also])
 
 
 def _of_path(provider: Provider, operation: Operation, path: Path) -> Iterator[Fault]:
@@ -273,13 +276,17 @@ def _of_path(provider: Provider, operation: Operation, path: Path) -> Iterator[F
             continue
         if field is None:
             known = [each.name for each in operation.fields]
-            yield (*path, "path"), f"there is no field '{name}'", nearest(name, known)
+            yield (
+                (*path, "path"),
+                f"there is no field '{name}'",
+                nearest(name, [*known, provider.identity.name]),
+            )
         elif field.pattern is None:
             hint = "a pattern says what may stand in an address"
             yield (*path, "path"), f"the field '{name}' has no pattern", hint
 
 
-def _of_trees(operation: Operation, path: Path) -> Iterator[Fault]:
+def _of_trees(provider: Provider, operation: Operation, path: Path) -> Iterator[Fault]:
     """Whatever stands for a field in a body, a query or a header names one, and no text is half a field."""
     known = [each.name for each in operation.fields]
     trees: list[tuple[str, Any]] = [("query", operation.query), ("headers", dict(operation.headers))]
@@ -287,7 +294,7 @@ def _of_trees(operation: Operation, path: Path) -> Iterator[Fault]:
         trees.append(("body", operation.body.tree))
     for where, tree in trees:
         below = (*path, where)
-        yield from _unknown(below, fields_in(tree), known, "field")
+        yield from _unknown(below, fields_in(tree), known, "field", also=(provider.identity.name,))
         for leaf in leaves(tree):
             if isinstance(leaf, str) and leaf != ATTEMPT_KEY and not sole(leaf) and keys_in(leaf):
                 yield (

@@ -127,7 +127,7 @@ def _table(found: list[tuple[Provider, Operation]]) -> None:
     rows: list[tuple[str, ...]] = [
         (
             vendor.name, operation.name, str(operation.batch_max), _limit(vendor, operation),
-            f"{operation.method} {operation.path}", _field_names(operation),
+            vendor.identity.named(f"{operation.method} {operation.path}"), _field_names(vendor, operation),
         )
         for vendor, operation in found
     ]  # fmt: skip
@@ -144,14 +144,14 @@ def _limit(vendor: Provider, operation: Operation) -> str:
     return f"{min(limits):g}" if limits else "-"
 
 
-def _field_names(operation: Operation) -> str:
+def _field_names(vendor: Provider, operation: Operation) -> str:
     names = [f"{each.name}{'*' if each.optional else ''}" for each in (*operation.fields, *operation.options)]
-    return ", ".join(names) or "-"
+    return vendor.identity.named(", ".join(names)) or "-"
 
 
 def _details(vendor: Provider, operation: Operation) -> list[Spans]:
     rows = [
-        ("request", f"{operation.method} {operation.path}"),
+        ("request", vendor.identity.named(f"{operation.method} {operation.path}")),
         ("batch", f"up to {operation.batch_max} a request" if operation.batch_max > 1 else "one a request"),
     ]
     if operation.single:
@@ -174,7 +174,7 @@ def _details(vendor: Provider, operation: Operation) -> list[Spans]:
         lines += _row(name, value)
     for label, fields in (("fields", operation.fields), ("params", operation.options)):
         for number, each in enumerate(fields):
-            lines += _row(label if not number else "", f"{each.name}: {_field(each)}")
+            lines += _row(label if not number else "", f"{vendor.identity.named(each.name)}: {_field(each)}")
     return [*lines, [("", "")]]
 
 

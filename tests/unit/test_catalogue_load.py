@@ -119,3 +119,21 @@ operations:
     assert [each.limit_per_s for each in provider.pools] == [3.0, 10.0, 100.0]
     assert provider.operations[0].pools == ("narrow", "wide")
     assert [each.learn is not None for each in provider.pools] == [False, True, False]
+
+
+def test_what_is_wrong_is_said_in_the_vendors_own_word_for_a_user():
+    text = (
+        SMALL.replace("{fold: exact}", "{name: user_id}")
+        .replace("{username}", "{user_ids}")
+        .replace(
+            'fields: [{name: username, key: true, pattern: "[a-z]+"}]',
+            "batch_max: 2\n    body: {json: {users: {$items: {id: '{userid}'}}}}",
+        )
+    )
+    with pytest.raises(InputError) as raised:
+        load(text, "small.yaml")
+    assert [str(each) for each in raised.value.problems] == [
+        "small.yaml:11:5: operations.0.fields: names nobody (a field `user_id` with `key: true`)",
+        "small.yaml:13:11: operations.0.path: there is no field 'user_ids' (did you mean 'user_id'?)",
+        "small.yaml:16:11: operations.0.body: there is no field 'userid' (did you mean 'user_id'?)",
+    ]

@@ -15,8 +15,8 @@ from types import MappingProxyType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from bulkim.catalogue.hazards import hazards
-from bulkim.catalogue.identity import named
 from bulkim.catalogue.references import faults
+from bulkim.catalogue.renaming import named
 from bulkim.catalogue.shapes import Effect, ErrorRule, Operation, Pool, Provider
 from bulkim.catalogue.tags import FORMAT, TAGS, VERBATIM, members
 from bulkim.errors import InputError, Problem

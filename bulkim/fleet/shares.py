@@ -24,8 +24,8 @@ from bulkim.journal.lease import this_process
 from bulkim.model import Connection
 from bulkim.quota.ledger import owner_of
 from bulkim.quota.pool import Limiter
+from bulkim.quota.sliding_log import whole
 from bulkim.quota.source import Sharing
-from bulkim.quota.window import whole
 from bulkim.text import CLOCK_WITH_ZONE, local
 
 TAIL_S = 0.3  # beyond the vendor's window, in which what was given up still counts

@@ -40,8 +40,8 @@ import anyio
 from bulkim.log.events import log
 from bulkim.quota.ledger import QuotaUnavailable
 from bulkim.quota.pool import Limiter
+from bulkim.quota.sliding_log import Mark
 from bulkim.quota.source import Source
-from bulkim.quota.window import Mark
 
 Marks = Sequence[tuple[Limiter, Mark]]
 """One call's places."""

@@ -11,7 +11,7 @@ import math
 import anyio
 from aiolimiter import AsyncLimiter
 
-from bulkim.quota.window import LEAK, Mark, SlidingLog
+from bulkim.quota.sliding_log import LEAK, Mark, SlidingLog
 
 SLACK_S, SLACK_SLOWED_S = 0.03, 0.012  # oversleeping that the bucket makes up for
 REST_S, REST_S_MAX = 0.1, 8.0  # after a refusal that does not say how long; doubled by each that follows soon

@@ -26,7 +26,7 @@ from bulkim.model import (
     Status,
     Stop,
 )
-from bulkim.sending import doubt, foreign
+from bulkim.sending import doubt, gateway
 
 PEELS = 3  # culprits named one after another, before a call is taken apart into singles
 
@@ -81,8 +81,8 @@ def decide(
             judgement.sent(kind, members)
     if answer.speaker is Speaker.GATEWAY and not judgement.stop and not too_large:
         spent = judgement.exhausted if batch.mode is Mode.SEND else judgement.asked_enough
-        if stop := foreign.stop(batch, answer, gateways=gateways, spent=spent):
-            judgement.end(stop, foreign.left(batch, answer, began_at))
+        if stop := gateway.stop(batch, answer, gateways=gateways, spent=spent):
+            judgement.end(stop, gateway.left(batch, answer, began_at))
     return judgement.decision()
 
 
@@ -364,8 +364,8 @@ def step(outcome: Outcome, *, tries: int, refreshed: bool, policy: Policy, jitte
             return Step(free=True, cool_down=_rest(outcome))
         case Kind.UNAUTHORIZED if not refreshed:
             return Step(free=True, renew=True, cool_down=_lock_out(outcome))
-        case Kind.GATEWAY if tries >= foreign.ANSWERS_MAX or tries > policy.retries:
-            return Step(stop=foreign.stopped(outcome, tries))
+        case Kind.GATEWAY if tries >= gateway.ANSWERS_MAX or tries > policy.retries:
+            return Step(stop=gateway.stopped(outcome, tries))
         case Kind.TRANSIENT | Kind.UNKNOWN | Kind.GATEWAY if tries <= policy.retries:
             delay_s = max(min(outcome.retry_after_s or 0.0, policy.max_rest_s), policy.delay_s(tries, jitter))
             return Step(delay_s=delay_s, cool_down=_asked(outcome))

@@ -13,7 +13,7 @@ from bulkim.errors import BulkimError
 from bulkim.places import there
 from bulkim.planning.preview import Surveyed
 from bulkim.quota.ledger import ledger_path, owner_of, rests
-from bulkim.quota.window import JUDGED_EVERY, LATE_S_MAX, LEAK, STALLED_MAX
+from bulkim.quota.sliding_log import JUDGED_EVERY, LATE_S_MAX, LEAK, STALLED_MAX
 from bulkim.sending.telemetry import IN_FLIGHT_MAX
 from bulkim.text import utc
 

@@ -11,7 +11,7 @@ from support.virtual import run
 
 from bulkim.journal.records import Order
 from bulkim.quota.pacer import Pacer
-from bulkim.quota.window import whole
+from bulkim.quota.sliding_log import whole
 from bulkim.sending.control import LOOK_S, STOPPED, Control
 from bulkim.sending.telemetry import Telemetry
 

@@ -16,7 +16,7 @@ from support.virtual import run
 from bulkim.quota.ledger import QuotaUnavailable
 from bulkim.quota.pacer import Pacer
 from bulkim.quota.pool import FLOOR, HEED_S_MAX, Limiter, rerated
-from bulkim.quota.window import WINDOW_S, SlidingLog, usual, whole
+from bulkim.quota.sliding_log import WINDOW_S, SlidingLog, usual, whole
 
 
 def worst_second(arrivals: list[float], *, second: float = 1.0) -> int:

@@ -20,10 +20,10 @@ from bulkim.text import counted, duration, milliseconds, resting
 from bulkim.view.live import Spans
 from bulkim.window import Window
 from bulkim.work.confirm import PRODUCTION
-from bulkim.work.outlook import Outlook, outlook
 
 if TYPE_CHECKING:
     from bulkim.planning import Estimate
+    from bulkim.work.outlook import Outlook
 
 BODY_CHARS_MAX = 400
 
@@ -91,6 +91,7 @@ def _problem(problem: Problem) -> dict[str, Any]:
 
 def planned(settings: Settings, job: Job) -> int:
     """`bulkim plan`: prints the card."""
+    from bulkim.work.outlook import outlook
 
     found = surveyed(job, journal=settings.journal)
     estimate = found.estimate

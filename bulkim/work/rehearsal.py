@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from itertools import islice
 from typing import Any
-from urllib.request import ProxyHandler, Request, build_opener
 
 from bulkim import jobfile, planning, source
 from bulkim.catalogue.shapes import Effect, Provider
@@ -127,6 +126,12 @@ def _distinct(names: Iterator[str]) -> Iterator[str]:
 def control(url: str, method: str, what: str, document: Any = None) -> Any:
     """A call to a sandbox's control endpoint, past any proxy: it is our own process. Returns the JSON that it answers."""
     body = None if document is None else json.dumps(document).encode()
+    from urllib.request import (  # HTTP and TLS, which most commands do not need
+        ProxyHandler,
+        Request,
+        build_opener,
+    )
+
     request = Request(f"{url}/_sandbox/{what}", data=body, method=method)  # noqa: S310 - our own loopback URL
     with build_opener(ProxyHandler({})).open(request, timeout=30) as answer:
         return json.load(answer)

@@ -15,7 +15,7 @@ from sqlite_utils import Database as Utils
 
 from bulkim.errors import GuardError, JournalError
 from bulkim.journal import Journal, Reader
-from bulkim.journal.records import Allowance, Entry, NewRun, PoolRate
+from bulkim.journal.records import Allowance, Closing, Entry, Listed, ListedPage, NewRun, PoolRate
 from bulkim.journal.sqlite import schema
 from bulkim.journal.sqlite.applied import KNOWN
 from bulkim.model import Batch, Item
@@ -195,3 +195,31 @@ def test_what_a_run_was_given_is_kept(tmp_path):
 def test_every_migration_is_known():
     """They stand in two places: what they do needs a library that a journal of today does without."""
     assert frozenset(VERSIONS) == KNOWN
+
+
+def test_users_are_looked_up_by_their_keys(disk):
+    """However many there are at once: reading all items of a run for each chunk would be their square."""
+    journal, run = disk.journal, disk.run
+    keys = [f"u{n}" for n in range(500)]
+    entries = [Entry(n, n, key, key) for n, key in enumerate(keys, 1)]
+    said: list[str] = []
+    for database in {journal._database, journal.reader._database}:
+        database.connection.set_trace_callback(said.append)
+    disk.read_input(entries)
+    page = disk.session.begin_page(now=3.0)
+    later = [Entry(n, None, f"v{n}", f"v{n}") for n in range(9)]
+    listed = [Listed(each, {}) for each in (*entries, *later)]
+    disk.session.take_in(page, Closing(4.0, "succeeded", 200), ListedPage(listed, ended=True))
+    reader = journal.reader
+    assert [len(reader.endings(run, keys[:number])) for number in (0, 1, 500)] == [0, 1, 500]
+    ended = {each.key for each in later}
+    assert reader.selected_keys(run, outcome=["succeeded"], code=[], keys=[*keys, *ended]) == ended
+    assert reader.done_among([run], [*keys, *ended]) == ended
+    assert reader.changed_among([run], [*entries, *later]) == []
+    asked = {each for each in said if " key IN (" in each or "AND key = " in each}
+    assert len({each[:60] for each in asked}) >= 6
+    for each in asked:
+        (step,) = journal._database.connection.execute(f"EXPLAIN QUERY PLAN {each}")
+        assert step[3].endswith("INDEX item_identity (run_id=? AND key=?)"), (step, each[:200])
+    for each in said:
+        assert "max(position)" not in each

@@ -17,6 +17,16 @@ from bulkim.errors import GuardError, JournalError, JournalLostError
 from bulkim.journal.sqlite.applied import APPLICATION_ID, KNOWN, applied
 
 
+def of_keys(number: int) -> str:
+    """The part of a query that chooses so many of a run's items by their keys; its values are the run's row id and the keys.
+
+    Left to itself, SQLite reads all items of the run for a list of keys.
+    """
+    if not number:
+        return "FROM item WHERE run_id = ? AND 0"
+    return f"FROM item INDEXED BY item_identity WHERE run_id = ? AND key IN ({','.join('?' * number)})"
+
+
 class Database:
     """An open journal file. Not thread-safe: one owner."""
 

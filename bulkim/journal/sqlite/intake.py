@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from bulkim.journal.records import KEY_NAME, Entry, InputChange, to_json
-from bulkim.journal.sqlite.database import Database
+from bulkim.journal.sqlite.database import Database, of_keys
 from bulkim.journal.sqlite.tally import count_ended
 
 CHUNK = 2_000  # rows a transaction
@@ -126,11 +126,8 @@ def _known(tx: sqlite3.Connection, run_id: int, keys: Sequence[str]) -> dict[str
     known: dict[str | None, Known] = {}
     for start in range(0, len(keys), 500):
         part = keys[start : start + 500]
-        marks = ",".join("?" * len(part))
         rows = tx.execute(
-            "SELECT key, ordinal, outcome IS NOT NULL, fields, digest FROM item"
-            f" WHERE run_id = ? AND key IN ({marks})",
-            (run_id, *part),
+            f"SELECT key, ordinal, outcome IS NOT NULL, fields, digest {of_keys(len(part))}", (run_id, *part)
         )
         known |= {key: Known(ordinal, bool(ended), *values) for key, ordinal, ended, *values in rows}
     return known

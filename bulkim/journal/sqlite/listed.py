@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from bulkim.journal.records import Closing, Entry, Listed, ListedPage, to_json
+from bulkim.journal.sqlite.database import of_keys
 from bulkim.journal.sqlite.intake import insert_entries
 from bulkim.journal.sqlite.tally import close_attempt, count_ended, finish_items
 
@@ -19,7 +20,7 @@ def add_page(
     finish_items(tx, run_id, page.finals, http_status=closing.http_status, now=closing.ended_at)
     known = _known(tx, run_id, [row.entry.key for row in page.rows if row.entry.key is not None])
     fresh = page.fresh(known)
-    last = tx.execute("SELECT coalesce(max(position), 0) FROM item WHERE run_id = ?", (run_id,)).fetchone()[0]
+    last = tx.execute("SELECT coalesce(max(ordinal), 0) FROM item WHERE run_id = ?", (run_id,)).fetchone()[0]
     entries = [row.entry._replace(position=last + place) for place, row in enumerate(fresh, 1)]
     insert_entries(tx, run_id, entries, now=closing.ended_at)
     if page.ended:
@@ -32,12 +33,7 @@ def add_page(
 
 
 def _known(tx: sqlite3.Connection, run_id: int, keys: Sequence[str]) -> dict[str | None, int]:
-    marks = ",".join("?" * len(keys))
-    return dict(
-        tx.execute(
-            f"SELECT key, ordinal FROM item WHERE run_id = ? AND key IN ({marks})", (run_id, *keys)
-        ).fetchall()
-    )
+    return dict(tx.execute(f"SELECT key, ordinal {of_keys(len(keys))}", (run_id, *keys)).fetchall())
 
 
 def _end(tx: sqlite3.Connection, run_id: int, rows: Sequence[tuple[Entry, Any]], closing: Closing) -> None:

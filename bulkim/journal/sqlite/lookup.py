@@ -12,6 +12,7 @@ from typing import Any
 from bulkim.errors import UsageError
 from bulkim.journal.records import Entry, RunRecord
 from bulkim.journal.sqlite.calls import Calls
+from bulkim.journal.sqlite.database import of_keys
 from bulkim.journal.sqlite.intake import differs
 
 _RUN_COLUMNS = (
@@ -149,10 +150,9 @@ class Lookup(Calls):
     def done_among(self, run_ids: Sequence[int], keys: Sequence[str]) -> set[str]:
         """Those of `keys` that one of these runs left succeeded or unchanged."""
         done = set[str]()
-        marks = ",".join("?" * len(keys))
         for run_id in run_ids:
             rows = self._database.rows(
-                f"SELECT key FROM item WHERE run_id = ? AND key IN ({marks}) AND outcome IN ('succeeded', 'unchanged')",
+                f"SELECT key {of_keys(len(keys))} AND outcome IN ('succeeded', 'unchanged')",
                 (run_id, *keys),
             )
             done.update(key for (key,) in rows)
@@ -161,11 +161,10 @@ class Lookup(Calls):
     def changed_among(self, run_ids: Sequence[int], entries: Sequence[Entry]) -> list[Entry]:
         """Those entries that these runs ended with other values. What the newest of the runs sent counts."""
         keys = [entry.key for entry in entries]
-        marks = ",".join("?" * len(keys))
         sent: dict[str | None, tuple[str | None, bytes | None]] = {}
         for run_id in sorted(run_ids):
             rows = self._database.rows(
-                f"SELECT key, fields, digest FROM item WHERE run_id = ? AND key IN ({marks})"
+                f"SELECT key, fields, digest {of_keys(len(keys))}"
                 " AND outcome IS NOT NULL AND outcome <> 'skipped'",
                 (run_id, *keys),
             )

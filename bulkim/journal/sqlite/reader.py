@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from bulkim.journal.records import Before, CodeCount, Done, Result, RunRecord
-from bulkim.journal.sqlite.database import Database
+from bulkim.journal.sqlite.database import Database, of_keys
 from bulkim.journal.sqlite.lookup import Lookup
 from bulkim.journal.sqlite.session import pending
 from bulkim.journal.sqlite.tally import counts
@@ -207,8 +207,7 @@ class Reader(Lookup):
     def endings(self, run_id: int, keys: Sequence[str]) -> dict[str, tuple[str, str | None, str | None]]:
         """Identity -> (outcome, code, reason) of those of `keys` that are items of the run."""
         rows = self._database.rows(
-            "SELECT key, coalesce(outcome, 'pending'), code, reason FROM item"
-            f" WHERE run_id = ? AND key IN ({','.join('?' * len(keys))})",
+            f"SELECT key, coalesce(outcome, 'pending'), code, reason {of_keys(len(keys))}",
             (run_id, *keys),
         )
         return {key: (outcome, code, reason) for key, outcome, code, reason in rows}
@@ -251,7 +250,7 @@ class Reader(Lookup):
         """Those of `keys` whose item in the run has one of these outcomes and codes."""
         condition, values = _selection(outcome, code)
         rows = self._database.rows(
-            f"SELECT key FROM item WHERE run_id = ? AND key IN ({','.join('?' * len(keys))}) AND {condition}",
+            f"SELECT key {of_keys(len(keys))} AND {condition}",
             (run_id, *keys, *values),
         )
         return {key for (key,) in rows}

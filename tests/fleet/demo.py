@@ -133,7 +133,7 @@ def proof(scene: Scene, runs: dict[str, str]) -> bool:
     say(f"            {lost} lost, {doubled} done twice, {wrong} told wrongly by the journal")
     say(f"            {calls:,} calls; the worst second of any app had {max(worst)}, the limit is {RATE:g}")
     say(
-        f"            {taken} runs were taken over; {reconciled} users, whose answers died with a worker, were asked about"
+        f"            {taken} runs were taken over; answers that died with a worker, and were asked for: {reconciled}"
     )
     return not (lost or doubled or wrong)
 
@@ -141,7 +141,8 @@ def proof(scene: Scene, runs: dict[str, str]) -> bool:
 def main() -> int:
     database = Database(own=True)
     say(f"database    PostgreSQL from {binaries()}; to look on from another terminal:")
-    say(f"            BULKIM_FLEET={database.dsn} {Path(sys.executable).with_name('bulkim')} fleet status")
+    bulkim = os.path.relpath(Path(sys.executable).with_name("bulkim"))
+    say(f"            BULKIM_FLEET={database.dsn} {bulkim} fleet status")
     with tempfile.TemporaryDirectory() as folder, serving(apps=agency(APPS)) as server:
         scene = Scene(Path(folder), database, server, lease_s=LEASE_S, margin_s=1.8)
         try:

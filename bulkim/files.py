@@ -17,7 +17,7 @@ from itertools import islice
 from pathlib import Path
 from typing import IO
 
-from bulkim.text import ESCAPED, nearest
+from bulkim.text import ESCAPED, close
 
 PRIVATE = 0o600
 NAMES_MAX = 10_000  # of a folder that are looked at for a near one
@@ -123,5 +123,9 @@ def near(path: Path) -> str | None:
         names = [each.name for each in islice(folder.iterdir(), NAMES_MAX) if not each.is_dir()]
     except OSError:
         return None
-    hint = nearest(name, names)
-    return hint if hint is None or folder == Path() else hint.replace("'", f"'{folder}/", 1)
+    # By their stems: what many files end with is no likeness. Of one stem, the file with the likest ending.
+    alike = {each: Path(each).stem for each in names}
+    if (stem := close(path.stem, alike.values())) is None:
+        return None
+    found = close(name, [each for each, its in alike.items() if its == stem], cutoff=0.0)
+    return f"did you mean '{found if folder == Path() else folder / str(found)}'?"

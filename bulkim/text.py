@@ -114,11 +114,17 @@ def labelled(name: str, value: str, width: int, indent: int = 0) -> list[tuple[s
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """A hint that names the known word which `word` was probably meant to be."""
+    found = close(word, known)
+    return None if found is None else f"did you mean '{found}'?"
+
+
+def close(word: str, known: Iterable[str], *, cutoff: float = 0.6) -> str | None:
+    """The known word that is likest; None where none is like it (0: any, 1: the same). Case does not count."""
     from difflib import get_close_matches
 
     by_lower = {each.lower(): each for each in known}
-    match = get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
-    return f"did you mean '{by_lower[match[0]]}'?" if match else None
+    match = get_close_matches(word.lower(), by_lower, n=1, cutoff=cutoff)
+    return by_lower[match[0]] if match else None
 
 
 # ---------------------------------------------------------------------------------- what cannot be written

@@ -138,3 +138,15 @@ def test_the_same_file_is_known_under_every_name(tmp_path):
     link.symlink_to(file)
     assert files.one_of(link, [tmp_path / "none", file]) == file
     assert files.one_of(tmp_path / "new.csv", [file]) is None
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [("mut.yaml", "mute.yaml"), ("mute", "mute.yaml"), ("users.cvs", "users.csv"), ("USERS.yml", "users.yaml"), ("nope.yaml", None)],
+)  # fmt: skip
+def test_the_near_file_is_one_that_is_called_so(tmp_path, typed, meant):
+    """Not one that merely ends like it."""
+    for name in ("mute.yaml", "users.csv", "users.yaml", "e2.yaml"):
+        (tmp_path / name).touch()
+    hint = files.near(tmp_path / typed)
+    assert hint == (f"did you mean '{tmp_path / meant}'?" if meant else None)

@@ -16,6 +16,7 @@ from bulkim.catalogue.shapes import (
     Operation,
     PerItem,
     Provider,
+    SplitLists,
     WholeCall,
 )
 from bulkim.codes import OWN
@@ -83,6 +84,8 @@ def refusal(provider: Provider, operation: Operation, reply: Reply, body: Any) -
     raw_code = dig(body, envelope.code) if envelope.code else None
     code, reason = text(raw_code), text(either(body, envelope.reason) if envelope.reason else None)
     said = operation.statuses.get(reply.status) if operation.statuses else _USUAL.get(reply.status)
+    if said is Kind.SUCCEEDED and _of_an_item(operation, envelope.code):
+        raw_code = code = reason = None
     declared = reply.status in operation.statuses
     silent = declared and not reply.body.strip()
     if said is Kind.SUCCEEDED:
@@ -109,6 +112,17 @@ def refusal(provider: Provider, operation: Operation, reply: Reply, body: Any) -
         culprit=culprit,
         retry_after_s=wait_s,
     )
+
+
+def _of_an_item(operation: Operation, code: str | None) -> bool:
+    """Whether a success has the envelope's code in its list of those that failed (``errors.0.code``): they are judged one by one,
+    and who is in no such list was done.
+    """
+    match operation.result:
+        case SplitLists(failed=failed) | FailuresOnly(failed=failed) | PerItem(items=failed):
+            return code is not None and bool(failed) and code.startswith(f"{failed}.")
+        case _:
+            return False
 
 
 def _no_answer(provider: Provider, reply: Reply, body: Any, raw_code: Any) -> Refusal | None:

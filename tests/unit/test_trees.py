@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from urllib.parse import parse_qsl
 
 import pytest
@@ -258,3 +259,42 @@ def test_the_declaration_is_what_is_read():
 )
 def test_the_address_in_a_header_link(link, goes_on):
     assert listed("{items: '', key: id, size: n, by: link}", USERS, headers={"link": link})[2] == goes_on
+
+
+PARTLY = """\
+  - name: invite
+    method: POST
+    path: /people
+    effect: create
+    batch_max: 20
+    body: {json: {data: {$items: {id: "{id}"}}}}
+    result: {RESULT}
+    pools: [all]
+    doubt: never
+"""
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        "split-lists: {succeeded: data, failed: errors, key: id, code: code, reason: title}",
+        "failures-only: {failed: errors, key: id, code: code, reason: title}",
+    ],
+)
+def test_errors_of_single_items_do_not_refuse_a_call_that_did_the_others(result):
+    """An API that puts both into `errors`: taken for a refusal, the call would be sent again one by one, and those done twice."""
+    provider, operation, _ = declared(PARTLY.replace("RESULT", result))
+    provider = replace(
+        provider, envelope=replace(provider.envelope, code="errors.0.code", reason="errors.0.title")
+    )
+    batch = [item(1), item(2)]
+    body = {"data": [{"id": "u1"}], "errors": [{"id": "u2", "code": "bad", "title": "is locked"}]}
+    said = decode(provider, operation, batch, Reply(200, json.dumps(body).encode()))
+    assert [(each.kind, each.code) for each in said.outcomes] == [
+        (Kind.SUCCEEDED, None),
+        (Kind.REJECTED, "bad"),
+    ]
+    refused = decode(provider, operation, batch, Reply(400, json.dumps({"errors": body["errors"]}).encode()))
+    assert {each.kind for each in refused.outcomes} == {Kind.REJECTED}, (
+        "a status of failure is about all of them"
+    )

@@ -348,5 +348,7 @@ def _syntax(error: Exception, builder: _Builder) -> Problem:
             "quoted scalar": "a closing quote is missing",
         }
         hint = next((hint for sign, hint in hints.items() if sign in text), None)
+        if "expected ',' or '}', but got '{'" in text:  # where ${NAME} stands between braces
+            hint = 'quote it: "${NAME}"'
         return place.problem(f"is not YAML: {shown(text, 120)}", hint)
     return (builder.place or Mark(builder.file)).problem("is not YAML that can be read")

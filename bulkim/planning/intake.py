@@ -137,8 +137,11 @@ class Intake:
         def judge(change: InputChange) -> None:
             if record.planned_at is None or self.accept_removals or change.gone * 2 <= change.pending:
                 return
-            what = "is empty" if not change.rows else f"has lost {change.gone:,} of them"
-            message = f"{what}, and run {record.run} has {counted(change.pending, 'item')} pending. Nothing was sent"
+            pending = counted(change.pending, "item")
+            if change.rows:
+                message = f"lacks {change.gone:,} of the {pending} that run {record.run} has pending. Nothing was sent"
+            else:
+                message = f"is empty, and run {record.run} has {pending} pending. Nothing was sent"
             hint = "put the rows back; or, if they are to be dropped, add --accept-removals"
             raise InputError([Problem(reader.name, None, None, message)], hint=hint)
 

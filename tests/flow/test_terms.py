@@ -376,7 +376,7 @@ def test_most_of_what_is_pending_may_be_dropped_if_that_is_meant(way, server):
     lines("list", TESTS[:15])  # 5 of 8 pending are gone
     refused = way.run(job)
     assert refused.code == 3
-    assert "has lost 5 of them" in refused.text
+    assert "lacks 5 of the 8 items that run" in refused.text
     assert "--accept-removals" in refused.text
     said = way.run(job, accept_removals=True)
     assert (said.code, said.counts) == (0, {"succeeded": 15, "skipped": 5})
@@ -400,7 +400,7 @@ def test_another_list_that_is_piped_is_compared_like_a_file(way, server):
     stopped(way, server, job, stdin="\n".join(TESTS))
     refused = way.run(job, stdin="\n".join(others))
     assert refused.code == 3
-    assert "has lost 8 of them" in refused.text
+    assert "lacks 8 of the 8 items that run" in refused.text
     assert there(server, "next") == 20
     mended = "\n".join([*TESTS[:19], *others[:2]])
     said = way.run(job, stdin=mended)

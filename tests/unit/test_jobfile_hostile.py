@@ -82,6 +82,10 @@ BOMB = "a: &a [x, x]\n" + "".join(
         (b"name: [a\n", "job.yaml:2:1: is not YAML"),
         (b"name: 'a\n", "job.yaml:2:1: is not YAML: while scanning a quoted scalar"),
         (b"name: @a\n", "job.yaml:1:7: is not YAML"),
+        (
+            b"connection: {auth: {token: ${TOKEN}}}\n",
+            "job.yaml:1:29: is not YAML: while parsing a flow mapping, expected ',' or '}', but got '{' (quote it: \"${NAME}\")",
+        ),
         (b"name: *a\n", "job.yaml:1:7: aliases (*name) are not supported (quote text that begins with *)"),
         (b"name: &a b\n", "job.yaml:1:7: anchors (&name) are not supported"),
         (b"name: !!python/object:os.system x\n", "job.yaml:1:7: tags (!name) are not supported"),

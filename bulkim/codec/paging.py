@@ -12,7 +12,7 @@ from bulkim.codec.refusals import text
 from bulkim.dotted import dig
 from bulkim.model import PageRequest, Reply
 
-_LINK = re.compile(r'<([^>]*)>((?:[^",<]|"[^"]*")*)')  # an address and its parameters
+_LINK = re.compile(r'<([^<>]*)>((?:[^",<]|"[^"]*")*)')  # an address and its parameters
 _NEXT = re.compile(r';\s*rel\s*=\s*(?:next(?=[\s;]|$)|"(?:[^"]*\s)?next(?:\s[^"]*)?")', re.IGNORECASE)
 
 

@@ -32,9 +32,7 @@ def check(cron: str, zone: str) -> None:
     try:
         window.find_zone(zone)
     except ValueError as error:
-        raise UsageError(
-            f"there is no time zone {zone!r}: {error}", hint="e.g. Asia/Shanghai, Europe/Berlin, UTC"
-        ) from None
+        raise UsageError(f"{error}.", hint="e.g. Asia/Shanghai, Europe/Berlin, UTC") from None
 
 
 def times(cron: str, zone: str, after: datetime, until: datetime) -> Iterator[datetime]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import click
@@ -12,7 +13,7 @@ import click
 from bulkim.cli.fleet.reach import RUN, fleet, next_step, tell
 from bulkim.cli.options import CODE, Command, Settings, common
 from bulkim.errors import UsageError
-from bulkim.text import counted
+from bulkim.text import TO_THE_MINUTE, counted, local
 
 
 @contextmanager
@@ -122,6 +123,8 @@ def why(settings: Settings, *, username: str) -> int:
         settings.say(f"no run of the fleet has a user {username!r}")
     for each in found:
         code = f" ({each['code']})" if each["code"] else ""
-        rest = "".join(f", {each[name]}" for name in ("reason", "finished_at") if each[name])
+        ended = each["finished_at"] and datetime.fromisoformat(each["finished_at"]).timestamp()
+        rest = f", {each['reason']}" if each["reason"] else ""
+        rest += f", {local(ended, f'{TO_THE_MINUTE} %Z')}" if ended else ""
         click.echo("{run} {name}: {operation} at {app}: {outcome}".format(**each) + code + rest)
     return 0

@@ -11,6 +11,7 @@ import click
 from bulkim.cli.fleet.reach import fleet, table, tell
 from bulkim.cli.options import JOB, SET, Command, Settings, common
 from bulkim.errors import ConfirmationError, UsageError
+from bulkim.text import TO_THE_MINUTE
 
 HEADER = ("name", "cron", "zone", "next", "last")
 NAME = click.argument("name", metavar="NAME", help="The schedule's name; its runs are called NAME@TIME.")
@@ -80,6 +81,7 @@ def add(settings: Settings, *, name: str, job: Path, changes: list[tuple[str, st
 def list_(settings: Settings) -> int:
     """All schedules: when each is next, and what came of it last."""
     from datetime import UTC, datetime, timedelta
+    from zoneinfo import ZoneInfo
 
     from bulkim.fleet import schedule as plans
 
@@ -87,21 +89,19 @@ def list_(settings: Settings) -> int:
         rows = connection.execute(
             "SELECT name, cron, zone, paused, said FROM bulkim.schedule ORDER BY name"
         ).fetchall()
-    now, found = datetime.now(UTC), []
+    now, found, shown = datetime.now(UTC), [], []
     for name, cron, zone, paused, said in rows:
         coming = None if paused else next(plans.times(cron, zone, now, now + timedelta(days=400)), None)
         when = coming.isoformat() if coming else None
         found.append({"name": name, "cron": cron, "zone": zone, "paused": paused, "next": when, "last": said})
+        at = coming.astimezone(ZoneInfo(zone)).strftime(f"{TO_THE_MINUTE} %Z") if coming else "never"
+        shown.append((name, cron, zone, "paused" if paused else at, said or ""))
     if settings.json:
         return tell(found)
     if not found:
         settings.say("no schedules; `bulkim fleet schedule add` makes one")
         return 0
-    cells = [
-        (each["name"], each["cron"], each["zone"], "paused" if each["paused"] else each["next"] or "never", each["last"] or "")
-        for each in found
-    ]  # fmt: skip
-    return table(HEADER, cells)
+    return table(HEADER, shown)
 
 
 @schedule.command(

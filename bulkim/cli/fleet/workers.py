@@ -83,7 +83,7 @@ def workers(settings: Settings) -> int:
         return 0
     cells = [
         (each["name"], each["version"], str(each["busy"]), str(each["places"]), f"{each['seen_s']:.0f} s ago" + ("" if each["alive"] else ", gone"),
-         f"{each['clock_s']:+.1f} s") for each in found
+         f"{round(each['clock_s'], 1) + 0.0:+.1f} s") for each in found
     ]  # fmt: skip
     return table(HEADER, cells, right=(2, 3))
 

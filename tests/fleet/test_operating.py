@@ -69,6 +69,7 @@ def test_what_to_type_next_is_a_command_of_the_fleet(scene):
     run = scene.submit(scene.job("mute", "mute", {"text": "mute.txt"}, params={"chat": 60}))
     shown = scene.fleet("show", run)
     assert [line for line in shown.err.splitlines() if "next" in line] == [f"next: bulkim fleet watch {run}"]
+    assert "in the fleet: queued" in shown.err, "a journal knows no such state"
     nobody = scene.fleet("show", run, "nobody")
     assert nobody.code == 2
     assert f"`bulkim fleet results {run}`" in nobody.err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import datetime
 
 import pytest
@@ -130,3 +131,10 @@ def test_what_destroys_is_agreed_to_when_it_is_scheduled(scene):
     (scene.folder / job).write_text(json.dumps({**document, "guard": {"max_items": 10}}))
     assert scene.fleet(*words, "--yes").code == 0
     assert scene.database.one("SELECT pledge FROM bulkim.schedule") == "yes"
+
+
+def test_the_next_time_is_told_in_the_schedule_s_own_zone(nightly):
+    nightly.database.query("UPDATE bulkim.schedule SET zone = 'Asia/Shanghai'")
+    assert re.search(r"  \d{4}-\d\d-\d\d 01:00 CST$", nightly.fleet("schedule", "list").out, re.MULTILINE)
+    with pytest.raises(UsageError, match=r"(?m)^there is no time zone 'Asia/Beijing'\.$"):
+        schedule.check("0 1 * * *", "Asia/Beijing")

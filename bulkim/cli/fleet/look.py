@@ -55,6 +55,8 @@ def show(settings: Settings, *, run_name: str, username: str | None) -> int:
         except UsageError as error:
             raise UsageError(error.message, hint=f"`bulkim fleet results {run['run']}` lists them") from None
     if not settings.json and not username:
+        if run["state"] not in {"done", "stopped"}:  # states that a journal does not know
+            settings.say(f"in the fleet: {run['state']}")
         settings.say(f"next: {next_step(run)}")
     return code
 

@@ -67,16 +67,15 @@ class Engine:
 
         self._look = _look
 
-    async def wake(self, runs: Sequence[int]) -> bool:
-        """Say that these runs are nobody's. At most one job waits for each. False when it cannot be said."""
+    async def wake(self, runs: Sequence[int]) -> None:
+        """Say that these runs are nobody's, where that can be said. At most one job waits for each."""
         for run in runs:
             try:
                 await self._look.configure(queueing_lock=f"run:{run}").defer_async(run=run)
             except exceptions.AlreadyEnqueued:
                 continue
             except exceptions.ProcrastinateException:
-                return False
-        return True
+                return
 
     async def work(self) -> None:
         """For ever; it starts again after whatever ended it."""

@@ -18,7 +18,7 @@ from bulkim import window
 from bulkim.errors import BulkimError, RefusedError
 from bulkim.fleet.before_images import RememberingJournal
 from bulkim.fleet.claims import Left, Taken, give_back
-from bulkim.fleet.database import AwayError, Line
+from bulkim.fleet.database import AwayError, Line, in_words, library
 from bulkim.fleet.journal import Store
 from bulkim.fleet.lease import Keeper, LostError
 from bulkim.fleet.listing import ListingJournal
@@ -87,11 +87,15 @@ async def session(host: Host, taken: Taken) -> None:
         host.keeper.drop(taken.lease)
         return
     while not taken.lease.lost:
-        with suppress(AwayError):
+        try:
             if await give_back(host.line, host.keeper, taken, left):
                 log.info("fleet.left", run_id=taken.lease.run_id, state=left.state, why=left.why)
             break
-        await asyncio.sleep(AGAIN_S)
+        except AwayError:
+            await asyncio.sleep(AGAIN_S)
+        except library().Error as error:  # then its lease runs out, and another worker takes it
+            log.warning("fleet.failed", run_id=taken.lease.run_id, error=in_words(error))
+            break
     host.keeper.drop(taken.lease)
 
 

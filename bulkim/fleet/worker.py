@@ -174,18 +174,11 @@ class Worker:
         """For ever: what should be worked on, and is nobody's, is taken here, and said again to those who have places, too."""
         while True:
             if free := self._free():
-                with suppress(AwayError):
+                with suppress(AwayError, TimeoutError):
                     if runs := await waiting(self._line, self.host.name):
                         self._wanted.set()
-                        await self._said(runs[:free])
+                        await asyncio.wait_for(self._engine.wake(runs[:free]), SWEEP_S)
             await asyncio.sleep(SWEEP_S)
-
-    async def _said(self, runs: list[int]) -> bool:
-        """Whether the queue took it, soon."""
-        try:
-            return await asyncio.wait_for(self._engine.wake(runs), SWEEP_S)
-        except TimeoutError:
-            return False
 
     async def _tick(self, moment: int) -> None:
         await asyncio.to_thread(schedule.tick, self.host.dsn, moment)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from types import SimpleNamespace
 
 import pytest
 from support.processes import wait_until
 
 from bulkim.fleet import worker
+from bulkim.fleet.claims import Left
 from bulkim.fleet.engine import Engine
+from bulkim.fleet.session import session
 
 from .planted import plant
 from .scene import Hand
+from .test_journal import worker as at_work
 
 RUNS = 20
 
@@ -59,3 +63,23 @@ def test_a_worker_takes_as_many_as_it_has_places_for_and_leaves_the_others(datab
     second = hand(2)
     wait_until(lambda: database.one(taken, second) == 1)
     assert database.one(taken, first) == 2
+
+
+def test_a_run_that_cannot_be_given_back_is_not_kept(database, monkeypatch):
+    """Its lease runs out, and another worker takes it."""
+    run_id = plant(database, "r1")
+
+    async def main():
+        async with at_work(database, "w") as one:
+            await one.take(run_id)
+            database.query(
+                "ALTER TABLE bulkim.claim ADD CONSTRAINT broken CHECK (state = 'running') NOT VALID"
+            )
+            await session(SimpleNamespace(line=one.line, keeper=one.keeper), one.taken)
+            return one.keeper.held
+
+    async def ended(*_whatever):
+        return Left("done")
+
+    monkeypatch.setattr("bulkim.fleet.session._worked", ended)
+    assert asyncio.run(main()) == 0

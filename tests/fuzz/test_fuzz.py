@@ -112,6 +112,27 @@ def read_shaped(folder: Path, raw: bytes, kind: str, *, packed: bool) -> None:
         assert [dict(row.values) for row in found if not isinstance(row, BadRow)] == expected
 
 
+def reject_twice(folder: Path, raw: bytes, kind: str, *, trim: bool) -> None:
+    """Rows that were given back and are given back again are the same bytes."""
+    path, outs = folder / f"first.{kind}", []
+    path.write_bytes(raw.replace(b"\0", b""))  # among fewer rows they may look like UTF-16
+    for again in (folder / f"second.{kind}", folder / f"third.{kind}"):
+        try:
+            reader = source.open_source(Source(kind, path=path, trim=trim), secret_fields=frozenset())
+            reader.keep_raw = True
+            form = reader.given_back()
+            rows = [
+                form.row(reader.raw, Why("failed", "7", 'said "no", twice', n))
+                for n, _ in enumerate(reader.rows(), 1)
+            ]
+        except BulkimError:
+            return
+        outs.append((form.mark + form.head + form.between.join(rows) + form.tail).encode(form.codec))
+        again.write_bytes(outs[-1])
+        path = again
+    assert outs[0] == outs[1]
+
+
 def decode_all(status: int, body: bytes) -> None:
     """Every vendor's every operation makes one outcome an item of it, and no success of what is not 200."""
     items = tuple(Item(n, f"u{n}", f"u{n}", {"message_id": "m", "password": "a-secret"}) for n in (1, 2))
@@ -140,6 +161,12 @@ def test_rows_go_out_and_in(tmp_path_factory, raw, kind, packed):
 @given(TABLE, st.sampled_from(["csv", "text", "jsonl"]), st.booleans())
 def test_rows_go_out_and_in_for_longer(tmp_path_factory, raw, kind, packed):
     read_shaped(tmp_path_factory.getbasetemp(), raw, kind, packed=packed)
+
+
+@SHORT
+@given(TABLE, st.sampled_from(["csv", "text", "jsonl"]), st.booleans())
+def test_rejects_of_rejects(tmp_path_factory, raw, kind, trim):
+    reject_twice(tmp_path_factory.getbasetemp(), raw, kind, trim=trim)
 
 
 @SHORT
@@ -181,13 +208,22 @@ def test_answers_for_longer(status, body):
     decode_all(status, body)
 
 
+AFTER_BRANCHES = {
+    "answers": "test_fuzz.decode_all(200 if data[:1] > b'@' else 400, data[1:])",
+    "rows": "test_fuzz.read_shaped(pathlib.Path(), data[1:], KINDS[data[0] % 3], packed=data[0] > 127)",
+    "rejects": "test_fuzz.reject_twice(pathlib.Path(), data[1:], KINDS[data[0] % 3], trim=data[0] > 127)",
+}
+
+
 @pytest.mark.slow
-def test_answers_with_atheris(tmp_path):
+@pytest.mark.parametrize("door", AFTER_BRANCHES)
+def test_with_atheris(tmp_path, door):
     pytest.importorskip("atheris", reason="atheris is not installed")
     script = (
-        f"import sys, atheris; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+        f"import pathlib, sys, atheris; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+        "KINDS = ['csv', 'text', 'jsonl']\n"
         "with atheris.instrument_imports(): import test_fuzz\n"
-        "def one(data): test_fuzz.decode_all(200 if data[:1] > b'@' else 400, data[1:])\n"
+        f"def one(data): data and {AFTER_BRANCHES[door]}\n"
         "atheris.Setup(['fuzz', '-max_total_time=30'], one); atheris.Fuzz()\n"
     )
     ended = subprocess.run(

@@ -102,7 +102,7 @@ def undo(
     inverse = restored if by_image and restored is not None else _inverse(provider, operation)
     if not succeeded:
         raise ImpossibleError(
-            f"run {record.run} changed nothing: none of its {record.items:,} items succeeded.",
+            f"run {record.run} changed nothing: of its {counted(record.items, 'item')} none succeeded.",
             hint="items that were unchanged were so before the run, and are left alone",
         )
     if by_image:

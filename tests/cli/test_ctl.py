@@ -52,7 +52,7 @@ def test_slower_paused_on_again_and_stopped(shell, server, going):
     assert "has paused: nothing is sent until `bulkim ctl" in said.err
     wait_until(lambda: number(shell, "SELECT count(*) FROM attempt WHERE ended_at IS NULL") == 0)
     before = requests(shell)
-    assert "paused: `bulkim ctl RUN resume` goes on" in shell("show", "last").out
+    assert "paused: `bulkim ctl RUN resume` lets it go on" in shell("show", "last").out
     assert shell("show", "last", "--json").json["paused"] is True
     assert requests(shell) == before
     assert shell("ctl", "last", "resume").code == 0

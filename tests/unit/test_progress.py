@@ -280,7 +280,7 @@ def test_a_rest_that_the_vendor_asked_for_is_said_with_its_end(monkeypatch):
 
 def test_a_pause_is_said_and_how_it_ends():
     view = run(Meter("job"), seconds=10, rate=40, items=2000, paused=True, resting=(1e10, 60.0))
-    assert "paused: `bulkim ctl RUN resume` goes on" in text(block(view)[-1])
+    assert "paused: `bulkim ctl RUN resume` lets it go on" in text(block(view)[-1])
     assert view.state == "paused"
 
 

@@ -13,7 +13,7 @@ from bulkim.text import resting
 RATE_WINDOW_S = 5.0
 ETA_WINDOW_S = 20.0
 DRAINING = "waiting for what is in flight"  # the executor's words after the first Ctrl-C
-PAUSED = "paused: `bulkim ctl RUN resume` goes on"
+PAUSED = "paused: `bulkim ctl RUN resume` lets it go on"
 LIMITS = {  # what the executor waits for, in words
     "start": "starting",
     "quota": "held by the vendor's limit",

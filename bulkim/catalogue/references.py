@@ -15,7 +15,7 @@ from typing import Any
 from bulkim.catalogue.addressing import App, app_keys, keys_in
 from bulkim.catalogue.bodies import BY, ITEMS, fields_in, leaves, sole
 from bulkim.catalogue.proofs import ApiKey, AuthForm, Digest, OAuth2Client, Signed, kind_of
-from bulkim.catalogue.rates import per_second
+from bulkim.catalogue.rates import per_second, window
 from bulkim.catalogue.shapes import (
     ATTEMPT_KEY,
     Effect,
@@ -27,6 +27,7 @@ from bulkim.catalogue.shapes import (
     Object,
     Operation,
     PerItem,
+    Pool,
     Probe,
     Provider,
     ReadBack,
@@ -57,6 +58,8 @@ def faults(provider: Provider) -> Iterator[Fault]:
             per_second(pool.limit)
         except ValueError as error:
             yield ("pools", number, "limit"), f"{told((), pool.limit)} {error}", None
+        else:
+            yield from _of_burst(("pools", number, "burst"), pool)
     for number, rule in enumerate(provider.errors):
         if rule.pattern is not None:
             yield from _of_pattern(("errors", number, "pattern"), rule.pattern)
@@ -70,6 +73,17 @@ def faults(provider: Provider) -> Iterator[Fault]:
                 )
     for number, operation in enumerate(provider.operations):
         yield from _of_operation(provider, operation, ("operations", number))
+
+
+def _of_burst(where: Path, pool: Pool) -> Iterator[Fault]:
+    calls, seconds = window(pool.limit)
+    if pool.burst is None:
+        return
+    if pool.burst < 1:
+        yield where, f"{pool.burst} must be at least 1", None
+    elif pool.burst > calls:
+        hint = "write the limit over a longer time, such as 180/min"
+        yield where, f"{pool.burst} calls at once are more than the limit's {calls:g} in {seconds:g} s", hint
 
 
 def _twice(where: str, names: list[str]) -> Iterator[Fault]:

@@ -262,11 +262,19 @@ class Pool:
     help: str = ""
     source: str = ""  # where the vendor says so
     learn: Learn | None = None
+    burst: int | None = (
+        None  # calls that may come at once, within the limit: made up for after a wait. None: an even pace
+    )
 
     @property
     def limit_per_s(self) -> float:
         """Calls a second; as many, evenly, keep within any longer window."""
         return per_second(self.limit)
+
+    @property
+    def burst_s(self) -> float:
+        """The seconds that a burst is worth; 0: none."""
+        return (self.burst or 0) / self.limit_per_s
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from bulkim.journal.lease import this_process
 from bulkim.model import Connection
 from bulkim.quota.ledger import owner_of
 from bulkim.quota.pool import Limiter
-from bulkim.quota.sliding_log import whole
+from bulkim.quota.sliding_log import counted
 from bulkim.quota.source import Sharing
 from bulkim.text import CLOCK_WITH_ZONE, local
 
@@ -63,7 +63,7 @@ class Holding:
                 self.used_per_s >= HUNGRY * self.least or since_s > SILENT_S or (resting and self.hungry)
             )
             self.used, self.counted_from, self.least = 0, now, have
-        _, seconds = whole(self.limiter.limit_per_s)
+        _, seconds = counted(self.limiter.limit_per_s, self.limiter.burst_s)
         slowed = self.limiter.rate_per_s / max(self.limiter.granted_per_s, 1e-9)
         return {
             "pool": self.pool, "holder": self.holder, "limit": self.limiter.limit_per_s, "tail": TAIL_S + seconds, "beat": beat,

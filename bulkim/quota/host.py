@@ -64,7 +64,8 @@ class HostPlaces:
     def _take_block(self, limiters: Sequence[Limiter], places: deque[float]) -> None:
         rates = {each.name: (each.limit_per_s, each.rate_per_s) for each in limiters}
         count = max(1, int(min(rate for _, rate in rates.values()) * BLOCK_S))
-        block = self._quota.take(rates, count, shared=SHARED, slack_s=SLACK_S, now=_now())
+        slack_s = max(SLACK_S, *(each.burst_s for each in limiters))
+        block = self._quota.take(rates, count, shared=SHARED, slack_s=slack_s, now=_now())
         self._shared = block.shared
         if not block.rests:
             places.extend(block.start + place * block.gap_s for place in range(count))

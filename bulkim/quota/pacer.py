@@ -43,6 +43,7 @@ from bulkim.quota.pool import Limiter
 from bulkim.quota.sliding_log import Mark
 from bulkim.quota.source import Source
 
+NONE: Mapping[str, float] = {}
 Marks = Sequence[tuple[Limiter, Mark]]
 """One call's places."""
 
@@ -50,9 +51,20 @@ Marks = Sequence[tuple[Limiter, Mark]]
 class Pacer:
     """The limiters of one app's pools, behind what others leave of its quota."""
 
-    def __init__(self, limits: Mapping[str, float], source: Source | None = None) -> None:
-        """`limits`: pool name -> calls a second. `source`: None when nobody else draws on them."""
-        self.limiters = {name: Limiter(name, limit) for name, limit in limits.items()}
+    def __init__(
+        self,
+        limits: Mapping[str, float],
+        source: Source | None = None,
+        *,
+        bursts_s: Mapping[str, float] = NONE,
+    ) -> None:
+        """`limits`: pool name -> calls a second; `bursts_s`: pool name -> seconds for which it may make up at once.
+
+        `source`: None when nobody else draws on them.
+        """
+        self.limiters = {
+            name: Limiter(name, limit, bursts_s.get(name, 0.0)) for name, limit in limits.items()
+        }
         self._source = source
 
     def draw_on(self, source: Source | None) -> None:

@@ -29,8 +29,9 @@ STRICT_S = 3.0  # after a refusal: so long a call counts until one second after 
 class Limiter:
     """Keeps one pool's limit. `acquire` waits for a place, `sent` notes that it was used, `answered` that the vendor counted it."""
 
-    def __init__(self, name: str, limit_per_s: float) -> None:
-        self.name = name
+    def __init__(self, name: str, limit_per_s: float, burst_s: float = 0.0) -> None:
+        """`burst_s`: the seconds for which it may make up at once."""
+        self.name, self.burst_s = name, burst_s
         self.limit_per_s = limit_per_s
         self.granted_per_s = limit_per_s  # what others leave of it; see `grant`
         self.rest_until = 0.0  # in the loop's time, like all moments here
@@ -38,7 +39,7 @@ class Limiter:
         self.held = False  # somebody asked to pause
         self._granted_until = math.inf
         self._changed = anyio.Event()  # of what `ready` waits for
-        self._log = SlidingLog(limit_per_s)
+        self._log = SlidingLog(limit_per_s, burst_s)
         self._share = 1.0  # of what is granted, lowered by refusals
         self._share_since = 0.0
         self._refused_at = -math.inf
@@ -231,7 +232,8 @@ class Limiter:
 
     def _bucket_size(self) -> tuple[float, float]:
         """Capacity, and the seconds in which it drains."""
-        burst = 1 + (SLACK_SLOWED_S if self.slowed else SLACK_S) * self.granted_per_s * self._share
+        slack_s = SLACK_SLOWED_S if self.slowed else max(SLACK_S, self.burst_s)
+        burst = 1 + slack_s * self.granted_per_s * self._share
         return burst, burst / self.rate_per_s
 
 

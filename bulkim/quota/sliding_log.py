@@ -30,6 +30,13 @@ def whole(limit_per_s: float) -> tuple[int, float]:
     return (int(limit_per_s * 60), 60) if limit_per_s >= 1 else (1, 1 / limit_per_s)
 
 
+def counted(limit_per_s: float, burst_s: float) -> tuple[int, float]:
+    """Calls, and the seconds over which they are counted: those of a burst, if that is longer."""
+    calls, seconds = whole(limit_per_s)
+    together = math.floor(limit_per_s * burst_s + 1e-9)
+    return (together, burst_s) if burst_s > seconds and together else (calls, seconds)
+
+
 def usual(latencies: Collection[float], stalled: int) -> float:
     """How long answers take that are not late, by those so far (at least one).
 
@@ -52,8 +59,10 @@ class Mark:
 class SlidingLog:
     """The calls that may still count at the vendor: a sliding log, which no call enters that would overfill it."""
 
-    def __init__(self, limit_per_s: float) -> None:
-        self._limit, self._period_s = whole(limit_per_s)
+    def __init__(self, limit_per_s: float, burst_s: float = 0.0) -> None:
+        """`burst_s`: the seconds whose calls may come at once; they are counted over as many."""
+        self._burst_s = burst_s
+        self._limit, self._period_s = counted(limit_per_s, burst_s)
         self._stalled = max(1, min(STALLED_MAX, int(limit_per_s)))  # calls of one second
         self._unlearned = (
             self._stalled
@@ -79,7 +88,7 @@ class SlidingLog:
 
     def limit_to(self, limit_per_s: float) -> None:
         """From now on at most so much; calls that are in the log stay in it."""
-        self._limit, self._period_s = whole(limit_per_s)
+        self._limit, self._period_s = counted(limit_per_s, self._burst_s)
 
     def forget(self, mark: Mark) -> None:
         """A sending that was noted did not take place."""

@@ -270,7 +270,8 @@ async def opened(
     user_timeout_s: float | None = None,
 ) -> AsyncIterator[Channel]:
     """The way to a job's app. `limits_per_s` are the pools that it may draw on, `sharing` is with whom."""
-    connection, pacer = job.connection, Pacer(limits_per_s)
+    bursts_s = {each.name: each.burst_s for each in provider.pools if each.burst}
+    connection, pacer = job.connection, Pacer(limits_per_s, bursts_s=bursts_s)
     policy = Policy(job.retries, max_rest_s=job.rate.max_rest_s)
     async with sharing(connection, pacer.limiters) as source:
         pacer.draw_on(source)

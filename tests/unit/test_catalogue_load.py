@@ -67,6 +67,8 @@ def test_a_shape_without_keys_is_its_tag_alone():
         ("effect: read", "effect: read\n    batch_max: 5", "15:16: operations.0.batch_max: its body has room for one item: the others of a call would be lost (leave batch_max out)"),
         ("effect: read", "effect: read\n    verify: {operation: lok}", "15:13: operations.0.verify: there is no operation 'lok' (did you mean 'look'?)"),
         ("pools: [users]", "pools: [user]", "16:12: operations.0.pools: there is no pool 'user' (did you mean 'users'?)"),
+        ("limit: 10", "limit: 10, burst: 20", "8:41: pools.0.burst: 20 calls at once are more than the limit's 10 in 1 s (write the limit over a longer time, such as 180/min)"),
+        ("limit: 10", "limit: 10, burst: 0", "8:41: pools.0.burst: 0 must be at least 1"),
         ("limit: 10", "limit: 0", "8:30: pools.0.limit: 0 must be more than 0"),
         ("label: Small", "label: 7", "3:8: label: expected text, got 7 (quote it)"),
         ("pools: [users]", "pools: users", "16:12: operations.0.pools: expected a list, got 'users' (write [one, two])"),
@@ -109,7 +111,7 @@ identity: {name: id, pattern: "[a-z]+"}
 envelope: {code: error}
 errors: [{kind: throttled, status: 429}]
 pools:
-  - {name: narrow, limit: 180/min}
+  - {name: narrow, limit: 180/min, burst: 20}
   - {name: wide, limit: 600/min, learn: {remaining: X-Left, reset: X-Reset, unit: epoch}}
   - {name: long, limit: 1000/10s}
 operations:
@@ -119,6 +121,7 @@ operations:
     assert [each.limit_per_s for each in provider.pools] == [3.0, 10.0, 100.0]
     assert provider.operations[0].pools == ("narrow", "wide")
     assert [each.learn is not None for each in provider.pools] == [False, True, False]
+    assert [each.burst_s for each in provider.pools] == [20 / 3, 0, 0]
 
 
 def test_what_is_wrong_is_said_in_the_vendors_own_word_for_a_user():

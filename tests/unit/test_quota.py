@@ -16,7 +16,7 @@ from support.virtual import run
 from bulkim.quota.ledger import QuotaUnavailable
 from bulkim.quota.pacer import Pacer
 from bulkim.quota.pool import FLOOR, HEED_S_MAX, Limiter, rerated
-from bulkim.quota.sliding_log import WINDOW_S, SlidingLog, usual, whole
+from bulkim.quota.sliding_log import WINDOW_S, SlidingLog, counted, usual, whole
 
 
 def worst_second(arrivals: list[float], *, second: float = 1.0) -> int:
@@ -37,12 +37,14 @@ def arrivals_of(
     latency=lambda: 0.0,
     oversleep=lambda: 0.0,
     transit=lambda: 0.0,
+    bursts_s: dict[str, float] | None = None,
+    idle=lambda: 0.0,
 ) -> list[float]:
-    """When the vendor sees the calls of a sender that always has one more."""
+    """When the vendor sees the calls of a sender that always has one more, after `idle` seconds."""
     arrivals: list[float] = []
 
     async def main() -> None:
-        pacer = Pacer(pools)
+        pacer = Pacer(pools, bursts_s=bursts_s or {})
         await pacer.start()
         loop = asyncio.get_running_loop()
         until = loop.time() + seconds
@@ -55,6 +57,7 @@ def arrivals_of(
 
         async with anyio.create_task_group() as tasks:
             while loop.time() < until:
+                await anyio.sleep(idle())
                 await pacer.acquire(names)
                 tasks.start_soon(call, pacer.sent(names))
 
@@ -99,6 +102,37 @@ def test_a_limit_by_the_minute_holds_and_is_used(calls, minutes):
     assert worst_second(arrivals, second=60 * minutes) <= calls
     used = (len(arrivals) - 1) / (arrivals[-1] - arrivals[0]) * 60 * minutes / calls
     assert used >= 0.95
+
+
+def test_a_burst_makes_up_for_a_wait_and_no_minute_holds_more_than_the_limit():
+    """180/min, 20 at once: never more than 20 in the seconds that refill them, and no start with a burst."""
+    waits = iter([0.0] * 60 + [30.0])
+    arrivals = arrivals_of(
+        {"p": 3.0},
+        ["p"],
+        seconds=300,
+        latency=lambda: 0.05,
+        bursts_s={"p": 20 / 3},
+        idle=lambda: next(waits, 0.0),
+    )
+    assert worst_second(arrivals[:60]) <= 4, "at an even pace from the start"
+    assert worst_second(arrivals) >= 15, "made up for the wait"
+    assert worst_second(arrivals, second=20 / 3) <= 20
+    assert worst_second(arrivals, second=60) <= 180
+    assert len(arrivals) >= 0.95 * 3 * (300 - 30)
+
+
+@given(st.integers(1, 300), st.integers(0, 50), st.integers(0, 2**16))
+@settings(max_examples=25)
+def test_no_burst_is_larger_than_what_its_seconds_hold(limit, burst, seed):
+    rng = random.Random(seed)
+    burst_s = burst / limit
+    arrivals = arrivals_of(
+        {"p": limit}, ["p"], seconds=8, latency=lambda: rng.uniform(0, 0.1), bursts_s={"p": burst_s},
+        idle=lambda: rng.choice([0.0] * 50 + [1.5]),
+    )  # fmt: skip
+    calls, seconds = counted(limit, burst_s)
+    assert worst_second(arrivals, second=seconds) <= calls
 
 
 @pytest.mark.parametrize(

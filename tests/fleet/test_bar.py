@@ -12,6 +12,7 @@ import sys
 import time
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.server import serving
@@ -30,6 +31,7 @@ pytestmark = [
 ]
 APPS, USERS, RATE = int(os.environ.get("BAR_APPS", "40")), int(os.environ.get("BAR_USERS", "2000")), 10.0
 DEADLINE_S = float(os.environ.get("BAR_DEADLINE", "900"))  # then what there is, is counted
+HELD = """SELECT w.pid, count(*) FROM bulkim.claim AS c JOIN bulkim.worker AS w ON w.name = c.worker WHERE c.state = 'running' GROUP BY 1"""
 FAULTS = {"kill": 40.0, "restart": 90.0, "cut": 120.0, "heal": 140.0, "stop": 150.0, "wake": 170.0}
 
 
@@ -49,13 +51,24 @@ def planned(scene: Scene, apps: int = APPS, users: int = USERS, rate: float = RA
 
 def play(scene: Scene, workers: list, proxy: Proxy, total: int) -> dict[str, float]:
     """The faults at their times, while there is work; returns when each was (database's clock)."""
+    direct = [
+        each for n, each in enumerate(workers) if n != 1
+    ]  # the other one has its own way to the database
+
+    def fullest() -> Any:
+        """Of those that nothing has happened to, the one with most runs."""
+        held = dict(scene.database.query(HELD))
+        direct.sort(key=lambda each: held.get(each.pid, 0))
+        return direct.pop()
+
+    stopped: list[Any] = []
     acts = {
-        "kill": workers[0].kill,
+        "kill": lambda: fullest().kill(),
         "restart": scene.database.server.restart,
         "cut": proxy.cut,
         "heal": proxy.heal,
-        "stop": lambda: workers[2].send_signal(signal.SIGSTOP),
-        "wake": lambda: workers[2].send_signal(signal.SIGCONT),
+        "stop": lambda: (stopped.append(fullest()), stopped[0].send_signal(signal.SIGSTOP)),
+        "wake": lambda: stopped[0].send_signal(signal.SIGCONT),
     }
     began, happened, left = time.monotonic(), {}, dict(FAULTS)
     deadline = began + DEADLINE_S

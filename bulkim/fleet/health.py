@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bulkim.fleet.database import is_near
+from bulkim.text import counted
 
 CLOCK_S = 5.0  # that clocks may differ before it is said
 FSYNC_S = 0.05
@@ -37,7 +38,52 @@ def examine(connection: Any) -> list[Finding]:
     secure = connection.pgconn.ssl_in_use or is_near(info.host)
     found.append(Finding(secure, "the connection is " + ("secure" if secure else "in clear, across a network"),
                          "" if secure else "remove sslmode from BULKIM_FLEET: verify-full is the default"))  # fmt: skip
-    return found
+    return [*found, _direct(connection), _places(connection), *_references(connection)]
+
+
+def _direct(connection: Any) -> Finding:
+    """A pooler invents the number of the server's process that it says at the door."""
+    there = connection.execute("SELECT pg_backend_pid()").fetchone()[0]
+    if there == connection.info.backend_pid:
+        return Finding(True, "no pooler stands in between")
+    hint = "pgbouncer needs pool_mode = session for bulkim's database"
+    return Finding(None, "a pooler stands between here and the server", hint)
+
+
+def _places(connection: Any) -> Finding:
+    workers, places, busy = connection.execute(
+        "SELECT count(*), coalesce(sum(places), 0), coalesce(sum(busy), 0) FROM bulkim.worker"
+        " WHERE seen_at > clock_timestamp() - make_interval(secs => (SELECT lease_s FROM bulkim.meta))"
+    ).fetchone()
+    queued = connection.execute("SELECT count(*) FROM bulkim.claim WHERE state = 'queued'").fetchone()[0]
+    wait = f"{counted(queued, 'run')} {'is' if queued == 1 else 'are'} queued"
+    if not workers:
+        return Finding(
+            False if queued else None, f"no worker is alive, and {wait}", "on each host: bulkim fleet worker"
+        )
+    words = f"{counted(workers, 'worker')} alive, {busy:,} of {counted(places, 'place')} taken"
+    if queued and busy >= places:
+        return Finding(None, f"{words}, and {wait}", "start another worker, or one with more --runs")
+    return Finding(True, words)
+
+
+def _references(connection: Any) -> list[Finding]:
+    """What runs name, and no worker that has looked at them has."""
+    lacking = connection.execute(
+        "SELECT why, count(*), min(run.run) FROM bulkim.claim JOIN bulkim.run ON run.id = run_id"
+        " WHERE claim.state = 'waiting' AND lacking <> '{}' GROUP BY why ORDER BY why"
+    ).fetchall()
+    if not lacking:
+        return [Finding(True, "no run waits for a secret or a file that its workers lack")]
+    hint = "give it to a worker's host and start that worker anew"
+    return [
+        Finding(
+            False,
+            f"{counted(runs, 'run')} ({first}{', …' if runs > 1 else ''}) {why or 'waits'}: no worker that looked has it",
+            hint,
+        )
+        for why, runs, first in lacking
+    ]
 
 
 def _setting(connection: Any, name: str) -> str:

@@ -123,11 +123,25 @@ def test_a_secret_that_only_workers_have_is_enough_and_who_lacks_it_leaves_the_r
     run = scene.submit(job)
     scene.until(run, "waiting")
     assert scene.fleet("status", "--json").json["runs"][0]["why"] == "needs APP_TOKEN"
+    doctor = scene.fleet("doctor")
+    assert (doctor.code, f"BAD  1 run ({run}) needs APP_TOKEN" in doctor.out) == (1, True), doctor.out
+    assert "1 worker alive, 0 of " in doctor.out
     os.environ["APP_TOKEN"] = "sandbox-token"
     assert hand.end() == 143
     scene.hand()
     scene.until(run)
     scene.compare(run, names)
+
+
+def test_the_doctor_misses_workers_where_runs_are_queued(scene):
+    assert "note no worker is alive, and 0 runs are queued" in scene.fleet("doctor").out
+    scene.users("mute", 1)
+    scene.submit(scene.job("mute", "mute", {"text": "mute.txt"}, params={"chat": 60}))
+    doctor = scene.fleet("doctor")
+    assert (doctor.code, "BAD  no worker is alive, and 1 run is queued" in doctor.out) == (1, True), (
+        doctor.out
+    )
+    assert "no pooler stands in between" in doctor.out
 
 
 def test_an_input_that_is_not_what_was_submitted_is_refused_before_anything_is_sent(scene):

@@ -81,7 +81,7 @@ def init(settings: Settings, *, sql: bool, lease_s: float | None, margin_s: floa
 @click.command(cls=Command, examples=["bulkim fleet doctor"])
 @common
 def doctor(settings: Settings) -> int:
-    """Look at the fleet's database: reachable, new enough, durable, quick, its clock. Exit code 1 when something is wrong."""
+    """Look at the fleet's database: reachable, new enough, durable, quick, its clock; workers, and what runs lack. Exit code 1 when something is wrong."""
     from bulkim.fleet.health import examine
 
     with fleet() as connection:

@@ -14,8 +14,10 @@ from hypothesis import HealthCheck, settings
 MEMORY = Path("/dev/shm")
 ROOM = 2 << 30  # bytes
 
-# No example is judged by how long it takes.
-settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# No example is judged by how long it takes; where a test does not say how many it wants, these are enough for every run.
+settings.register_profile(
+    "busy", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("busy")
 
 

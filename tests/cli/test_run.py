@@ -145,7 +145,7 @@ def test_invalid_items_are_what_is_worth_a_look(shell, server):
     assert re.fullmatch(r"next: bulkim results [a-z0-9]{8} --outcome skipped", step)
 
 
-@pytest.mark.parametrize("progress", ["bar", "plain"])
+@pytest.mark.parametrize("progress", ["bar", pytest.param("plain", marks=pytest.mark.slow)])
 def test_why_a_run_stops_is_said_before_its_account(shell, server, progress):
     job = shell.job(
         "j", server.base_url, "mute", ["u1", "u2"], "params: {chat: 60}\nguard: {max_failures: 0}\n"

@@ -78,7 +78,7 @@ def test_who_only_reads_is_content_too(shell, job, redirected):
 
 
 @pytest.mark.skipif(not FULL.exists(), reason="there is no /dev/full on this system")
-@pytest.mark.parametrize("more", ["", "--json"])
+@pytest.mark.parametrize("more", ["", *slowly("--json")])
 def test_a_full_disk_under_stdout_does_not_change_what_was_done(shell, server, job, more):
     said = typed(shell, f"bulkim run {job} --yes {more} > {FULL}")
     assert said.returncode == 0

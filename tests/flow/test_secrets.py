@@ -175,7 +175,7 @@ main()
 """
 
 
-@pytest.mark.parametrize("verbose", ["-v", "-vv"])
+@pytest.mark.parametrize("verbose", [pytest.param("-v", marks=pytest.mark.slow), "-vv"])
 def test_a_traceback_shows_no_secret(tmp_path, verbose):
     with serving(apps=APPS) as server:
         connection = {

@@ -58,7 +58,7 @@ def again(how: str) -> subprocess.CompletedProcess[str]:
         os.close(slave)
 
 
-@pytest.mark.parametrize("how", ["/dev/null", "closed", "a terminal"])
+@pytest.mark.parametrize("how", ["/dev/null", pytest.param("closed", marks=pytest.mark.slow), "a terminal"])
 def test_where_nothing_is_piped_what_is_left_goes_on(stopped, running, how):
     ended = again(how)
     assert ended.returncode == 0, ended.stderr

@@ -42,10 +42,7 @@ def server():
 
 @pytest.mark.parametrize(
     "operation",
-    [
-        name if name in {"register", "mute"} else pytest.param(name, marks=pytest.mark.slow)
-        for name in OPERATIONS
-    ],
+    [name if name == "register" else pytest.param(name, marks=pytest.mark.slow) for name in OPERATIONS],
 )
 def test_a_kill_at_a_write_and_at_a_sending(server, tmp_path, operation):
     users, batch = SMALL.get(operation, (12, None))

@@ -85,6 +85,7 @@ def setup(app: Sphinx) -> None:
     app.connect("source-read", _without_links_outwards)
     app.connect("source-read", _in_its_language)
     app.connect("sphinx-click-process-description", _with_examples)
+    app.connect("sphinx-click-process-arguments", _without_mail_addresses)
 
 
 def _write(_: Sphinx) -> None:
@@ -122,3 +123,8 @@ def _with_examples(_: Sphinx, ctx: click.Context, lines: list[str]) -> None:
     examples = getattr(ctx.command, "examples", ())
     if examples:
         lines[:0] = [".. code-block:: console", "", *(f"   $ {example}" for example in examples), ""]
+
+
+def _without_mail_addresses(_: Sphinx, _ctx: click.Context, lines: list[str]) -> None:
+    """NAME@TIME is a run's name, and nobody's address to be linked."""
+    lines[:] = [line.replace("@", r"\@") for line in lines]

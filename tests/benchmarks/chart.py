@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from xml.sax.saxutils import escape
 
-WIDTH, LEFT, RIGHT = 760, 250, 110
+WIDTH, LEFT, RIGHT = 760, 250, 110  # at least so much stands beside the bars
+LETTER = 8  # of text, as wide as the widest fonts that readers have make it
 OURS, THEIRS = "#2f81f7", "#8b949e"
 COLOURS = (OURS, "#db6d28", "#3fb950", "#a371f7")
 
@@ -15,15 +16,17 @@ COLOURS = (OURS, "#db6d28", "#3fb950", "#a371f7")
 def bars(path: Path, title: str, rows: Sequence[tuple[str, float, str]], *, note: str = "") -> None:
     """Horizontal bars (label, value, what stands beside it); those whose label starts with bulkim stand out."""
     most = max(value for _, value, _ in rows)
+    left = max(LEFT, 22 + LETTER * max(len(label) for label, _, _ in rows))
+    right = max(RIGHT, 20 + LETTER * max(len(beside) for _, _, beside in rows))
     parts = [_text(12, 24, title, size=15, weight="bold")]
     for number, (label, value, beside) in enumerate(rows):
         y = 44 + number * 28
-        long = max(1.0, (WIDTH - LEFT - RIGHT) * value / most)
+        long = max(1.0, (WIDTH - left - right) * value / most)
         colour = OURS if label.startswith("bulkim") else THEIRS
         parts += [
-            _text(LEFT - 10, y + 14, label, anchor="end"),
-            f'<rect x="{LEFT}" y="{y}" width="{long:.1f}" height="20" rx="2" fill="{colour}"/>',
-            _text(LEFT + long + 8, y + 14, beside),
+            _text(left - 10, y + 14, label, anchor="end"),
+            f'<rect x="{left}" y="{y}" width="{long:.1f}" height="20" rx="2" fill="{colour}"/>',
+            _text(left + long + 8, y + 14, beside),
         ]
     _write(path, parts, 44 + len(rows) * 28, note)
 

@@ -51,7 +51,9 @@ def checked(settings: Settings, load: Callable[[], Job]) -> tuple[int, dict[str,
     for problem in problems:
         click.echo(str(problem))
     if invalid > len(problems):
-        click.echo(f"… and {counted(invalid - len(problems), 'more invalid item')}")
+        click.echo(
+            f"… and {counted(invalid - len(problems), 'more invalid item')}: after a run, `bulkim results RUN --code invalid` names all"
+        )
     show.put([_verdict(found, counts, invalid)])
     _noted(settings, found)
     if not invalid:

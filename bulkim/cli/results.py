@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 @click.option("--format", "style", type=click.Choice(["csv", "jsonl", "table", "junit"]),
               help="Default: a table on a terminal, csv elsewhere; with --json, a JSON array.")  # fmt: skip
 @click.option(
-    "--bom", is_flag=True, help="Begin a CSV with a byte order mark: spreadsheets then read it as UTF-8."
+    "--bom", is_flag=True, help="Write CSV as UTF-8 with a byte order mark, by which spreadsheets know it."
 )
 @click.option("--rejects", is_flag=True,
               help="Instead, the rows of the input that did not succeed, as the file has them, with _outcome, _code, _reason"
@@ -101,7 +101,7 @@ def _rejects(
     from bulkim.cli.output import output as written
     from bulkim.view.rejects import rejects
 
-    found = rejects(journal, record)
+    found = rejects(journal, record, bom=bom)
     if output is None and found.holds_secrets and sys.stdout.isatty():
         raise UsageError(
             "refusing to print secrets to a terminal: the input's rows have them.",
@@ -109,10 +109,10 @@ def _rejects(
         )
     if output is None:
         with _printed(found.form.codec) as stream:
-            count = found.write(chosen, stream, bom=bom)
+            count = found.write(chosen, stream)
     else:
         with written(output, never=of_run(settings.journal, record), encoding=found.form.codec) as stream:
-            count = found.write(chosen, stream, bom=bom)
+            count = found.write(chosen, stream)
     for note in found.notes:
         settings.say(note)
     if count.strange:

@@ -106,6 +106,7 @@ class _OneByOne:
         try:
             fields = rules.check(row)
         except Invalid as finding:
+            self._suspects.look_at_invalid(row.values.get("username"), line)
             return _invalid(row, rules.worded(str(finding)), rules.whole(row.values, extra))
         username, key = fields["username"], rules.key(fields)
         if rules.protects and (reason := rules.protects(username)):

@@ -1,4 +1,4 @@
-"""Rows that are valid and probably not meant: ids that a spreadsheet has damaged, one user with two different values. Pure."""
+"""Rows that are probably not meant: ids that a spreadsheet has damaged, one user with two different values. Pure."""
 
 from __future__ import annotations
 
@@ -55,6 +55,11 @@ class Suspects:
         elif len(self._digits) < _LENGTHS_MAX:
             self._digits[length] = lines = _Lines()
             lines.add(line, identity)
+
+    def look_at_invalid(self, identity: object, line: int | None) -> None:
+        """One id that the vendor would refuse, perhaps because of what a spreadsheet made of it."""
+        if isinstance(identity, str) and _DAMAGED(identity):
+            self._damaged.add(line, identity)
 
     def notes(self) -> list[str]:
         """A line each, for a person."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import IO, Any, cast
@@ -37,22 +37,22 @@ class Counted:
     strange: int = 0  # rows of the input that are no items of the run
 
 
-def rejects(journal: Reader, record: RunRecord) -> FromFile | FromJournal:
-    """A run's rejected rows: of its file, or where there is none of one form of the journal. Raises InputError."""
+def rejects(journal: Reader, record: RunRecord, *, bom: bool = False) -> FromFile | FromJournal:
+    """A run's rejected rows: of its file, or where there is none of one form of the journal. `bom`: as UTF-8 with a mark. Raises InputError."""
     source = original_of(record)
     if source is None:
         why = "the run's input is not there (any more)"
-        return FromJournal(journal, record, why)
+        return FromJournal(journal, record, why, bom=bom)
     try:
-        return FromFile(journal, record, source)
+        return FromFile(journal, record, source, bom=bom)
     except ValueError as error:
-        return FromJournal(journal, record, str(error))
+        return FromJournal(journal, record, str(error), bom=bom)
 
 
 class FromFile:
     """Rows as the run's file has them. Raises InputError as reading it does."""
 
-    def __init__(self, journal: Reader, record: RunRecord, source: Source) -> None:
+    def __init__(self, journal: Reader, record: RunRecord, source: Source, *, bom: bool = False) -> None:
         self._journal, self._record = journal, record
         self._provider = provider(record.provider, record.vendor_text)
         operation = self._provider.operation(record.operation)
@@ -63,16 +63,30 @@ class FromFile:
         self._original = cast("Original", self._reader)
         self.form: Form = self._original.given_back()
         self.notes: tuple[str, ...] = ()
+        if bom:
+            self._mark(source)
+
+    def _mark(self, source: Source) -> None:
+        """A byte order mark is of UTF-8; a job that names another encoding would not read it."""
+        form = self.form
+        if form.codec.startswith("utf"):
+            self.form = replace(form, mark="\ufeff")
+        elif source.encoding is None:
+            self.form = replace(form, codec="utf-8", mark="\ufeff")
+        else:
+            self.notes = (
+                f"no byte order mark: the rows are {form.codec}, as `source.encoding` of the job says",
+            )
 
     @property
     def holds_secrets(self) -> bool:
         """Whether secrets stand in the rows."""
         return bool(self._operation.secrets)
 
-    def write(self, chosen: Chosen, stream: IO[str], *, bom: bool = False) -> Counted:
+    def write(self, chosen: Chosen, stream: IO[str]) -> Counted:
         """Write the rows as text, in `form.codec`'s characters."""
         counted, form = Counted(), self.form
-        stream.write(("\ufeff" if bom and form.codec.startswith("utf") else form.mark) + form.head)
+        stream.write(form.mark + form.head)
         for raw, why, known in self._rows():
             if _is_wanted(why, chosen):
                 stream.write((form.between if counted.rows else "") + form.row(raw, why))
@@ -131,16 +145,16 @@ class FromJournal:
 
     holds_secrets = False
 
-    def __init__(self, journal: Reader, record: RunRecord, why: str) -> None:
+    def __init__(self, journal: Reader, record: RunRecord, why: str, *, bom: bool = False) -> None:
         self._journal, self._record = journal, record
-        self.form = Form("utf-8", "")
+        self.form = Form("utf-8", "\ufeff" if bom else "")
         self.notes = (f"{why}: these rows are the journal's, without secrets",)
 
-    def write(self, chosen: Chosen, stream: IO[str], *, bom: bool = False) -> Counted:
+    def write(self, chosen: Chosen, stream: IO[str]) -> Counted:
         """Write the rows; the journal is read twice, for the columns first."""
         own = dict.fromkeys(name for row, _ in self._rows(chosen) for name in row)
         writer = csv.writer(stream, lineterminator="\n")
-        stream.write("\ufeff" if bom else "")
+        stream.write(self.form.mark)
         writer.writerow([*own, *REJECTED])
         counted = Counted()
         for row, why in self._rows(chosen):

@@ -49,6 +49,24 @@ def test_they_have_the_inputs_encoding(shell, server):
     assert found.startswith("username,password,nickname,_outcome".encode("utf-16")[:30])
 
 
+def test_a_mark_makes_them_utf8(shell, server):
+    """A spreadsheet that expects no GB18030 reads them, and so does the job, unless it names the encoding."""
+    shell("run", job(shell, server), "-q")
+    plain = shell("results", "new", "--rejects", "-o", "plain.csv")
+    marked = shell("results", "new", "--rejects", "--bom", "-o", "mend.csv")
+    text = (shell.folder / "plain.csv").read_bytes().decode("gb18030")
+    found = (shell.folder / "mend.csv").read_bytes()
+    assert plain.code == marked.code == 0
+    assert found.decode("utf-8") == "\ufeff" + text
+    (shell.folder / "mend.csv").write_bytes(found.replace(b"b b,", b"bob,"))
+    assert shell("run", "new.yaml", "--set", "source.csv=mend.csv", "-q").code == 0
+    assert sorted(server.users()) == ["ann", "bob", "cyd"]
+    shell("run", "new.yaml", "--set", "source.encoding=gb18030", "--new", "-q")
+    said = shell("results", "last", "--rejects", "--bom", "-o", "named.csv")
+    assert "no byte order mark: the rows are gb18030" in said.err
+    assert (shell.folder / "named.csv").read_bytes().decode("gb18030").startswith(HEAD.rstrip())
+
+
 def test_never_over_the_source(shell, server):
     shell("run", job(shell, server), "-q")
     said = shell("results", "new", "--rejects", "-o", "new.csv")

@@ -66,9 +66,9 @@ class Ended:
         return {each.line for each in self.journal.reader.results(self.run_id, outcome=chosen)}
 
     def rejects(self, outcome=(), code=(), *, bom=False) -> bytes:
-        found = rejects(self.journal.reader, self.record)
+        found = rejects(self.journal.reader, self.record, bom=bom)
         out = io.StringIO(newline="")
-        found.write(Chosen(outcome, code), out, bom=bom)
+        found.write(Chosen(outcome, code), out)
         return out.getvalue().encode(found.form.codec)
 
 

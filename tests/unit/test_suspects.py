@@ -43,6 +43,15 @@ def test_ids_that_a_spreadsheet_damaged(notes, ids, expected):
     assert notes("username\n" + "".join(f"{each}\n" for each in ids), provider=provider) == expected
 
 
+def test_damaged_ids_that_the_vendor_refuses(notes):
+    """Easemob takes no `+`: the reason alone would not tell that digits are lost."""
+    found = notes("username\n1.38E+10\nann\n1.38E+10\na+b\n")
+    assert found == [
+        "2 ids look like a number that a spreadsheet has rewritten (lines 2, 4: '1.38E+10'); export the column as text"
+    ]
+    assert [each.skip and each.skip.code for each in notes.planned] == ["invalid", None, "invalid", "invalid"]
+
+
 def test_a_contradiction_is_said(notes):
     """One user with two different values."""
     found = notes("username,chat\nann,60\nbob,60\nANN,60\nann,70\nbob,60\n", "mute")

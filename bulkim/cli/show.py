@@ -137,7 +137,21 @@ def next_steps(
         return [settings.command(*words, *options), *look]
     if bad:
         return [settings.command("retry", run, *again, *options), *look]
-    return look or [settings.command("results", run)]
+    mend = ["results", run, "--rejects", "--code", "invalid", "-o", "FILE"]
+    return (
+        [*look, settings.command(*mend)]
+        if look and _is_file(record)
+        else look or [settings.command("results", run)]
+    )
+
+
+def _is_file(record: RunRecord) -> bool:
+    """Whether the run's input was a file, whose rows can be mended."""
+    from bulkim.model import FILE_KINDS
+    from bulkim.planning.terms import STDIN
+
+    terms = (record.terms or {}).get("terms") or {}
+    return terms.get("source.kind") in FILE_KINDS and terms.get("source.place") != STDIN
 
 
 def _selected(record: RunRecord) -> list[str]:

@@ -141,8 +141,11 @@ def test_failed_items_exit_1_and_retry_sends_them_again(shell, server):
 def test_invalid_items_are_what_is_worth_a_look(shell, server):
     said = shell("run", shell.job("j", server.base_url, "register", ["u1", "b/c"]))
     assert said.code == 1
-    (step,) = [line for line in said.err.splitlines() if line.startswith("next: ")]
-    assert re.fullmatch(r"next: bulkim results [a-z0-9]{8} --outcome skipped", step)
+    look, mend = [line for line in said.err.splitlines() if line.startswith("next: ")]
+    assert re.fullmatch(r"next: bulkim results [a-z0-9]{8} --outcome skipped", look)
+    assert re.fullmatch(r"next: bulkim results [a-z0-9]{8} --rejects --code invalid -o FILE", mend)
+    rows = shell(*mend.split()[2:-2]).out.splitlines()
+    assert [row.split(",")[0] for row in rows[1:]] == ["b/c"]
 
 
 @pytest.mark.parametrize("progress", ["bar", pytest.param("plain", marks=pytest.mark.slow)])

@@ -115,7 +115,7 @@ def check(
 ) -> int:
     """Check jobs and every item of their input, or providers that files declare, offline. Sends nothing.
 
-    Prints every problem with its file, line and column; of a provider, also what its own cases show to be wrong, and
+    Prints every problem with its file, line and column (of many invalid rows the first; -v: all); of a provider, also what its own cases show to be wrong, and
     warnings. Secrets are not needed: variables that are not set are named. Exit code 0: all is well; 1: some items would be skipped as invalid; 3: a file cannot be used.
     """
     import json

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from bulkim.cli import show
 from bulkim.cli.options import Settings
 from bulkim.errors import InputError, Problem
 from bulkim.model import Job
-from bulkim.planning.preview import Surveyed, first_call, plan_document, surveyed
+from bulkim.planning.preview import PROBLEMS_MAX, Surveyed, first_call, plan_document, surveyed
 from bulkim.text import counted, duration, milliseconds, resting
 from bulkim.view.live import Spans
 from bulkim.window import Window
@@ -33,7 +34,8 @@ BODY_CHARS_MAX = 400
 def checked(settings: Settings, load: Callable[[], Job]) -> tuple[int, dict[str, Any]]:
     """`bulkim check` of a job: prints problems; returns the exit code, and the object for ``--json``."""
     try:
-        found = surveyed(load(), journal=settings.journal)
+        shown = sys.maxsize if settings.verbose else PROBLEMS_MAX
+        found = surveyed(load(), journal=settings.journal, problems_max=shown)
     except InputError as error:
         if not settings.json:
             raise
@@ -52,7 +54,7 @@ def checked(settings: Settings, load: Callable[[], Job]) -> tuple[int, dict[str,
         click.echo(str(problem))
     if invalid > len(problems):
         click.echo(
-            f"… and {counted(invalid - len(problems), 'more invalid item')}: after a run, `bulkim results RUN --code invalid` names all"
+            f"… and {counted(invalid - len(problems), 'more invalid item')}: `bulkim check -v` names all"
         )
     show.put([_verdict(found, counts, invalid)])
     _noted(settings, found)

@@ -73,7 +73,9 @@ def _watching(
     title = (
         f"{name}verify {record.operation} at {record.provider} {job.connection.app_name} · run {record.run}"
     )
-    meter = live.Meter(title, capped=job.concurrency is not None, names=verifying.SHOWN_AS)
+    meter = live.Meter(
+        title, capped=job.concurrency is not None, own_limit=job.rate.own, names=verifying.SHOWN_AS
+    )
 
     def watching(worker: Observed) -> AbstractAsyncContextManager[None]:
         operation = vendor.operation(record.operation)

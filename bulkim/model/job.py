@@ -125,6 +125,11 @@ class Rate:
     pools: Mapping[str, float] = field(default_factory=dict)  # limits of other pools by name
     max_rest_s: float = 600.0  # the longest that is waited because the vendor asked for it
 
+    @property
+    def own(self) -> bool:
+        """Whether the job is to be slower than the vendor allows."""
+        return self.limit is not None or self.share < 1 or bool(self.pools)
+
 
 @dataclass(frozen=True, slots=True)
 class Guard:

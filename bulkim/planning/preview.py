@@ -56,8 +56,8 @@ class Surveyed:
         return self.survey.counts.get("invalid", 0) if self.survey else 0
 
 
-def surveyed(job: Job, *, journal: Path) -> Surveyed:
-    """Read the whole input. Raises InputError; UsageError where an earlier run is the source and not there."""
+def surveyed(job: Job, *, journal: Path, problems_max: int = PROBLEMS_MAX) -> Surveyed:
+    """Read the whole input, and name so many of its invalid rows. Raises InputError; UsageError where an earlier run is the source and not there."""
     vendor = provider(job.provider, job.vendor_text)
     operation = vendor.operation(job.operation)
     assert operation is not None, "the job file's loader checks this"
@@ -70,7 +70,7 @@ def surveyed(job: Job, *, journal: Path) -> Surveyed:
         rows = planning.stretches(job, vendor, operation, reader, suspects)
         size = planning.batch_size(operation, job)
         survey = planning.survey(
-            rows, name=partial(source.file_of, reader), problems_max=PROBLEMS_MAX, head_max=size,
+            rows, name=partial(source.file_of, reader), problems_max=problems_max, head_max=size,
             part=parting(operation) if size > 1 else None,
         )  # fmt: skip
         return Surveyed(

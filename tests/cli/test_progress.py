@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from bulkim.model import Source, Status
+from bulkim.model import Rate, Source, Status
 from bulkim.view.live import observer
 
 
@@ -21,7 +21,7 @@ def test_the_live_block_on_a_terminal(shell, server):
     )  # any machine waits for that
     plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", screen)
     assert "of 6 calls/s" in plain
-    assert "held by the vendor's limit" in plain
+    assert "held by the job's own limit" in plain
     assert "about 0:0" in plain
     assert "run.started" in plain, "the log scrolls above the block"
     assert plain.rstrip().splitlines()[-3].startswith("run "), "the block is gone, the account stands"
@@ -57,7 +57,7 @@ def test_errors_come_through_as_they_are(style, capsys):
     )  # fmt: skip
     record = SimpleNamespace(name="n", run="r", planned_at=1.0)
     job = SimpleNamespace(
-        operation="delete", provider="easemob", concurrency=None, connection=SimpleNamespace(app_name="a"),
+        operation="delete", provider="easemob", concurrency=None, rate=Rate(), connection=SimpleNamespace(app_name="a"),
         source=Source("items"),
     )  # fmt: skip
     operation = SimpleNamespace(paging=None)

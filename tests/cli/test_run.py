@@ -138,6 +138,18 @@ def test_failed_items_exit_1_and_retry_sends_them_again(shell, server):
     assert again.json["items"] == 1
 
 
+def test_many_invalid_rows_are_all_named_where_that_is_wanted(shell):
+    job = shell.job("j", "http://127.0.0.1:1", "register", [f"b/{n}" for n in range(60)])
+    said = shell("check", job)
+    assert (
+        said.code,
+        said.out.count("username 'b/"),
+        "… and 10 more invalid items: `bulkim check -v`" in said.out,
+    ) == (1, 50, True)
+    for way in (shell("check", job, "-v").out, shell("check", job, "-v", "--json").out):
+        assert way.count("username 'b/") == 60
+
+
 def test_invalid_items_are_what_is_worth_a_look(shell, server):
     said = shell("run", shell.job("j", server.base_url, "register", ["u1", "b/c"]))
     assert said.code == 1

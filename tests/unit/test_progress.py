@@ -11,7 +11,7 @@ from itertools import pairwise
 import pytest
 from rich.console import Console, ConsoleDimensions
 
-from bulkim.model import Status
+from bulkim.model import Rate, Status
 from bulkim.view.live import LINE_S, STYLES, Lines, Meter, block, chosen, line, screen, shares
 from bulkim.view.width import columns, cut
 
@@ -115,6 +115,16 @@ def test_says_what_limits_the_speed(given, words):
 def test_the_jobs_own_cap_is_called_so():
     readings = Readings(counts(pending=10), waiting_for="answers", in_flight=12)
     assert Meter("job", capped=True).read(0.0, readings).pace == "held by the job's own concurrency"
+
+
+@pytest.mark.parametrize(
+    ("rate", "own"),
+    [({}, False), ({"limit": 5.0}, True), ({"share": 0.5}, True), ({"pools": {"users": 9.0}}, True)],
+)
+def test_the_jobs_own_limit_is_called_so(rate, own):
+    readings = Readings(counts(pending=10), waiting_for="quota")
+    said = Meter("job", own_limit=Rate(**rate).own).read(0.0, readings).pace
+    assert said == ("held by the job's own limit" if own else "held by the vendor's limit")
 
 
 def test_a_glimpse_does_not_change_what_is_said():

@@ -106,17 +106,18 @@ class Meter:
         *,
         resumed: bool = False,
         capped: bool = False,
+        own_limit: bool = False,
         open_ended: bool = False,
         expected: int | None = None,
         throttled: int = 0,
         names: Mapping[Status, str] | None = None,
     ) -> None:
-        """`capped`: the job sets the number of calls in flight itself. `throttled`: so many refusals are no news.
+        """`capped`: the job sets the number of calls in flight itself, `own_limit`: how many a second. `throttled`: so many refusals are no news.
 
         `open_ended`: nobody knows how many items there will be; `expected`: this many will end in this session.
         """
         self._title, self._resumed, self._capped = title, resumed, capped
-        self._names = names or {}
+        self._own_limit, self._names = own_limit, names or {}
         self._open_ended, self._expected = open_ended and expected is None, expected
         self._samples: deque[tuple[float, int, int]] = deque()  # (time, calls that the limit is about, done)
         self._waits: deque[str] = deque(maxlen=9)
@@ -163,6 +164,8 @@ class Meter:
             return "held by the vendor's latency: one page after another"
         if readings.waiting_for == "answers" and pending and readings.in_flight >= readings.in_flight_max:
             return "held by the job's own concurrency" if self._capped else "held by the vendor's latency"
+        if readings.waiting_for == "quota" and self._own_limit:
+            return "held by the job's own limit"
         return LIMITS.get(readings.waiting_for, readings.waiting_for)
 
     def _pace(self, now: float, readings: Readings) -> str:

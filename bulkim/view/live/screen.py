@@ -64,6 +64,7 @@ def observer(style: str) -> Observe:
             _title(preview),
             resumed=preview.resumed,
             capped=preview.job.concurrency is not None,
+            own_limit=preview.job.rate.own,
             open_ended=preview.operation.paging is not None or _listing(preview),
             expected=preview.expected,
         )

@@ -12,6 +12,9 @@ from pathlib import Path
 
 from bulkim import uptime
 
+FILES_BESIDE = (
+    20  # that a run has open at a time apart from connections: the journal's, its lock's, a module's
+)
 FILES_WANTED = 1024  # for 256 calls in flight, and whatever a program of the user's own opens beside
 
 
@@ -25,6 +28,11 @@ def files_max() -> int:
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
             soft = wanted
     return FILES_WANTED if soft == unlimited else soft
+
+
+def connections_max() -> int:
+    """How many connections a run may have open at a time."""
+    return max(1, files_max() - FILES_BESIDE)
 
 
 def identity(pid: int) -> str:

@@ -41,7 +41,7 @@ from bulkim.model import (
 from bulkim.planning import batch_size
 from bulkim.planning.gather import Gathered
 from bulkim.planning.pending import PendingItems
-from bulkim.process import files_max
+from bulkim.process import connections_max
 from bulkim.sending import guard
 from bulkim.sending.backlog import Backlog
 from bulkim.sending.before_images import Looker
@@ -52,7 +52,6 @@ from bulkim.sending.telemetry import IN_FLIGHT_MAX, IN_FLIGHT_MIN, Ending, Telem
 
 SILENT_MAX = 3  # calls in a row that got no answer: then one goes at a time, so that a server that wakes is not flooded
 HEADROOM = 2.0  # calls in flight per call that rate x latency needs: latencies vary
-FILES_BESIDE = 20  # that a run opens at a time apart from connections: the journal's, its lock's, a module's
 
 
 class Executor:
@@ -86,7 +85,7 @@ class Executor:
         self._looks: set[anyio.CancelScope] = set()
         self._stop: Stop | None = None
         self._signal: int | None = None
-        self._connections_max = max(1, files_max() - FILES_BESIDE)
+        self._connections_max = connections_max()
         self._error: BulkimError | None = None
 
     # ------------------------------------------------------------------------------------- from outside

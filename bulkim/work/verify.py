@@ -27,6 +27,7 @@ from bulkim.model import Answer, Item, Job, Kind, Outcome, Status, Stop
 from bulkim.planning import limits
 from bulkim.planning.gather import Gathered
 from bulkim.planning.terms import Way, compare, refusal, terms_of
+from bulkim.process import connections_max
 from bulkim.quota.host import on_this_host
 from bulkim.quota.source import Sharing
 from bulkim.sending.asking import Asking, question
@@ -283,7 +284,7 @@ class _Reader:
             self.failure = error
 
     def _workers(self) -> int:
-        self.telemetry.in_flight_max = min(IN_FLIGHT, self.job.concurrency or IN_FLIGHT)
+        self.telemetry.in_flight_max = min(IN_FLIGHT, self.job.concurrency or IN_FLIGHT, connections_max())
         return self.telemetry.in_flight_max
 
     async def _work(self, channel: Channel, source: Taking, scope: anyio.CancelScope) -> None:

@@ -74,7 +74,12 @@ class Following:
         app = record.target.rpartition(" ")[2].rpartition("#")[2]
         name = "" if record.name == record.operation else f"{record.name} · "
         title = f"{name}{record.operation} at {record.provider} {app} · run {record.run}"
-        self._meter = Meter(title, capped=self._limits.capped is not None, throttled=record.throttled)
+        self._meter = Meter(
+            title,
+            capped=self._limits.capped is not None,
+            own_limit=self._limits.slower,
+            throttled=record.throttled,
+        )
         self._began, self._before = self._session()
         self._newest, self._paced = 0, 0
 

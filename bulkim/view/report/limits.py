@@ -29,6 +29,11 @@ class Allowed:
         frozenset()
     )  # modes of calls that draw on none of them: what asks, with a limit of its own
 
+    @property
+    def slower(self) -> bool:
+        """Whether the run was to be slower than the vendor allows."""
+        return self.own is not None and self.documented is not None and self.own < self.documented
+
 
 @dataclass(frozen=True, slots=True)
 class Level:

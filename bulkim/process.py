@@ -12,9 +12,8 @@ from pathlib import Path
 
 from bulkim import uptime
 
-FILES_BESIDE = (
-    20  # that a run has open at a time apart from connections: the journal's, its lock's, a module's
-)
+# That a run has open at a time apart from connections: the journal's, its lock's, a module's.
+FILES_BESIDE = 20
 FILES_WANTED = 1024  # for 256 calls in flight, and whatever a program of the user's own opens beside
 
 

@@ -79,6 +79,8 @@ class Estimate(Document):
     expected_s: float | None  # with the latency of this app's earlier runs
     latency_ms: Mapping[str, float] | None  # p50 and p95 of those
     resting: Mapping[str, Any] | None  # until when the vendor asked to rest, and for how long
+    # the run that the job would continue, or that has done it: run, finished (None: unfinished), done, pending
+    earlier: Mapping[str, Any] | None
     destroys: str | None  # what goes with the users, in words
     window: Mapping[str, Any] | None
     snapshot: Mapping[str, Any] | None  # what is read before: operation, requests

@@ -46,7 +46,7 @@ def checker(field: Field) -> Check:
 def quoted(text: str) -> str:
     """Text for a message: in quotes, cut to a length, escaped where it could mislead the eye.
 
-    Letters that look like ASCII ones (а is not a) are escaped; CJK characters, which do not, stay readable.
+    Letters that look like ASCII ones (а is not a) are escaped; wide characters, which do not (用, ａ), stay readable.
     """
     cut = text if len(text) <= _SHOWN_MAX else text[: _SHOWN_MAX - 1]
     return "'" + "".join(map(_visible, cut)) + ("…'" if cut is not text else "'")
@@ -55,7 +55,7 @@ def quoted(text: str) -> str:
 def _visible(char: str) -> str:
     if " " <= char <= "~":
         return char
-    if char.isprintable() and unicodedata.east_asian_width(char) == "W":
+    if char.isprintable() and unicodedata.east_asian_width(char) in "WF":
         return char
     return char.encode("unicode_escape").decode()
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bulkim import window
+from bulkim import planning, window
 from bulkim.cli import show
 from bulkim.cli.options import Settings
 from bulkim.errors import InputError, Problem
@@ -21,6 +21,7 @@ from bulkim.text import counted, duration, milliseconds, resting
 from bulkim.view.live import Spans
 from bulkim.window import Window
 from bulkim.work.confirm import PRODUCTION
+from bulkim.work.ways import again
 
 if TYPE_CHECKING:
     from bulkim.planning import Estimate
@@ -156,7 +157,10 @@ def _amounts(found: Surveyed, estimate: Estimate, ahead: Outlook) -> list[tuple[
                 + (f"; skipped: {skipped}" if skipped else ""),
             )
         )
-        rows.append(("requests", f"{estimate.requests:,}, {counted(estimate.batch, 'item')} each at most"))
+        each = f"{counted(estimate.batch, 'item')} each at most"
+        if estimate.batch > 1 and planning.parts_for_existing(found.provider, found.operation):
+            each += "; about one more for each user who exists already"
+        rows.append(("requests", f"{estimate.requests:,}, {each}"))
         if estimate.reads:
             reading = f"{counted(estimate.reads, 'request')} more to read what is there before (snapshot: false leaves it)"
             rows.append(("snapshot", reading))
@@ -173,6 +177,8 @@ def _amounts(found: Surveyed, estimate: Estimate, ahead: Outlook) -> list[tuple[
             )
         if ahead.resting:
             rows.append(("rests", f"{resting(*ahead.resting)}; `bulkim quota --forget POOL` forgets it"))
+    if ahead.earlier is not None:
+        rows.append(("earlier", again(ahead.earlier)))
     if found.job.window:
         rows.append(("window", _hours(found.job.window, window.now())))
     return rows

@@ -10,7 +10,7 @@ from typing import Any
 
 from bulkim.catalogue.shapes import Effect, Operation, Probe, Provider
 from bulkim.errors import Problem
-from bulkim.model import Job
+from bulkim.model import Job, Kind
 from bulkim.planning.planned import Planned, Stretch
 
 
@@ -113,6 +113,16 @@ def batch_size(operation: Operation, job: Job) -> int:
 def batches(n_items: int, operation: Operation, job: Job) -> int:
     """Requests for so many items."""
     return -(-n_items // batch_size(operation, job))
+
+
+def parts_for_existing(provider: Provider, operation: Operation) -> bool:
+    """Whether the vendor refuses a whole call for one user who exists already: then each such user takes about one call more."""
+    if operation.batch_max == 1 or operation.effect is not Effect.CREATE:
+        return False
+    return any(
+        rule.kind is Kind.ALREADY and rule.item and (not rule.operations or operation.name in rule.operations)
+        for rule in provider.errors
+    )
 
 
 def before(job: Job, provider: Provider, operation: Operation) -> Operation | None:

@@ -16,6 +16,7 @@ from bulkim.quota.ledger import ledger_path, owner_of, rests
 from bulkim.quota.sliding_log import JUDGED_EVERY, LATE_S_MAX, LEAK, STALLED_MAX
 from bulkim.sending.telemetry import IN_FLIGHT_MAX
 from bulkim.text import utc
+from bulkim.work.ways import Earlier, earlier_run, target_of
 
 CALLS = 1000  # of the latest, whose latencies count
 UNSURE = STALLED_MAX + JUDGED_EVERY  # answers, before it is known how late is usual
@@ -29,6 +30,7 @@ class Outlook:
     p95_s: float | None = None
     expected_s: float | None = None  # the whole run
     resting: tuple[float, float] | None = None  # until when (Unix seconds), how many the vendor asked for
+    earlier: Earlier | None = None  # the run that the job would continue, or that has done it already
 
     def document(self) -> dict[str, Any]:
         """As `plan --json` has it, beside the least time."""
@@ -37,18 +39,19 @@ class Outlook:
             "expected_s": None if self.expected_s is None else round(self.expected_s, 3),
             "latency_ms": {"p50": _ms(self.p50_s), "p95": _ms(self.p95_s)} if known else None,
             "resting": {"until": utc(self.resting[0]), "asked_s": self.resting[1]} if self.resting else None,
+            "earlier": _document(self.earlier),
         }
 
 
 def outlook(found: Surveyed, journal: Path) -> Outlook:
     """Of a job whose input was surveyed. A journal or a ledger that cannot be read tells nothing."""
-    took = sorted(_latencies(found, journal))
-    resting = _resting(found)
+    past, earlier = _history(found, journal)
+    took, resting = sorted(past), _resting(found)
     if not took:
-        return Outlook(resting=resting)
+        return Outlook(resting=resting, earlier=earlier)
     p50_s, p95_s = took[len(took) // 2], took[min(len(took) - 1, int(len(took) * 0.95))]
     mean_s = sum(took) / len(took)
-    return Outlook(p50_s, p95_s, expected(found, p50_s, p95_s, mean_s), resting)
+    return Outlook(p50_s, p95_s, expected(found, p50_s, p95_s, mean_s), resting, earlier)
 
 
 def expected(found: Surveyed, p50_s: float, p95_s: float, mean_s: float) -> float | None:
@@ -71,19 +74,25 @@ def expected(found: Surveyed, p50_s: float, p95_s: float, mean_s: float) -> floa
     return p50_s + (cost.requests - 1) / rate + unsure / cost.limit_per_s * min(LATE_S_MAX, p50_s) + p95_s
 
 
-def _latencies(found: Surveyed, journal: Path) -> Iterable[float]:
+def _history(found: Surveyed, journal: Path) -> tuple[Iterable[float], Earlier | None]:
+    """Latencies of calls like these, and the run that the job would continue, or that has done it."""
     if not there(journal):
-        return ()
+        return (), None
     from bulkim.journal import Reader
 
     job = found.job
     try:
         with Reader.open(journal) as reader:
-            return reader.latencies(
-                f"{job.connection.base_url} {job.connection.target}", job.operation, calls=CALLS
-            )
+            return reader.latencies(target_of(job), job.operation, calls=CALLS), earlier_run(reader, job)
     except BulkimError:
-        return ()
+        return (), None
+
+
+def _document(earlier: Earlier | None) -> dict[str, Any] | None:
+    if earlier is None:
+        return None
+    finished = None if earlier.finished_at is None else utc(earlier.finished_at)
+    return {"run": earlier.run, "finished": finished, "done": earlier.done, "pending": earlier.pending}
 
 
 def _resting(found: Surveyed) -> tuple[float, float] | None:

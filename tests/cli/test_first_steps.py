@@ -140,3 +140,38 @@ def test_explain_without_such_an_item_tells_all(shell, server):
     assert refused.code == 2
     assert "has met no illegal_argument" in refused.err
     assert shell("explain", "easemob", "illegal_argument", "--run", "nobody").code == 2
+
+
+def test_a_plan_says_what_became_of_the_job_so_far(shell, server):
+    users = [f"u{n}" for n in range(1, 6)]
+    server.seed(users)
+    look = shell.job("look", server.base_url, "get-user", users)
+    assert shell("plan", look, "--json").json["earlier"] is None
+    server.faults(
+        {
+            "match": {"operation": "get-user"},
+            "after": 2,
+            "do": {"error": {"http": 401, "error": "unauthorized"}},
+        }
+    )
+    run = shell("run", look, "--set", "concurrency=1", "--json").json["run"]
+    assert shell("plan", look, "--json").json["earlier"] == {
+        "run": run, "finished": None, "done": 2, "pending": 3,
+    }  # fmt: skip
+    assert f"run {run} is unfinished: 2 done, 3 pending." in " ".join(shell("plan", look).out.split())
+    server.faults()
+    assert shell("run", look).code == 0
+    earlier = shell("plan", look, "--json").json["earlier"]
+    assert (earlier["run"], earlier["done"], earlier["pending"]) == (run, 5, 0)
+    assert f"run {run} finished this job at " in " ".join(shell("plan", look).out.split())
+
+
+@pytest.mark.parametrize(
+    ("provider", "operation", "said"), [("easemob", "register", True), ("agora", "register", True), ("easemob", "delete", False)]
+)  # fmt: skip
+def test_a_plan_says_what_users_cost_who_exist_already(shell, provider, operation, said):
+    shell.write("users.csv", "username,password\nanna,secret-1\n")
+    text = f"provider: {provider}\noperation: {operation}\nsource: {{csv: users.csv}}\n"
+    where = 'connection: {base_url: "https://a1.easemob.com", org: o, app: a, auth: {token: t}}\n'
+    found = shell("plan", shell.write("job.yaml", text + where))
+    assert ("about one more for each user who exists already" in " ".join(found.out.split())) is said

@@ -789,3 +789,29 @@ def test_journal_and_vendor_agree(server):
     Typed().run(write("job.yaml", server, "delete", "{text: list}"))
     ended = {name for name, row in rows(Path("bulkim.db")).items() if row["outcome"] == "succeeded"}
     assert ended == {name for name, user in server.users().items() if not user["exists"]}
+
+
+def test_a_finished_job_that_is_run_again_is_said_to_begin_anew(way, server):
+    server.seed(TESTS)
+    lines("list", TESTS)
+    job = write("job.yaml", server, "mute", "{text: list}", "params: {chat: 60}")
+    first = way.run(job)
+    assert "This is a new run" not in first.text
+    again = way.run(job)
+    assert again.counts == {"succeeded": 20}
+    told = f"run {first.summary['run']} finished this job at "
+    assert told in again.text
+    assert ": 20 done. This is a new run and sends all rows again; --missing sends only" in again.text
+    for asked in ({"missing": True}, {"new": True}):
+        assert "This is a new run" not in way.run(job, **asked).text, asked
+    rehearsed = write("other.yaml", server, "mute", "{text: list}", "params: {chat: 60}")
+    assert "This is a new run" not in way.run(rehearsed).text, "another job file, another job"
+
+
+def test_what_is_listed_anew_each_time_is_done_again_without_a_word(way, server):
+    job = write("purge.yaml", server, "delete", "{listing: users}")
+    for _ in range(2):
+        server.seed(TESTS)
+        said = way.run(job)
+        assert said.counts == {"succeeded": 20}
+        assert "This is a new run" not in said.text

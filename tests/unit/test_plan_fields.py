@@ -45,7 +45,7 @@ def test_usernames(name):
         ("a\x00b", r"username 'a\x00b' has a character that is not allowed: '\x00' at 2"),
         ("a\nb", r"username 'a\nb' has a character that is not allowed: '\n' at 2"),
         ("p\u0430ul", r"username 'p\u0430ul' has a character that is not allowed: '\u0430' (CYRILLIC SMALL LETTER A) at 2"),
-        ("\uff41", r"username '\uff41' has a character that is not allowed: '\uff41' (FULLWIDTH LATIN SMALL LETTER A) at 1"),
+        ("\uff41", r"username 'ａ' has a character that is not allowed: 'ａ' (FULLWIDTH LATIN SMALL LETTER A) at 1"),
         ("a\u202eb", r"username 'a\u202eb' has a character that is not allowed: '\u202e' (RIGHT-TO-LEFT OVERRIDE) at 2"),
         ("李伟", "username '李伟' has a character that is not allowed: '李' (CJK UNIFIED IDEOGRAPH-674E) at 1"),
         ("x" * 65, f"username '{'x' * 65}' is 65 bytes long, at most 64"),

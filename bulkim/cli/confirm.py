@@ -25,7 +25,7 @@ WIDTH = 80
 
 @dataclass(frozen=True, slots=True)
 class Confirmation:
-    """Decides whether a destructive run may begin, from the options and from whoever sits at the terminal."""
+    """Decides whether a run may begin, from the options and, where it destroys, from whoever sits at the terminal."""
 
     yes: bool
     pledge: Pledge | None
@@ -35,6 +35,8 @@ class Confirmation:
     def __call__(self, preview: Preview) -> Pledge | None:
         """What was agreed to, if it is a number. Raises ConfirmationError; then nothing is sent."""
         job, count = preview.job, preview.to_send
+        if self.pledge is None and not preview.operation.destroys:
+            return None
         given = agreed(self.pledge, preview.confirmed, job, sent=preview.sent, left=count, said="--confirm")
         if given is not None and (self.pledge is not None or not preview.insist):
             return given

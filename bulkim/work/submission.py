@@ -121,7 +121,7 @@ class Submission:
             self._excuse(record)
         check_overlap(self.journal, self.opening, record)
         guard.check_size(self.job.guard, preview.to_send)
-        if confirm and self.operation.destroys and preview.to_send:
+        if confirm and preview.to_send:
             terms = replace(terms, confirmed=confirm(preview) or terms.confirmed)
         self.journal.write_terms(record.id, as_document(terms))
 

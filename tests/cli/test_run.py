@@ -369,6 +369,19 @@ def test_without_a_terminal(purge, environment, words, code):
 
 
 @pytest.mark.parametrize(
+    ("words", "code"),
+    [((), 0), (("--confirm", "demo:2"), 0), (("--confirm", "demo:3"), 3), (("--confirm", "other:2"), 3)],
+)
+def test_a_number_that_is_given_holds_for_what_does_not_destroy_too(shell, server, words, code):
+    job = shell.job("new", server.base_url, "register", ["u0", "u1"], environment="production")
+    said = shell("run", job, "--progress", "none", *words)
+    assert said.code == code
+    assert len(server.requests()) == (1 if code == 0 else 0)
+    if code:
+        assert "Nothing was sent" in said.err
+
+
+@pytest.mark.parametrize(
     ("environment", "typed", "code"),
     [("test", "y\n", 0), ("test", "\n", 3), ("test", "n\n", 3), ("test", "", 3),
      ("production", "demo:2\n", 0), ("production", "y\n", 3), ("production", "demo:3\n", 3), ("production", "", 3)],

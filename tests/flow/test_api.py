@@ -175,6 +175,12 @@ def test_what_destroys_goes_on_confirmed(confirm):
     assert run(job(), confirm=confirm).counts["succeeded"] == 5
 
 
+def test_what_does_not_destroy_is_held_to_a_number_and_not_shown_to_a_function():
+    with pytest.raises(bulkim.ConfirmationError, match="confirm says 4, but 5 items would be sent"):
+        run(job("get-user"), confirm="demo:4")
+    assert run(job("get-user"), confirm=lambda _: pytest.fail("it destroys nothing")).state == "finished"
+
+
 # --------------------------------------------------------------------------- loops, threads, signals
 
 

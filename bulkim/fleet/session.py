@@ -149,7 +149,9 @@ def _load(row: dict[str, Any]) -> _Run:
             intake.secrets,
             open_source(job.source, secret_fields=operation.secrets, required=operation.required),
         )
-    return _Run(row, job, Workers(job, provider, operation, intake.entries), secrets)
+    return _Run(
+        row, job, Workers(job, provider, operation, intake.entries, limit=planned["item_limit"]), secrets
+    )
 
 
 async def _once(host: Host, taken: Taken, run: _Run) -> Left | None:

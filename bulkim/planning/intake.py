@@ -176,7 +176,9 @@ class Intake:
 
     def entries(self, rows: Sequence[Row]) -> list[Entry]:
         """Rows of a listing's page as entries. Raises InputError."""
-        planned = prepare(self.job, self.provider, self.operation, _Page(rows))
+        planned: Iterable[Planned] = prepare(self.job, self.provider, self.operation, _Page(rows))
+        if self.missing_from is not None:
+            planned = self._selected(planned, self.missing_from)
         return list(self._entries(planned))
 
     def secrets(self, reader: SourceReader, after: int = 0) -> Rows:

@@ -19,13 +19,13 @@ from bulkim.sending.serial import Serial
 NAMES_KEPT = 2_000  # of those who were listed, for a near miss
 
 Plan = Callable[[Sequence[Row]], Sequence[Entry]]
-"""A page's rows -> one entry a row, by the rules of what will be done to them."""
+"""A page's rows -> entries by the rules of what will be done to them, each with its row's position. A row may be left out."""
 
 
 async def list_items(
-    serial: Serial, operation: Operation, plan: Plan, *, where: Where, ended: bool, seen: list[str]
-) -> None:
-    """Read a listing from where it stands to its end. Raises Stopped.
+    serial: Serial, operation: Operation, plan: Plan, *, where: Where, ended: bool, seen: list[str], limit: int | None = None,
+) -> None:  # fmt: skip
+    """Read a listing from where it stands to its end, or until the run has `limit` items. Raises Stopped.
 
     `ended`: being listed is an item's result. Otherwise those whom `where` admits become pending items. `seen` gets the
     first names that were listed, admitted or not.
@@ -36,8 +36,9 @@ async def list_items(
         seen += [name for name, _ in page.rows[: NAMES_KEPT - len(seen)]]
         admitted = [(name, data) for name, data in page.rows if admits(where, name, data)]
         entries = plan([Row(place, None, {"username": name}) for place, (name, _) in enumerate(admitted, 1)])
-        rows = [Listed(entry, data) for entry, (_, data) in zip(entries, admitted, strict=True)]
-        done = page.next is None or not page.rows
+        room = None if limit is None else max(0, limit - sum(serial.journal.counts().values()))
+        rows = [Listed(entry, admitted[entry.position - 1][1]) for entry in entries[:room]]
+        done = page.next is None or not page.rows or (room is not None and len(entries) >= room)
         serial.take_in(attempt_id, closing, ListedPage(rows, ended, page.next, done))
         if done:
             return

@@ -157,7 +157,8 @@ class _Session:
             journal, opening, accept_removals=wanted.accept_removals, plan=wanted.plan
         )
         provider, operation = self.submission.provider, self.submission.operation
-        self.workers = Workers(job, provider, operation, self.submission.intake.entries)
+        limit = opening.terms.values["limit"]
+        self.workers = Workers(job, provider, operation, self.submission.intake.entries, limit=limit)
 
     def go(self, record: RunRecord) -> Finished:
         try:
@@ -195,7 +196,7 @@ class _Session:
         ending = self._work(preview, session, ahead)
         users = ahead.users if isinstance(ahead, Census) else None
         preview = self.submission.preview(record, users=users)
-        if not any(preview.counts.values()):
+        if not any(preview.counts.values()) and self.submission.opening.missing_from is None:
             self.notes.hear(admitted_nobody(self.job.source.where, self.workers.seen))
         return preview, ending
 

@@ -103,6 +103,7 @@ class Opening:
 
 def opening_of(journal: Journal, job: Job, wanted: Wanted) -> Opening:
     """The run that this job continues, or how a new one begins. Raises TermsError, UsageError."""
+    _check_choice(job, wanted)
     record = None if job.rehearsal or wanted.new else _to_continue(journal, job, wanted)
     missing_from = None
     if wanted.missing:
@@ -118,6 +119,30 @@ def opening_of(journal: Journal, job: Job, wanted: Wanted) -> Opening:
     if not wanted.missing and (earlier := finished_before(journal.reader, job)) is not None:
         notes = (*notes, again(earlier, by_plan=wanted.plan is not None))
     return replace(opening, others=tuple(others), missing_from=missing_from, notes=notes)
+
+
+def _check_choice(job: Job, wanted: Wanted) -> None:
+    """An option that chooses among rows needs some; it is not just left out. Raises UsageError."""
+    if job.source.kind != "none":
+        return
+    operation = provider(job.provider, job.vendor_text).operation(job.operation)
+    if wanted.missing:
+        raise UsageError(
+            f"--missing leaves out rows that earlier runs have done, and {job.operation} has no rows.",
+            hint="run it without --missing",
+        )
+    if wanted.limit is None or operation is None or operation.paging is None:
+        return
+    if operation.paging.merge:
+        raise UsageError(
+            f"--limit does not go with {job.operation}: several pages may say something of one user.",
+            hint="run it without --limit",
+        )
+    if operation.effect is Effect.DELETE:
+        raise UsageError(
+            f"--limit takes the first rows, and {job.operation} has none: its count says how many users go.",
+            hint=f"--set params.all=false --set params.count={wanted.limit}",
+        )
 
 
 def by_plan(opening: Opening, plan: Saved, found: Comparison, *, agreed: bool) -> Opening:

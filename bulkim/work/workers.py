@@ -49,6 +49,7 @@ class Workers:
     operation: Operation
     plan: Plan  # rows of a listing -> entries, by the operation's rules
     seen: list[str] = field(default_factory=list)  # the first who were listed, whether they were meant or not
+    limit: int | None = None  # items that a listing brings at most
 
     @property
     def purges(self) -> bool:
@@ -122,11 +123,13 @@ class Workers:
 
     def _taking_in(self, name: str, plan: Plan, *, ended: bool) -> Callable[[Serial], Awaitable[None]]:
         operation, where = self.named(name), self.job.source.where
-        return lambda serial: list_items(serial, operation, plan, where=where, ended=ended, seen=self.seen)
+        return lambda serial: list_items(
+            serial, operation, plan, where=where, ended=ended, seen=self.seen, limit=self.limit
+        )
 
     def _listed(self, rows: Sequence[Row]) -> list[Entry]:
-        names = [str(row.values["username"]) for row in rows]
-        return [Entry(0, None, self.provider.folded(name), name) for name in names]
+        named = [(row.position, str(row.values["username"])) for row in rows]
+        return [Entry(position, None, self.provider.folded(name), name) for position, name in named]
 
 
 @dataclass(slots=True)

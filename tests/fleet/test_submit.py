@@ -184,6 +184,15 @@ def test_what_only_the_vendor_knows_is_asked_first_and_confirmed_then(scene):
     assert {f"keep-{n}" for n in range(5)} <= left
 
 
+def test_a_listing_is_taken_as_far_as_the_limit(scene):
+    scene.users("old", 230)
+    scene.hand()
+    where = {"listing": "users", "where": {"match": "old-.*"}}
+    run = scene.submit(scene.job("purge", "delete", where), "--limit", "3", "--confirm", "demo:3")
+    scene.until(run)
+    assert sum(not user["exists"] for user in scene.server.users().values()) == 3
+
+
 def test_operations_without_items_work_too(scene):
     scene.users("old", 40)
     scene.hand()

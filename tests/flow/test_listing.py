@@ -10,7 +10,7 @@ from support.jobs import job, rows
 from support.processes import bulkim, finish, kill, start, wait_until
 from support.server import serving
 
-from bulkim.errors import ConfirmationError
+from bulkim.errors import ConfirmationError, UsageError
 from bulkim.journal import Reader
 from bulkim.model import Guard, Rate, Source, Where
 from bulkim.work import runner
@@ -23,8 +23,10 @@ UNPAID = {"http": 403, "error": "forbidden_op", "description": "Service operatio
 
 def go(operation, server, source, journal, **changes):
     settings = {"rate": FAST, **changes}
-    confirm = settings.pop("confirm", None)
-    return runner.run(job(operation, server.base_url, source, **settings), journal=journal, confirm=confirm)
+    options = {
+        name: settings.pop(name) for name in ("confirm", "limit", "missing", "new") if name in settings
+    }
+    return runner.run(job(operation, server.base_url, source, **settings), journal=journal, **options)
 
 
 def test_each_listed_user_becomes_an_item_with_data(server, tmp_path):
@@ -42,6 +44,62 @@ def test_a_listing_can_be_narrowed(server, tmp_path):
     assert done.summary["counts"]["succeeded"] == done.summary["items"] == 5
     assert done.summary["requests"] == 3, "it was listed once"
     assert rows(tmp_path / "j.db")["u14"]["data"]["activated"] is True
+
+
+def test_a_listing_is_read_as_far_as_the_limit(server, tmp_path):
+    server.seed(250)
+    first = go("list-users", server, Source("none"), tmp_path / "j.db", limit=3)
+    assert (first.summary["items"], first.summary["requests"]) == (3, 1)
+    over = go("list-users", server, Source("none"), tmp_path / "j.db", limit=120, new=True)
+    assert (over.summary["items"], over.summary["requests"]) == (120, 2)
+    narrowed = Source("listing", listing="users", where=Where(match="u1.*"))
+    asked = []
+    done = go(
+        "delete", server, narrowed, tmp_path / "j.db", limit=4, guard=Guard(protect=["u1"]),
+        confirm=lambda preview: asked.append(preview.to_send),
+    )  # fmt: skip
+    assert asked == [3]
+    assert done.summary["counts"]["succeeded"] + done.summary["counts"]["skipped"] == 4
+    assert sum(not user["exists"] for user in server.users().values()) == 3
+
+
+def test_the_limit_of_a_listing_holds_over_an_interruption(server, tmp_path):
+    server.seed(350)
+    server.faults({"match": {"operation": "list-users"}, "after": 1, "do": {"error": UNPAID}})
+    assert go("list-users", server, Source("none"), tmp_path / "j.db", limit=230).exit_code == 6
+    server.faults()
+    done = go("list-users", server, Source("none"), tmp_path / "j.db", limit=230)
+    assert (done.summary["items"], done.summary["resumed"]) == (230, True)
+
+
+def test_of_a_listing_only_those_are_taken_whom_no_run_has_done(server, tmp_path):
+    server.seed(120)
+    source = Source("listing", listing="users")
+    first = go("mute", server, source, tmp_path / "j.db", params={"chat": 60}, limit=50)
+    rest = go("mute", server, source, tmp_path / "j.db", params={"chat": 60}, missing=True)
+    assert (first.counts["succeeded"], rest.counts["succeeded"]) == (50, 70)
+    nothing = go("mute", server, source, tmp_path / "j.db", params={"chat": 60}, missing=True)
+    assert nothing.summary["items"] == 0
+    assert "nothing is missing" in nothing.summary["nothing"]
+    assert len(server.requests("mute")) == 120
+
+
+@pytest.mark.parametrize(
+    ("operation", "params", "options", "hint"),
+    [
+        ("delete-oldest", {"count": 9}, {"limit": 3}, "--set params.all=false --set params.count=3"),
+        ("delete-oldest", {"all": True}, {"limit": 3}, "--set params.all=false --set params.count=3"),
+        ("delete-oldest", {"count": 9}, {"missing": True}, "without --missing"),
+        ("list-users", {}, {"missing": True}, "without --missing"),
+        ("list-mutes", {}, {"limit": 3}, "without --limit"),
+    ],
+)
+def test_what_cannot_be_limited_says_so(server, tmp_path, operation, params, options, hint):
+    server.seed(20)
+    with pytest.raises(UsageError) as caught:
+        go(operation, server, Source("none"), tmp_path / "j.db", params=params, **options)
+    assert hint in caught.value.hint
+    assert server.requests() == []
 
 
 def test_mutes_of_several_scopes_and_pages_are_one_item_a_user(server, tmp_path):

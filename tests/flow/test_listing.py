@@ -94,7 +94,9 @@ def test_of_a_listing_only_those_are_taken_whom_no_run_has_done(server, tmp_path
         ("list-mutes", {}, {"limit": 3}, "without --limit"),
     ],
 )
-def test_what_cannot_be_limited_says_so(server, tmp_path, operation, params, options, hint):
+def test_what_cannot_be_limited_says_so(  # noqa: PLR0917
+    server, tmp_path, operation, params, options, hint
+):
     server.seed(20)
     with pytest.raises(UsageError) as caught:
         go(operation, server, Source("none"), tmp_path / "j.db", params=params, **options)

@@ -9,6 +9,7 @@ from bulkim.model import Again, Answer, Batch, Kind, Mode, Outcome, Stop
 from bulkim.text import counted
 
 ANSWERS_MAX = 5  # in a row, before a run stops
+ELSEWHERE = "if base_url is wrong, mend it and run it with --new"  # a run stays where it began
 
 
 def stop(batch: Batch, answer: Answer, *, gateways: int, spent: bool) -> Stop | None:
@@ -33,7 +34,7 @@ def stopped(outcome: Outcome, gateways: int) -> Stop:
         4,
         "gateway",
         f"{counted(gateways, 'answer')} in a row did not come from the vendor: {outcome.reason}",
-        "check base_url and what stands between; then run the same again: it continues",
+        f"check what stands between, then run the same again: it continues; {ELSEWHERE}",
     )
 
 

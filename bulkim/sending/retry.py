@@ -309,7 +309,10 @@ def _final(item: Item, status: Status, outcome: Outcome) -> Final:
 def _unreachable(batch: Batch, outcome: Outcome) -> Stop:
     reason = f"{batch.tries} tries in a row did not reach the vendor: {outcome.reason}"
     return Stop(
-        4, outcome.code or "connection", reason, "check base_url and the network, then run the same again"
+        4,
+        outcome.code or "connection",
+        reason,
+        f"check the network, then run the same again; {gateway.ELSEWHERE}",
     )
 
 
@@ -321,7 +324,7 @@ def _refusal(kind: Kind, outcome: Outcome) -> Stop:
         case Kind.EXHAUSTED_PLAN:
             hint = "the plan's allowance is used up: raise it at the vendor, then run the same again"
         case _ if code == "redirect":
-            hint = "if that is the vendor's address, set base_url to it; then run the same again"
+            hint = "if that is the vendor's address, set base_url to it and run it with --new"
         case _:
             hint = "no item of this run can succeed until this is put right; then run the same again"
     return Stop(6, code, reason, hint)

@@ -253,7 +253,7 @@ def test_why_it_stopped_and_what_to_do(shell, server):
     said = shell("run", job, "--yes")
     assert said.code == 4
     assert "stopped: connection" in said.out
-    assert "check base_url and the network" in said.out
+    assert "if base_url is wrong, mend it and run it with --new" in " ".join(said.out.split())
     assert "next: bulkim run gone.yaml" in said.err
 
 

@@ -17,21 +17,21 @@ FILES_BESIDE = 20
 FILES_WANTED = 1024  # for 256 calls in flight, and whatever a program of the user's own opens beside
 
 
-def files_max() -> int:
+def files_max(wanted: int = FILES_WANTED) -> int:
     """How many files this process may have open at a time; a low limit that is only the shell's default (macOS: 256) is raised first."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     unlimited = resource.RLIM_INFINITY
-    if soft != unlimited and soft < FILES_WANTED:
-        wanted = FILES_WANTED if hard == unlimited else min(hard, FILES_WANTED)
+    if soft != unlimited and soft < wanted:
+        allowed = wanted if hard == unlimited else min(hard, wanted)
         with suppress(OSError, ValueError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-            soft = wanted
-    return FILES_WANTED if soft == unlimited else soft
+            resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+            soft = allowed
+    return wanted if soft == unlimited else soft
 
 
-def connections_max() -> int:
-    """How many connections a run may have open at a time."""
-    return max(1, files_max() - FILES_BESIDE)
+def connections_max(runs: int = 1) -> int:
+    """How many connections a run may have open at a time, where its process works on so many."""
+    return max(1, files_max(FILES_WANTED * runs) // runs - FILES_BESIDE)
 
 
 def identity(pid: int) -> str:

@@ -1,6 +1,6 @@
-"""Leases: who does not hold one does not send.
+"""Leases: who does not hold one does not send. A worker takes runs, renews their leases, and gives them back.
 
-A worker renews its runs' leases once a second, on a connection of its own. With T the lease and M the margin, of a beat
+It renews them once a second, on a connection of its own. With T the lease and M the margin, of a beat
 that left at t0: no byte leaves at or after t0 + T - M by the worker's clock, and nobody else takes the run before t0 + T by
 the database's. Only durations are compared, never two clocks. CLOCK_BOOTTIME goes on while a machine sleeps.
 """
@@ -11,18 +11,25 @@ import asyncio
 import math
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
+from bulkim import uptime
 from bulkim.errors import GuardError
-from bulkim.fleet.database import AwayError, Line
+from bulkim.fleet.database import AwayError, Line, in_words, library
 from bulkim.fleet.schema import KNOWN
 from bulkim.journal.lease import this_process
 from bulkim.log.events import log
+from bulkim.model import Stop
 from bulkim.version import __version__
 
 BEAT_S = 1.0
 ANSWER_S = 2.5  # for a beat
+TAKE_S = 10.0  # for whatever else is asked of claims
+AGAIN_S = 0.5
 LOOK_S = 0.05
+LOOKED_AT = 20  # runs that might be had
 
 
 def boottime() -> float:
@@ -43,12 +50,15 @@ class HistoryError(GuardError):
 
 @dataclass(slots=True, eq=False)
 class Lease:
-    """A run's, as its holder knows it."""
+    """A run that this worker holds: for how long, and how far its epoch has come."""
 
     run_id: int
     epoch: int
     until: float  # by `clock`: nothing is sent from then on
     clock: Callable[[], float] = boottime
+    session_id: int = 0
+    last_attempt: int = 0
+    turns: int = 0
     asked: str | None = None  # pause or cancel
     lost: bool = False
 
@@ -76,18 +86,47 @@ class Lease:
         """It is another's."""
         self.lost, self.until = True, -math.inf
 
+    async def answer(
+        self, line: Line, statement: str, values: Any, *, within_s: float
+    ) -> list[tuple[Any, ...]]:
+        """What the database says to its holder, however long it is away. Raises LostError, and what `Line.rows` does."""
+        while not self.lost:
+            with suppress(AwayError):
+                return await line.rows(statement, values, within_s=within_s)
+            await asyncio.sleep(AGAIN_S)
+        raise LostError
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """How a session leaves its run."""
+
+    state: str  # of the claim: queued, waiting, confirming, paused, stopped, cancelled or done
+    why: str | None = None  # it waits or stopped, in words
+    stop: Stop | None = None
+    not_before: float | None = None  # Unix seconds
+    lacks: bool = False  # this worker cannot; others may
+
+    @property
+    def run_state(self) -> str:
+        """Of the run: finished, interrupted or stopped."""
+        return _RUN_STATES.get(self.state, "interrupted")
+
+
+_RUN_STATES = {"done": "finished", "cancelled": "finished", "stopped": "stopped"}
+
 
 class Keeper:
-    """Renews a worker's leases."""
+    """What a worker asks of claims, and the leases that it holds."""
 
     def __init__(
-        self, line: Line, worker: str, *, lease_s: float, margin_s: float, places: int = 0, clock: Callable[[], float] = boottime
+        self, dsn: str, worker: str, *, lease_s: float, margin_s: float, places: int = 0, clock: Callable[[], float] = boottime
     ) -> None:  # fmt: skip
-        self.places = places
+        self.worker, self.places = worker, places
         self.lease_s, self.margin_s, self.clock = lease_s, margin_s, clock
         self.away_since: float | None = None  # Unix seconds: since then the database does not answer
         self.outdated: Callable[[], None] | None = None  # called with each beat while this program is too old
-        self._line, self._worker = line, worker
+        self._beats, self._line = Line(dsn), Line(dsn)
         self._leases: dict[int, Lease] = {}
 
     def hold(self, run_id: int, epoch: int, asked_at: float) -> Lease:
@@ -101,15 +140,68 @@ class Keeper:
         if self._leases.get(lease.run_id) is lease:
             del self._leases[lease.run_id]
 
-    def lose_all(self) -> None:
-        """Whatever still works on them sends no more."""
-        for lease in self._leases.values():
-            lease.lose()
-
     @property
     def held(self) -> int:
         """How many runs."""
         return len(self._leases)
+
+    # -------------------------------------------------------------------------------------- claims
+
+    async def take(self, run_id: int) -> Lease | None:
+        """Take a run; None when it is not to be had. Raises AwayError."""
+        asked_at, me = self.clock(), this_process()
+        found = await self._line.rows(
+            "SELECT epoch, session, attempt FROM bulkim.take(%s, %s, %s, %s, %s, %s, %s, %s, %s)",
+            (run_id, self.worker, self.lease_s, me.pid, me.host, me.process, time.time(), uptime.boot() or None, uptime.zero()),
+            within_s=TAKE_S,
+        )  # fmt: skip
+        if not found:
+            return None
+        epoch, session_id, attempt = found[0]
+        lease = self.hold(run_id, epoch, asked_at)
+        lease.session_id, lease.last_attempt = session_id, attempt
+        return lease
+
+    async def take_next(self) -> Lease | None:
+        """Take the run whose turn it is. Raises AwayError."""
+        for run_id in await self.waiting():
+            try:
+                if lease := await self.take(run_id):
+                    return lease
+            except library().Error as error:  # one run's trouble is not the others'
+                log.warning("fleet.failed", run_id=run_id, error=in_words(error))
+        return None
+
+    async def waiting(self) -> list[int]:
+        """Runs that this worker might take, the best first. Raises AwayError."""
+        found = await self._line.rows("SELECT bulkim.next(%s, %s)", (self.worker, LOOKED_AT), within_s=TAKE_S)
+        return [run_id for (run_id,) in found]
+
+    async def give_back(self, lease: Lease, left: Left) -> bool:
+        """Leave a run; False when it was another's already. Raises LostError."""
+        stop = left.stop
+        stopped = (stop.code, stop.reason, stop.exit_code) if stop else (None, None, None)
+        values: tuple[Any, ...] = (
+            lease.run_id, lease.epoch, lease.session_id, left.state, left.run_state, time.time(), left.why, *stopped, left.not_before, left.lacks,
+        )  # fmt: skip
+        statement = f"SELECT bulkim.give_back({', '.join(['%s'] * len(values))})"
+        found = await lease.answer(self._line, statement, values, within_s=TAKE_S)
+        self.drop(lease)
+        return bool(found[0][0])
+
+    async def leave(self) -> None:
+        """The worker ends. Whatever is still at work sends no more: from now on others may take it."""
+        for lease in self._leases.values():
+            lease.lose()
+        with suppress(AwayError, library().Error):
+            await self._line.rows("SELECT bulkim.bury(%s)", (self.worker,), within_s=2.0)
+
+    async def close(self) -> None:
+        """Hang up."""
+        for line in (self._line, self._beats):
+            await line.close()
+
+    # --------------------------------------------------------------------------------------- beats
 
     async def run(self) -> None:
         """Beat for ever."""
@@ -117,27 +209,21 @@ class Keeper:
             began = self.clock()
             try:
                 await self.beat()
-                self._answered()
+                if self.away_since is not None:
+                    log.info("fleet.back", away_s=round(time.time() - self.away_since, 1))
+                self.away_since = None
             except AwayError as error:
-                self._silent(error)
+                if self.away_since is None:
+                    self.away_since = time.time()
+                    log.warning("fleet.away", error=str(error))
             await asyncio.sleep(max(0.1, BEAT_S - (self.clock() - began)))
-
-    def _answered(self) -> None:
-        if self.away_since is not None:
-            log.info("fleet.back", away_s=round(time.time() - self.away_since, 1))
-        self.away_since = None
-
-    def _silent(self, error: AwayError) -> None:
-        if self.away_since is None:
-            self.away_since = time.time()
-            log.warning("fleet.away", error=str(error))
 
     async def beat(self) -> None:
         """Say that the worker lives, and renew all of them, once. Raises AwayError."""
         mine, me = dict(self._leases), this_process()
-        ((oldest,),) = await self._line.rows(
+        ((oldest,),) = await self._beats.rows(
             "SELECT bulkim.beat(%s, %s, %s, %s, %s, %s, %s, %s)",
-            (self._worker, me.host, me.pid, me.process, __version__, self.places, len(mine), time.time()), within_s=ANSWER_S,
+            (self.worker, me.host, me.pid, me.process, __version__, self.places, len(mine), time.time()), within_s=ANSWER_S,
         )  # fmt: skip
         if oldest > KNOWN and self.outdated:
             self.outdated()
@@ -145,9 +231,9 @@ class Keeper:
             return
         t0 = self.clock()
         epochs = [lease.epoch for lease in mine.values()]
-        found = await self._line.rows(
+        found = await self._beats.rows(
             "SELECT run_id, epoch, asked FROM bulkim.renew(%s, %s, %s::bigint[], %s::bigint[])",
-            (self._worker, self.lease_s, list(mine), epochs), within_s=ANSWER_S,
+            (self.worker, self.lease_s, list(mine), epochs), within_s=ANSWER_S,
         )  # fmt: skip
         renewed = {run_id: asked for run_id, _, asked in found}
         for run_id, lease in mine.items():

@@ -1,38 +1,31 @@
 """The journal of operations whose calls follow from each other: one write at a time, and it waits.
 
-Such a session has a thread and a loop of its own, so nobody else waits with it.
+Such a session has a thread and a loop of its own, so nobody else waits with it: what it asks of the database, the
+worker's loop asks for it.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Awaitable, Sequence
-from typing import Any
+import asyncio
+from collections.abc import Awaitable, Coroutine, Sequence
+from typing import Any, TypeVar
 
-from bulkim.errors import GuardError
-from bulkim.fleet.claims import Taken
-from bulkim.fleet.database import away, library, settings
-from bulkim.fleet.journal import AGAIN_S, COUNTS, DOUBTFUL, ITEMS, by_status, item_of
-from bulkim.fleet.lease import LostError
-from bulkim.fleet.turns import TURNS, Hand, Patience, Turn, answered, frame, unwritten
+from bulkim.fleet.journal import COUNTS, DOUBTFUL, ITEMS, Store, by_status, item_of
+from bulkim.fleet.lease import Lease
+from bulkim.fleet.turns import Hand, Turn
 from bulkim.journal.port import PAGE
 from bulkim.journal.records import Closing, Listed, ListedPage, to_json
 from bulkim.model import Final, Item, Status
 
-
-class _Nobody:
-    """Who would take turns along: here they are written when they are wanted."""
-
-    def dirty(self, _journal: Hand) -> None: ...
+T = TypeVar("T")
 
 
 class ListingJournal(Hand):
-    """`bulkim.journal.port.RunJournal`, whole; its turns travel alone."""
+    """`bulkim.journal.port.RunJournal`, whole; its turns travel alone. Not for the thread of `loop`, which is the store's."""
 
-    def __init__(self, dsn: str, taken: Taken) -> None:
-        super().__init__(_Nobody(), taken)
-        self._dsn = dsn
-        self._connection: Any = None
+    def __init__(self, store: Store, loop: asyncio.AbstractEventLoop, lease: Lease) -> None:
+        super().__init__(lambda _: None, lease)  # turns are written when they are wanted
+        self._store, self._loop = store, loop
         self._count()
 
     # ------------------------------------------------------------------------------------- writing
@@ -57,7 +50,8 @@ class ListingJournal(Hand):
         ((last,),) = self._ask(
             "SELECT coalesce(max(ordinal), 0) FROM bulkim.item WHERE run_id = %s", (self.run_id,)
         )
-        turn = self._settled(attempt, closing, finals=page.finals, touched=())
+        super().settle(attempt, closing, finals=page.finals, touched=())
+        turn = self._join()
         merged: dict[int, str | None] = {}
         for row in page.rows if page.ended else ():
             if row.entry.key in known:
@@ -138,34 +132,12 @@ class ListingJournal(Hand):
 
     def _write(self) -> None:
         """What is not written yet, until that is answered. What goes wrong is told to whoever awaits it."""
-        turn: Turn | None = self.depart()
-        if turn is None:
-            return
-        try:
-            ((answers,),) = self._ask(TURNS, (frame([(self, turn)]),))
-        except GuardError as error:
-            self.fail(error)
-            turn.close(error)
-            return
-        answered(self, turn, answers[0])
+        if turn := self.depart():
+            self._there(self._store.deliver([(self, turn)]))
 
     def _ask(self, statement: str, values: Any) -> list[tuple[Any, ...]]:
-        """Until it is answered. Raises LostError, GuardError for what the database refuses."""
-        psycopg, patience = library(), Patience()
-        while not self.lease.lost:
-            try:
-                if self._connection is None or self._connection.closed:
-                    self._connection = psycopg.connect(self._dsn, **settings(statement_s=10))
-                return list(self._connection.execute(statement, values).fetchall())
-            except psycopg.Error as error:
-                gone = away(error)
-                if gone is None or patience.over(gone):
-                    raise unwritten(error) from error
-                self.close()
-                time.sleep(AGAIN_S)
-        raise LostError
+        """Until it is answered. Raises GuardError."""
+        return self._there(self._store.read(self.lease, statement, values))
 
-    def close(self) -> None:
-        """Hang up."""
-        if self._connection is not None:
-            self._connection.close()
+    def _there(self, asking: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(asking, self._loop).result()

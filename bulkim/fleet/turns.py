@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Awaitable, Generator, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import Any, Protocol
+from typing import Any
 
 from bulkim.errors import GuardError
-from bulkim.fleet.claims import Taken
-from bulkim.fleet.database import AwayError, UnwritableError
-from bulkim.fleet.lease import HistoryError, LostError
+from bulkim.fleet.lease import HistoryError, Lease, LostError
 from bulkim.journal.records import Closing, PoolRate, to_json
 from bulkim.model import Batch, Final, Item, Mode, Status
 
-UNWRITABLE_S = 60.0  # a database that is full or read-only: the run ends
 DONE, DONE_BEFORE, FENCED_OFF = 1, 2, 0  # what the database says of a turn; -1: it has gone back in time
+WENT_BACK = "the database went back in time: it has lost what it had acknowledged."
+LOOK_INTO = (
+    "look into it, then `bulkim fleet pull RUN` and `bulkim verify RUN` before `bulkim fleet resume RUN`"
+)
 
 
 @dataclass(slots=True, eq=False)
@@ -61,44 +61,23 @@ class Turn:
     def frame(self, journal: Hand) -> dict[str, Any]:
         """As `bulkim.turns` reads it."""
         return {
-            "r": journal.run_id, "e": journal.lease.epoch, "n": self.n, "l": self.lowest, "s": journal.session_id,
+            "r": journal.run_id, "e": journal.lease.epoch, "n": self.n, "l": self.lowest, "s": journal.lease.session_id,
             "b": self.begun, "a": self.again, "c": self.closed, "q": self.throttled, "f": self.stretches, "z": self.finals,
             "t": self.touched, "y": [[*key, *rest] for key, rest in self.tally.items()], "v": self.seen_at, "w": self.ahead_s, "p": self.rates,
             **self.more,
         }  # fmt: skip
 
 
-class Patience:
-    """How long a database may refuse to write before a run ends."""
-
-    def __init__(self) -> None:
-        self._since: float | None = None  # monotonic
-
-    def over(self, error: AwayError) -> bool:
-        """Whether it has refused for too long, after this error. One that is away is waited for without end."""
-        now = time.monotonic()
-        self._since = (self._since or now) if isinstance(error, UnwritableError) else None
-        return self._since is not None and now - self._since >= UNWRITABLE_S
-
-
-class Carrier(Protocol):
-    """Whoever sees to it that turns are written."""
-
-    def dirty(self, journal: Hand) -> None:
-        """It has something to write."""
-
-
 class Hand:
     """What a session writes: `bulkim.journal.port.Writer`, turn by turn."""
 
-    def __init__(self, carrier: Carrier, taken: Taken) -> None:
-        lease = taken.lease
-        self.lease, self.run_id, self.session_id = lease, lease.run_id, taken.session_id
-        self._carrier, self._taken, self._attempt = carrier, taken, taken.last_attempt
+    def __init__(self, dirty: Callable[[Hand], None], lease: Lease) -> None:
+        """`dirty` is told that there is something to write."""
+        self.lease, self.run_id = lease, lease.run_id
+        self._dirty = dirty
         self._open: dict[int, None] = {}
         self._turn = self._last = Turn(0)
         self._last.close()
-        self._n = taken.turns
         self._error: GuardError | None = None
         self._counts = dict.fromkeys(Status, 0)
 
@@ -108,20 +87,15 @@ class Hand:
 
     def _begin(self, mode: str, ordinals: Sequence[int], *, again: bool, now: float) -> int:
         turn = self._join()
-        self._attempt = self._taken.last_attempt = self._attempt + 1
-        self._open[self._attempt] = None
-        turn.begun.append((self._attempt, mode, len(ordinals), to_json(ordinals), now))
+        self.lease.last_attempt = attempt = self.lease.last_attempt + 1
+        self._open[attempt] = None
+        turn.begun.append((attempt, mode, len(ordinals), to_json(ordinals), now))
         turn.again += again
-        return self._attempt
+        return attempt
 
     def settle(
         self, attempt: int, closing: Closing, *, finals: Sequence[Final], touched: Sequence[Item]
     ) -> None:
-        self._settled(attempt, closing, finals=finals, touched=touched)
-
-    def _settled(
-        self, attempt: int, closing: Closing, *, finals: Sequence[Final], touched: Sequence[Item]
-    ) -> Turn:
         turn = self._join()
         self._open.pop(attempt, None)
         turn.closed.append(
@@ -130,7 +104,6 @@ class Hand:
         turn.throttled += closing.kind == "throttled"
         turn.touched += [(item.ordinal, item.attempts, item.doubt_since) for item in touched]
         self._finish(turn, finals, closing.http_status, closing.ended_at)
-        return turn
 
     def finish(self, finals: Sequence[Final], *, now: float) -> None:
         self._finish(self._join(), finals, None, now)
@@ -149,10 +122,10 @@ class Hand:
     def _join(self) -> Turn:
         if self._error:
             raise self._error
-        if self._turn.n != self._n or self._turn.n == 0:
-            self._n = self._taken.turns = self._n + 1
-            self._turn = self._last = Turn(self._n)
-            self._carrier.dirty(self)
+        if not self._turn.n:
+            self.lease.turns += 1
+            self._turn = self._last = Turn(self.lease.turns)
+            self._dirty(self)
         return self._turn
 
     def _finish(self, turn: Turn, finals: Sequence[Final], http_status: int | None, now: float) -> None:
@@ -174,18 +147,28 @@ class Hand:
     def depart(self) -> Turn | None:
         """The turn so far leaves; what is written from now on belongs to the next one."""
         turn = self._turn
-        if turn.n != self._n or self._error:
+        if not turn.n or self._error:
             return None
         self._turn = Turn(0)
-        turn.lowest = next(
-            iter(self._open), self._attempt + 1
-        )  # no attempt below is open, once this turn is written
+        # No attempt below is open, once this turn is written.
+        turn.lowest = next(iter(self._open), self.lease.last_attempt + 1)
         return turn
 
-    def fail(self, error: GuardError) -> None:
-        """Nothing is written any more."""
+    def answered(self, turn: Turn, answer: int) -> None:
+        """The database has said something of a turn."""
+        if answer in {DONE, DONE_BEFORE}:
+            turn.close()
+        elif answer == FENCED_OFF:
+            self.lease.lose()
+            self.fail(turn, LostError())
+        else:
+            self.fail(turn, HistoryError(WENT_BACK, hint=LOOK_INTO))
+
+    def fail(self, turn: Turn, error: GuardError) -> None:
+        """It will never be on disk, and nothing is written any more."""
         self._error = self._error or error
         self._last.close(self._error)
+        turn.close(error)
 
     def counts(self) -> dict[Status, int]:
         return dict(self._counts)
@@ -194,43 +177,3 @@ class Hand:
 def _ending(final: Final) -> tuple[Any, ...]:
     item = final.item
     return (final.status, final.code, final.reason, to_json(final.data), item.attempts, item.doubt_since)
-
-
-TURNS = "SELECT bulkim.turns(%s::json)"
-
-
-def frame(flight: Iterable[tuple[Hand, Turn]]) -> str | None:
-    """What `TURNS` is given."""
-    return to_json([turn.frame(journal) for journal, turn in flight])
-
-
-def refused(journal: Hand, turn: Turn, error: Exception) -> None:
-    """The database does not take a turn: its run ends here."""
-    words = unwritten(error)
-    journal.fail(words)
-    turn.close(words)
-
-
-def unwritten(error: Exception) -> GuardError:
-    """What the database refuses."""
-    words = str(error).strip().partition("\n")[0]
-    return GuardError(
-        f"the journal cannot be written: {words}",
-        hint="make room (or the database writable), then `bulkim fleet resume RUN`",
-    )
-
-
-def answered(journal: Hand, turn: Turn, answer: int) -> None:
-    """The database has said something of a turn."""
-    error: GuardError | None = None
-    if answer == FENCED_OFF:
-        journal.lease.lose()
-        error = LostError()
-    elif answer not in {DONE, DONE_BEFORE}:
-        error = HistoryError(
-            "the database went back in time: it has lost what it had acknowledged.",
-            hint="look into it, then `bulkim fleet pull RUN` and `bulkim verify RUN` before `bulkim fleet resume RUN`",
-        )
-    if error:
-        journal.fail(error)
-    turn.close(error)

@@ -15,12 +15,11 @@ from dataclasses import dataclass
 from multiprocessing import connection
 
 from bulkim.fleet import schedule
-from bulkim.fleet.claims import Taken, take_next, waiting
-from bulkim.fleet.database import AwayError, Line, connected, library
+from bulkim.fleet.database import AwayError, Line, connected
 from bulkim.fleet.engine import Engine
 from bulkim.fleet.health import serve
 from bulkim.fleet.journal import Store
-from bulkim.fleet.lease import Keeper
+from bulkim.fleet.lease import Keeper, Lease
 from bulkim.fleet.schema import Meta, usable
 from bulkim.fleet.session import Host, session
 from bulkim.fleet.shares import Shares, across_hosts
@@ -70,14 +69,12 @@ class Worker:
 
     def __init__(self, orders: Orders, name: str, meta: Meta) -> None:
         dsn, self._orders = orders.dsn, orders
-        self._line, self._wanted = Line(dsn), asyncio.Event()
-        self._beats, self._draws = Line(dsn), Line(dsn)
-        keeper = Keeper(self._beats, name, places=orders.places, lease_s=meta.lease_s, margin_s=meta.margin_s)
+        self._wanted, self._draws = asyncio.Event(), Line(dsn)
+        keeper = Keeper(dsn, name, places=orders.places, lease_s=meta.lease_s, margin_s=meta.margin_s)
         self._shares = Shares(self._draws, name, lease_s=meta.lease_s, margin_s=meta.margin_s)
         sharing = lambda connection, limiters: self._shares.drawing(owner_of(connection), limiters)  # noqa: E731
-        self.host = Host(
-            name, dsn, keeper, Store(dsn), self._line, sharing, lambda: across_hosts({"BULKIM_FLEET": dsn})
-        )
+        alone = lambda: across_hosts({"BULKIM_FLEET": dsn})  # noqa: E731
+        self.host = Host(keeper, Store(dsn), sharing, alone, orders.places)
         self._engine = Engine(dsn, look=self._wanted.set, tick=self._tick, places=orders.places)
         self._busy = 0
         self._sessions: set[asyncio.Future[None]] = set()
@@ -88,7 +85,7 @@ class Worker:
     async def run(self) -> int:
         """Until it has been drained. Returns the exit code."""
         host = self.host
-        log.info("fleet.worker", worker=host.name, places=self._orders.places)
+        log.info("fleet.worker", worker=host.keeper.worker, places=self._orders.places)
         for_ever = [
             host.keeper.run(),
             self._shares.run(),
@@ -104,13 +101,10 @@ class Worker:
         done, _ = await asyncio.wait([*tasks, stopping], return_when=asyncio.FIRST_COMPLETED)
         for task in tasks:
             task.cancel()
-        host.keeper.lose_all()  # told thrice, it leaves runs that are still at work: from now on others may take them
-        with suppress(AwayError, library().Error):
-            await self._line.rows("SELECT bulkim.bury(%s)", (host.name,), within_s=2.0)
+        await host.keeper.leave()  # told thrice, there are runs still at work
         await asyncio.wait(tasks, timeout=2.0)
-        for line in (self._line, self._beats, self._draws):
-            await line.close()
-        await host.store.close()
+        for each in (host.keeper, host.store, self._draws):
+            await each.close()
         for task in done - {stopping}:
             task.result()  # it ended by itself: an error
         return self._exit
@@ -146,18 +140,18 @@ class Worker:
 
     async def _took(self) -> bool:
         """Whether there was a run to begin with."""
-        taken: Taken | None = None
+        lease: Lease | None = None
         self._busy += 1  # who drains waits for what is being taken
         try:
             with suppress(AwayError):
-                taken = await take_next(self._line, self.host.keeper, self.host.name)
+                lease = await self.host.keeper.take_next()
         finally:
-            if taken is None:
+            if lease is None:
                 self._left()
-        if taken is None:
+        if lease is None:
             return False
-        log.info("fleet.taken", run_id=taken.lease.run_id, epoch=taken.lease.epoch)
-        self._sessions.add(working := asyncio.ensure_future(session(self.host, taken)))
+        log.info("fleet.taken", run_id=lease.run_id, epoch=lease.epoch)
+        self._sessions.add(working := asyncio.ensure_future(session(self.host, lease)))
         working.add_done_callback(self._ended)
         return True
 
@@ -175,13 +169,13 @@ class Worker:
         while True:
             if free := self._free():
                 with suppress(AwayError, TimeoutError):
-                    if runs := await waiting(self._line, self.host.name):
+                    if runs := await self.host.keeper.waiting():
                         self._wanted.set()
                         await asyncio.wait_for(self._engine.wake(runs[:free]), SWEEP_S)
             await asyncio.sleep(SWEEP_S)
 
     async def _tick(self, moment: int) -> None:
-        await asyncio.to_thread(schedule.tick, self.host.dsn, moment)
+        await asyncio.to_thread(schedule.tick, self._orders.dsn, moment)
 
     def _vitals(self) -> Mapping[str, float]:
         now, keeper = time.time(), self.host.keeper

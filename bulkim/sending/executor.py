@@ -59,8 +59,9 @@ class Executor:
 
     def __init__(
         self, job: Job, provider: Provider, operation: Operation, *,
-        journal: Executing, items: PendingItems, channel: Channel, run: str = "",
+        journal: Executing, items: PendingItems, channel: Channel, run: str = "", runs: int = 1,
     ) -> None:  # fmt: skip
+        """`runs`: how many this process may work on at a time."""
         self.batch_max = batch_max = batch_size(operation, job)
         self._read_before = planning.before(job, provider, operation)
         self.single, self._run = batch_max == 1, run
@@ -85,7 +86,7 @@ class Executor:
         self._looks: set[anyio.CancelScope] = set()
         self._stop: Stop | None = None
         self._signal: int | None = None
-        self._connections_max = connections_max()
+        self._connections_max = connections_max(runs)
         self._error: BulkimError | None = None
 
     # ------------------------------------------------------------------------------------- from outside

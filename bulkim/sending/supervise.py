@@ -131,11 +131,16 @@ async def show_life(heartbeat: Beat, drain: Callable[[Stop], None]) -> None:
 
 
 async def supervised(
-    worker: Worker, heartbeat: Beat, deadline: Deadline, control: Listen | None = None
+    worker: Worker,
+    heartbeat: Beat,
+    deadline: Deadline,
+    control: Listen | None = None,
+    *,
+    signals: bool = True,
 ) -> Ending:
     """Run; the first signal drains, as does the end of what is allowed, and whoever asks for it; the second one leaves at once.
 
-    Only a main thread hears of signals.
+    Only a main thread hears of signals, where it is to hear of any.
     """
     stop: Stop | None = None
 
@@ -157,7 +162,7 @@ async def supervised(
         tasks.start_soon(watch_the_clock)
         if control:
             tasks.start_soon(control, drain)
-        if threading.current_thread() is threading.main_thread():
+        if signals and threading.current_thread() is threading.main_thread():
             tasks.start_soon(listen, worker)
         try:
             ending = await worker.run()

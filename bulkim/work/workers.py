@@ -23,18 +23,21 @@ from bulkim.planning import limits, pools
 from bulkim.planning.pending import PendingItems, Secrets
 from bulkim.quota.host import on_this_host
 from bulkim.quota.source import Sharing
-from bulkim.sending.channel import Channel, opened
+from bulkim.sending.channel import Channel, Gate, opened
 from bulkim.sending.control import Control
 from bulkim.sending.executor import Executor
 from bulkim.sending.heartbeat import Heartbeat
 from bulkim.sending.listing import Plan, count_users, list_items
 from bulkim.sending.oldest import Purge, delete_oldest
 from bulkim.sending.serial import Serial
-from bulkim.sending.supervise import Deadline, Worker, stopped_by, supervised
+from bulkim.sending.supervise import Deadline, Listen, Worker, stopped_by, supervised
 from bulkim.sending.telemetry import Ending, Observed, Telemetry
 
 Begin = Callable[[Channel, RunJournal], Worker]
 """Makes a session's worker: (channel, the session's hand in the journal) -> worker."""
+
+Steered = Callable[[Channel, Worker], Listen]
+"""Makes what hears of people's wishes for a worker."""
 
 Watching = Callable[[Observed], AbstractAsyncContextManager[None]]
 """Entered around a worker's work, with what can be seen of it."""
@@ -50,6 +53,7 @@ class Workers:
     plan: Plan  # rows of a listing -> entries, by the operation's rules
     seen: list[str] = field(default_factory=list)  # the first who were listed, whether they were meant or not
     limit: int | None = None  # items that a listing brings at most
+    runs: int = 1  # that this process may work on at a time
 
     @property
     def purges(self) -> bool:
@@ -110,8 +114,9 @@ class Workers:
             lambda after: session.pending(after=after), params=self.job.params, secrets=secrets, name=name
         )
         return Executor(
-            self.job, self.provider, self.operation, journal=session, items=items, channel=channel, run=run
-        )
+            self.job, self.provider, self.operation, journal=session, items=items, channel=channel, run=run,
+            runs=self.runs,
+        )  # fmt: skip
 
     def _serial(self, work: Callable[[Serial], Awaitable[None]]) -> Begin:
         def begin(channel: Channel, session: RunJournal) -> Serial:
@@ -159,33 +164,41 @@ def work(
     deadline = deadline or Deadline(math.inf)
     if stop := deadline.stop():  # reading the input, or somebody's answer, took longer
         return stopped_by(stop)
-    try:
-        return anyio.run(
-            partial(working, sharing=sharing), workers, session, begin, deadline, watching, backend="asyncio"
-        )
-    except RefusedError as error:
-        return Ending("stopped", Stop(6, "unauthorized", error.message, error.hint or ""))
+
+    def steered(channel: Channel, worker: Worker) -> Listen:
+        own = next(iter(pools(workers.operation, workers.job)), None)
+        return Control(session, channel.pacer, own, worker.telemetry).listen
+
+    on_a_loop = partial(working, watching=watching, sharing=sharing)
+    return anyio.run(on_a_loop, workers, session, begin, deadline, steered, backend="asyncio")
 
 
 async def working(
-    workers: Workers, session: SteeredJournal, begin: Begin, deadline: Deadline, watching: Watching | None,
-    *, sharing: Sharing = on_this_host,
+    workers: Workers, session: RunJournal, begin: Begin, deadline: Deadline, steered: Steered, *,
+    watching: Watching | None = None, sharing: Sharing = on_this_host, gate: Gate | None = None,
+    user_timeout_s: float | None = None,
 ) -> Ending:  # fmt: skip
-    """The same on an event loop that runs. Raises RefusedError when the vendor gives no credentials."""
+    """The same on an event loop that runs. What has a gate is no process' only run: it hears of no signals."""
     provider, limits_per_s = workers.provider, workers.limits()
-    async with opened(workers.job, provider, limits_per_s, sharing=sharing) as channel:
-        worker, pacer = begin(channel, session), channel.pacer
-        async with watching(worker) if watching else nullcontext():
-            heartbeat = Heartbeat(
-                session, pacer.limiters.values(), worker.telemetry, max_rest_s=workers.job.rate.max_rest_s
-            )
-            own = next(iter(pools(workers.operation, workers.job)), None)
-            control = Control(session, pacer, own, worker.telemetry)
-
-            def beat() -> Stop | None:
-                pacer.look()
-                return heartbeat.beat(
-                    now=time.time(), loop_now=anyio.current_time(), vendor_ahead_s=channel.vendor_ahead_s
+    way = opened(
+        workers.job, provider, limits_per_s, sharing=sharing, gate=gate, user_timeout_s=user_timeout_s
+    )
+    try:
+        async with way as channel:
+            worker, pacer = begin(channel, session), channel.pacer
+            async with watching(worker) if watching else nullcontext():
+                heartbeat = Heartbeat(
+                    session, pacer.limiters.values(), worker.telemetry, max_rest_s=workers.job.rate.max_rest_s
                 )
 
-            return await supervised(worker, beat, deadline, control.listen)
+                def beat() -> Stop | None:
+                    pacer.look()
+                    return heartbeat.beat(
+                        now=time.time(), loop_now=anyio.current_time(), vendor_ahead_s=channel.vendor_ahead_s
+                    )
+
+                return await supervised(
+                    worker, beat, deadline, steered(channel, worker), signals=gate is None
+                )
+    except RefusedError as error:
+        return Ending("stopped", Stop(6, "unauthorized", error.message, error.hint or ""))

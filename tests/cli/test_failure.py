@@ -10,7 +10,7 @@ import pytest
 
 from bulkim.cli import State
 from bulkim.cli.failure import INTERNAL, report
-from bulkim.process import FILES_WANTED, files_max
+from bulkim.process import FILES_BESIDE, FILES_WANTED, connections_max, files_max
 
 NO_LIMIT = resource.RLIM_INFINITY
 
@@ -50,6 +50,21 @@ def test_how_many_files_may_be_open(monkeypatch, limits, found):
     monkeypatch.setattr(resource, "setrlimit", lambda _which, wanted: held.append(wanted))
     assert files_max() == found
     assert held[-1] == ((found, limits[1]) if limits[0] in {24, 256} and found != 24 else limits)
+
+
+@pytest.mark.parametrize(
+    ("limits", "runs", "each"),
+    [
+        ((1024, NO_LIMIT), 1, FILES_WANTED - FILES_BESIDE),
+        ((1024, NO_LIMIT), 20, FILES_WANTED - FILES_BESIDE),
+        ((1024, 1024), 20, 1024 // 20 - FILES_BESIDE),
+        ((24, 24), 4, 1),
+    ],
+)
+def test_the_runs_of_a_worker_divide_what_may_be_open(monkeypatch, limits, runs, each):
+    monkeypatch.setattr(resource, "getrlimit", lambda _which: limits)
+    monkeypatch.setattr(resource, "setrlimit", lambda _which, _wanted: None)
+    assert connections_max(runs) == each
 
 
 def test_a_limit_that_cannot_be_raised_holds(monkeypatch):

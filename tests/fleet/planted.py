@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 import atexit
 import json
-from collections.abc import Iterable
+import threading
+from collections.abc import Coroutine, Iterable
 from functools import cache
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 from bulkim.errors import BusyError
-from bulkim.fleet.claims import Taken, take
-from bulkim.fleet.database import Line
-from bulkim.fleet.lease import Keeper
+from bulkim.fleet.journal import Store
+from bulkim.fleet.lease import Keeper, Lease
 from bulkim.fleet.listing import ListingJournal
 from bulkim.journal.records import Entry
 
@@ -55,16 +55,27 @@ def fill(database: Database, run_id: int, entries: Iterable[Entry]) -> None:
     database.query("UPDATE bulkim.run SET items = items + %s WHERE id = %s", len(rows), run_id)
 
 
-def held(database: Database, run_id: int, worker: str) -> Taken | None:
+@cache
+def loop() -> asyncio.AbstractEventLoop:
+    """A worker's, in a thread of its own."""
+    one = asyncio.new_event_loop()
+    threading.Thread(target=one.run_forever, daemon=True).start()
+    return one
+
+
+def there(asking: Coroutine[Any, Any, Any]) -> Any:
+    return asyncio.run_coroutine_threadsafe(asking, loop()).result(60)
+
+
+def held(database: Database, run_id: int, worker: str) -> Lease | None:
     """Take it, as a worker would."""
 
-    async def main() -> Taken | None:
-        line = Line(database.dsn)
-        keeper = Keeper(line, worker, lease_s=60, margin_s=3)
+    async def main() -> Lease | None:
+        keeper = Keeper(database.dsn, worker, lease_s=60, margin_s=3)
         try:
-            return await take(line, keeper, worker, run_id)
+            return await keeper.take(run_id)
         finally:
-            await line.close()
+            await keeper.close()
 
     return asyncio.run(main())
 
@@ -78,15 +89,16 @@ class OneByOne:
         self.database = fleet()
         self.run = f"r{next(NAMES)}"
         self.run_id = plant(self.database, self.run)
+        self.store = Store(self.database.dsn)
         self._take()
 
     def _take(self) -> None:
-        taken = held(self.database, self.run_id, f"w{next(NAMES)}")
-        assert taken is not None
-        self.session: Any = self._opened(taken)
+        lease = held(self.database, self.run_id, f"w{next(NAMES)}")
+        assert lease is not None
+        self.session: Any = self._opened(lease)
 
-    def _opened(self, taken: Taken) -> Any:
-        return ListingJournal(self.database.dsn, taken)
+    def _opened(self, lease: Lease) -> Any:
+        return ListingJournal(self.store, loop(), lease)
 
     def read_input(self, entries: Iterable[Entry]) -> None:
         fill(self.database, self.run_id, entries)
@@ -94,9 +106,7 @@ class OneByOne:
 
     def _again(self) -> None:
         """What a session reads when it begins."""
-        before = self.session
-        self.session = self._opened(before._taken)
-        before.close()
+        self.session = self._opened(self.session.lease)
 
     def _rows(self, what: str) -> list[dict[str, Any]]:
         columns, _ = what.split(" FROM ")
@@ -120,7 +130,6 @@ class OneByOne:
         open_ = self.database.one(
             "SELECT count(*) FROM bulkim.attempt WHERE run_id = %s AND ended_at IS NULL", self.run_id
         )
-        self.session.close()
         self.database.query("UPDATE bulkim.claim SET until = '-infinity' WHERE run_id = %s", self.run_id)
         self._take()
         return int(open_)
@@ -133,5 +142,5 @@ class OneByOne:
         self.database.query("ALTER TABLE bulkim.claim ADD CONSTRAINT broken CHECK (turn < 0) NOT VALID")
 
     def close(self) -> None:
-        self.session.close()
+        there(self.store.close())
         self.database.query("ALTER TABLE bulkim.claim DROP CONSTRAINT IF EXISTS broken")

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from support.processes import bulkim, wait_until
 
-from bulkim.fleet.before_images import RememberingJournal
 from bulkim.journal.records import Closing
 from bulkim.model import Batch, Mode
 
@@ -27,14 +26,9 @@ def images(database):
 def test_what_one_worker_kept_no_other_reads_or_writes_over(database):
     run_id = plant(database, "r1", people(3))
 
-    async def taken(one):
-        journal = RememberingJournal(one.store, await one.take(run_id) and one.taken)
-        await journal.read()
-        return journal
-
     async def main():
         async with worker(database, "first") as first, worker(database, "next") as after:
-            journal = await taken(first)
+            journal = await first.take(run_id)
             items = journal.pending()
             assert journal.unseen(items) == items
             attempt = journal.begin(Batch(tuple(items), Mode.LOOK), now=4.0)
@@ -42,7 +36,7 @@ def test_what_one_worker_kept_no_other_reads_or_writes_over(database):
             await journal.durable()
             assert journal.unseen(items) == [items[2]]
             expire(database, run_id)
-            successor = await taken(after)
+            successor = await after.take(run_id)
             assert successor.doubtful() == [], "to be looked at is not to be sent"
             assert [each.ordinal for each in successor.unseen(items)] == [3]
             late = {1: {"data": {"chat": 60}}, 3: {"unknown": "no answer"}}

@@ -17,9 +17,10 @@ from support.processes import wait_until
 from bulkim.errors import GuardError
 from bulkim.fleet import schema
 from bulkim.fleet.database import away, connected
+from bulkim.fleet.journal import Store
 from bulkim.fleet.listing import ListingJournal
 
-from .planted import held, plant
+from .planted import held, loop, plant, there
 from .test_faults import at_work, begun
 
 slow = pytest.mark.slow
@@ -59,7 +60,7 @@ def test_a_read_only_database_is_waited_for_and_nothing_is_sent_meanwhile(scene)
 
 @slow
 def test_one_that_stays_so_ends_the_run_which_can_be_resumed(scene, monkeypatch):
-    monkeypatch.setattr("bulkim.fleet.turns.UNWRITABLE_S", 1.0)
+    monkeypatch.setattr("bulkim.fleet.journal.UNWRITABLE_S", 1.0)
     run, names = begun(scene, users=200, limit=50)
     scene.hand()
     at_work(scene, 40)
@@ -76,7 +77,6 @@ def test_one_that_stays_so_ends_the_run_which_can_be_resumed(scene, monkeypatch)
 
 
 def test_a_listing_waits_for_a_database_that_will_not_write_but_not_for_ever(database, monkeypatch):
-    """Its journal has a connection of its own: it must be as patient as the one that all other runs share."""
     run_id, refused = plant(database, "r1"), threading.Event()
 
     def heard(error):
@@ -87,20 +87,21 @@ def test_a_listing_waits_for_a_database_that_will_not_write_but_not_for_ever(dat
         journal.begin_page(now=4.0)
         journal.durable()
 
-    monkeypatch.setattr("bulkim.fleet.listing.away", heard)
-    journal = ListingJournal(database.dsn, held(database, run_id, "w"))
+    monkeypatch.setattr("bulkim.fleet.database.away", heard)
+    store = Store(database.dsn)
+    journal = ListingJournal(store, loop(), held(database, run_id, "w"))
     with ThreadPoolExecutor(1) as session:
         with read_only(database):
             asking = session.submit(ask_for_a_page)
             assert refused.wait(60)
         asking.result(60)
     assert database.query("SELECT mode FROM bulkim.attempt") == [("page",)]
-    monkeypatch.setattr("bulkim.fleet.turns.UNWRITABLE_S", 0.0)
+    monkeypatch.setattr("bulkim.fleet.journal.UNWRITABLE_S", 0.0)
     with read_only(database):
         ask_for_a_page()
         with pytest.raises(GuardError, match="the journal cannot be written: cannot execute"):
             journal.begin_page(now=5.0)
-    journal.close()
+    there(store.close())
 
 
 @pytest.fixture

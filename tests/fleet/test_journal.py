@@ -9,10 +9,9 @@ from contextlib import asynccontextmanager, suppress
 import pytest
 
 from bulkim.errors import GuardError
-from bulkim.fleet.claims import Left, give_back, take, take_next
-from bulkim.fleet.database import AwayError, Line
+from bulkim.fleet.database import AwayError
 from bulkim.fleet.journal import RunJournal, Store
-from bulkim.fleet.lease import HistoryError, Keeper, LostError
+from bulkim.fleet.lease import HistoryError, Keeper, Left, LostError
 from bulkim.journal.records import Closing, Entry, PoolRate
 from bulkim.model import Batch, Final, Status
 
@@ -30,15 +29,14 @@ class Worker:
 
     def __init__(self, database, name: str, *, lease_s: float = 60.0) -> None:
         self.name, self.database = name, database
-        self.line, self.store = Line(database.dsn), Store(database.dsn)
-        self.beats = Line(database.dsn)
-        self.keeper = Keeper(self.beats, name, lease_s=lease_s, margin_s=0.3 * lease_s)
+        self.store = Store(database.dsn)
+        self.keeper = Keeper(database.dsn, name, lease_s=lease_s, margin_s=0.3 * lease_s)
 
     async def take(self, run_id: int) -> RunJournal | None:
-        self.taken = await take(self.line, self.keeper, self.name, run_id)
-        if self.taken is None:
+        self.lease = await self.keeper.take(run_id)
+        if self.lease is None:
             return None
-        journal = RunJournal(self.store, self.taken)
+        journal = RunJournal(self.store, self.lease)
         await journal.read()
         return journal
 
@@ -54,8 +52,7 @@ async def worker(database, name: str, **more):
         with suppress(asyncio.CancelledError):
             await flying
         await one.store.close()
-        await one.line.close()
-        await one.beats.close()
+        await one.keeper.close()
 
 
 def expire(database, run_id: int) -> None:
@@ -162,10 +159,13 @@ def test_a_turn_after_a_take_is_none(database):
             journal.settle(attempt, ANSWERED, finals=[Final(ann, Status.SUCCEEDED)], touched=())
             with pytest.raises(LostError, match="another worker"):
                 await journal.durable()
-            assert old.taken.lease.lost
+            assert old.lease.lost
             with pytest.raises(LostError):
                 journal.begin(Batch((ann,)), now=5.0)
-            assert not await give_back(old.line, old.keeper, old.taken, Left("done"))
+            with pytest.raises(LostError):
+                await old.keeper.give_back(old.lease, Left("done"))
+            old.lease.lost = False  # were it not known yet
+            assert not await old.keeper.give_back(old.lease, Left("done"))
 
     asyncio.run(main())
     assert database.query("SELECT kind FROM bulkim.attempt") == [("lost",)]
@@ -246,6 +246,36 @@ def test_pages_are_read_ahead(database, monkeypatch):
     asyncio.run(main())
 
 
+def test_a_page_that_could_not_be_waited_for_is_read_once(database, monkeypatch):
+    """What was read ahead of it comes late, and is the same page: its users would be sent twice."""
+    monkeypatch.setattr("bulkim.fleet.journal.PAGE", 10)
+    run_id = plant(database, "r1", people(60))
+
+    async def main():
+        async with worker(database, "w") as one:
+            journal = await one.take(run_id)
+            read, asked, late = one.store.read, asyncio.Event(), asyncio.Event()
+
+            async def slowly(*what):
+                rows = await read(*what)
+                asked.set()
+                await late.wait()
+                return rows
+
+            one.store.read = slowly
+            found = list(journal.pending())
+            await asked.wait()
+            found += [item for _ in range(2) for item in journal.pending(after=len(found))]
+            late.set()
+            await journal._fetching
+            while page := journal.pending(after=len(found)):
+                found += page
+                await journal._fetching
+            assert [each.ordinal for each in found] == list(range(1, 61))
+
+    asyncio.run(main())
+
+
 @pytest.mark.slow
 def test_owners_come_first_after_an_outage(own_database):
     """Nobody could renew meanwhile: what ran out is not to be had before its owner could be heard of."""
@@ -274,7 +304,7 @@ def test_owners_come_first_after_an_outage(own_database):
             with suppress(AwayError):
                 await owner.keeper.beat()
             await owner.keeper.beat()
-            assert owner.taken.lease.is_open()
+            assert owner.lease.is_open()
             for _ in range(5):
                 await asyncio.sleep(1)
                 await rival.keeper.beat()
@@ -307,10 +337,10 @@ def test_one_run_an_app_unless_it_may_stand_beside(database):
 
     async def main():
         async with worker(database, "w") as one:
-            assert (await take_next(one.line, one.keeper, "w")).lease.run_id == first
+            assert (await one.keeper.take_next()).run_id == first
             assert await one.take(second) is None
-            assert (await take_next(one.line, one.keeper, "w")).lease.run_id == third
-            assert await take_next(one.line, one.keeper, "w") is None
+            assert (await one.keeper.take_next()).run_id == third
+            assert await one.keeper.take_next() is None
 
     asyncio.run(main())
 
@@ -326,9 +356,9 @@ def test_an_app_with_many_runs_does_not_starve_one_with_a_single_one(database):
     async def main():
         order = []
         async with worker(database, "w") as one:
-            while taken := await take_next(one.line, one.keeper, "w"):
-                order.append(taken.lease.run_id)
-                assert await give_back(one.line, one.keeper, taken, Left("done"))
+            while lease := await one.keeper.take_next():
+                order.append(lease.run_id)
+                assert await one.keeper.give_back(lease, Left("done"))
         return order
 
     order = asyncio.run(main())
@@ -343,18 +373,18 @@ def test_leases_are_renewed_and_say_what_is_asked(database):
     async def main():
         async with worker(database, "w") as one:
             await one.take(run_id)
-            before = one.taken.lease.until
+            before = one.lease.until
             assert database.one("SELECT bulkim.ask(%s, 'pause', 1)", run_id) == "asked of w"
             await one.keeper.beat()
-            assert one.taken.lease.until > before
-            assert one.taken.lease.asked == "pause"
+            assert one.lease.until > before
+            assert one.lease.asked == "pause"
             expire(database, run_id)
             async with worker(database, "v") as other:
                 await other.take(run_id)
             await one.keeper.beat()
-            assert one.taken.lease.lost
+            assert one.lease.lost
             with pytest.raises(LostError):
-                await one.taken.lease.until_open()
+                await one.lease.until_open()
 
     asyncio.run(main())
 

@@ -47,7 +47,8 @@ def test_whoever_may_send_has_the_margin_left(story):
     """Whatever is answered, late or never: while the gate is open, nobody else can take the run for M seconds."""
     clock = [100.0]
     beats = Beats(clock, [(heard, took) for heard, took, _ in story])
-    keeper = Keeper(beats, "w", lease_s=LEASE_S, margin_s=MARGIN_S, clock=lambda: clock[0])
+    keeper = Keeper("", "w", lease_s=LEASE_S, margin_s=MARGIN_S, clock=lambda: clock[0])
+    keeper._beats = beats
     held = keeper.hold(7, 1, clock[0])
     beats.until = clock[0] + LEASE_S
 
@@ -96,7 +97,7 @@ def test_an_outage_is_said_once_and_so_is_its_end(monkeypatch):
     async def at_once(_seconds):
         pass
 
-    keeper = Keeper(Beats([0.0], []), "w", lease_s=LEASE_S, margin_s=MARGIN_S)
+    keeper = Keeper("", "w", lease_s=LEASE_S, margin_s=MARGIN_S)
     monkeypatch.setattr(keeper, "beat", beat)
     monkeypatch.setattr(lease.asyncio, "sleep", at_once)
     with pytest.raises(over):

@@ -10,9 +10,9 @@ import pytest
 
 from bulkim import window
 from bulkim.fleet import view
-from bulkim.fleet.claims import Left, give_back
 from bulkim.fleet.database import connected
-from bulkim.fleet.session import _left
+from bulkim.fleet.lease import Left
+from bulkim.fleet.session import Run
 from bulkim.model import Stop
 from bulkim.sending import guard
 from bulkim.sending.telemetry import Ending
@@ -36,11 +36,8 @@ def test_hours_that_are_over_are_waited_for_and_a_rest_that_is_too_long_is_not(
 ):
     """In its hours it would be taken again at once, and call the vendor that had asked for a rest."""
     monkeypatch.setattr(window, "now", lambda: datetime.fromisoformat(now))
-    run, taken = (
-        SimpleNamespace(job=SimpleNamespace(window=HOURS)),
-        SimpleNamespace(lease=SimpleNamespace(asked=None)),
-    )
-    left = _left(SimpleNamespace(draining=0), taken, run, Ending("stopped", stop))
+    run = SimpleNamespace(job=SimpleNamespace(window=HOURS), lease=SimpleNamespace(asked=None))
+    left = Run._left(run, Ending("stopped", stop))
     assert (left.state, left.stop and left.stop.exit_code) == (state, exit_code)
 
 
@@ -51,7 +48,7 @@ def test_who_waits_for_a_stopped_run_ends_as_it_would_have(database):
         async with worker(database, "w") as one:
             await one.take(run_id)
             stop = Stop(6, "plan_exhausted", "the plan allows no more", "")
-            assert await give_back(one.line, one.keeper, one.taken, Left("stopped", stop.reason, stop))
+            assert await one.keeper.give_back(one.lease, Left("stopped", stop.reason, stop))
 
     asyncio.run(main())
     with connected(database.dsn) as connection:

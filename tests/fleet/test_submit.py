@@ -14,7 +14,7 @@ from support.here import bulkim_here
 from support.processes import wait_until
 
 from bulkim.fleet import schedule
-from bulkim.fleet.before_images import RememberingJournal
+from bulkim.fleet.journal import RunJournal
 
 from .database import binaries
 
@@ -230,7 +230,7 @@ def test_a_pause_is_heard_however_early_it_comes(scene, monkeypatch):
     """While the run's first page is being read, too."""
     scene.users("mute", 30)
     run = scene.submit(scene.job("mute", "mute", {"text": "mute.txt"}, params={"chat": 60}))
-    read = RememberingJournal.read
+    read = RunJournal.read
 
     async def slowly(journal):
         await asyncio.to_thread(scene.database.query, "SELECT bulkim.ask(%s, 'pause', 1)", journal.run_id)
@@ -238,7 +238,7 @@ def test_a_pause_is_heard_however_early_it_comes(scene, monkeypatch):
             await asyncio.sleep(0.01)
         await read(journal)
 
-    monkeypatch.setattr(RememberingJournal, "read", slowly)
+    monkeypatch.setattr(RunJournal, "read", slowly)
     scene.hand()
     scene.until(run, "paused")
     assert scene.done() <= 30

@@ -9,8 +9,8 @@ import pytest
 from support.processes import wait_until
 
 from bulkim.fleet import worker
-from bulkim.fleet.claims import Left
 from bulkim.fleet.engine import Engine
+from bulkim.fleet.lease import Left
 from bulkim.fleet.session import session
 
 from .planted import plant
@@ -35,7 +35,7 @@ def hand(database, monkeypatch):
 
     def begun(places):
         hands.append(Hand(database.dsn, places=places))
-        return hands[-1].worker.host.name
+        return hands[-1].worker.host.keeper.worker
 
     yield begun
     for each in hands:
@@ -75,7 +75,7 @@ def test_a_run_that_cannot_be_given_back_is_not_kept(database, monkeypatch):
             database.query(
                 "ALTER TABLE bulkim.claim ADD CONSTRAINT broken CHECK (state = 'running') NOT VALID"
             )
-            await session(SimpleNamespace(line=one.line, keeper=one.keeper), one.taken)
+            await session(SimpleNamespace(keeper=one.keeper), one.lease)
             return one.keeper.held
 
     async def ended(*_whatever):
@@ -83,3 +83,13 @@ def test_a_run_that_cannot_be_given_back_is_not_kept(database, monkeypatch):
 
     monkeypatch.setattr("bulkim.fleet.session._worked", ended)
     assert asyncio.run(main()) == 0
+
+
+def test_a_run_is_told_how_many_its_worker_has_places_for(scene, monkeypatch):
+    """They share the files that the process may open."""
+    told = []
+    monkeypatch.setattr("bulkim.sending.executor.connections_max", lambda runs: told.append(runs) or 9)
+    scene.users("mute", 3)
+    scene.hand(places=3)
+    scene.until(scene.submit(scene.job("mute", "mute", {"text": "mute.txt"}, params={"chat": 60})))
+    assert told == [3]

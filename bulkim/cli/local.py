@@ -95,17 +95,32 @@ def write_templates(folder: Path, files: Mapping[str, str]) -> tuple[list[str], 
 def sandbox(settings: Settings, *, host: str, port: int, faults: Path | None, any_app: bool) -> int:
     """Serve the local emulator of the vendors, on loopback only, until Ctrl-C.
 
-    Its apps: Easemob sandbox#demo and Agora sandbox#agora with the token `sandbox-token`, and Tencent's SDKAppID
-    1400000000 with the secret key `sandbox-secret-key`. GET /_sandbox/stats tells what happened at it.
+    A job is pointed at it by its connection; URL is the address that the start prints, with these lines to copy:
+
+    \b
+    easemob  {base_url: URL, org: sandbox, app: demo,
+              auth: {token: sandbox-token}}
+    agora    {base_url: URL, org: sandbox, app: agora,
+              auth: {token: sandbox-token}}
+    tencent  {base_url: URL, sdk_app_id: 1400000000,
+              auth: {identifier: administrator, secret_key: sandbox-secret-key}}
+
+    GET /_sandbox/stats tells what happened at it; /_sandbox/users?app=sandbox/demo, app=sandbox/agora or
+    app=1400000000 who is there.
     """
     from bulkim.sandbox import PortTakenError, SandboxConfig, serve
+    from bulkim.sandbox.faults import FaultBook
 
     rules = read_faults(faults) if faults else ()
-    settings.say(
-        "a connection for it: {base_url: URL, org: sandbox, app: demo, auth: {token: sandbox-token}}"
-    )
+    for note in FaultBook(rules).notes():
+        settings.say(f"{faults}: {note}")
     try:
-        serve(SandboxConfig(any_app=any_app, faults=rules), host, port)
+        serve(
+            SandboxConfig(any_app=any_app, faults=rules),
+            host,
+            port,
+            ready=lambda url: settings.say(connections_of(url)),
+        )
     except PortTakenError as error:
         raise UsageError(
             str(error.strerror or error), hint="take another one with --port, or 0 for a free one"
@@ -113,6 +128,18 @@ def sandbox(settings: Settings, *, host: str, port: int, faults: Path | None, an
     except ValueError as error:
         raise UsageError(str(error)) from error
     return 0
+
+
+def connections_of(url: str) -> str:
+    """How a job of each vendor is pointed at a sandbox, as lines of its file, with where to look who is there."""
+    from bulkim.sandbox.config import DEFAULT_APPS, connection
+
+    lines = ["a job reaches it with one of these lines; the address above each says who is there:"]
+    for app in DEFAULT_APPS:
+        # JSON quotes what YAML would not take bare, such as an IPv6 address.
+        written = re.sub(r'"(\w+)": ', r"\1: ", json.dumps(connection(app.provider, url)))
+        lines += [f"# {app.provider}: {url}/_sandbox/users?app={app.key}", f"connection: {written}"]
+    return "\n".join(lines)
 
 
 def read_faults(path: Path) -> Sequence[Mapping[str, Any]]:

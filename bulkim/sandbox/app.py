@@ -108,7 +108,14 @@ class SandboxApp:
             response = exchange.throttled(None)
             self._log(request, exchange, users, response.status, None)
             return Ending(response)
-        facts = CallFacts(request.method, request.path, exchange.operation, exchange.app.key, users)
+        facts = CallFacts(
+            request.method,
+            request.path,
+            exchange.operation,
+            exchange.app.key,
+            exchange.app.config.provider,
+            users,
+        )
         verdict = world.faults.judge(facts)
         ending = await self._carry_out(exchange, verdict)
         fault = verdict.end.name if verdict.end else None

@@ -177,7 +177,8 @@ def _set_limits(world: World, request: Request) -> dict[str, Any]:
 def _set_faults(world: World, request: Request) -> dict[str, Any]:
     rules = _document(request)
     world.faults = FaultBook(rules)
-    return {"rules": len(rules)}
+    notes = world.faults.notes()
+    return {"rules": len(rules), **({"notes": notes} if notes else {})}
 
 
 def _get_quirks(world: World, _: Request) -> dict[str, Any]:
@@ -238,7 +239,8 @@ def _seed_script(world: World, request: Request) -> dict[str, Any]:
 def _app(world: World, key: object) -> AppState:
     app = world.apps.get(str(key))
     if app is None:
-        raise ControlError(f"app: no app is called {key!r}; there are {', '.join(world.apps)}")
+        wrong = f"no app is called {key!r}" if key else "name one"
+        raise ControlError(f"app: {wrong}; there are {', '.join(world.apps)}")
     return app
 
 

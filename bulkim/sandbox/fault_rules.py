@@ -20,9 +20,13 @@ What `do` can be:
     delay: 0.5                seconds, `when: before` (default) or `after` the effect
     hang                      never an answer, `when: before` (default) or `after` the effect
     throttle                  the vendor's own over-limit answer; `retry_after: 2` adds the header
-    error: {http: 403, error: forbidden_op, description: no}    or    error: {ErrorCode: 60008, ErrorInfo: late}
+    error: {http: 403, error: forbidden_op, description: no}    Easemob's and Agora's own words
+    error: {ErrorCode: 60008, ErrorInfo: late}                  Tencent's
     item_error: {code: 30008, reason: conflict, user: "u.*"}    those items fail, the others go through;
                                                                 after, times, probability count per user
+
+An `error` is an answer in one vendor's shape, so its rule leaves the calls of the others alone: made up for them, it would
+be an answer that they never give. Where `match` says that it can meet no other calls, the rule is refused.
 """
 
 from __future__ import annotations
@@ -32,10 +36,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from bulkim.sandbox.endpoints import OPERATIONS
+from bulkim.sandbox.endpoints import OPERATIONS, TENCENT, USERGRID
 
 Kind = Literal["drop", "status", "truncate", "garbage", "delay", "hang", "throttle", "item_error", "error"]
 When = Literal["before", "after"]
+
+
+USERGRID_VENDORS, TENCENT_VENDORS = frozenset({"easemob", "agora"}), frozenset({"tencent"})
+ALL_VENDORS = USERGRID_VENDORS | TENCENT_VENDORS
+_USERGRID_ERROR, _TENCENT_ERROR = ("http", "error", "description"), ("ErrorCode", "ErrorInfo")
+_OPERATIONS_OF = {
+    USERGRID_VENDORS: frozenset(each.operation for each in USERGRID),
+    TENCENT_VENDORS: frozenset(each.operation for each in TENCENT),
+}
+_RIGHT_FORM = {
+    USERGRID_VENDORS: "Easemob's and Agora's is error: {http: 400, error: illegal_argument, description: no}",
+    TENCENT_VENDORS: 'Tencent\'s is error: {ErrorCode: 40006, ErrorInfo: "no"}',
+}
 
 
 class FaultRuleError(ValueError):
@@ -72,6 +89,15 @@ class Rule:
     probability: float | None
     seed: int
     fault: Fault
+    vendors: frozenset[str] = ALL_VENDORS  # whose calls it can meet
+
+    @property
+    def note(self) -> str | None:
+        """What a rule's author may not expect: whom it leaves alone."""
+        if self.fault.kind != "error" or self.vendors == _matched_vendors(self.operation, self.app):
+            return None
+        others = ALL_VENDORS - self.vendors
+        return f"`error` is in the form of {_names(self.vendors)} and leaves {_names(others)} alone; {_RIGHT_FORM[others]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,18 +142,54 @@ def _parse_rule(number: int, raw: object) -> Rule:
     if "do" not in rule:
         raise FaultRuleError(f"{here}: `do` is missing; expected one of {', '.join(_FORMS)}")
     match = _mapping(f"{here}: `match`", rule.get("match", {}), _MATCH_FIELDS)
+    operation = _choice(f"{here}: `match.operation`", match.get("operation"), OPERATIONS)
+    app = _text(f"{here}: `match.app`", match.get("app"))
+    fault, matched = _parse_do(f"{here}: `do`", rule["do"]), _matched_vendors(operation, app)
+    if not matched:
+        raise FaultRuleError(f"{here}: `match`: no vendor has both this operation and this app")
     return Rule(
         method=_choice(f"{here}: `match.method`", match.get("method"), _METHODS),
         path=_pattern(f"{here}: `match.path`", match.get("path")),
-        operation=_choice(f"{here}: `match.operation`", match.get("operation"), OPERATIONS),
+        operation=operation,
         user=_pattern(f"{here}: `match.user`", match.get("user")),
-        app=_text(f"{here}: `match.app`", match.get("app")),
+        app=app,
         after=_count(f"{here}: `after`", rule.get("after", 0)),
         times=None if rule.get("times") is None else _count(f"{here}: `times`", rule["times"]),
         probability=_probability(f"{here}: `probability`", rule.get("probability")),
         seed=_count(f"{here}: `seed`", rule.get("seed", number)),
-        fault=_parse_do(f"{here}: `do`", rule["do"]),
+        fault=fault,
+        vendors=_vendors(f"{here}: `do`.{fault.name}", fault, matched),
     )
+
+
+def _matched_vendors(operation: str | None, app: str | None) -> frozenset[str]:
+    """Whose calls a rule's `match` lets through. Tencent's apps are numbers, those of the others are `org/app`."""
+    found = ALL_VENDORS
+    for vendors, operations in _OPERATIONS_OF.items():
+        if operation is not None and operation not in operations:
+            found -= vendors
+    if app is not None:
+        found &= TENCENT_VENDORS if app.isdigit() else USERGRID_VENDORS
+    return found
+
+
+def _vendors(here: str, fault: Fault, matched: frozenset[str]) -> frozenset[str]:
+    """Whose calls the rule can meet. Raises FaultRuleError where its error can be none of theirs."""
+    if fault.kind == "item_error" and matched == TENCENT_VENDORS and not str(fault.code).isdigit():
+        raise FaultRuleError(f"{here}.code: Tencent's codes are numbers, got {_say(fault.code)}")
+    if fault.kind != "error":
+        return matched
+    form = TENCENT_VENDORS if "ErrorCode" in fault.error else USERGRID_VENDORS
+    if not form & matched:
+        raise FaultRuleError(
+            f"{here}: this form is {_names(form)}'s, and `match` lets only calls of {_names(matched)} through; "
+            f"{_RIGHT_FORM[matched]}"
+        )
+    return form & matched
+
+
+def _names(vendors: frozenset[str]) -> str:
+    return " and ".join(each.capitalize() for each in ("easemob", "agora", "tencent") if each in vendors)
 
 
 def _parse_do(here: str, raw: object) -> Fault:
@@ -162,9 +224,13 @@ def _with_argument(here: str, fault: Fault, form: _Form, argument: Any) -> Fault
     if form.argument == "seconds":
         return Fault(**common, seconds=_seconds(here, argument))
     if form.argument == "error":
-        error = _mapping(here, argument, ("http", "error", "description", "ErrorCode", "ErrorInfo"))
+        error = _mapping(here, argument, (*_USERGRID_ERROR, *_TENCENT_ERROR))
         if ("http" in error) == ("ErrorCode" in error):
-            raise FaultRuleError(f"{here}: expected {{http, error, description}} or {{ErrorCode, ErrorInfo}}")
+            raise FaultRuleError(
+                f"{here}: expected {{http, error, description}}, as Easemob and Agora answer, or {{ErrorCode, ErrorInfo}}, "
+                "as Tencent does"
+            )
+        _mapping(here, error, _USERGRID_ERROR if "http" in error else _TENCENT_ERROR)
         if "http" in error:
             _status(f"{here}.http", error["http"])
         else:

@@ -18,6 +18,7 @@ class CallFacts:
     path: str
     operation: str
     app: str
+    provider: str
     users: Sequence[str]
 
 
@@ -47,6 +48,11 @@ class FaultBook:
 
     def __init__(self, rules: object = ()) -> None:
         self._rules = [_LiveRule(rule) for rule in parse_rules(rules)]
+
+    def notes(self) -> list[str]:
+        """Which rules leave whom alone, for whoever wrote them."""
+        said = ((number, live.rule.note) for number, live in enumerate(self._rules, start=1))
+        return [f"rule {number}: {note}" for number, note in said if note]
 
     def judge(self, facts: CallFacts) -> Verdict:
         if not self._rules:
@@ -80,7 +86,8 @@ class _LiveRule:
     def matches(self, facts: CallFacts) -> bool:
         rule = self.rule
         return (
-            (rule.method is None or rule.method == facts.method)
+            facts.provider in rule.vendors
+            and (rule.method is None or rule.method == facts.method)
             and (rule.operation is None or rule.operation == facts.operation)
             and (rule.app is None or rule.app == facts.app)
             and (rule.path is None or rule.path.search(facts.path) is not None)

@@ -8,6 +8,7 @@ import ipaddress
 import socket
 import sys
 import threading
+from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -25,13 +26,21 @@ class PortTakenError(OSError):
     """The port cannot be listened on."""
 
 
-def serve(config: SandboxConfig | None = None, host: str = "127.0.0.1", port: int = 0) -> None:
-    """Serve until interrupted. Prints one line with the address once it listens."""
+def serve(
+    config: SandboxConfig | None = None,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    *,
+    ready: Callable[[str], None] | None = None,
+) -> None:
+    """Serve until interrupted. Prints one line with the address once it listens, and tells `ready` the address."""
     app = _make_app(config)
     listener = _listen(host, port)
     server = _make_server(app)
     sys.stdout.write(f"sandbox listening on {_url(listener)}\n")
     sys.stdout.flush()
+    if ready is not None:
+        ready(_url(listener))
     with contextlib.suppress(KeyboardInterrupt):  # uvicorn re-raises the signal it has already obeyed
         server.run(sockets=[listener])
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 
+import click
 import pytest
 
+from bulkim.cli import cli
 from bulkim.cli.story import actual, expected
 from bulkim.vendors import PROVIDERS
 
@@ -130,6 +133,49 @@ def test_the_sandbox_serves_with_faults(shell):
     finally:
         process.terminate()
         process.communicate()
+
+
+def test_the_sandbox_says_how_a_job_of_each_vendor_reaches_it(shell):
+    rule = "- match: {operation: register}\n  do: {error: {http: 400, error: illegal_argument, description: no}}\n"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bulkim", "sandbox", "--port", "0", "--faults", shell.write("faults.yaml", rule)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=shell.folder,
+    )  # fmt: skip
+    try:
+        process.stdout.readline()
+        note = process.stderr.readline()
+        said = [process.stderr.readline().strip() for _ in range(7)]
+        for vendor, (place, connection) in zip(
+            ("easemob", "agora", "tencent"), zip(said[1::2], said[2::2], strict=True), strict=True
+        ):
+            shell.write(
+                "job.yaml",
+                f"provider: {vendor}\noperation: get-user\n{connection}\nsource: {{items: [ann]}}\n",
+            )
+            assert shell("run", "job.yaml", "-q", "--new").code in {0, 1}
+            name, _, url = place.removeprefix("# ").partition(": ")
+            with urllib.request.urlopen(url) as answer:
+                assert (name, json.load(answer)["users"]) == (vendor, [])
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(url.replace("app=", "app=1"))
+        assert "there are sandbox/demo, sandbox/agora, 1400000000" in refused.value.read().decode()
+    finally:
+        process.terminate()
+        process.communicate()
+    assert "rule 1: `error` is in the form of Easemob and Agora and leaves Tencent alone" in note
+
+
+def test_the_help_shows_the_sandbox_connections():
+    from bulkim.sandbox.config import DEFAULT_APPS
+
+    words = " ".join(cli.get_command(click.Context(cli), "sandbox").help.split())
+    for app in DEFAULT_APPS:
+        assert app.key in words
+        assert (
+            f"sdk_app_id: {app.sdk_app_id}" in words
+            or f"org: {app.org}, app: {app.app}, auth: {{token: {app.tokens[0]}}}" in words
+        )
+    assert f"{{identifier: {DEFAULT_APPS[2].admin}, secret_key: {DEFAULT_APPS[2].secret_key}}}" in words
 
 
 @pytest.mark.parametrize(

@@ -145,6 +145,33 @@ def test_error_in_the_vendors_shape(offline):
     assert answer == {"ActionStatus": "FAIL", "ErrorCode": 60008, "ErrorInfo": "late"}
 
 
+def test_an_error_in_one_vendors_shape_leaves_the_others_alone(offline):
+    offline.world.faults = FaultBook(
+        [
+            {"match": {"operation": "register"}, "do": {"error": {"http": 400, "error": "illegal_argument"}}},
+            {
+                "match": {"operation": "disconnect"},
+                "do": {"error": {"ErrorCode": 60008, "ErrorInfo": "late"}},
+            },
+            {"match": {"operation": "ban"}, "do": {"error": {"http": 400, "error": "illegal_argument"}}},
+        ]
+    )
+    assert offline.tencent("im_open_login_svc/multiaccount_import", {"Accounts": ["a"]})["ErrorCode"] == 0
+    assert offline.call("GET", f"{DEMO}/users/nobody/disconnect").status == 200
+    assert offline.tencent("im_open_login_svc/kick", {"UserID": "a"})["ErrorCode"] == 60008
+    told = offline.call(
+        "PUT", "/_sandbox/faults", [{"do": {"error": {"ErrorCode": 60008}}}, {"do": "hang"}]
+    ).json()
+    assert told == {
+        "rules": 2,
+        "notes": [
+            "rule 1: `error` is in the form of Tencent and leaves Easemob and Agora alone; Easemob's and Agora's is "  # noqa: ISC004
+            "error: {http: 400, error: illegal_argument, description: no}"
+        ],
+    }
+    assert offline.call("PUT", "/_sandbox/faults", [{"do": "hang"}]).json() == {"rules": 1}
+
+
 def test_item_errors_leave_the_others_alone(offline):
     offline.world.faults = FaultBook(
         [{"times": 1, "do": {"item_error": {"code": 30008, "reason": "conflict", "user": "b|c"}}}]
@@ -188,6 +215,7 @@ def facts(**changes):
             "path": "/o/a/users/u1",
             "operation": "get-user",
             "app": "o/a",
+            "provider": "easemob",
             "users": ["u1"],
             **changes,
         }
@@ -287,8 +315,16 @@ def test_a_call_over_the_limit_uses_up_no_fault():
         ([{"do": {"delay": 1, "when": "later"}}], "rule 1: `do`.when: expected one of before, after, got 'later'"),
         ([{"do": {"delay": 1, "html": True}}], "rule 1: `do`.delay: unknown field 'html'; expected when"),
         ([{"do": {"hang": 5}}], "rule 1: `do`.hang: takes no value, got 5"),
-        ([{"do": {"error": {}}}], "rule 1: `do`.error: expected {http, error, description} or {ErrorCode, ErrorInfo}"),
+        ([{"do": {"error": {}}}], "rule 1: `do`.error: expected {http, error, description}, as Easemob and Agora answer, or {ErrorCode,"),
         ([{"do": {"error": {"http": "x"}}}], "rule 1: `do`.error.http: expected an HTTP status"),
+        ([{"do": {"error": {"http": 400, "ErrorInfo": "x"}}}], "rule 1: `do`.error: unknown field 'ErrorInfo'; expected http, error,"),
+        ([{"match": {"operation": "add-tags"}, "do": {"error": {"http": 400}}}], "this form is Easemob and Agora's, and `match` lets only"),
+        ([{"match": {"operation": "add-tags"}, "do": {"error": {"http": 400}}}], "Tencent's is error: {ErrorCode: 40006, ErrorInfo: \"no\"}"),
+        ([{"match": {"app": "1400000000"}, "do": {"error": {"http": 400}}}], "lets only calls of Tencent through"),
+        ([{"match": {"operation": "ban"}, "do": {"error": {"ErrorCode": 1}}}], "lets only calls of Easemob and Agora through"),
+        ([{"match": {"app": "sandbox/demo"}, "do": {"error": {"ErrorCode": 1}}}], "is error: {http: 400, error: illegal_argument"),
+        ([{"match": {"operation": "add-tags"}, "do": {"item_error": {"code": "no"}}}], "item_error.code: Tencent's codes are numbers"),
+        ([{"match": {"app": "1400000000", "operation": "ban"}, "do": "hang"}], "rule 1: `match`: no vendor"),
         ([{"do": {"error": {"ErrorCode": "x"}}}], "rule 1: `do`.error.ErrorCode: expected a whole number"),
         ([{"do": {"item_error": {}}}], "rule 1: `do`.item_error.code: expected the vendor's code"),
         ([{"do": {"item_error": {"code": 1, "user": "("}}}], "rule 1: `do`.item_error.user: expected a regular expression"),

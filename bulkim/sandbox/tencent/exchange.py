@@ -158,8 +158,6 @@ class TencentExchange:
 
     def error(self, fault: Fault) -> Response:
         error = fault.error
-        if "http" in error:  # a rule written for the other vendors: a gateway's failure here
-            return json_response({"message": error.get("description", "")}, error["http"])
         return self.refused(
             RefusedError(error["ErrorCode"], str(error.get("ErrorInfo", "")), by_gateway=True)
         )

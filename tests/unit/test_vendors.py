@@ -146,6 +146,11 @@ def test_what_an_easemob_id_may_be(name, username, legal):
             assert field.bytes_max == 64
 
 
+def test_how_long_what_an_import_at_tencent_sets_may_be():
+    register = provider("tencent").operation("register")
+    assert [register.field(name).bytes_max for name in ("nickname", "face_url")] == [500, 500]
+
+
 def test_what_a_tencent_id_may_be():
     field = provider("tencent").operation("delete").field("username")
     assert field.bytes_max == 32

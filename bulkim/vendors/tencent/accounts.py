@@ -27,6 +27,9 @@ POOLS = (
     Pool("online-status", 200, "openim/query_online_status, 35477; for China, page of 2025-12"),
 )
 
+# Of a profile's standard fields Tag_Profile_IM_Nick and Tag_Profile_IM_Image (33520, page of 2024-10-10), which an import sets.
+PROFILE_BYTES_MAX = 500
+
 REGISTER = Operation(
     name="register",
     method="POST",
@@ -42,12 +45,14 @@ REGISTER = Operation(
             "nickname",
             wire="Nick",
             optional=True,
+            bytes_max=PROFILE_BYTES_MAX,
             help="overwrites the nickname of a user who already exists",
         ),
         Field(
             "face_url",
             wire="FaceUrl",
             optional=True,
+            bytes_max=PROFILE_BYTES_MAX,
             help="the picture's address; overwrites that of a user who already exists",
         ),
     ),

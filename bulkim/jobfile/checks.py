@@ -209,13 +209,24 @@ def _check_listing(section: Node, provider: Provider) -> Iterator[Problem]:
     if listing is None:
         return
     if provider.operation(f"list-{listing.value}") is None:
-        yield listing.mark.problem(f"source.listing: {provider.name} has no list of {listing.value}")
+        yield listing.mark.problem(
+            f"source.listing: {provider.name} has no list of {listing.value}",
+            _unlisted(provider, f"list-{listing.value}"),
+        )
     where = section.child("where")
     if listing.value == "mutes" and where is not None:
         for key in where.value:
             if key != "match":
                 message = f"source.where.{key}: a list of mutes says nothing about that"
                 yield where.key_mark_of((key,)).problem(message, "only match narrows it")
+
+
+def _unlisted(provider: Provider, wanted: str) -> str | None:
+    """A declared provider may well have the list, by another name."""
+    paged = [each.name for each in provider.operations if each.paging is not None and each.lists is None]
+    if not paged:
+        return None
+    return f"it is read by an operation called '{wanted}': is {' or '.join(map(repr, paged))} that one? Then call it so"
 
 
 # --------------------------------------------------------------------------------------------- rest

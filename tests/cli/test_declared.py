@@ -164,3 +164,15 @@ def test_the_jobs_schema_knows_providers_of_the_configuration_folder(shell, fold
     assert not fits({**job, "provider": "mine", "params": {"erase": 3}})
     assert fits({**job, "provider": "broken", "operation": "whatever"})
     assert not fits({**job, "provider": "others"})
+
+
+def test_a_list_by_another_name_is_told_what_it_must_be_called(shell):
+    text = (Path(__file__).parents[2] / "examples" / "providers" / "clerk.yaml").read_text(encoding="utf-8")
+    shell.write("clerk.yaml", text.replace("list-users", "all-users"))
+    connection = {"base_url": "https://api.clerk.com", "instance": "one", "auth": {"token": "t"}}
+    job = {"provider": "./clerk.yaml", "operation": "ban", "connection": connection}
+    shell.write("job.yaml", json.dumps({**job, "source": {"listing": "users"}}))
+    said = shell("check", "job.yaml")
+    assert said.code == 3
+    assert "source.listing: clerk has no list of users" in said.err
+    assert "an operation called 'list-users': is 'all-users' that one? Then call it so" in said.err

@@ -41,6 +41,7 @@ autodoc_preserve_defaults = True
 
 locale_dirs = ["locale"]
 gettext_compact = False
+_ERRORS = re.compile(r"<!-- begin errors -->.*?<!-- end errors -->\n", re.DOTALL)
 ONLY_ENGLISH = "本页只有英文版。"
 
 html_theme = "furo"
@@ -108,11 +109,13 @@ def _in_its_language(app: Sphinx, docname: str, source: list[str]) -> None:
     """Generated tables in the reader's language; what has no translation says so."""
     if GETTEXT:  # what is generated is translated where it comes from
         source[0] = re.sub(r"```\{include\} _generated/.*?```", "", source[0], flags=re.DOTALL)
+        source[0] = _ERRORS.sub("", source[0])
     if app.config.language != generated.CHINESE:
         return
     import translations
 
-    source[0] = source[0].replace("_generated/errors.md", f"_generated/{generated.CHINESE}/errors.md")
+    chinese = f"```{{include}} _generated/{generated.CHINESE}/errors.md\n```\n"
+    source[0] = _ERRORS.sub(lambda _: chinese, source[0])
     if docname not in translations.PAGES:
         source[0] = re.sub(
             r"^(# .*\n)", rf"\1\n```{{note}}\n{ONLY_ENGLISH}\n```\n", source[0], count=1, flags=re.MULTILINE

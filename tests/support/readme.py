@@ -7,6 +7,7 @@ program says now.
 from __future__ import annotations
 
 import ast
+import functools
 import json
 import re
 import sys
@@ -28,6 +29,9 @@ from bulkim.vendors import PROVIDERS
 from support.house import LAYERS, OWNERS
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "docs"))
+import generated  # noqa: E402 - Sphinx finds it there, too
+
 PAGES = (
     ROOT / "README.md",
     *sorted(page for page in (ROOT / "docs").rglob("*.md") if "_generated" not in page.parts),
@@ -314,12 +318,31 @@ def terms() -> str:
     return table(("changed since the run began", "continuing it", "retrying it"), rows)
 
 
+# ------------------------------------------------------------------ what the site is made of, for who reads it unbuilt
+
+
+def site(name: str) -> str:
+    """A part of the site, in English. The Chinese site has its own."""
+    return "\n".join(generated.PAGES[name]()).rstrip("\n") + "\n"
+
+
+def exit_codes() -> str:
+    """The README's own section: a page of the site, and of the man page, too."""
+    return (
+        (ROOT / "README.md")
+        .read_text(encoding="utf-8")
+        .partition("## Exit codes\n\n")[2]
+        .partition("\n## ")[0]
+    )
+
+
 # --------------------------------------------------------------------------------------------- parts
 
 
 def parts() -> dict[str, Callable[[], str]]:
     return {
         "operations": operations, "undoing": undoing, "million": million, "fields": fields, "pools": pools, "commands": commands, "layers": layers, "owners": owners, "terms": terms,
+        "exit codes": exit_codes, **{name.replace("-", " "): functools.partial(site, name) for name in ("errors", "events", "common-options")},
         **dict(_shape_parts()), **dict(_journal_parts()),
     }  # fmt: skip
 

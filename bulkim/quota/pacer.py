@@ -3,7 +3,7 @@
 A leaky bucket of capacity B that leaks r calls a second lets N calls through in a window of T seconds only if
 N < B + r*T: before the last of them the level was at most B - 1, and N - 1 others minus what leaked lie below it. So a
 limit of L calls in any second needs B + r <= L + 1. ``AsyncLimiter(100, 1)`` has B + r = 200: 199 calls in its first
-second. Spacing (B = 1, r = L) is exact but loses what every timer oversleeps, about 6 % at 100/s, more on a busy
+second. Spacing (B = 1, r = L) is exact but loses what every timer oversleeps, about 6% at 100/s, more on a busy
 machine. A bucket alone must choose; two rules need not:
 
     the window   at most L calls in any 1.014 s, counted call by call: what is proven

@@ -32,10 +32,15 @@ def check_window(window: Window | None, now: datetime) -> None:
         )
 
 
-def check_size(guard: Guard, to_send: int) -> None:
-    """Raises GuardError when there are more items than the job allows."""
+def check_size(guard: Guard, to_send: int, *, begun: bool = False) -> None:
+    """Raises GuardError when there are more items than the job allows. `begun`: of a run that has sent some; its limit stays."""
     if guard.max_items is not None and to_send > guard.max_items:
+        part = (
+            "begin another run with a part of them: --new --limit N"
+            if begun
+            else "send a part with --limit N"
+        )
         raise GuardError(
-            f"guard.max_items is {guard.max_items}, but {counted(to_send, 'item')} would be sent.",
-            hint="check the input; raise guard.max_items, or send a part with --limit N",
+            f"guard.max_items is {guard.max_items:,}, but {counted(to_send, 'item')} would be sent. Nothing was sent.",
+            hint=f"check the input; raise guard.max_items, or {part}",
         )

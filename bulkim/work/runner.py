@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from bulkim import window
-from bulkim.errors import BulkimError, GuardError, InputError, JournalLostError
+from bulkim.errors import BulkimError, ConfirmationError, GuardError, InputError, JournalLostError
 from bulkim.journal import Journal
 from bulkim.journal.port import SteeredJournal
 from bulkim.journal.records import RunRecord
@@ -227,7 +227,9 @@ class _Session:
             yield
         except BaseException as error:
             with suppress(BulkimError):
-                if resumed or not self.journal.discard(record.id):
+                # What a listing brought in an earlier session, and what is refused now, is listed anew the next time.
+                stale = self.job.source.is_listing and isinstance(error, GuardError | ConfirmationError)
+                if (resumed and not stale) or not self.journal.discard(record.id):
                     state = "stopped" if isinstance(error, Exception) else "interrupted"
                     words = error.message if isinstance(error, BulkimError) else type(error).__name__
                     stop = (type(error).__name__, words)

@@ -120,7 +120,8 @@ class Submission:
         if not (self.resumed or any(preview.counts.values()) or preview.to_send):
             self._excuse(record)
         check_overlap(self.journal, self.opening, record)
-        guard.check_size(self.job.guard, preview.to_send)
+        kept = self.resumed and not (self.job.source.is_listing and not preview.sent)
+        guard.check_size(self.job.guard, preview.to_send, begun=kept)
         if confirm and preview.to_send:
             terms = replace(terms, confirmed=confirm(preview) or terms.confirmed)
         self.journal.write_terms(record.id, as_document(terms))

@@ -10,7 +10,7 @@ from support.jobs import job, rows
 from support.processes import bulkim, finish, kill, start, wait_until
 from support.server import serving
 
-from bulkim.errors import ConfirmationError, UsageError
+from bulkim.errors import ConfirmationError, GuardError, UsageError
 from bulkim.journal import Reader
 from bulkim.model import Guard, Rate, Source, Where
 from bulkim.work import runner
@@ -70,6 +70,31 @@ def test_the_limit_of_a_listing_holds_over_an_interruption(server, tmp_path):
     server.faults()
     done = go("list-users", server, Source("none"), tmp_path / "j.db", limit=230)
     assert (done.summary["items"], done.summary["resumed"]) == (230, True)
+
+
+@pytest.mark.parametrize("refused", ["max_items", "confirm"])
+def test_a_listing_that_is_refused_is_read_anew_the_next_time(server, tmp_path, refused):
+    """Also where an earlier session stopped before it: a list that nobody agreed to is not kept."""
+    server.seed(120)
+    source, journal = Source("listing", listing="users"), tmp_path / "j.db"
+    server.faults({"match": {"operation": "list-users"}, "after": 1, "do": {"error": UNPAID}})
+    assert go("delete", server, source, journal, confirm=lambda _: None).exit_code == 6
+    server.faults()
+    guard = Guard(max_items=100) if refused == "max_items" else Guard()
+
+    def confirm(preview):
+        if preview.to_send > 100:
+            raise ConfirmationError("too many")
+
+    with pytest.raises(GuardError if refused == "max_items" else ConfirmationError) as caught:
+        go("delete", server, source, journal, guard=guard, confirm=confirm)
+    assert refused == "confirm" or "send a part with --limit N" in caught.value.hint
+    with Reader.open(journal) as reader:
+        assert reader.runs() == []
+    server.reset()
+    server.seed(90)
+    done = go("delete", server, source, journal, guard=guard, confirm=confirm)
+    assert (done.counts["succeeded"], done.summary["resumed"]) == (90, False)
 
 
 def test_of_a_listing_only_those_are_taken_whom_no_run_has_done(server, tmp_path):

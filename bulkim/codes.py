@@ -15,6 +15,7 @@ class Meaning:
     remedy: str
     page: str = ""  # the vendor's page that says so
     follows: str = ""  # what bulkim does, as the rest of a sentence; a vendor's codes follow their kind
+    continues: bool = False  # of a stop: nothing is to be mended, the same command simply goes on
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,7 @@ class KindMeaning:
 _SKIPS = "does not send the item: it is skipped"
 _ASKS = "asks the vendor what became of the items, and ends as unknown what nobody can tell"
 _STOPS = "stops the run: what is left stays pending"
+_REFUSES = "sends nothing"
 _CONTINUE = "Run the same command again: it continues."
 
 OWN: Mapping[str, Meaning] = {
@@ -113,25 +115,98 @@ OWN: Mapping[str, Meaning] = {
         "`bulkim explain` tells about the code; put right what it names, then run the same command again: it continues.",
         follows=_STOPS,
     ),
+    "max_items": Meaning(
+        "More items would be sent than `guard.max_items` allows.",
+        "Check the input or the listing's `where`. If so many are meant, raise `guard.max_items`; `--limit N` sends a part.",
+        follows=_REFUSES,
+    ),
+    "guard": Meaning(
+        "A guard stopped the run; the reason says which.",
+        "Put right what the reason names, then run the same command again: it continues.",
+        follows=_STOPS,
+    ),
+    "no_token": Meaning(
+        "No token could be fetched: the vendor did not answer.",
+        "Check base_url and the network, then run the same command again: it continues.",
+        follows="tries a few times, then stops the run",
+    ),
+    "journal_unwritten": Meaning(
+        "The journal could not be written: the disk is full, or the file may not be changed.",
+        "Make room, or give the right to write it, then run the same command again: it continues.",
+        follows="sends nothing that it cannot write down first",
+    ),
+    "no_room": Meaning(
+        "The machine has no more of what the program needs: disk, memory or open files.",
+        "Make room, then run the same command again: it continues.",
+        follows=_STOPS,
+    ),
+    "input": Meaning(
+        "The job or its input cannot be used; the reason names the place.",
+        "Correct what the reason names, then run the same command again.",
+        follows=_REFUSES,
+    ),
+    "terms": Meaning(
+        "The run was begun with other terms than the job has now.",
+        "Put the job back as it was, or begin another run with `--new`.",
+        follows=_REFUSES,
+    ),
+    "unconfirmed": Meaning(
+        "What destroys was not confirmed, or with another number of items.",
+        "Look at the number, then confirm it with `--confirm APP:COUNT`.",
+        follows=_REFUSES,
+    ),
+    "usage": Meaning(
+        "The command cannot be carried out as typed.",
+        "Read the reason; `bulkim run --help` shows examples.",
+        follows=_REFUSES,
+    ),
+    "impossible": Meaning(
+        "The vendor has no way to do it, or no safe one.",
+        "Read the reason; `bulkim operations` lists what can be done.",
+        follows=_REFUSES,
+    ),
+    "journal": Meaning(
+        "The journal cannot be read or written.",
+        "Put right what the reason names, then run the same command again.",
+        follows=_REFUSES,
+    ),
+    "outside_window": Meaning(
+        "It is none of the hours of the job's `window`.",
+        _CONTINUE.replace("again", "in the window"),
+        follows="sends nothing outside of the window",
+        continues=True,
+    ),
+    "busy": Meaning(
+        "Another process is working on this run.",
+        "Nothing: it goes on. `bulkim watch RUN` shows it.",
+        follows="never lets two processes work on one run",
+        continues=True,
+    ),
+    "interrupted": Meaning(
+        "The program was ended while it worked.", _CONTINUE, follows=_STOPS, continues=True
+    ),
     "internal": Meaning(
-        "A worker of the fleet met what it did not foresee: a bug of bulkim.",
-        "Look at the worker's log, report it, then `bulkim fleet resume RUN`.",
+        "bulkim met what it did not foresee: a bug.",
+        "Report it, with the log of `-v` or of the worker; then run the same command again, or `bulkim fleet resume RUN`.",
         follows=_STOPS,
     ),
     "asked": Meaning(
         "The program that called bulkim asked the run to stop.",
         "Call it again: it continues.",
         follows=_STOPS,
+        continues=True,
     ),
     "ctl": Meaning(
         "Somebody asked the run to stop with `bulkim ctl`.",
         "Run the same command again: it continues.",
         follows=_STOPS,
+        continues=True,
     ),
     "rest": Meaning(
         "The vendor asked for a longer rest than `rate.max_rest` allows.",
         "Run the same command again when that time is over: it continues. If it was a slip of the vendor's: `bulkim quota --forget POOL`.",
         follows=_STOPS,
+        continues=True,
     ),
     "canary": Meaning(
         "Items among the first `guard.canary` failed.",
@@ -149,13 +224,14 @@ OWN: Mapping[str, Meaning] = {
         "The reason names it. If it is the vendor's, set base_url to it; bulkim never sends credentials anywhere else.",
         follows=_STOPS,
     ),
-    "window": Meaning("The job's `window` has closed.", _CONTINUE.replace("again", "in the window"), follows=_STOPS),
+    "window": Meaning("The job's `window` has closed.", _CONTINUE.replace("again", "in the window"), follows=_STOPS,
+                      continues=True),
     "journal_lost": Meaning(
         "The journal was removed, moved or replaced while the run went on.",
         "Put back the file that the reason names, then run the same command again: it continues.",
         follows=_STOPS,
     ),
-    "max_duration": Meaning("The time given by `--max-duration` is over.", _CONTINUE, follows=_STOPS),
+    "max_duration": Meaning("The time given by `--max-duration` is over.", _CONTINUE, follows=_STOPS, continues=True),
 }  # fmt: skip
 
 KINDS: Mapping[str, KindMeaning] = {
@@ -201,3 +277,8 @@ def of_status(code: str) -> Meaning | None:
 def own(code: str) -> Meaning | None:
     """What a code means that is bulkim's, not the vendor's; None: it is not ours."""
     return OWN.get(code) or of_status(code)
+
+
+def continues(code: str | None) -> bool:
+    """Whether a run that stopped with this code goes on by the same command, with nothing to mend before; None: no code at all."""
+    return code is None or (code in OWN and OWN[code].continues)

@@ -69,7 +69,9 @@ class Fetched:
         if isinstance(answer, Reply) and 300 <= answer.status < 400:
             where = place(answer.headers.get("location", "")) or "nowhere"
             what = f"no token: HTTP {answer.status} leads to {where}; bulkim follows nowhere with credentials"
-            raise RefusedError(what, hint="if that is the vendor's address, set base_url to it")
+            raise RefusedError(
+                what, hint="if that is the vendor's address, set base_url to it", code="redirect"
+            )
         body = _json_object(answer)
         token = body.get("access_token")
         if isinstance(answer, Reply) and answer.status == 200 and sendable(token):
@@ -110,7 +112,9 @@ class Fetched:
             return FETCH_WAITS_S[self._lost_fetches - 1]
         what = answer.reason if isinstance(answer, Fault) else f"HTTP {answer.status}"
         raise GuardError(
-            f"no token could be fetched: {what}", hint="run the job again when the vendor can be reached"
+            f"no token could be fetched: {what}",
+            hint="run the job again when the vendor can be reached",
+            code="no_token",
         )
 
 

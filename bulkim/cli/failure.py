@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 from contextlib import suppress
 
 import click
@@ -10,7 +9,7 @@ from click.exceptions import NoArgsIsHelpError
 
 from bulkim.cli import PROGRAM, State, streams
 from bulkim.cli.streams import OutputError
-from bulkim.errors import BulkimError, GuardError, InputError
+from bulkim.errors import SCARCE, BulkimError, GuardError, InputError
 from bulkim.text import counted
 
 INTERNAL = 70
@@ -30,13 +29,6 @@ INSTEAD = {
     PROGRAM: "options come after the command, e.g. `bulkim runs --json`",
     "bulkim run": "`bulkim plan JOB` shows what would be sent and sends nothing; `bulkim run JOB --sandbox` rehearses it",
     "bulkim retry": "`bulkim results RUN --outcome failed` lists what it would send, so does `--outcome unknown`",
-}
-SCARCE = {  # what the machine is out of, which any line may meet, an import among them: no fault of ours
-    errno.EMFILE: "allow more open files (`ulimit -n 1024`)",
-    errno.ENFILE: "end programs that hold many files",
-    errno.ENOMEM: "end programs that hold much memory",
-    errno.ENOSPC: "make room on the disk",
-    errno.EDQUOT: "make room on the disk",
 }
 UNPRINTED = 2  # as for a file that -o cannot write
 PROBLEMS_MAX = 200  # printed; a file of another kind altogether has a problem on every line

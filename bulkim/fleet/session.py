@@ -86,7 +86,7 @@ async def _worked(host: Host, lease: Lease) -> Left:
     except LostError:
         raise
     except BulkimError as error:
-        return _stopped(Stop(error.exit_code, type(error).__name__, error.message, error.hint or ""))
+        return _stopped(Stop(error.exit_code, error.code, error.message, error.hint or ""))
     except Exception as error:  # noqa: BLE001 - one run's trouble is not the others'
         log.warning("fleet.failed", run_id=lease.run_id, error=f"{type(error).__name__}: {error}")
         return _stopped(Stop(70, "internal", f"internal error: {type(error).__name__}", ""))

@@ -43,4 +43,5 @@ def check_size(guard: Guard, to_send: int, *, begun: bool = False) -> None:
         raise GuardError(
             f"guard.max_items is {guard.max_items:,}, but {counted(to_send, 'item')} would be sent. Nothing was sent.",
             hint=f"check the input; raise guard.max_items, or {part}",
+            code="max_items",
         )

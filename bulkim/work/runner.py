@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from bulkim import window
-from bulkim.errors import BulkimError, ConfirmationError, GuardError, InputError, JournalLostError
+from bulkim.errors import BulkimError, ConfirmationError, GuardError, InputError, JournalLostError, stop_code
 from bulkim.journal import Journal
 from bulkim.journal.port import SteeredJournal
 from bulkim.journal.records import RunRecord
@@ -218,6 +218,7 @@ class _Session:
             raise GuardError(
                 f"the input cannot be read any further: {error.message}",
                 hint="put it back as it was, then run the same command again: it continues",
+                code=error.code,
             ) from error
 
     @contextmanager
@@ -232,7 +233,7 @@ class _Session:
                 if (resumed and not stale) or not self.journal.discard(record.id):
                     state = "stopped" if isinstance(error, Exception) else "interrupted"
                     words = error.message if isinstance(error, BulkimError) else type(error).__name__
-                    stop = (type(error).__name__, words)
+                    stop = (stop_code(error), words)
                     self.journal.end_session(record.id, session_id, state, now=time.time(), stop=stop)
             raise
 

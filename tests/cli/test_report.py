@@ -254,3 +254,19 @@ def test_the_policy_allows_our_script_alone(done):
     policy = re.search(r'Content-Security-Policy" content="([^"]*)"', text)[1]
     assert policy.startswith("default-src 'none'")
     assert json.dumps(policy).count("sha256-") == 1
+
+
+def test_a_stop_is_named_by_its_code_and_explained(shell, server, monkeypatch):
+    """A run that a guard refused when it went on: no class's name, and no promise that the same command continues."""
+    job = shell.job("look", server.base_url, "get-user", ["u1", "u2"])
+    assert shell("run", job, "-q").code == 1
+    stopped = (
+        "UPDATE run SET state = 'stopped', stop_code = 'max_items', stop_reason = 'guard.max_items is 1'"
+    )
+    with closing(sqlite3.connect(shell.folder / "bulkim.db")) as db, db:
+        db.execute(stopped)
+    text = page(shell)
+    assert "stopped: max_items; a person must look" in text
+    assert "raise <code>guard.max_items</code>" in text
+    monkeypatch.setenv("BULKIM_LANG", "zh_CN")
+    assert "已停止：max_items；需要人工处理" in page(shell)

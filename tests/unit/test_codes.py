@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import ast
+import errno
 from functools import cache
 from pathlib import Path
 
 import pytest
 
 from bulkim import codes
-from bulkim.model import Kind
+from bulkim.errors import BulkimError, GuardError, stop_code
+from bulkim.model import Guard, Kind
 from bulkim.vendors import provider
 from bulkim.view.meanings import meaning
+from bulkim.work.checks import check_size
 
 BULKIM = Path(codes.__file__).parent
 # What carries a code, and at which place among its arguments.
-CARRIERS = {"Outcome": 1, "Refusal": 1, "Stop": 1, "Skip": 0, "Fault": 0}
+CARRIERS = {"Outcome": 1, "Refusal": 1, "Stop": 1, "Skip": 0, "Fault": 0, "GuardError": 9, "RefusedError": 9}
 NAMED = {"RECONCILED", "WINDOW"}
 
 
@@ -122,3 +125,43 @@ def test_our_own_codes_are_not_read_by_a_vendors_words():
     easemob = provider("easemob")
     words = "asked afterwards: username [x] is not legal"
     assert meaning(easemob, easemob.operation("delete"), "timeout", words) is codes.OWN["timeout"]
+
+
+def errors(kind=BulkimError):
+    yield kind
+    for each in kind.__subclasses__():
+        yield from errors(each)
+
+
+def test_whatever_ends_a_run_has_a_code_that_is_explained():
+    """A class's name says nothing to a reader, and `explain` does not know it."""
+    kinds = {each for each in errors() if each.__module__ == BulkimError.__module__}
+    assert {each.code for each in kinds} <= set(codes.OWN)
+    assert not {each.__name__ for each in kinds} & {each.code for each in kinds}
+    strange = [ValueError("x"), OSError(errno.ENOSPC, "full"), OSError(errno.EIO, "io"), KeyboardInterrupt()]
+    assert [stop_code(each) for each in strange] == ["internal", "no_room", "internal", "interrupted"]
+    assert set(map(stop_code, strange)) <= set(codes.OWN)
+
+
+def test_too_many_items_have_a_code_of_their_own():
+    with pytest.raises(GuardError) as caught:
+        check_size(Guard(max_items=3), 4)
+    assert stop_code(caught.value) == "max_items"
+    assert not codes.continues("max_items")
+
+
+def test_who_says_that_the_same_command_continues():
+    """What a time, a wish or a signal ended goes on by itself; what has a cause does so once it is mended."""
+    going_on = {code for code in codes.OWN if codes.continues(code)}
+    assert going_on == {
+        "asked",
+        "ctl",
+        "rest",
+        "window",
+        "max_duration",
+        "outside_window",
+        "busy",
+        "interrupted",
+    }
+    assert codes.continues(None)
+    assert not codes.continues("illegal_argument")

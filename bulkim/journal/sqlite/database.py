@@ -191,7 +191,8 @@ class Database:
             raise self._unwritten(error) from error
 
     def _unwritten(self, error: sqlite3.Error) -> GuardError:
-        return GuardError(f"the journal {self.path} cannot be written: {error}", hint=_way_on(error))
+        message = f"the journal {self.path} cannot be written: {error}"
+        return GuardError(message, hint=_way_on(error), code="journal_unwritten")
 
     def _roll_back(self) -> None:
         if self.connection.in_transaction:

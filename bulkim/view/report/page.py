@@ -12,7 +12,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from bulkim.codes import KINDS, LOST
+from bulkim.codes import KINDS, LOST, Meaning, continues
 from bulkim.language import counted, tag
 from bulkim.language import gettext as _
 from bulkim.model import Status
@@ -20,6 +20,7 @@ from bulkim.text import WITH_ZONE, duration, local, milliseconds, span
 from bulkim.version import __version__
 from bulkim.view.account import reconciliation
 from bulkim.view.live import GLYPHS
+from bulkim.view.meanings import meaning
 from bulkim.view.report import charts
 from bulkim.view.report.figures import Figures
 
@@ -62,6 +63,7 @@ def _facts(figures: Figures) -> dict[str, Any]:
     return {
         "balance": reconciliation(summary),
         "verdict": verdict(figures),
+        "stopped": _stopped(figures),
         "outcomes": [(str(each), GLYPHS[each], figures.counts[str(each)]) for each in Status],
         "rate": figures.timeline.calls / elapsed if elapsed >= 1 else None,
         "percentiles": [(name, latencies.percentile(share)) for share, name in reversed(charts.QUANTILES)],
@@ -80,8 +82,11 @@ def verdict(figures: Figures) -> tuple[str, str, str]:
     if state == "running":
         return "running", "▶", _("is still running")
     if state != "finished":
-        why = f": {figures.record.stop_code}" if figures.record.stop_code else ""
-        return "stopped", "■", _("{state}{why}; the same command continues it", state=_(state), why=why)
+        code = figures.record.stop_code
+        why = _(": {code}", code=code) if code else ""
+        if continues(code):
+            return "stopped", "■", _("{state}{why}; the same command continues it", state=_(state), why=why)
+        return "stopped", "■", _("{state}{why}; a person must look", state=_(state), why=why)
     if items := counts["unknown"]:
         words = counted(
             items,
@@ -92,6 +97,13 @@ def verdict(figures: Figures) -> tuple[str, str, str]:
     if items := counts["failed"]:
         return "warned", "!", counted(items, "finished; {n} item failed", "finished; {n} items failed")
     return "fine", "✓", _("finished")
+
+
+def _stopped(figures: Figures) -> Meaning | None:
+    """What the code means with which the run stopped."""
+    provider, record = figures.provider, figures.record
+    operation = provider.operation(record.operation) if provider else None
+    return meaning(provider, operation, record.stop_code, record.stop_reason) if record.stop_code else None
 
 
 def ticked(text: str) -> Markup:

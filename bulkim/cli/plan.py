@@ -87,6 +87,8 @@ def _say_next(settings: Settings, made: Draft, wanted: Wanted) -> None:
     file = show.nearby(wanted.to_file)
     settings.say(f"{counted(made.survey.items, 'item')} written to {file}")
     if wanted.style == "plan":
+        if made.operation.destroys:
+            settings.say(f"to review it: {settings.command('plan', file, '--format', 'markdown')}")
         named = ["--confirm-plan", made.digest[:8]] if made.operation.destroys else []
         settings.say(f"next: {settings.command('run', file, *named)}")
 

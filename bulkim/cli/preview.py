@@ -21,7 +21,7 @@ from bulkim.text import counted, duration, milliseconds, resting
 from bulkim.view.live import Spans
 from bulkim.window import Window
 from bulkim.work.confirm import PRODUCTION
-from bulkim.work.ways import again
+from bulkim.work.earlier import again
 
 if TYPE_CHECKING:
     from bulkim.planning import Estimate
@@ -145,9 +145,9 @@ def card(found: Surveyed, estimate: Estimate, first: Mapping[str, Any] | None, a
 def _amounts(found: Surveyed, estimate: Estimate, ahead: Outlook) -> list[tuple[str, str]]:
     rows = [("input", found.input)]
     if found.counts is None:
-        rows.append(
-            ("requests", f"{counted(estimate.batch, 'item')} a request; how many, only the run can tell")
-        )
+        listed = found.job.source.is_listing
+        unknown = "`bulkim plan JOB -o FILE` asks the vendor" if listed else "only the run can tell"
+        rows.append(("requests", f"{counted(estimate.batch, 'item')} a request; how many: {unknown}"))
     else:
         skipped = ", ".join(f"{n:,} {code}" for code, n in estimate.skipped.items() if n)
         rows.append(

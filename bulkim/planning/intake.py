@@ -78,7 +78,9 @@ class Intake:
         return Taken(reader if secret else None, taken.notes)
 
     def _taken(self, record: RunRecord, reader: SourceReader, digest: str, *, chosen: bool) -> Taken:
-        matched, suspects = Matched(compiled(self.job.guard.protect, self.provider)), Suspects()
+        by_plan = self.plan is not None and self.job.source.is_listing  # it has left out whom they protect
+        matched = Matched(() if by_plan else compiled(self.job.guard.protect, self.provider))
+        suspects = Suspects()
         parts = stretches(self.job, self.provider, self.operation, reader, suspects)
         if self.job.guard.protect:
             parts = self._looked_at(one_by_one(parts), matched)

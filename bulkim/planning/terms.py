@@ -28,15 +28,17 @@ _NOTHING: tuple[Any, ...] = (None, [], {})
 
 
 class Way(StrEnum):
-    """How one comes back to a run."""
+    """How one comes back to a run, or to a plan."""
 
     CONTINUE = "continue"
+    PLAN = "plan"  # a run by what was written down
     RETRY = "retry"  # a new run of its items
     VERIFY = "verify"
 
 
 _SCOPES = {
     Way.CONTINUE: frozenset(Scope),
+    Way.PLAN: frozenset(Scope),
     Way.RETRY: frozenset({Scope.TARGET, Scope.DEED}),
     Way.VERIFY: frozenset({Scope.TARGET}),
 }
@@ -252,7 +254,8 @@ def compare(written: Terms, now: Terms, *, way: Way = Way.CONTINUE, reads_input:
     confirm = any(each.now == PRODUCTION for each in environment)
     taken_over += tuple(each for each in environment if each.now != PRODUCTION)
     refused = by_meaning[Means.REFUSED]
-    said = () if refused else _said(stricter, taken_over, confirm=confirm)
+    since = "the plan was written" if way is Way.PLAN else "the run began"
+    said = () if refused else _said(stricter, taken_over, confirm=confirm, since=since)
     return Comparison(refused, stricter, taken_over, confirm, said)
 
 
@@ -298,18 +301,16 @@ def _guards(found: tuple[Difference, ...]) -> tuple[tuple[Difference, ...], tupl
 
 
 def _said(
-    stricter: tuple[Difference, ...], taken_over: tuple[Difference, ...], *, confirm: bool
+    stricter: tuple[Difference, ...], taken_over: tuple[Difference, ...], *, confirm: bool, since: str
 ) -> tuple[str, ...]:
     lines = []
     if stricter:
-        lines.append(
-            f"stricter since the run began: {_listed(stricter)}; this holds for everything still pending"
-        )
+        lines.append(f"stricter since {since}: {_listed(stricter)}; this holds for everything still pending")
     if taken_over:
-        lines.append(f"changed since the run began, and taken over: {_listed(taken_over)}")
+        lines.append(f"changed since {since}, and taken over: {_listed(taken_over)}")
     if confirm:
         lines.append(
-            "the connection is production now and was not when the run began: what is pending must be confirmed"
+            f"the connection is production now and was not when {since}: what is pending must be confirmed"
         )
     return tuple(lines)
 

@@ -16,7 +16,7 @@ from bulkim.quota.ledger import ledger_path, owner_of, rests
 from bulkim.quota.sliding_log import JUDGED_EVERY, LATE_S_MAX, LEAK, STALLED_MAX
 from bulkim.sending.telemetry import IN_FLIGHT_MAX
 from bulkim.text import utc
-from bulkim.work.ways import Earlier, earlier_run, target_of
+from bulkim.work.earlier import Earlier, earlier_run, target_of
 
 CALLS = 1000  # of the latest, whose latencies count
 UNSURE = STALLED_MAX + JUDGED_EVERY  # answers, before it is known how late is usual

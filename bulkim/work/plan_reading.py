@@ -17,7 +17,7 @@ from bulkim.model import Job
 from bulkim.planning import planfile
 from bulkim.planning.planfile import Head, named_by
 from bulkim.planning.rules import Scope, rule_of_term
-from bulkim.planning.terms import Comparison, Terms, compare, refusal_of, terms_of
+from bulkim.planning.terms import Comparison, Terms, Way, compare, refusal_of, terms_of
 from bulkim.vendors import provider
 from bulkim.work.digest_key import digests
 
@@ -171,7 +171,7 @@ def check(plan: Saved, job: Job, *, journal: Path) -> Comparison:
             f"{' and '.join(changed)} {'is' if len(changed) == 1 else 'are'} not what the plan {plan.name} was made of. Nothing was sent.",
             hint=f"put it back, or {planfile.WRITE_AGAIN}",
         )
-    found = compare(Terms(plan.head.terms), terms_of(job))
+    found = compare(Terms(plan.head.terms), terms_of(job), way=Way.PLAN)
     if job.rehearsal:  # it goes to the sandbox, wherever the plan goes
         there = [each for each in found.refused if rule_of_term(each.term).scope is not Scope.TARGET]
         return Comparison(tuple(there)) if there else Comparison()

@@ -40,6 +40,10 @@ def rehearsed(
         _play(sandbox.base_url, job, vendor, say=say)
         if seeded := _seed(sandbox.base_url, job, vendor, listed=listed):
             say(f"rehearsal: the sandbox was given {counted(seeded, 'user')} of the input")
+        elif job.source.is_listing:
+            say(
+                "rehearsal: the sandbox has no users to list; save a plan (`bulkim plan JOB -o FILE`) and rehearse that"
+            )
         yield at_any_hour(job, say=say)
 
 

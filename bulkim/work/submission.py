@@ -18,13 +18,12 @@ from bulkim.planning.terms import Pledge, as_document
 from bulkim.planning.within import Lines
 from bulkim.work import checks as guard
 from bulkim.work.digest_key import digests
+from bulkim.work.earlier import place_of, target_of
 from bulkim.work.ways import (
     Notes,
     Opening,
     check_overlap,
     nothing_to_retry,
-    place_of,
-    target_of,
 )  # fmt: skip
 
 

@@ -226,6 +226,7 @@ def test_a_listing_is_read_when_it_is_planned_and_not_again(at):
     at.seed(["test0x"])
     said = run("--confirm-plan", digest)
     assert said.code == 0, said.err
+    assert "matched nobody" not in said.err, "the plan has left out whom they protect"
     assert there(at) == {"test0x", "test03", *USERS[10:]}
     assert len(at.requests()) - listed == 9
 
@@ -267,6 +268,7 @@ def test_a_guard_that_is_stricter_holds(at):
     plan()
     said = run("--yes", "--set", 'guard.protect=["test01"]')
     assert said.code == 0, said.err
+    assert "stricter since the plan was written: guard.protect" in said.err
     assert there(at) == set(USERS) - {"test00", "test02"}
 
 
@@ -454,6 +456,17 @@ def test_a_plan_is_rehearsed_in_the_sandbox_first(at, source):
     assert len(at.requests()) == asked
     assert run("--confirm-plan", digest[:8]).code == 0
     assert there(at) == set()
+
+
+def test_a_listing_that_cannot_be_rehearsed_says_what_can(at):
+    write(at, source="{listing: users}")
+    assert (
+        "(`bulkim plan JOB -o FILE`) and rehearse that"
+        in bulkim_here("run", "job.yaml", "--sandbox", "--yes").err
+    )
+    assert "how many: `bulkim plan JOB -o FILE` asks" in " ".join(bulkim_here("plan", "job.yaml").out.split())
+    said = bulkim_here("plan", "job.yaml", "-o", "job.plan")
+    assert "to review it: bulkim plan job.plan --format markdown" in said.err
 
 
 def test_a_plan_of_a_rehearsal_is_never_run_for_real(at):

@@ -1,0 +1,69 @@
+"""What the journal knows of a job: its runs, the unfinished one, and the one that has done it already."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bulkim.journal import Reader
+from bulkim.model import Job, Status
+from bulkim.text import WITH_ZONE, local
+
+
+def place_of(job: Job) -> str | None:
+    """The job file's place as the journal has it."""
+    return str(job.path) if job.path else None
+
+
+def target_of(job: Job) -> str:
+    """Where a job goes as the journal has it: base URL and app."""
+    return f"{job.connection.base_url} {job.connection.target}"
+
+
+def same_work(journal: Reader, job: Job) -> list[int]:
+    """Row ids of this job's runs, retries among them, rehearsals not."""
+    return journal.same_work(name=job.name, place=place_of(job), target=target_of(job), operation=job.operation, params=job.params
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """A run of this job, as far as it came."""
+
+    run: str
+    finished_at: float | None  # Unix seconds; None: it is unfinished
+    done: int  # items that succeeded or were unchanged
+    pending: int = 0
+
+
+def earlier_run(journal: Reader, job: Job) -> Earlier | None:
+    """The unfinished run that this job would continue, or else the one that has done it already."""
+    newest = None if job.rehearsal else journal.newest_of(name=job.name, place=place_of(job))
+    if newest is None or newest.state == "finished":
+        return finished_before(journal, job)
+    counts = journal.counts(newest.id)
+    done = counts[Status.SUCCEEDED] + counts[Status.UNCHANGED]
+    return Earlier(newest.run, None, done, counts[Status.PENDING])
+
+
+def finished_before(journal: Reader, job: Job) -> Earlier | None:
+    """The latest run that finished this job from rows of its own. Those from a listing or an earlier run differ each time."""
+    if job.rehearsal or not job.source.is_given:
+        return None
+    runs = [journal.get(each) for each in same_work(journal, job)]
+    ended = [each for each in runs if each.parent is None and each.state == "finished" and each.finished_at]
+    if not ended:
+        return None
+    last = max(ended, key=lambda each: each.finished_at or 0.0)
+    counts = journal.counts(last.id)
+    done = counts[Status.SUCCEEDED] + counts[Status.UNCHANGED]
+    return Earlier(last.run, last.finished_at or 0.0, done) if done else None
+
+
+def again(earlier: Earlier, *, by_plan: bool = False) -> str:
+    """A line that says what running the same job does now."""
+    if earlier.finished_at is None:
+        return f"run {earlier.run} is unfinished: {earlier.done:,} done, {earlier.pending:,} pending. `bulkim run` continues it"
+    ended = f"run {earlier.run} finished this job at {local(earlier.finished_at, WITH_ZONE)}: {earlier.done:,} done"
+    what = "all that the plan says" if by_plan else "all rows"
+    only = "" if by_plan else "; --missing sends only rows that are not done"
+    return f"{ended}. This is a new run and sends {what} again{only}"

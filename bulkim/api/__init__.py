@@ -46,6 +46,7 @@ from bulkim.sending.supervise import StopEvent
 from bulkim.sending.telemetry import Observed, Telemetry
 from bulkim.work import rehearsal, runner
 from bulkim.work.confirm import Confirm, asking
+from bulkim.work.earlier import done_by
 from bulkim.work.judging import Verdict
 from bulkim.work.outlook import outlook
 from bulkim.work.plan_reading import Saved
@@ -93,10 +94,13 @@ def check(job: AnyJob, *, journal: str | os.PathLike[str] | None = None) -> Chec
     return Checked(dict(found.counts or {}), found.survey.problems if found.survey else ())
 
 
-def estimate(job: AnyJob, *, journal: str | os.PathLike[str] | None = None) -> Estimate:
-    """Say what a run would send and how long it would take, offline and without secrets."""
-    place = _journal(journal)
-    found = forecast.surveyed(any_job(job, unset=True), journal=place)
+def estimate(
+    job: AnyJob, *, journal: str | os.PathLike[str] | None = None, missing: bool = False
+) -> Estimate:
+    """Say what a run would send and how long it would take, offline and without secrets. `missing`: as `run` has it."""
+    place, found_job = _journal(journal), any_job(job, unset=True)
+    without = done_by(place, found_job) if missing else ()
+    found = forecast.surveyed(found_job, journal=place, without=without)
     ahead = outlook(found, place).document()
     return Estimate.of(forecast.plan_document(found, found.estimate, forecast.first_call(found), ahead))
 

@@ -158,6 +158,7 @@ def _checked(
 @JOB
 @SET
 @SANDBOX
+@click.option("--missing", is_flag=True, help="Only of the rows that no earlier run of this job has done.")
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path, allow_dash=True), metavar="FILE",
               help="Save the plan: `bulkim run FILE` sends exactly that.")  # fmt: skip
 @click.option("--format", "style", type=click.Choice(["plan", "markdown"]), default="plan", show_default=True,
@@ -171,7 +172,7 @@ def _checked(
 @common
 def plan(
     settings: Settings, *, job: Path, changes: list[tuple[str, str]], sandbox: bool, output: Path | None, style: str,
-    expires: float | None,
+    expires: float | None, missing: bool,
 ) -> int:  # fmt: skip
     """Show what a run would send: items, requests, quota, the least time, the first request. Sends nothing.
 
@@ -185,7 +186,13 @@ def plan(
     from bulkim.work import plan_reading
     from bulkim.work.rehearsal import NOWHERE, at_any_hour
 
-    if plan_reading.is_plan(job):
+    saved = plan_reading.is_plan(job)
+    if missing and (saved or output is not None or style == "markdown"):
+        raise UsageError(
+            "a plan that is saved says what is sent; --missing depends on what runs have done by then.",
+            hint="leave --missing out, or -o",
+        )
+    if saved:
         from bulkim.cli.plan import Wanted, look
 
         return look(settings, plan_reading.opened(job), Wanted(output, style))
@@ -197,7 +204,7 @@ def plan(
     if expires is not None:
         raise UsageError("--expires is for a plan that is saved.", hint="add -o FILE")
     loaded = load(job, changes, sandbox=NOWHERE if sandbox else None, unset=True)
-    return planned(settings, at_any_hour(loaded, say=settings.say) if sandbox else loaded)
+    return planned(settings, at_any_hour(loaded, say=settings.say) if sandbox else loaded, missing=missing)
 
 
 # ---------------------------------------------------------------------------------------- run, retry

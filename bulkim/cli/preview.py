@@ -6,6 +6,7 @@ import json
 import math
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -94,14 +95,17 @@ def _problem(problem: Problem) -> dict[str, Any]:
 # ---------------------------------------------------------------------------------------------- plan
 
 
-def planned(settings: Settings, job: Job) -> int:
-    """`bulkim plan`: prints the card."""
+def planned(settings: Settings, job: Job, *, missing: bool = False) -> int:
+    """`bulkim plan`: prints the card. `missing`: of the rows that no earlier run of the job has done."""
+    from bulkim.work.earlier import done_by
     from bulkim.work.outlook import outlook
 
-    found = surveyed(job, journal=settings.journal)
+    found = surveyed(job, journal=settings.journal, without=done_by(settings.journal, job) if missing else ())
     estimate = found.estimate
     first = first_call(found)
     ahead = outlook(found, settings.journal)
+    if missing:
+        ahead = replace(ahead, earlier=None)
     if settings.json:
         click.echo(json.dumps(plan_document(found, estimate, first, ahead.document()), ensure_ascii=False))
         return 0
@@ -110,7 +114,8 @@ def planned(settings: Settings, job: Job) -> int:
     if found.invalid:
         settings.say(f"next: {settings.command('check', *_again(job))} names the invalid items")
     else:
-        settings.say(f"next: {settings.command('run', *_again(job))}")
+        only = ["--missing"] if missing else []
+        settings.say(f"next: {settings.command('run', *_again(job), *only)}")
     return 0
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from bulkim import files
 from bulkim.catalogue.shapes import Operation, Provider
 from bulkim.errors import InputError, Problem
-from bulkim.journal import Journal
+from bulkim.journal import Journal, Reader
 from bulkim.journal.records import Entry, InputChange, RunRecord
 from bulkim.model import Job, Row, Source
 from bulkim.places import there
@@ -88,7 +88,7 @@ class Intake:
         if within is not None:
             parts = within.of(one_by_one(parts), known=lambda keys: self._pending(record, keys))
         if self.missing_from is not None:
-            parts = self._selected(one_by_one(parts), self.missing_from)
+            parts = undone(one_by_one(parts), self.journal.reader, self.missing_from)
         entries = self._entries(parts)
         entries = islice(self._chosen(record, entries) if chosen else entries, record.item_limit)
         for generated in self.made.values():
@@ -168,19 +168,11 @@ class Intake:
             )
         return Taken(notes=tuple(notes))
 
-    def _selected(self, planned: Iterable[Planned], runs: Sequence[int]) -> Iterator[Planned]:
-        """Without those whom earlier runs have done."""
-        rows = iter(planned)
-        while chunk := list(islice(rows, 500)):
-            keys = [each.key for each in chunk if each.key is not None]
-            done = self.journal.reader.done_among(runs, keys)
-            yield from (each for each in chunk if each.key not in done)
-
     def entries(self, rows: Sequence[Row]) -> list[Entry]:
         """Rows of a listing's page as entries. Raises InputError."""
         planned: Iterable[Planned] = prepare(self.job, self.provider, self.operation, _Page(rows))
         if self.missing_from is not None:
-            planned = self._selected(planned, self.missing_from)
+            planned = undone(planned, self.journal.reader, self.missing_from)
         return list(self._entries(planned))
 
     def secrets(self, reader: SourceReader, after: int = 0) -> Rows:
@@ -251,6 +243,15 @@ class Intake:
             keys = [str(entry.key) for entry in chunk]
             chosen = self.journal.reader.selected_keys(parent.id, keys=keys, **named)
             yield from (entry for entry in chunk if entry.key in chosen)
+
+
+def undone(planned: Iterable[Planned], journal: Reader, runs: Sequence[int]) -> Iterator[Planned]:
+    """Without those whom these runs (row ids) have done."""
+    rows = iter(planned)
+    while chunk := list(islice(rows, 500)):
+        keys = [each.key for each in chunk if each.key is not None]
+        done = journal.done_among(runs, keys)
+        yield from (each for each in chunk if each.key not in done)
 
 
 def _secrets_of_row(row: Row | BadRow, names: Sequence[str], fold: Callable[[str], str]) -> RowSecrets:

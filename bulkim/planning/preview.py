@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,7 +16,8 @@ from bulkim.auth.credentials import shown
 from bulkim.catalogue.shapes import Operation, Provider
 from bulkim.codec import encode, parting
 from bulkim.model import Call, Credentials, Item, Job, PageRequest
-from bulkim.planning import Estimate, Planned
+from bulkim.planning import Estimate, Planned, Stretch
+from bulkim.planning.planned import one_by_one
 from bulkim.planning.suspects import Suspects
 from bulkim.redact import MASK
 from bulkim.source import SourceReader
@@ -56,8 +57,13 @@ class Surveyed:
         return self.survey.counts.get("invalid", 0) if self.survey else 0
 
 
-def surveyed(job: Job, *, journal: Path, problems_max: int = PROBLEMS_MAX) -> Surveyed:
-    """Read the whole input, and name so many of its invalid rows. Raises InputError; UsageError where an earlier run is the source and not there."""
+def surveyed(
+    job: Job, *, journal: Path, problems_max: int = PROBLEMS_MAX, without: Sequence[int] = ()
+) -> Surveyed:
+    """Read the whole input, and name so many of its invalid rows. Raises InputError; UsageError where an earlier run is the source and not there.
+
+    `without`: runs of the journal (row ids); whom they have done is left out.
+    """
     vendor = provider(job.provider, job.vendor_text)
     operation = vendor.operation(job.operation)
     assert operation is not None, "the job file's loader checks this"
@@ -68,6 +74,8 @@ def surveyed(job: Job, *, journal: Path, problems_max: int = PROBLEMS_MAX) -> Su
     with _reader(job, operation, journal) as reader:
         suspects = Suspects()
         rows = planning.stretches(job, vendor, operation, reader, suspects)
+        if without:
+            rows = _undone(rows, journal, without)
         size = planning.batch_size(operation, job)
         survey = planning.survey(
             rows, name=partial(source.file_of, reader), problems_max=problems_max, head_max=size,
@@ -76,6 +84,16 @@ def surveyed(job: Job, *, journal: Path, problems_max: int = PROBLEMS_MAX) -> Su
         return Surveyed(
             job, vendor, operation, survey, reader.name, (*reader.noticed.notes(), *suspects.notes())
         )
+
+
+def _undone(
+    rows: Iterable[Planned | Stretch], journal: Path, runs: Sequence[int]
+) -> Iterator[Planned | Stretch]:
+    from bulkim.journal import Reader
+    from bulkim.planning.intake import undone
+
+    with Reader.open(journal) as reader:
+        yield from undone(one_by_one(rows), reader, runs)
 
 
 @contextmanager

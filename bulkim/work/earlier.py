@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
+from bulkim.errors import UsageError
 from bulkim.journal import Reader
 from bulkim.model import Job, Status
+from bulkim.places import there
 from bulkim.text import WITH_ZONE, local
 
 
@@ -67,3 +70,21 @@ def again(earlier: Earlier, *, by_plan: bool = False) -> str:
     what = "all that the plan says" if by_plan else "all rows"
     only = "" if by_plan else "; --missing sends only rows that are not done"
     return f"{ended}. This is a new run and sends {what} again{only}"
+
+
+def done_by(journal: Path, job: Job) -> list[int]:
+    """Row ids of the job's runs in that journal: none where there is no journal. Raises UsageError for a job without rows."""
+    check_rows(job)
+    if not there(journal):
+        return []
+    with Reader.open(journal) as reader:
+        return same_work(reader, job)
+
+
+def check_rows(job: Job) -> None:
+    """That there are rows which earlier runs may have done. Raises UsageError."""
+    if job.source.kind == "none":
+        raise UsageError(
+            f"--missing leaves out rows that earlier runs have done, and {job.operation} has no rows.",
+            hint="leave --missing out",
+        )

@@ -35,7 +35,7 @@ from bulkim.planning.terms import (
 from bulkim.text import counted
 from bulkim.vendors import provider
 from bulkim.work import elsewhere
-from bulkim.work.earlier import again, finished_before, place_of, same_work, target_of
+from bulkim.work.earlier import again, check_rows, finished_before, place_of, same_work, target_of
 from bulkim.work.plan_reading import Saved, check_expiry
 
 Say = Callable[[str], object]
@@ -124,14 +124,11 @@ def opening_of(journal: Journal, job: Job, wanted: Wanted) -> Opening:
 
 def _check_choice(job: Job, wanted: Wanted) -> None:
     """An option that chooses among rows needs some; it is not just left out. Raises UsageError."""
+    if wanted.missing:
+        check_rows(job)
     if job.source.kind != "none":
         return
     operation = provider(job.provider, job.vendor_text).operation(job.operation)
-    if wanted.missing:
-        raise UsageError(
-            f"--missing leaves out rows that earlier runs have done, and {job.operation} has no rows.",
-            hint="run it without --missing",
-        )
     if wanted.limit is None or operation is None or operation.paging is None:
         return
     if operation.paging.merge:

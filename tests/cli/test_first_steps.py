@@ -175,3 +175,22 @@ def test_a_plan_says_what_users_cost_who_exist_already(shell, provider, operatio
     where = 'connection: {base_url: "https://a1.easemob.com", org: o, app: a, auth: {token: t}}\n'
     found = shell("plan", shell.write("job.yaml", text + where))
     assert ("about one more for each user who exists already" in " ".join(found.out.split())) is said
+
+
+def test_a_plan_of_what_is_missing(shell, server):
+    users = [f"u{n}" for n in range(1, 6)]
+    server.seed([*users, "v1"])
+    look = shell.job("look", server.base_url, "get-user", users)
+    assert shell("plan", look, "--missing", "--json").json["send"] == 5, "there is no journal yet"
+    assert shell("run", look).code == 0
+    assert shell("plan", look, "--missing", "--json").json["send"] == 0
+    shell.job("look", server.base_url, "get-user", [*users, "v1"])
+    assert (
+        shell("plan", look, "--missing", "--json").json["send"],
+        shell("plan", look, "--json").json["send"],
+    ) == (1, 6)
+    assert "next: bulkim run look.yaml --missing" in shell("plan", look, "--missing").err
+    assert (bulkim.estimate(look, missing=True).send, bulkim.estimate(look).send) == (1, 6)
+    for words in (("-o", "x.plan"), ("--format", "markdown")):
+        said = shell("plan", look, "--missing", *words)
+        assert (said.code, "leave --missing out" in said.err) == (2, True)

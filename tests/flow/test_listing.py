@@ -114,8 +114,8 @@ def test_of_a_listing_only_those_are_taken_whom_no_run_has_done(server, tmp_path
     [
         ("delete-oldest", {"count": 9}, {"limit": 3}, "--set params.all=false --set params.count=3"),
         ("delete-oldest", {"all": True}, {"limit": 3}, "--set params.all=false --set params.count=3"),
-        ("delete-oldest", {"count": 9}, {"missing": True}, "without --missing"),
-        ("list-users", {}, {"missing": True}, "without --missing"),
+        ("delete-oldest", {"count": 9}, {"missing": True}, "leave --missing out"),
+        ("list-users", {}, {"missing": True}, "leave --missing out"),
         ("list-mutes", {}, {"limit": 3}, "without --limit"),
     ],
 )

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from bulkim.jobfile.connection import build as build_connection
 from bulkim.jobfile.kept import Kept, kept_connection, kept_section, kept_value
-from bulkim.jobfile.load import load
+from bulkim.jobfile.load import Written, load
 from bulkim.jobfile.published import json_schema
-from bulkim.jobfile.recorded import entry_now
+from bulkim.jobfile.recorded import REFERENCE, entry_now
 
 __all__ = [
+    "REFERENCE",
     "Kept",
+    "Written",
     "build_connection",
     "entry_now",
     "json_schema",

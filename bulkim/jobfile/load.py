@@ -11,7 +11,7 @@ from dataclasses import replace
 from enum import Enum
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
@@ -45,7 +45,8 @@ def load(
     vendor_text: str | None = None,
     now: float | None = None,
     items: Iterable[Mapping[str, Any] | str] | None = None,
-    unset: bool = False,
+    unset: bool | str = False,
+    also: Callable[[Written], Iterable[Problem]] = lambda _: (),
 ) -> Job:
     """The job in a YAML or JSON file, or in a mapping of the same keys. Raises InputError with every problem that it has.
 
@@ -54,7 +55,8 @@ def load(
     `overrides` are ``--set`` pairs: a dotted path and a value in YAML. With `sandbox` the connection is replaced by
     what it answers for the provider, and no environment variable is needed. `vendor_text` stands for the file that
     ``provider: ./FILE`` names: an earlier run's, which needs no file. `items` stand for its `source`. `now` (Unix seconds) is what ages like ``7d`` count from.
-    With `unset`, variables of the connection may be unset: `Job.unset` names them, and such a job can be looked at but not sent.
+    With `unset`, variables of the connection may be unset, or only those below that key of it: `Job.unset` names them, and such a job can be looked at but not sent.
+    `also` judges the job as it was written, where provider and operation are known.
     """
     taken = None if items is None else given.taken_in(items)
     if isinstance(job, Path):
@@ -75,11 +77,23 @@ def load(
     reading.override(pair for pair in overrides if not pair[0].startswith("connection."))
     reading.resolve_connection(env, [pair for pair in overrides if pair[0].startswith("connection.")])
     reading.judge()
+    if reading.provider is not None and reading.operation is not None:
+        reading.problems += also(Written(reading.root, *reading.written, reading.provider, reading.operation))
     if reading.problems:
         raise InputError(_in_order(reading.problems, str(path)))
     built = reading.job(time.time() if now is None else now, overrides)
     names = tuple(dict.fromkeys(each.name for each in reading.unset))
     return replace(built, digest=digest, changes=changes, unset=names)
+
+
+class Written(NamedTuple):
+    """A job as it was written, with ``--set`` changes in it."""
+
+    root: Node  # its connection is filled in
+    connection: Mapping[str, Any]  # before the environment
+    named: str | None  # its name in connections.yaml
+    provider: Provider
+    operation: Operation
 
 
 class Origin(Enum):
@@ -119,7 +133,7 @@ class _Reading:
         self.path, self.text, self.providers, self.sandbox = path, text, providers, sandbox
         self.vendor_text: str | None = None
         self.taken: given.Items | None = None  # a program's items, of which the text has none
-        self.may_be_unset = False
+        self.may_be_unset: bool | str = False
         self.unset: list[connection.Unset] = []
         self.shape = job_shape(providers)
         self.origin = origin
@@ -202,7 +216,7 @@ class _Reading:
             return
         for node, problem, unset in connection.expand(section, env):
             self.excused.add(id(node))
-            if unset is not None and unset.path and self.may_be_unset:
+            if unset is not None and unset.path and self.may_be_unset in {True, unset.path[0]}:
                 self.unset.append(unset)
             else:
                 self.problems.append(problem)

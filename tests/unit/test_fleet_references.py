@@ -7,12 +7,12 @@ import json
 import pytest
 
 from bulkim.errors import InputError
-from bulkim.fleet.references import again, submission
+from bulkim.fleet.references import LackingError, again, resolve, submission
 
 
 @pytest.fixture
 def sent(tmp_path):
-    def sent(operation, source, files=()):
+    def sent(operation, source, files=(), *, changes=(), **more):
         folder = tmp_path / "jobs"
         folder.mkdir(exist_ok=True)
         for name in files:
@@ -20,9 +20,10 @@ def sent(tmp_path):
         document = {
             "provider": "easemob", "operation": operation, "source": source,
             "connection": {"base_url": "https://h", "org": "o", "app": "a", "auth": {"token": "${TOKEN}"}},
+            **more,
         }  # fmt: skip
         (folder / "job.json").write_text(json.dumps(document))
-        return submission(folder / "job.json", {})
+        return submission(folder / "job.json", {}, changes)
 
     return sent
 
@@ -62,3 +63,54 @@ def test_a_pattern_with_secrets_means_one_file_for_all_workers(sent, tmp_path):
     (tmp_path / "jobs" / "b.csv").write_text("username,password\nbob,longenough\n")
     with pytest.raises(InputError, match="workers read them from one file"):
         again(found.whole, found.path, None, {})
+
+
+NAMED = """night:
+  base_url: https://h
+  org: o
+  app: a
+  auth: {token: "${NIGHT_TOKEN}"}
+"""
+
+
+@pytest.fixture
+def named(sent, tmp_path):
+    (tmp_path / "jobs").mkdir()
+    (tmp_path / "jobs" / "connections.yaml").write_text(NAMED)
+    return lambda *changes: sent("delete", {"items": ["ann"]}, connection="night", changes=changes)
+
+
+def test_a_connection_by_name_is_each_worker_s_own_and_needs_no_secret_here(named):
+    assert named().travels["connection"] == "night"
+
+
+def test_a_change_of_a_connection_by_name_travels_with_it(named):
+    connection = named(("connection.app", "b")).travels["connection"]
+    assert (connection["app"], connection["auth"]) == ("b", {"token": "${NIGHT_TOKEN}"})
+
+
+def test_a_secret_in_a_change_is_refused_and_a_reference_is_not(sent, named):
+    for given in (named, lambda *changes: sent("delete", {"items": ["ann"]}, changes=changes)):
+        with pytest.raises(InputError, match="a secret is written here") as raised:
+            given(("connection.auth.token", "plain"))
+        assert "plain" not in str(raised.value)
+        auth = given(("connection.auth.token", "${OTHER}")).travels["connection"]["auth"]
+        assert auth == {"token": "${OTHER}"}
+
+
+def test_all_that_is_wrong_is_said_at_once(sent):
+    notify = {"url": "https://hook.example/x", "format": "json"}
+    with pytest.raises(InputError) as raised:
+        sent("delete", {"items": ["ann"]}, guard={"max_item": 1}, notify=notify)
+    assert [("max_item" in str(each), "notify.url" in str(each)) for each in raised.value.problems] == [
+        (True, False),
+        (False, True),
+    ]
+
+
+def test_what_a_worker_lacks_is_named_wherever_the_connection_is_written(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "connections.yaml").write_text(NAMED)
+    travels = {"name": "j", "provider": "easemob", "operation": "delete", "source": {"items": ["ann"]}, "connection": "night"}  # fmt: skip
+    with pytest.raises(LackingError, match=r"^needs NIGHT_TOKEN$"):
+        resolve(travels, target="https://h o#a", input_sha256=None, vendor_text=None, env={})

@@ -8,25 +8,22 @@ from types import SimpleNamespace
 from typing import Any
 
 from bulkim.fleet.journal import COUNTS, by_status
-from bulkim.fleet.pull import LIVE
+from bulkim.fleet.pull import row_of
 from bulkim.journal.records import CodeCount, PoolRate, RunRecord
 from bulkim.model import Status
 
 
 class Books:
-    """All runs of a fleet, by row id, through one connection."""
+    """One run of a fleet, through one connection: whatever it is asked about, it answers for that."""
 
-    def __init__(self, connection: Any) -> None:
-        self._connection = connection
+    def __init__(self, connection: Any, run: str) -> None:
+        self._connection, self._run = connection, run
 
     def _rows(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
         return list(self._connection.execute(statement, values).fetchall())
 
-    def get(self, run_id: int) -> RunRecord:
-        ((planned, *live),) = self._rows(
-            f"SELECT planned, {', '.join(LIVE)} FROM bulkim.run WHERE id = %s", run_id
-        )
-        row = {**json.loads(planned), **dict(zip(LIVE, live, strict=True)), "id": run_id}
+    def get(self, _run_id: int) -> RunRecord:
+        row = row_of(self._connection, self._run)
         values: dict[str, Any] = {name: row.get(name) for name in RunRecord.__slots__}
         for name in ("params", "selection", "settings", "terms"):
             values[name] = json.loads(values[name]) if values[name] else None
@@ -53,22 +50,23 @@ class Books:
         return self._rows("SELECT state = 'paused' FROM bulkim.claim WHERE run_id = %s", run_id) == [(True,)]
 
     def in_flight(self, run_id: int) -> int:
-        open_ = "a.id >= c.low AND a.ended_at IS NULL"
-        joined = "bulkim.attempt AS a JOIN bulkim.claim AS c USING (run_id)"
-        return int(self._rows(f"SELECT count(*) FROM {joined} WHERE run_id = %s AND {open_}", run_id)[0][0])
+        ((calls,),) = self._rows(
+            "SELECT count(*) FROM bulkim.attempt AS a JOIN bulkim.claim AS c USING (run_id)"
+            " WHERE run_id = %s AND a.id >= c.low AND a.ended_at IS NULL", run_id,
+        )  # fmt: skip
+        return int(calls)
 
     def _last(self, run_id: int, what: str, condition: str, *values: Any, calls: int) -> Any:
         """Of the last calls: never a look at all of them."""
         newest = "SELECT * FROM bulkim.attempt WHERE run_id = %s ORDER BY id DESC LIMIT %s"
-        return self._rows(f"SELECT {what} FROM ({newest}) AS _ WHERE {condition}", run_id, calls, *values)[0][
-            0
-        ]
-
-    def latency_s(self, run_id: int, *, calls: int) -> float | None:
-        found: float | None = self._last(
-            run_id, "avg(ended_at - began_at)", "kind <> 'lost'", calls=2 * calls
+        ((found,),) = self._rows(
+            f"SELECT {what} FROM ({newest}) AS _ WHERE {condition}", run_id, calls, *values
         )
         return found
+
+    def latency_s(self, run_id: int, *, calls: int) -> float | None:
+        took: float | None = self._last(run_id, "avg(ended_at - began_at)", "kind <> 'lost'", calls=2 * calls)
+        return took
 
     def calls_since(self, run_id: int, moment: float, *, but: Collection[str] = ()) -> int:
         asked = "began_at > %s AND mode <> ALL(%s)"
@@ -86,9 +84,5 @@ class Books:
         return [SimpleNamespace(started_at=at) for (at,) in rows]
 
     def ended_before(self, run_id: int, moment: float) -> dict[Status, int]:
-        rows = self._rows(
-            "SELECT outcome, count(*) FROM bulkim.item WHERE run_id = %s AND finished_at < %s GROUP BY 1",
-            run_id,
-            moment,
-        )
-        return by_status(rows)
+        ended = "SELECT outcome, count(*) FROM bulkim.item WHERE run_id = %s AND finished_at < %s GROUP BY 1"
+        return by_status(self._rows(ended, run_id, moment))

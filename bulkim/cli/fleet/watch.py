@@ -10,6 +10,7 @@ import click
 from bulkim.cli.fleet.reach import RUN, fleet, next_step, tell
 from bulkim.cli.options import Command, Settings, common
 from bulkim.cli.watch import drawn
+from bulkim.text import counted
 
 LOOK_S = 0.5
 
@@ -61,9 +62,7 @@ def _until_over(settings: Settings, connection: Any, wanted: str) -> str:
     while (run := view.find(connection, wanted))["state"] not in view.AT_REST:
         wanted = run["run"]
         if told != (told := (run["state"], run["worker"], run["why"])):
-            settings.say(
-                ", ".join(each for each in (f"{wanted} {run['state']}", run["worker"], run["why"]) if each)
-            )
+            settings.say(", ".join(filter(None, (f"{wanted} {run['state']}", run["worker"], run["why"]))))
         if run["state"] == "running":
             _drawn(settings, connection, run)
         time.sleep(LOOK_S)
@@ -77,12 +76,10 @@ def _drawn(settings: Settings, connection: Any, run: dict[str, Any]) -> None:
     from bulkim.view import live
     from bulkim.view.live.following import Following
 
-    books: Any = Books(connection)  # as much of a reader as the block needs
-    following = Following(books, books.get(run["id"]))
+    books: Any = Books(connection, run["run"])  # as much of a reader as the block needs
+    following, at_work = Following(books, books.get(run["id"])), ("running", run["worker"])
     with drawn(live.chosen(settings.progress, quiet=settings.quiet)) as show:
-        while (now := view.find(connection, run["run"]))["state"] == "running" and now["worker"] == run[
-            "worker"
-        ]:
+        while (now := view.find(connection, run["run"])) and (now["state"], now["worker"]) == at_work:
             moment = time.time()
             show(moment, following.look(moment)[1])
             time.sleep(LOOK_S)
@@ -90,17 +87,14 @@ def _drawn(settings: Settings, connection: Any, run: dict[str, Any]) -> None:
 
 def _told(settings: Settings, run: dict[str, Any]) -> None:
     """How it stands now."""
-    if settings.json:
-        from bulkim.fleet import view
+    from bulkim.fleet import view
+    from bulkim.view.account import reconciliation
 
+    if settings.json:
         tell(view.public(run))
         return
-    parts = [
-        f"{number:,} {outcome}"
-        for outcome, number in [*run["counts"].items(), ("pending", run["pending"])]
-        if number
-    ]
-    click.echo(f"{run['run']} {run['name']}: {run['state']}" + (f", {run['why']}" if run["why"] else ""))
+    everybody = {**run, "counts": {**run["counts"], "pending": run["pending"]}}
     over = f", taken over {run['takeovers']} times" if run["takeovers"] else ""
-    click.echo(f"{run['items']:,} in = {' + '.join(parts) or 0}; {run['requests']:,} calls{over}")
+    click.echo(f"{run['run']} {run['name']}: {run['state']}" + (f", {run['why']}" if run["why"] else ""))
+    click.echo(f"{reconciliation(everybody)}; {counted(run['requests'], 'call')}{over}")
     settings.say(f"next: {next_step(run)}")

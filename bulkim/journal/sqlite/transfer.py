@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,6 @@ from bulkim.journal.sqlite.writer import Journal, forget_run
 
 ITEM = ("ordinal", "key", "username", "position", "line", "fields", "extra", "outcome", "code", "reason", "attempts", "doubt_since", "doubt_clock",
         "http_status", "finished_at", "data")  # fmt: skip
-BEFORE = ("ordinal", "read_at", "image")
 TALLY = ("outcome", "code", "items", "example", "reason")
 
 
@@ -42,29 +42,29 @@ def as_text(row: Mapping[str, Any]) -> str:
 
 
 class Copy:
-    """A run that is being written into a journal."""
+    """A run that is being written into a journal. Columns that this journal does not have are left out."""
 
     def __init__(self, db: sqlite3.Connection, run: Mapping[str, Any]) -> None:
         self._db = db
+        self._columns: dict[str, frozenset[str]] = {}
+        self.added = Counter[str]()  # rows by table
         for (before,) in db.execute("SELECT id FROM run WHERE run = ?", (run["run"],)).fetchall():
             forget_run(db, before)
-        self.run_id = self.add("run", run)
+        self.run_id = self.add("run", {**run, "id": None})
         self.last_attempt: int = db.execute("SELECT coalesce(max(id), 0) FROM attempt").fetchone()[0]
 
     def add(self, table: str, row: Mapping[str, Any]) -> int:
-        """One row; its id is the journal's own to give. Columns that this journal does not have are left out."""
-        columns = {each[1] for each in self._db.execute(f"PRAGMA table_info({table})")}
-        known = {name: value for name, value in row.items() if name in columns and name != "id"}
+        """One row, of this run whatever it says; an id that is None is the journal's own to give. Returns its number."""
+        if table not in self._columns:
+            found = self._db.execute(f"PRAGMA table_info({table})")
+            self._columns[table] = frozenset(each[1] for each in found)
+        known = {name: _value(value) for name, value in row.items() if name in self._columns[table]}
+        if "run_id" in known:
+            known["run_id"] = self.run_id
+        self.added[table] += 1
         marks = ", ".join("?" * len(known))
-        cursor = self._db.execute(
-            f"INSERT INTO {table} ({', '.join(known)}) VALUES ({marks})", tuple(map(_value, known.values()))
-        )
-        return int(cursor.lastrowid or 0)
-
-    def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-        """Many rows."""
-        marks = ", ".join("?" * len(columns))
-        self._db.executemany(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})", rows)
+        statement = f"INSERT INTO {table} ({', '.join(known)}) VALUES ({marks})"
+        return int(self._db.execute(statement, tuple(known.values())).lastrowid or 0)
 
 
 def _value(value: Any) -> Any:

@@ -107,6 +107,20 @@ class LazyGroup(click.Group):
 
     package: str  # where the table's modules are
     table: Mapping[str, Entry]
+    examples: Sequence[str]
+    sections: Sequence[tuple[str, Sequence[Entry]]]  # of the help page
+
+    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Begin with examples, like every command."""
+        write_examples(formatter, self.examples)
+        super().format_help(ctx, formatter)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """Print the table, without importing what is in it."""
+        width = max(map(len, self.table))
+        for title, entries in self.sections:
+            with formatter.section(title):
+                formatter.write_dl([(entry.name.ljust(width), entry.help) for entry in entries])
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """Names in the order of the table."""
@@ -126,7 +140,8 @@ class LazyGroup(click.Group):
 class BulkimGroup(LazyGroup):
     """Turns every error into words and the contract's exit code."""
 
-    package, table = "bulkim.cli", COMMANDS
+    package, table, sections = "bulkim.cli", COMMANDS, SECTIONS
+    examples = ("bulkim demo", "bulkim run job.yaml")
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -151,18 +166,6 @@ class BulkimGroup(LazyGroup):
             for entry in COMMANDS.values()
             if entry.name.startswith(incomplete)
         ]
-
-    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Begin with an example, like every command."""
-        write_examples(formatter, ("bulkim demo", "bulkim run job.yaml"))
-        super().format_help(ctx, formatter)
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        """Print the table, without importing what is in it."""
-        width = max(map(len, COMMANDS))
-        for title, entries in SECTIONS:
-            with formatter.section(title):
-                formatter.write_dl([(entry.name.ljust(width), entry.help) for entry in entries])
 
     def main(self, args: Sequence[str] | None = None, *_: Any, **extra: Any) -> NoReturn:
         """Run, say what went wrong, exit."""

@@ -13,13 +13,15 @@ import click
 from bulkim.cli import candidates
 from bulkim.cli.options import (
     CODE,
+    CONFIRM,
     JOB,
     JOB_FILE,
+    LIMIT,
     RUN,
     SET,
+    YES,
     Command,
     DurationType,
-    PledgeType,
     Settings,
     common,
 )
@@ -233,10 +235,9 @@ def _sending(function: Any) -> Any:
     """Options of what sends."""
     options = (
         SANDBOX,
-        click.option("--yes", is_flag=True, help="Skip the confirmation prompt. Not enough at a production connection."),
-        click.option("--confirm", "pledge", type=PledgeType(), metavar="APP:COUNT",
-                     help="Confirm in advance: the run starts only if app and number of items match."),
-        click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Take only the first N items."),
+        YES,
+        CONFIRM,
+        LIMIT,
         click.option("--accept-removals", is_flag=True,
                      help="Go on even if most of what is pending is no longer in the input."),
         click.option("--max-duration", type=DurationType(), metavar="TIME",

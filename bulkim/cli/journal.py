@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from bulkim.cli import candidates
-from bulkim.cli.options import RUN, Command, Settings, common
+from bulkim.cli.options import RUN, Command, Settings, beside, common
 from bulkim.errors import UsageError
 from bulkim.model import Status
 from bulkim.text import TO_THE_MINUTE, local, moments, utc
@@ -75,16 +75,22 @@ def show(settings: Settings, *, run_name: str, username: str | None) -> int:
     with Reader.open(settings.journal) as journal:
         record = journal.find(run_name)
         if username is not None:
-            return _show_user(settings, journal, record, username)
-        summary = journal.summary(record)
-        if settings.json:
-            click.echo(json.dumps(_details(journal, record, summary), ensure_ascii=False))
-            return 0
-        printer.put([*printer.account(journal, record, summary), *_origin(record)])
-        if not settings.quiet:
+            return show_user(settings, journal, record, username)
+        show_run(settings, journal, record, summary := journal.summary(record))
+        if not settings.json and not settings.quiet:
             for step in printer.next_steps(settings, record, summary):
                 settings.say(f"next: {step}")
     return 0
+
+
+def show_run(settings: Settings, journal: Any, record: Any, summary: dict[str, Any]) -> None:
+    """A run and where it came from, in any reader's journal."""
+    from bulkim.cli import show as printer
+
+    if settings.json:
+        click.echo(json.dumps(_details(journal, record, summary), ensure_ascii=False))
+    else:
+        printer.put([*printer.account(journal, record, summary), *_origin(record)])
 
 
 def _details(journal: Any, record: Any, summary: dict[str, Any]) -> dict[str, Any]:
@@ -111,7 +117,8 @@ def _origin(record: Any) -> Iterator[list[tuple[str, str]]]:
             yield [(f"{name:<8}  ", "dim"), (str(value), "")]
 
 
-def _show_user(settings: Settings, journal: Any, record: Any, username: str) -> int:
+def show_user(settings: Settings, journal: Any, record: Any, username: str) -> int:
+    """What happened to one of a run's users, in any reader's journal. Raises UsageError."""
     from bulkim import vendors
     from bulkim.cli import show as printer
     from bulkim.view import account as text
@@ -122,7 +129,8 @@ def _show_user(settings: Settings, journal: Any, record: Any, username: str) -> 
     )
     if not found:
         raise UsageError(
-            f"run {record.run} has no user {username!r}.", hint=f"`bulkim results {record.run}` lists them"
+            f"run {record.run} has no user {username!r}.",
+            hint=f"`{beside('results')} {record.run}` lists them",
         )
     items = [(each, journal.attempts(record.id, each.ordinal)) for each in found]
     if settings.json:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 import click
 from click.core import ParameterSource
 
-from bulkim.cli import State, candidates, write_examples
+from bulkim.cli import PROGRAM, State, candidates, write_examples
 from bulkim.files import near
 from bulkim.text import whole
 
@@ -215,6 +215,12 @@ def _demand_text(options: Mapping[str, Any]) -> None:
                 raise click.UsageError(f"{word} is not UTF-8 text")
 
 
+def beside(name: str) -> str:
+    """A command beside the one that runs, as it is typed: `bulkim results`, or `bulkim fleet results`."""
+    group = click.get_current_context().parent
+    return f"{group.command_path if group else PROGRAM} {name}"
+
+
 def on_terminal() -> bool:
     """Whether a person can be asked."""
     return sys.stdin.isatty() and sys.stderr.isatty()
@@ -248,6 +254,12 @@ def overrides(ctx: click.Context, parameter: click.Parameter, values: Sequence[s
 
 SET = click.option("--set", "changes", metavar="KEY=VALUE", multiple=True, callback=overrides,
                    shell_complete=candidates.changes, help="Change a key of the job file, e.g. rate.limit=50.")  # fmt: skip
+YES = click.option(
+    "--yes", is_flag=True, help="Skip the confirmation prompt. Not enough at a production connection."
+)
+CONFIRM = click.option("--confirm", "pledge", type=PledgeType(), metavar="APP:COUNT",
+                       help="Confirm in advance: the run starts only if app and number of items match.")  # fmt: skip
+LIMIT = click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Take only the first N items.")
 CODE = click.option("--code", multiple=True, metavar="CODE", shell_complete=candidates.codes,
                     help="Only items with this code; may be repeated.")  # fmt: skip
 

@@ -7,11 +7,11 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from bulkim.cli.options import CODE, RUN, Command, Settings, common
+from bulkim.cli.options import CODE, RUN, Command, F, Settings, beside, common
 from bulkim.errors import UsageError
 from bulkim.model import Status
 from bulkim.text import ESCAPED, counted
@@ -20,6 +20,26 @@ if TYPE_CHECKING:
     from bulkim.journal import Reader
     from bulkim.journal.records import RunRecord
     from bulkim.view.results import Chosen
+
+
+def choosing(function: F) -> F:
+    """Options of what prints a run's items: which, how, and where to."""
+    options = (
+        click.option("--outcome", multiple=True, type=click.Choice([str(status) for status in Status]),
+                     help="Only items that ended so; may be repeated."),
+        CODE,
+        click.option("--format", "style", type=click.Choice(["csv", "jsonl", "table", "junit"]),
+                     help="Default: a table on a terminal, csv elsewhere; with --json, a JSON array."),
+        click.option("--bom", is_flag=True, help="Write CSV as UTF-8 with a byte order mark, by which spreadsheets know it."),
+        click.option("--rejects", is_flag=True,
+                     help="Instead, the rows of the input that did not succeed, as the file has them, with _outcome, _code, _reason"
+                     " and _line behind: mend them and run the job on that file."),
+        click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path, allow_dash=True), metavar="FILE",
+                     help="Write to FILE (mode 0600, replaced when complete)."),
+    )  # fmt: skip
+    for option in reversed(options):
+        function = option(function)
+    return function
 
 
 @click.command(
@@ -32,29 +52,27 @@ if TYPE_CHECKING:
     ],
 )
 @RUN
-@click.option("--outcome", multiple=True, type=click.Choice([str(status) for status in Status]),
-              help="Only items that ended so; may be repeated.")  # fmt: skip
-@CODE
-@click.option("--format", "style", type=click.Choice(["csv", "jsonl", "table", "junit"]),
-              help="Default: a table on a terminal, csv elsewhere; with --json, a JSON array.")  # fmt: skip
-@click.option(
-    "--bom", is_flag=True, help="Write CSV as UTF-8 with a byte order mark, by which spreadsheets know it."
-)
-@click.option("--rejects", is_flag=True,
-              help="Instead, the rows of the input that did not succeed, as the file has them, with _outcome, _code, _reason"
-              " and _line behind: mend them and run the job on that file.")  # fmt: skip
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path, allow_dash=True), metavar="FILE",
-              help="Write to FILE (mode 0600, replaced when complete).")  # fmt: skip
+@choosing
 @common
-def results(
-    settings: Settings, *, run_name: str, outcome: tuple[str, ...], code: tuple[str, ...], style: str | None,
+def results(settings: Settings, *, run_name: str, **options: Any) -> int:
+    """Print one row for each item of a run. As CSV, it is accepted as the source of another job."""
+    from bulkim.journal import Reader
+
+    with Reader.open(settings.journal) as journal:
+        record = journal.find(run_name)
+        if record.rehearsal:
+            settings.say(f"run {record.run} was a rehearsal: these are users of a sandbox")
+        return printed(settings, journal, record, **options)
+
+
+def printed(
+    settings: Settings, journal: Reader, record: RunRecord, *, outcome: tuple[str, ...], code: tuple[str, ...], style: str | None,
     output: Path | None, bom: bool, rejects: bool,
 ) -> int:  # fmt: skip
-    """Print one row for each item of a run. As CSV, it is accepted as the source of another job."""
+    """A run's items as `choosing` says, out of any reader's journal."""
     from bulkim.cli import show as printer
     from bulkim.cli.output import of_run
     from bulkim.cli.output import output as written
-    from bulkim.journal import Reader
     from bulkim.view import results as rows
 
     to_file = output is not None and str(output) != "-"
@@ -62,25 +80,21 @@ def results(
     if rejects and (style is not None or settings.json):
         raise UsageError("--rejects has the input's own format.", hint="leave --format and --json out")
     style = style or _default_style(settings, output if to_file else None)
-    with Reader.open(settings.journal) as journal:
-        record = journal.find(run_name)
-        if record.rehearsal:
-            settings.say(f"run {record.run} was a rehearsal: these are users of a sandbox")
-        if rejects:
-            return _rejects(settings, journal, record, chosen, output if to_file else None, bom=bom)
-        if to_file:
-            assert output is not None
-            with written(output, never=of_run(settings.journal, record)) as stream:
-                number = rows.write_results(
-                    journal, record, chosen, style, stream, width=printer.width(), bom=bom
-                )
-            settings.say(f"{counted(number, 'item')} of run {record.run} written to {output}")
-        else:
+    if rejects:
+        return _rejects(settings, journal, record, chosen, output if to_file else None, bom=bom)
+    if to_file:
+        assert output is not None
+        with written(output, never=of_run(settings.journal, record)) as stream:
             number = rows.write_results(
-                journal, record, chosen, style, sys.stdout, width=printer.terminal_width() or 200, bom=bom
+                journal, record, chosen, style, stream, width=printer.width(), bom=bom
             )
-            if not number and style == "table":
-                settings.say("no such items")
+        settings.say(f"{counted(number, 'item')} of run {record.run} written to {output}")
+    else:
+        number = rows.write_results(
+            journal, record, chosen, style, sys.stdout, width=printer.terminal_width() or 200, bom=bom
+        )
+        if not number and style == "table":
+            settings.say("no such items")
     return 0
 
 
@@ -105,7 +119,7 @@ def _rejects(
     if output is None and found.holds_secrets and sys.stdout.isatty():
         raise UsageError(
             "refusing to print secrets to a terminal: the input's rows have them.",
-            hint=f"bulkim results {record.run} --rejects -o FILE",
+            hint=f"{beside('results')} {record.run} --rejects -o FILE",
         )
     if output is None:
         with _printed(found.form.codec) as stream:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from bulkim.fleet import view
 from bulkim.fleet.database import is_near
 from bulkim.text import counted
 
@@ -25,113 +26,95 @@ class Finding:
     hint: str = ""
 
 
-def examine(connection: Any) -> list[Finding]:
+def examine(connection: Any) -> Iterator[Finding]:
     """Look at a database that has a fleet."""
     info = connection.info
-    found = [
-        Finding(
-            True,
-            f"PostgreSQL {info.server_version // 10000} at {info.host or 'a socket'}, database {info.dbname}",
-        )
-    ]
-    found += [_durable(connection), _standby(connection), _clock(connection), _quick(connection)]
-    secure = connection.pgconn.ssl_in_use or is_near(info.host)
-    found.append(Finding(secure, "the connection is " + ("secure" if secure else "in clear, across a network"),
-                         "" if secure else "remove sslmode from BULKIM_FLEET: verify-full is the default"))  # fmt: skip
-    return [*found, _direct(connection), _places(connection), *_references(connection)]
+    where = f"{info.host or 'a socket'}, database {info.dbname}"
+    yield Finding(True, f"PostgreSQL {info.server_version // 10000} at {where}")
+    yield from _server(connection)
+    if connection.pgconn.ssl_in_use or is_near(info.host):
+        yield Finding(True, "the connection is secure")
+    else:
+        hint = "remove sslmode from BULKIM_FLEET: verify-full is the default"
+        yield Finding(False, "the connection is in clear, across a network", hint)
+    # a pooler invents the number of the server's process that it says at the door
+    if _asked(connection, "SELECT pg_backend_pid()") == (info.backend_pid,):
+        yield Finding(True, "no pooler stands in between")
+    else:
+        hint = "pgbouncer needs pool_mode = session for bulkim's database"
+        yield Finding(None, "a pooler stands between here and the server", hint)
+    yield _places(connection)
+    yield from _references(connection)
 
 
-def _direct(connection: Any) -> Finding:
-    """A pooler invents the number of the server's process that it says at the door."""
-    there = connection.execute("SELECT pg_backend_pid()").fetchone()[0]
-    if there == connection.info.backend_pid:
-        return Finding(True, "no pooler stands in between")
-    hint = "pgbouncer needs pool_mode = session for bulkim's database"
-    return Finding(None, "a pooler stands between here and the server", hint)
+def _asked(connection: Any, statement: str) -> tuple[Any, ...]:
+    found: tuple[Any, ...] = connection.execute(statement).fetchone()
+    return found
+
+
+def _server(connection: Any) -> Iterator[Finding]:
+    """What it promises of what it has written, its clock, and how long a write takes."""
+    settings = ("fsync", "full_page_writes")
+    off = [name for name in settings if _asked(connection, f"SELECT current_setting('{name}')") == ("off",)]
+    if off:
+        words = f"{' and '.join(off)} are off: a crash loses what was acknowledged"
+        yield Finding(False, words, "switch them on")
+    else:
+        yield Finding(True, "what is acknowledged survives a crash of the server")
+    rows = connection.execute("SELECT application_name, sync_state FROM pg_stat_replication").fetchall()
+    if sync := [name for name, state in rows if state in {"sync", "quorum"}]:
+        yield Finding(True, f"synchronous standby: {', '.join(sync)}")
+    elif rows:
+        hint = "a failover may repeat what was on its way: set synchronous_standby_names"
+        yield Finding(False, f"{len(rows)} standbys, none of them synchronous", hint)
+    else:
+        yield Finding(None, "no standby that this user can see: while the server is down, nobody sends")
+    before = time.time()
+    (there,) = _asked(connection, "SELECT extract(epoch FROM clock_timestamp())::float8")
+    away = there - (before + time.time()) / 2
+    if abs(away) < CLOCK_S:
+        yield Finding(True, "the server's clock and this host's agree")
+    else:
+        words = f"the server's clock is {away:+.0f} s from this host's: times in journals differ by as much"
+        yield Finding(None, words)
+    taken = sorted(_written_in_s(connection) for _ in range(5))[2]
+    slow = "slow: more calls will be in flight for the same rate"
+    quick = taken < FSYNC_S
+    yield Finding(quick or None, f"a durable write takes {taken * 1000:.1f} ms", "" if quick else slow)
+
+
+def _written_in_s(connection: Any) -> float:
+    began = time.perf_counter()
+    connection.execute("UPDATE bulkim.meta SET version = version")
+    return time.perf_counter() - began
 
 
 def _places(connection: Any) -> Finding:
-    workers, places, busy = connection.execute(
-        "SELECT count(*), coalesce(sum(places), 0), coalesce(sum(busy), 0) FROM bulkim.worker"
-        " WHERE seen_at > clock_timestamp() - make_interval(secs => (SELECT lease_s FROM bulkim.meta))"
-    ).fetchone()
-    queued = connection.execute("SELECT count(*) FROM bulkim.claim WHERE state = 'queued'").fetchone()[0]
+    alive = [each for each in view.workers(connection) if each["alive"]]
+    places, busy = (sum(each[name] for each in alive) for name in ("places", "busy"))
+    (queued,) = _asked(connection, "SELECT count(*) FROM bulkim.claim WHERE state = 'queued'")
     wait = f"{counted(queued, 'run')} {'is' if queued == 1 else 'are'} queued"
-    if not workers:
-        return Finding(
-            False if queued else None, f"no worker is alive, and {wait}", "on each host: bulkim fleet worker"
-        )
-    words = f"{counted(workers, 'worker')} alive, {busy:,} of {counted(places, 'place')} taken"
+    if not alive:
+        words = f"no worker is alive, and {wait}"
+        return Finding(False if queued else None, words, "on each host: bulkim fleet worker")
+    words = f"{counted(len(alive), 'worker')} alive, {busy:,} of {counted(places, 'place')} taken"
     if queued and busy >= places:
         return Finding(None, f"{words}, and {wait}", "start another worker, or one with more --runs")
     return Finding(True, words)
 
 
-def _references(connection: Any) -> list[Finding]:
+def _references(connection: Any) -> Iterator[Finding]:
     """What runs name, and no worker that has looked at them has."""
     lacking = connection.execute(
         "SELECT why, count(*), min(run.run) FROM bulkim.claim JOIN bulkim.run ON run.id = run_id"
         " WHERE claim.state = 'waiting' AND lacking <> '{}' GROUP BY why ORDER BY why"
     ).fetchall()
+    for why, runs, first in lacking:
+        which = f"{counted(runs, 'run')} ({first}{', …' if runs > 1 else ''})"
+        hint = "give it to a worker's host and start that worker anew"
+        yield Finding(False, f"{which} {why or 'waits'}: no worker that looked has it", hint)
     if not lacking:
-        return [Finding(True, "no run waits for a secret or a file that its workers lack")]
-    hint = "give it to a worker's host and start that worker anew"
-    return [
-        Finding(
-            False,
-            f"{counted(runs, 'run')} ({first}{', …' if runs > 1 else ''}) {why or 'waits'}: no worker that looked has it",
-            hint,
-        )
-        for why, runs, first in lacking
-    ]
-
-
-def _setting(connection: Any, name: str) -> str:
-    return str(connection.execute("SELECT current_setting(%s)", (name,)).fetchone()[0])
-
-
-def _durable(connection: Any) -> Finding:
-    off = [name for name in ("fsync", "full_page_writes") if _setting(connection, name) == "off"]
-    if off:
-        return Finding(
-            False, f"{' and '.join(off)} are off: a crash loses what was acknowledged", "switch them on"
-        )
-    return Finding(True, "what is acknowledged survives a crash of the server")
-
-
-def _standby(connection: Any) -> Finding:
-    rows = connection.execute("SELECT application_name, sync_state FROM pg_stat_replication").fetchall()
-    sync = [name for name, state in rows if state in {"sync", "quorum"}]
-    if sync:
-        return Finding(True, f"synchronous standby: {', '.join(sync)}")
-    if rows:
-        hint = "a failover may repeat what was on its way: set synchronous_standby_names"
-        return Finding(False, f"{len(rows)} standbys, none of them synchronous", hint)
-    return Finding(None, "no standby that this user can see: while the server is down, nobody sends")
-
-
-def _clock(connection: Any) -> Finding:
-    before = time.time()
-    there = connection.execute("SELECT extract(epoch FROM clock_timestamp())::float8").fetchone()[0]
-    away = there - (before + time.time()) / 2
-    if abs(away) < CLOCK_S:
-        return Finding(True, "the server's clock and this host's agree")
-    return Finding(
-        None, f"the server's clock is {away:+.0f} s from this host's: times in journals differ by as much"
-    )
-
-
-def _quick(connection: Any) -> Finding:
-    times = []
-    for _ in range(5):
-        began = time.perf_counter()
-        connection.execute("UPDATE bulkim.meta SET version = version")
-        times.append(time.perf_counter() - began)
-    taken = sorted(times)[2]
-    words = f"a durable write takes {taken * 1000:.1f} ms"
-    if taken < FSYNC_S:
-        return Finding(True, words)
-    return Finding(None, words, "slow: more calls will be in flight for the same rate")
+        yield Finding(True, "no run waits for a secret or a file that its workers lack")
 
 
 async def serve(address: str, port: int, vitals: Callable[[], Mapping[str, float]]) -> None:

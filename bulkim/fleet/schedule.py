@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from bulkim import window
-from bulkim.errors import BulkimError, UsageError
+from bulkim.errors import BulkimError, ConfirmationError, UsageError
 from bulkim.fleet import engine
-from bulkim.fleet.database import connected
+from bulkim.fleet.database import connected, documents
 from bulkim.fleet.references import Submission, again
-from bulkim.fleet.submitting import Order, submit
+from bulkim.fleet.submitting import CONFIRMED, Order, submit
 from bulkim.fleet.view import OVER
 
 MISSED_S = 3600.0  # a time that is longer ago is let go, unless the job's window is longer
+AHEAD = timedelta(days=400)  # how far is looked for the next time
 
 
 def check(cron: str, zone: str) -> None:
@@ -39,56 +39,57 @@ def times(cron: str, zone: str, after: datetime, until: datetime) -> Iterator[da
     """The moments in (after, until], in UTC. An hour that is skipped comes at its end, one that comes twice comes once."""
     from croniter import croniter
 
-    where, told = ZoneInfo(zone), None
-    clock = croniter(cron, after.astimezone(where).replace(tzinfo=None) - timedelta(hours=3))
-    while True:
-        wanted: datetime = clock.get_next(datetime)
-        moment = wanted.replace(tzinfo=where, fold=0).astimezone(UTC)
-        if moment.astimezone(where).replace(tzinfo=None) != wanted:  # no such time on that day
-            moment = _end_of_gap(wanted, where)
-        if moment > until:
-            return
-        if moment > after and moment != told:
-            told = moment
-            yield moment
-
-
-def _end_of_gap(wanted: datetime, where: ZoneInfo) -> datetime:
-    moment = wanted.replace(tzinfo=where, fold=1).astimezone(
-        UTC
-    )  # by what the clock says after the gap: before its end
-    after = wanted.replace(tzinfo=where, fold=1).utcoffset()
-    while moment.astimezone(where).utcoffset() != after:
-        moment += timedelta(minutes=1)
-    return moment
+    clock = croniter(cron, after.astimezone(ZoneInfo(zone)))
+    while (moment := clock.get_next(datetime)) <= until:
+        if not moment.fold:  # the second time that the clock says so
+            yield moment.astimezone(UTC)
 
 
 def add(
-    connection: Any, name: str, cron: str, zone: str, sent: Submission, *, pledge: str | None, priority: int
+    connection: Any, name: str, cron: str, zone: str, sent: Submission, *, agreed: bool, priority: int
 ) -> None:
-    """Write a schedule down, in place of one of that name. Raises UsageError."""
+    """Write a schedule down, in place of one of that name. Raises UsageError, ConfirmationError."""
+    job = sent.job
+    if sent.operation.destroys and not agreed:
+        raise ConfirmationError(
+            f"{job.operation} destroys, and nobody will be asked at night.", hint="agree with --yes"
+        )
+    if sent.operation.destroys and job.guard.max_items is None:
+        raise ConfirmationError(
+            f"{job.operation} destroys, and the job says nothing of how many.",
+            hint="guard: {max_items: …} bounds each run",
+        )
     check(cron, zone)
-    job = json.dumps(
-        {"job": sent.whole, "path": str(sent.path), "vendor": sent.job.vendor_text}, ensure_ascii=False
+    stored = json.dumps(
+        {"job": sent.whole, "path": sent.path and str(sent.path), "vendor": job.vendor_text},
+        ensure_ascii=False,
     )
     connection.execute(
         "INSERT INTO bulkim.schedule (name, cron, zone, job, pledge, priority) VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (name)"
         " DO UPDATE SET cron = excluded.cron, zone = excluded.zone, job = excluded.job, pledge = excluded.pledge, priority = excluded.priority",
-        (name, cron, zone, job, pledge, priority),
+        (name, cron, zone, stored, CONFIRMED if agreed else None, priority),
     )  # fmt: skip
+
+
+def listed(connection: Any) -> list[dict[str, Any]]:
+    """All schedules, and when each is next: ISO 8601 in UTC, or None."""
+    found = documents(
+        connection,
+        "SELECT name, cron, zone, paused, NULL AS next, said AS last FROM bulkim.schedule ORDER BY 1",
+    )
+    now = datetime.now(UTC)
+    for each in found:
+        coming = None if each["paused"] else next(times(each["cron"], each["zone"], now, now + AHEAD), None)
+        each["next"] = coming and coming.isoformat()
+    return found
 
 
 def tick(dsn: str, now_s: float) -> list[str]:
     """Queue what is due; returns the ids of new runs. A tick that comes twice, or late, makes nothing twice."""
     now, made = datetime.fromtimestamp(now_s, UTC), []
     with connected(dsn) as connection:
-        names = [
-            name
-            for (name,) in connection.execute(
-                "SELECT name FROM bulkim.schedule WHERE NOT paused ORDER BY name"
-            ).fetchall()
-        ]
-        for name in names:
+        names = "SELECT name FROM bulkim.schedule WHERE NOT paused ORDER BY name"
+        for (name,) in connection.execute(names).fetchall():
             with connection.transaction():
                 if run := _due(connection, name, now):
                     made.append(run)
@@ -99,47 +100,38 @@ def tick(dsn: str, now_s: float) -> list[str]:
 
 def _due(connection: Any, name: str, now: datetime) -> str | None:
     row = connection.execute(
-        "SELECT cron, zone, job, pledge, priority, last FROM bulkim.schedule WHERE name = %s AND NOT paused FOR UPDATE",
-        (name,),
+        "SELECT cron, zone, last, job, pledge, priority FROM bulkim.schedule WHERE name = %s AND NOT paused AND last < %s FOR UPDATE",
+        (name, now),
     ).fetchone()
-    if row is None or row[5] >= now:
+    if row is None:
         return None
-    cron, zone, stored, pledge, priority, last = row
-    found = list(times(cron, zone, last, now))
+    cron, zone, last, job, pledge, priority = row
     said, run = None, None
-    if found:
-        late_s = (now - found[-1]).total_seconds()
-        said, run = _made(
-            connection,
-            name,
-            json.loads(stored),
-            found[-1].astimezone(ZoneInfo(zone)),
-            late_s,
-            order=Order(priority=priority, pledge=pledge),
-        )
+    if due := list(times(cron, zone, last, now)):
+        told = due[-1].astimezone(ZoneInfo(zone)).strftime("%Y-%m-%dT%H:%M")
+        order = Order(priority, pledge=pledge, name=f"{name}@{told}")
+        words, run = _made(connection, name, json.loads(job), (now - due[-1]).total_seconds(), order)
+        said = f"{told}: {words}"
     connection.execute(
         "UPDATE bulkim.schedule SET last = %s, said = coalesce(%s, said) WHERE name = %s", (now, said, name)
     )
     return run
 
 
-def _made(
-    connection: Any, name: str, stored: Any, moment: datetime, late_s: float, *, order: Order
-) -> tuple[str, str | None]:
-    told = moment.strftime("%Y-%m-%dT%H:%M")
+def _made(connection: Any, name: str, stored: Any, late_s: float, order: Order) -> tuple[str, str | None]:
+    """What became of a time that has come, in words; and the new run's id, if there is one."""
     unfinished = connection.execute(
-        f"SELECT r.run FROM bulkim.run AS r JOIN bulkim.claim AS c ON c.run_id = r.id WHERE r.name LIKE %s AND c.state NOT IN {OVER} LIMIT 1",
-        (name.replace("_", r"\_").replace("%", r"\%") + "@%",),
+        "SELECT r.run FROM bulkim.run AS r JOIN bulkim.claim AS c ON c.run_id = r.id WHERE starts_with(r.name, %s) AND c.state <> ALL(%s) LIMIT 1",
+        (f"{name}@", list(OVER)),
     ).fetchone()
     if unfinished:
-        return f"{told}: run {unfinished[0]} goes on", None
+        return f"run {unfinished[0]} goes on", None
     try:
         with connection.transaction():
-            sent = again(stored["job"], Path(stored["path"]), stored["vendor"])
-            patience_s = max(MISSED_S, sent.job.window.length_s if sent.job.window else 0.0)
-            if late_s > patience_s:
-                return f"{told}: missed", None
-            ticket = submit(connection, sent, replace(order, name=f"{name}@{told}"), None)
+            sent = again(stored["job"], stored["path"] and Path(stored["path"]), stored["vendor"])
+            if late_s > max(MISSED_S, sent.job.window.length_s if sent.job.window else 0.0):
+                return "missed", None
+            ticket = submit(connection, sent, order, None)
     except BulkimError as error:
-        return f"{told}: {error.message}", None
-    return f"{told}: run {ticket.run}", ticket.run
+        return error.message, None
+    return f"run {ticket.run}", ticket.run

@@ -7,9 +7,10 @@ import os
 import socket
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,11 @@ class Ticket:
     preview: Preview
     known: bool  # what it would send; False: only the vendor knows, and a worker asks first
 
+    @property
+    def over(self) -> bool:
+        """Whether it ended when it was submitted, for it has nothing to send."""
+        return self.known and not self.preview.to_send
+
     def summary(self) -> dict[str, Any]:
         """How it stands: as ``bulkim fleet status --json``, and ``counts``, outcome -> items that have ended so."""
         with reached() as connection:
@@ -71,16 +77,16 @@ def queue(path: Path, changes: Sequence[tuple[str, str]], order: Order, confirm:
     with reached() as connection:
         sent = submission(path, os.environ, changes)
         if order.pledge == CONFIRMED and sent.job.connection.environment == PRODUCTION:
-            order = replace(
-                order, pledge=None
-            )  # there it is not enough: what a worker finds is confirmed then
+            # there it is not enough: what a worker finds is confirmed then
+            order = replace(order, pledge=None)
         ticket = submit(connection, sent, order, confirm)
-    engine.wake(address(), [ticket.run_id])
+    if not ticket.over:
+        engine.wake(address(), [ticket.run_id])
     return ticket
 
 
 def submit(connection: Any, sent: Submission, order: Order, confirm: Confirm | None) -> Ticket:
-    """Plan a job, have it confirmed, and queue it. Raises BulkimError: then nothing of it is there."""
+    """Plan a job, have it confirmed, and queue it; one with nothing to send ends. Raises BulkimError: then nothing of it is there."""
     with tempfile.TemporaryDirectory(prefix="bulkim-") as folder:
         scratch = Path(folder) / "plan.db"
         with Journal.open(scratch) as journal:
@@ -89,30 +95,30 @@ def submit(connection: Any, sent: Submission, order: Order, confirm: Confirm | N
             planning.read(record, Notes(lambda _: None))
             preview = planning.preview(record)
             workers = Workers(sent.job, planning.provider, planning.operation, planning.intake.entries)
-            known = workers.ahead(planned=preview.record.planned_at is not None) is None
-            if known:
+            planned = workers.ahead(planned=preview.record.planned_at is not None) is None
+            if planned:
                 planning.agree(preview, confirm)
-                if confirm and planning.operation.destroys:
-                    order = replace(
-                        order, pledge=order.pledge or f"{sent.job.connection.app_name}:{preview.to_send}"
-                    )
+                if confirm and planning.operation.destroys and not order.pledge:
+                    app = sent.job.connection.app_name
+                    order = replace(order, pledge=f"{app}:{preview.to_send}")
+        # what is listed by the operation itself is in no input
+        known = planned and (planning.operation.paging is None or preview.expected is not None)
+        ticket = Ticket(preview.record.run, 0, preview, known)
         with connection.transaction():
-            run_id = _hand_over(connection, scratch, sent, preview, order)
-    return Ticket(preview.record.run, run_id, preview, known)
+            return replace(ticket, run_id=_hand_over(connection, scratch, sent, ticket, order))
 
 
-def _hand_over(connection: Any, scratch: Path, sent: Submission, preview: Preview, order: Order) -> int:
-    row, tally = transfer.planned(scratch, preview.record.run)
-    name, app = order.name or row["name"], owner_of(sent.job.connection)
-    kept = {**row, "name": name, "job_path": str(sent.path)}
+def _hand_over(connection: Any, scratch: Path, sent: Submission, ticket: Ticket, order: Order) -> int:
+    row, tally = transfer.planned(scratch, ticket.run)
+    app = owner_of(sent.job.connection)
+    kept = {**row, "name": order.name or row["name"], "job_path": sent.path and str(sent.path)}
     connection.execute("INSERT INTO bulkim.app VALUES (%s) ON CONFLICT DO NOTHING", (app,))
-    (run_id,) = connection.execute(
-        "INSERT INTO bulkim.run (run, name, app, provider, operation, target, state, job, planned, input_sha256, pledge, planned_at,"
-        " created_at, items, submitted_from) VALUES (%s, %s, %s, %s, %s, %s, 'running', %s, %s, %s, %s, %s, %s, %s, %s) RETURNING id",
-        (row["run"], name, app, row["provider"], row["operation"], row["target"], json.dumps(sent.travels, ensure_ascii=False),
-         transfer.as_text(kept), digest(sent.input) if sent.input else None, order.pledge, row["planned_at"],
-         row["created_at"], row["items"], socket.gethostname()),
-    ).fetchone()  # fmt: skip
+    run_id: int = _insert(connection, "run", {
+        **{name: kept[name] for name in ("run", "name", "provider", "operation", "target", "planned_at", "created_at", "items")},
+        "app": app, "state": "finished" if ticket.over else "running", "finished_at": time.time() if ticket.over else None,
+        "job": json.dumps(sent.travels, ensure_ascii=False), "planned": transfer.as_text(kept), "pledge": order.pledge,
+        "input_sha256": digest(sent.input) if sent.input else None, "submitted_from": socket.gethostname(),
+    }, returning="id")  # fmt: skip
     with connection.cursor() as cursor:
         with cursor.copy(f"COPY bulkim.item (run_id, {', '.join(transfer.ITEM)}, rest) FROM STDIN") as copy:
             for each in transfer.items(scratch, row["id"]):
@@ -120,18 +126,16 @@ def _hand_over(connection: Any, scratch: Path, sent: Submission, preview: Previe
         cursor.executemany(
             "INSERT INTO bulkim.tally VALUES (%s, %s, %s, %s, %s, %s)", [(run_id, *each) for each in tally]
         )
-    connection.execute(
-        "INSERT INTO bulkim.claim (run_id, app, state, priority, beside, not_before, why) VALUES (%s, %s, 'queued', %s, %s, to_timestamp(%s), %s)",
-        (
-            run_id,
-            app,
-            order.priority,
-            order.beside,
-            order.at,
-            f"begins at {utc(order.at)}" if order.at else None,
-        ),
-    )
-    connection.execute(
-        "INSERT INTO bulkim.event (run_id, what, detail) VALUES (%s, 'submitted', %s)", (run_id, order.pledge)
-    )
-    return int(run_id)
+    later = order.at if not ticket.over else None
+    _insert(connection, "claim", {
+        "run_id": run_id, "app": app, "state": "done" if ticket.over else "queued", "priority": order.priority, "beside": order.beside,
+        "not_before": later and datetime.fromtimestamp(later, UTC), "why": later and f"begins at {utc(later)}",
+    })  # fmt: skip
+    _insert(connection, "event", {"run_id": run_id, "what": "submitted", "detail": order.pledge})
+    return run_id
+
+
+def _insert(connection: Any, table: str, row: Mapping[str, Any], *, returning: str = "NULL") -> Any:
+    values = ", ".join(["%s"] * len(row))
+    statement = f"INSERT INTO bulkim.{table} ({', '.join(row)}) VALUES ({values}) RETURNING {returning}"
+    return connection.execute(statement, list(row.values())).fetchone()[0]

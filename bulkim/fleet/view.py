@@ -7,6 +7,7 @@ from typing import Any
 
 from bulkim.errors import UsageError
 from bulkim.fleet.database import documents
+from bulkim.work.metrics import gauge
 
 _WAITS = (  # what nobody has said, but can be seen
     "CASE WHEN s.state <> 'queued' THEN NULL"
@@ -92,6 +93,28 @@ def exit_code(connection: Any, run: Mapping[str, Any]) -> int:
     return 5 if run["unknown"] else int(bool(run["failed"] or invalid))
 
 
+def quota(connection: Any) -> list[dict[str, Any]]:
+    """Who draws on which quota, for how long, and for how long it rests."""
+    return documents(
+        connection,
+        "SELECT h.pool, h.limit_per_s, h.holder, h.share AS share_per_s, h.used AS used_per_s,"
+        " extract(epoch FROM h.until - clock_timestamp())::float8 AS lease_s,"
+        " extract(epoch FROM p.rest_until - clock_timestamp())::float8 AS rest_s"
+        " FROM bulkim.holder AS h JOIN bulkim.pool AS p ON p.name = h.pool WHERE h.until > clock_timestamp() ORDER BY 1, 3",
+    )
+
+
+def touched(connection: Any, username: str) -> list[dict[str, Any]]:
+    """Every run that has this user, the newest first, and how that ended."""
+    return documents(
+        connection,
+        "SELECT r.run, r.name, r.operation, r.app, coalesce(i.outcome, 'pending') AS outcome, i.code, i.reason,"
+        " to_timestamp(i.finished_at)::text AS finished_at"
+        " FROM bulkim.run AS r JOIN bulkim.item AS i ON i.run_id = r.id AND (i.key = %s OR i.key = lower(%s)) ORDER BY r.id DESC",
+        (username, username),
+    )
+
+
 def metrics(connection: Any) -> Iterator[str]:
     """Prometheus text, line by line."""
     states = connection.execute("SELECT state, count(*) FROM bulkim.claim GROUP BY 1 ORDER BY 1").fetchall()
@@ -110,13 +133,4 @@ def metrics(connection: Any) -> Iterator[str]:
 
 
 def _gauge(name: str, about: str, samples: list[tuple[Mapping[str, str], float]]) -> Iterator[str]:
-    full = f"bulkim_fleet_{name}"
-    yield f"# HELP {full} {about}"
-    yield f"# TYPE {full} gauge"
-    for labels, value in samples:
-        said = ",".join(f'{key}="{_quoted(text)}"' for key, text in labels.items())
-        yield f"{full}{{{said}}} {float(value):g}" if said else f"{full} {float(value):g}"
-
-
-def _quoted(text: str) -> str:
-    return text.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
+    return gauge(f"bulkim_fleet_{name}", about, samples)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -30,33 +30,41 @@ def metrics(summary: Mapping[str, Any], *, started_at: float, exit_code: int | N
     job = {key: str(summary[key]) for key in ("name", "provider", "operation")}
     lines: list[str] = []
 
-    def gauge(name: str, words: str, samples: Mapping[str, float], label: str = "") -> None:
-        lines.extend((f"# HELP {name} {words}", f"# TYPE {name} gauge"))
-        for value_of_label, value in samples.items():
-            labels = {**job, label: value_of_label} if label else job
-            shown = ",".join(f'{key}="{_escaped(text)}"' for key, text in labels.items())
-            lines.append(f"{name}{{{shown}}} {value:.15g}")
+    def add(name: str, words: str, samples: Mapping[str, float] | float, label: str = "") -> None:
+        given = samples if isinstance(samples, Mapping) else {"": samples}
+        lines.extend(
+            gauge(
+                name, words, [({**job, label: key} if label else job, value) for key, value in given.items()]
+            )
+        )
 
-    gauge(
+    add(
         "bulkim_run_outcome_items",
         "Items by outcome; they add up to bulkim_run_items.",
         summary["counts"],
         "outcome",
     )
-    gauge("bulkim_run_code_items", "Items by the code that ended them.", summary["codes"], "code")
+    add("bulkim_run_code_items", "Items by the code that ended them.", summary["codes"], "code")
     for key, name, words in SIMPLE:
-        gauge(name, words, {"": float(summary[key])})
+        add(name, words, summary[key])
     state = "running" if exit_code is None else summary["state"]
     states = {each: float(each == state) for each in STATES}
-    gauge("bulkim_run_state", "1 for the state that the run is in.", states, "state")
-    gauge("bulkim_run_finished", "1 if the run finished, 0 if it goes on, was interrupted or stopped.",
-          {"": float(state == "finished")})  # fmt: skip
-    gauge("bulkim_run_start_timestamp_seconds", "When the run began.", {"": started_at})
-    gauge("bulkim_run_update_timestamp_seconds", "When this was written.", {"": now})
+    add("bulkim_run_state", "1 for the state that the run is in.", states, "state")
+    add("bulkim_run_finished", "1 if the run finished, 0 if it goes on, was interrupted or stopped.", float(state == "finished"))  # fmt: skip
+    add("bulkim_run_start_timestamp_seconds", "When the run began.", started_at)
+    add("bulkim_run_update_timestamp_seconds", "When this was written.", now)
     if exit_code is not None:
-        gauge("bulkim_run_exit_code", "The process' exit code.", {"": float(exit_code)})
-        gauge("bulkim_run_end_timestamp_seconds", "When the last session of the run ended.", {"": now})
+        add("bulkim_run_exit_code", "The process' exit code.", exit_code)
+        add("bulkim_run_end_timestamp_seconds", "When the last session of the run ended.", now)
     return "\n".join(lines) + "\n"
+
+
+def gauge(name: str, words: str, samples: Iterable[tuple[Mapping[str, str], float]]) -> Iterator[str]:
+    """A metric as Prometheus text, line by line. `samples`: labels and a value."""
+    yield from (f"# HELP {name} {words}", f"# TYPE {name} gauge")
+    for labels, value in samples:
+        shown = ",".join(f'{key}="{_escaped(text)}"' for key, text in labels.items())
+        yield f"{name}{{{shown}}} {value:.15g}" if shown else f"{name} {value:.15g}"
 
 
 @contextmanager

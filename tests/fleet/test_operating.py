@@ -108,3 +108,36 @@ def test_a_database_that_goes_away_is_waited_for_and_said_once(scene, monkeypatc
 def test_a_database_that_was_never_there_is_not_waited_for(scene, monkeypatch):
     monkeypatch.setenv("BULKIM_FLEET", "postgresql://bulkim@127.0.0.1:1/d")
     assert scene.fleet("watch", "last").code == 3
+
+
+def test_a_run_that_is_looked_at_names_no_journal_for_its_copy_is_gone(scene):
+    scene.users("mute", 3)
+    run = scene.submit(scene.job("mute", "mute", {"text": "mute.txt"}, params={"chat": 60}))
+    assert scene.fleet("show", run, "--json").json["journal"] is None
+
+
+def test_what_results_write_is_said_and_rejects_come_as_on_one_host(scene):
+    scene.users("mute", 2)
+    (scene.folder / "mute.txt").write_text("mute-0\nno body\n")
+    run = scene.submit(scene.job("mute", "mute", {"text": "mute.txt"}, params={"chat": 60}))
+    written = scene.fleet("results", run, "-o", "all.csv")
+    assert (written.code, written.err) == (0, f"2 items of run {run} written to all.csv\n")
+    assert "no such items" in scene.fleet("results", run, "--outcome", "failed", "--format", "table").err
+    assert "bulkim fleet results --help" in scene.fleet("results", run, "--outcome", "odd").err
+    rejects = scene.fleet("results", run, "--rejects", "--code", "invalid", "-o", "mend.txt")
+    assert rejects.code == 0, rejects.err
+    assert (scene.folder / "mend.txt").read_text().splitlines()[1].startswith("no body,skipped,invalid,")
+
+
+def test_large_numbers_are_measured_whole(scene):
+    run = plant(scene.database, "r1")
+    scene.database.query("UPDATE bulkim.run SET items = 12345678 WHERE id = %s", run)
+    assert "} 12345678\n" in scene.fleet("metrics").out
+
+
+def test_a_margin_fits_into_a_lease_of_minutes(database, monkeypatch):
+    monkeypatch.setenv("BULKIM_FLEET", database.dsn)
+    for lease, margin in (("3s", "5s"), ("11m", "3s"), ("soon", "3s")):
+        assert bulkim_here("fleet", "init", "--lease", lease, "--margin", margin).code == 2
+    assert bulkim_here("fleet", "init", "--lease", "6s", "--margin", "1.8s").code == 0
+    assert database.query("SELECT lease_s, margin_s FROM bulkim.meta") == [(6.0, 1.8)]

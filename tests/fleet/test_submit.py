@@ -15,6 +15,7 @@ from support.processes import wait_until
 
 from bulkim.fleet import schedule
 from bulkim.fleet.journal import RunJournal
+from bulkim.text import counted
 
 from .database import binaries
 
@@ -266,7 +267,7 @@ def test_forgetting_keeps_how_runs_ended(scene):
     run = scene.submit(scene.job("mute", "mute", {"text": "mute.txt"}, params={"chat": 60}))
     scene.until(run)
     scene.database.query("UPDATE bulkim.run SET finished_at = 1")
-    assert "of 1 runs" in scene.fleet("forget", "--older", "90d").err
+    assert "of 1 run" in scene.fleet("forget", "--older", "90d").err
     assert scene.fleet("status", "--all", "--json").json["runs"][0]["ended"] == 10
 
 
@@ -321,6 +322,36 @@ operations:
         reply: {status: 200, json: {entities: [{username: ann}]}}
         outcomes: [succeeded]
 """
+
+
+def test_a_job_with_nothing_to_send_ends_where_it_is_submitted(scene):
+    """As `bulkim run` would; no worker is wanted, and none is here."""
+    for name, text, code in (("empty", "", 0), ("wrong", "no body\n", 1)):
+        (scene.folder / f"{name}.txt").write_text(text)
+        job = scene.job(name, "delete", {"text": f"{name}.txt"})
+        ended = scene.fleet("submit", job, "--wait", "--json")
+        assert (ended.code, ended.json["state"], ended.json["pending"]) == (code, "done", 0), ended.err
+        assert f"run {ended.json['run']} has ended: 0 of {counted(code, 'item')} to send" in ended.err
+    told = scene.fleet("submit", "empty.yaml", "--json")
+    assert {**told.json, "run": ""} == {"run": "", "name": "empty", "state": "done", "to_send": 0}
+    assert f"next: bulkim fleet results {told.json['run']}" in told.err
+    assert scene.fleet("pull", "last").code == 0
+    assert bulkim_here("show", "last", "--json").json["state"] == "finished"
+
+
+def test_how_many_users_are_listed_is_not_told_before(scene):
+    told = scene.fleet("submit", scene.job("list", "list-users", None), "--json")
+    assert told.json["to_send"] is None
+    assert "a worker asks the vendor first" in told.err
+
+
+def test_a_job_comes_through_a_pipe_as_well(scene):
+    scene.users("mute", 3)
+    text = (scene.folder / scene.job("mute", "mute", {"text": "mute.txt"}, params={"chat": 60})).read_text()
+    ended = bulkim_here("fleet", "submit", "-", "--set", "name=piped", "--json", stdin=text)
+    assert (ended.code, ended.json["to_send"]) == (0, 3), ended.err
+    scene.hand()
+    scene.until(ended.json["run"])
 
 
 @pytest.mark.slow

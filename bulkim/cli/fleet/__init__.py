@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import click
 
-from bulkim.cli import Entry, LazyGroup, write_examples
+from bulkim.cli import Entry, LazyGroup
 
 COMMANDS = {
     entry.name: entry
     for entry in (
         Entry("init", "setup:init", "Make a database ready, or bring it up to this version."),
         Entry("doctor", "setup:doctor", "Look at the database, and say what is wrong with it."),
-        Entry("submit", "runs:submit", "Plan a job here, confirm it, and queue it for workers."),
-        Entry("worker", "workers:worker", "Take runs and work on them, until it is told to stop."),
-        Entry("status", "runs:status", "All runs at a glance, and who works on them."),
+        Entry("submit", "submit:submit", "Plan a job here, confirm it, and queue it for workers."),
+        Entry("worker", "setup:worker", "Take runs and work on them, until it is told to stop."),
+        Entry("status", "look:status", "All runs at a glance, and who works on them."),
         Entry("watch", "watch:watch", "See one run go on."),
         Entry("show", "look:show", "One run, or what happened to one of its users."),
         Entry("results", "look:results", "One row for each item of a run."),
@@ -24,10 +24,10 @@ COMMANDS = {
         Entry("confirm", "steer:confirm", "Agree to what a run would destroy, once that is known."),
         Entry("pull", "look:pull", "Copy a run into a journal here: report, retry and verify work on it."),
         Entry("schedule", "schedule:schedule", "Runs at times of the clock."),
-        Entry("workers", "workers:workers", "Who lives, and with how much to do."),
-        Entry("metrics", "workers:metrics", "The fleet as Prometheus text."),
+        Entry("workers", "look:workers", "Who lives, and with how much to do."),
+        Entry("metrics", "look:metrics", "The fleet as Prometheus text."),
         Entry("forget", "steer:forget", "Delete users and calls of old runs."),
-        Entry("quota", "setup:quota", "Show which processes on all hosts use which quota."),
+        Entry("quota", "look:quota", "Show which processes on all hosts use which quota."),
     )
 }
 
@@ -36,18 +36,8 @@ class FleetGroup(LazyGroup):
     """`bulkim fleet --help`."""
 
     package, table = "bulkim.cli.fleet", COMMANDS
-
-    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Begin with an example, like every command."""
-        write_examples(
-            formatter, ("bulkim fleet init", "bulkim fleet submit job.yaml", "bulkim fleet worker")
-        )
-        super().format_help(ctx, formatter)
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        """Print the table, without importing what is in it."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(entry.name, entry.help) for entry in COMMANDS.values()])
+    examples = ("bulkim fleet init", "bulkim fleet submit job.yaml", "bulkim fleet worker")
+    sections = (("Commands", tuple(COMMANDS.values())),)
 
 
 @click.group(cls=FleetGroup)

@@ -1,28 +1,127 @@
-"""Looking into runs: as on one machine, by copying them into a journal."""
+"""Looking at the fleet: runs, workers and quotas in its tables; one run as on one machine, by copying it into a journal."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import replace
+import time
 from datetime import datetime
 from typing import Any
 
 import click
 
-from bulkim.cli.fleet.reach import RUN, fleet, next_step, tell
-from bulkim.cli.options import CODE, Command, Settings, common
-from bulkim.errors import UsageError
-from bulkim.text import TO_THE_MINUTE, counted, local
+from bulkim.cli.fleet.reach import RUN, fleet, listed, next_step, table, tell
+from bulkim.cli.options import Command, Settings, common
+from bulkim.cli.results import choosing
+from bulkim.text import CLOCK_WITH_ZONE, TO_THE_MINUTE, counted, local
+
+STATUS = {
+    "app": "{app}", "run": "{run}", "name": "{name}", "state": "{state}", ">done": "{ended:,}/{items:,}", ">calls": "{requests:,}",
+    "worker": "{worker}", "": "{why}",
+}  # fmt: skip
+WORKERS = {
+    "worker": "{name}", "version": "{version}", ">busy": "{busy}", ">places": "{places}", "seen": "{seen_s:.0f} s ago{gone}",
+    "clock": "{clock_s:+z.1f} s",
+}  # fmt: skip
+QUOTA = {
+    "pool": "{pool}", ">limit": "{limit_per_s:g}/s", "holder": "{holder}", ">share": "{share_per_s:g}", ">used": "{used_per_s:.1f}",
+    ">lease": "{lease_s:.0f} s",
+}  # fmt: skip
 
 
-@contextmanager
-def _copy(settings: Settings, wanted: str) -> Iterator[tuple[Settings, dict[str, Any]]]:
-    """A journal that holds nothing but this run, and the run."""
-    from bulkim.fleet.pull import copied
+# ---------------------------------------------------------------------------------------- the tables
 
-    with copied(wanted) as (journal, run):  # quiet: what it would have typed next is about the copy
-        yield replace(settings, journal=journal.path, quiet=True), run
+
+@click.command(cls=Command, examples=["bulkim fleet status", "bulkim fleet status --json"])
+@click.option("--all", "every", is_flag=True, help="Runs that ended long ago, too.")
+@common
+def status(settings: Settings, *, every: bool) -> int:
+    """All runs that are not over, and those that ended within a day."""
+    from bulkim.fleet import view
+
+    with fleet() as connection:
+        runs, workers = view.runs(connection, every=every), view.workers(connection)
+    if settings.json:
+        return tell({"runs": [view.public(each) for each in runs], "workers": workers})
+    alive = [each for each in workers if each["alive"]]
+    busy, places = (sum(each[name] for each in alive) for name in ("busy", "places"))
+    settings.say(f"workers: {len(alive)} alive of {len(workers)}, {busy} of {places} places taken")
+    if not runs:
+        settings.say("no runs; `bulkim fleet submit JOB` makes one")
+        return 0
+    table(runs, STATUS)
+    if not alive and any(each["state"] in {"queued", "waiting"} for each in runs):
+        settings.say("next: bulkim fleet worker, on every host that is to work")
+    return 0
+
+
+@click.command(cls=Command, examples=["bulkim fleet workers"])
+@common
+def workers(settings: Settings) -> int:
+    """Who lives, with how much to do, and how far a clock is from the database's."""
+    from bulkim.fleet import view
+
+    with fleet() as connection:
+        found = view.workers(connection)
+    if settings.json:
+        return tell(found)
+    gone = [{**each, "gone": "" if each["alive"] else ", gone"} for each in found]
+    return listed(
+        settings, gone, WORKERS, none="no worker was heard of for a day; `bulkim fleet worker` is one"
+    )
+
+
+@click.command(cls=Command, examples=["bulkim fleet metrics"])
+@common
+def metrics(settings: Settings) -> int:  # noqa: ARG001 - every command takes the common options
+    """The fleet as Prometheus text: runs by state, workers, items of each run, how much of each quota is used."""
+    from bulkim.fleet import view
+
+    with fleet() as connection:
+        click.echo("\n".join(view.metrics(connection)))
+    return 0
+
+
+@click.command(cls=Command, examples=["bulkim fleet quota", "bulkim fleet quota --json"])
+@common
+def quota(settings: Settings) -> int:
+    """Who draws on which quota, on all hosts: their share of the limit, and what they use of it, in calls a second.
+
+    `lease` is how long a share is good without being renewed; one that is over is free for others.
+    """
+    from bulkim.fleet import view
+
+    with fleet() as connection:
+        found = view.quota(connection)
+    listed(settings, found, QUOTA, none="nobody is drawing on a quota of the fleet now")
+    resting = {each["pool"]: each["rest_s"] for each in found if (each["rest_s"] or 0) > 0}
+    for pool, rest_s in resting.items() if not settings.json else ():
+        until = local(time.time() + rest_s, CLOCK_WITH_ZONE)
+        settings.say(f"{pool} rests until {until}: the vendor refused a call for its quota")
+    return 0
+
+
+@click.command(cls=Command, examples=["bulkim fleet why user_048"])
+@click.argument("username", help="A user, as a run's input writes them.")
+@common
+def why(settings: Settings, *, username: str) -> int:
+    """Every run that touched a user, the newest first, and how that ended."""
+    from bulkim.fleet import view
+
+    with fleet() as connection:
+        found = view.touched(connection, username)
+    if settings.json:
+        return tell(found)
+    if not found:
+        settings.say(f"no run of the fleet has a user {username!r}")
+    for each in found:
+        at = each["finished_at"]
+        ended = at and local(datetime.fromisoformat(at).timestamp(), f"{TO_THE_MINUTE} %Z")
+        code = f" ({each['code']})" if each["code"] else ""
+        line = "{run} {name}: {operation} at {app}: {outcome}".format(**each) + code
+        click.echo(", ".join(filter(None, (line, each["reason"], ended))))
+    return 0
+
+
+# ------------------------------------------------------------------------------------------- one run
 
 
 @click.command(
@@ -49,84 +148,30 @@ def pull(settings: Settings, *, run_name: str) -> int:
 @common
 def show(settings: Settings, *, run_name: str, username: str | None) -> int:
     """One run, or what happened to one of its users, as `bulkim show` says it."""
-    with _copy(settings, run_name) as (copied, run):
-        try:
-            code = _as_here("show", copied, run["run"], *([username] if username else []))
-        except UsageError as error:
-            raise UsageError(error.message, hint=f"`bulkim fleet results {run['run']}` lists them") from None
-    if not settings.json and not username:
+    from bulkim.cli.journal import show_run, show_user
+    from bulkim.fleet.pull import copied
+
+    with copied(run_name) as (journal, run):
+        record = journal.find(run["run"])
+        if username:
+            return show_user(settings, journal, record, username)
+        # the copy is gone when this is read
+        show_run(settings, journal, record, {**journal.summary(record), "journal": None})
+    if not settings.json:
         if run["state"] not in {"done", "stopped"}:  # states that a journal does not know
             settings.say(f"in the fleet: {run['state']}")
         settings.say(f"next: {next_step(run)}")
-    return code
+    return 0
 
 
 @click.command(cls=Command, examples=["bulkim fleet results last --outcome failed"])
 @RUN
-@click.option(
-    "--outcome", multiple=True, metavar="OUTCOME", help="Only items that ended so; may be repeated."
-)
-@CODE
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["csv", "jsonl", "table", "junit"]),
-    default=None,
-    help="How rows are printed.",
-)
-@click.option("-o", "output", metavar="FILE", help="Into this file.")
+@choosing
 @common
 def results(settings: Settings, *, run_name: str, **options: Any) -> int:
     """Print the items of a run, one row each. As `bulkim results` prints them."""
-    words = [word for each in options["outcome"] for word in ("--outcome", each)]
-    words += [word for each in options["code"] for word in ("--code", each)]
-    words += ["--format", options["form"]] if options["form"] else []
-    words += ["-o", options["output"]] if options["output"] else []
-    with _copy(settings, run_name) as (copied, run):
-        return _as_here("results", copied, run["run"], *words)
+    from bulkim.cli.results import printed
+    from bulkim.fleet.pull import copied
 
-
-def _as_here(name: str, settings: Settings, *words: str) -> int:
-    """Let the command of one machine do it."""
-    from bulkim.cli import cli
-
-    common = [
-        "--journal",
-        str(settings.journal),
-        *(["--json"] if settings.json else []),
-        *(["-q"] if settings.quiet else []),
-    ]
-    ctx = click.get_current_context()
-    command = cli.get_command(ctx, name)
-    assert command is not None
-    inner = command.make_context(f"bulkim {name}", [*words, *common], parent=ctx)
-    with inner:
-        return int(command.invoke(inner) or 0)
-
-
-@click.command(cls=Command, examples=["bulkim fleet why user_048"])
-@click.argument("username", help="A user, as a run's input writes them.")
-@common
-def why(settings: Settings, *, username: str) -> int:
-    """Every run that touched a user, the newest first, and how that ended."""
-    from bulkim.fleet.database import documents
-
-    with fleet() as connection:
-        found = documents(
-            connection,
-            "SELECT r.run, r.name, r.operation, r.app, coalesce(i.outcome, 'pending') AS outcome, i.code, i.reason,"
-            " to_timestamp(i.finished_at)::text AS finished_at"
-            " FROM bulkim.run AS r JOIN bulkim.item AS i ON i.run_id = r.id AND (i.key = %s OR i.key = lower(%s)) ORDER BY r.id DESC",
-            (username, username),
-        )
-    if settings.json:
-        return tell(found)
-    if not found:
-        settings.say(f"no run of the fleet has a user {username!r}")
-    for each in found:
-        code = f" ({each['code']})" if each["code"] else ""
-        ended = each["finished_at"] and datetime.fromisoformat(each["finished_at"]).timestamp()
-        rest = f", {each['reason']}" if each["reason"] else ""
-        rest += f", {local(ended, f'{TO_THE_MINUTE} %Z')}" if ended else ""
-        click.echo("{run} {name}: {operation} at {app}: {outcome}".format(**each) + code + rest)
-    return 0
+    with copied(run_name) as (journal, run):
+        return printed(settings, journal, journal.find(run["run"]), **options)

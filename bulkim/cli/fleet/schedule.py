@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import click
 
-from bulkim.cli.fleet.reach import fleet, table, tell
+from bulkim.cli.fleet.reach import PRIORITY, fleet, listed, tell
 from bulkim.cli.options import JOB, SET, Command, Settings, common
-from bulkim.errors import ConfirmationError, UsageError
+from bulkim.errors import UsageError
 from bulkim.text import TO_THE_MINUTE
 
-HEADER = ("name", "cron", "zone", "next", "last")
+COLUMNS = {"name": "{name}", "cron": "{cron}", "zone": "{zone}", "next": "{when}", "last": "{last}"}
 NAME = click.argument("name", metavar="NAME", help="The schedule's name; its runs are called NAME@TIME.")
 
 
@@ -35,9 +37,7 @@ def schedule() -> None:
     "--zone", required=True, metavar="ZONE", help="The time zone of these hours, e.g. Asia/Shanghai."
 )
 @click.option("--yes", is_flag=True, help="Agree to what the runs will destroy, up to guard.max_items each.")
-@click.option(
-    "--priority", type=int, default=0, show_default=True, help="Of the runs that wait, the highest is next."
-)
+@PRIORITY
 @SET
 @common
 def add(settings: Settings, *, name: str, job: Path, changes: list[tuple[str, str]], **options: Any) -> int:
@@ -46,33 +46,14 @@ def add(settings: Settings, *, name: str, job: Path, changes: list[tuple[str, st
     While a run of an earlier time is unfinished, no new one is made: that one goes on. An hour that the clock skips comes
     at its end; one that comes twice comes once.
     """
-    from bulkim import vendors
     from bulkim.fleet import schedule as plans
     from bulkim.fleet.references import submission
 
+    cron, zone = options["cron"], options["zone"]
     sent = submission(job, os.environ, changes)
-    operation = vendors.provider(sent.job.provider, sent.job.vendor_text).operation(sent.job.operation)
-    if operation is not None and operation.destroys:
-        if not options["yes"]:
-            raise ConfirmationError(
-                f"{sent.job.operation} destroys, and nobody will be asked at night.", hint="agree with --yes"
-            )
-        if sent.job.guard.max_items is None:
-            raise ConfirmationError(
-                f"{sent.job.operation} destroys, and the job says nothing of how many.",
-                hint="guard: {max_items: …} bounds each run",
-            )
     with fleet() as connection:
-        plans.add(
-            connection,
-            name,
-            options["cron"],
-            options["zone"],
-            sent,
-            pledge="yes" if options["yes"] else None,
-            priority=options["priority"],
-        )
-    settings.say(f"{name} runs at {options['cron']} ({options['zone']})")
+        plans.add(connection, name, cron, zone, sent, agreed=options["yes"], priority=options["priority"])
+    settings.say(f"{name} runs at {cron} ({zone})")
     return 0
 
 
@@ -80,28 +61,21 @@ def add(settings: Settings, *, name: str, job: Path, changes: list[tuple[str, st
 @common
 def list_(settings: Settings) -> int:
     """All schedules: when each is next, and what came of it last."""
-    from datetime import UTC, datetime, timedelta
-    from zoneinfo import ZoneInfo
-
     from bulkim.fleet import schedule as plans
 
     with fleet() as connection:
-        rows = connection.execute(
-            "SELECT name, cron, zone, paused, said FROM bulkim.schedule ORDER BY name"
-        ).fetchall()
-    now, found, shown = datetime.now(UTC), [], []
-    for name, cron, zone, paused, said in rows:
-        coming = None if paused else next(plans.times(cron, zone, now, now + timedelta(days=400)), None)
-        when = coming.isoformat() if coming else None
-        found.append({"name": name, "cron": cron, "zone": zone, "paused": paused, "next": when, "last": said})
-        at = coming.astimezone(ZoneInfo(zone)).strftime(f"{TO_THE_MINUTE} %Z") if coming else "never"
-        shown.append((name, cron, zone, "paused" if paused else at, said or ""))
+        found = plans.listed(connection)
     if settings.json:
         return tell(found)
-    if not found:
-        settings.say("no schedules; `bulkim fleet schedule add` makes one")
-        return 0
-    return table(HEADER, shown)
+    shown = [{**each, "when": "paused" if each["paused"] else _moment(each)} for each in found]
+    return listed(settings, shown, COLUMNS, none="no schedules; `bulkim fleet schedule add` makes one")
+
+
+def _moment(found: dict[str, Any]) -> str:
+    if not found["next"]:
+        return "never"
+    there = datetime.fromisoformat(found["next"]).astimezone(ZoneInfo(found["zone"]))
+    return there.strftime(f"{TO_THE_MINUTE} %Z")
 
 
 @schedule.command(
@@ -112,14 +86,8 @@ def list_(settings: Settings) -> int:
 @common
 def pause(settings: Settings, *, name: str, off: bool) -> int:
     """Make no new runs of a schedule for now. Times that pass meanwhile are let go."""
-    _changed(
-        name,
-        "UPDATE bulkim.schedule SET paused = %s, last = clock_timestamp() WHERE name = %s",
-        not off,
-        name,
-    )
-    settings.say(f"{name} {'goes on' if off else 'is paused'}")
-    return 0
+    statement = "UPDATE bulkim.schedule SET paused = %s, last = clock_timestamp() WHERE name = %s"
+    return _changed(settings, name, f"{name} {'goes on' if off else 'is paused'}", statement, not off, name)
 
 
 @schedule.command(cls=Command, examples=["bulkim fleet schedule remove nightly"])
@@ -127,12 +95,13 @@ def pause(settings: Settings, *, name: str, off: bool) -> int:
 @common
 def remove(settings: Settings, *, name: str) -> int:
     """Forget a schedule. Its runs stay."""
-    _changed(name, "DELETE FROM bulkim.schedule WHERE name = %s", name)
-    settings.say(f"{name} is removed")
-    return 0
+    statement = "DELETE FROM bulkim.schedule WHERE name = %s"
+    return _changed(settings, name, f"{name} is removed", statement, name)
 
 
-def _changed(name: str, statement: str, *values: Any) -> None:
+def _changed(settings: Settings, name: str, said: str, statement: str, *values: Any) -> int:
     with fleet() as connection:
         if not connection.execute(statement, values).rowcount:
             raise UsageError(f"there is no schedule {name!r}.", hint="`bulkim fleet schedule list`")
+    settings.say(said)
+    return 0

@@ -1,42 +1,25 @@
-"""The fleet's database: making it ready, looking at it, and who draws on which quota."""
+"""The fleet's database, made ready and looked at; and being a worker."""
 
 from __future__ import annotations
 
-import time
 from dataclasses import asdict
 from typing import Any
 
 import click
 
-from bulkim.cli.fleet.reach import fleet, table, tell
-from bulkim.cli.options import Command, Settings, common
-from bulkim.text import CLOCK_WITH_ZONE, local
+from bulkim.cli.fleet.reach import fleet, tell
+from bulkim.cli.options import Command, DurationType, Settings, common
+from bulkim.errors import UsageError
 
-HEADER = ("pool", "limit", "holder", "share", "used", "lease")
-
-
-class SpanType(click.ParamType[float]):
-    """`10s`, `1.5s`: seconds."""
-
-    name = "time"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """The seconds. Raises click.BadParameter."""
-        text = str(value).strip().removesuffix("s")
-        try:
-            seconds = float(text)
-        except ValueError:
-            seconds = 0.0
-        if not 0 < seconds <= 600:
-            self.fail(f"expected a time like 10s, got {value!r}", param, ctx)
-        return seconds
+LEASE_S_MAX = 600.0
+MARKS = {True: "ok  ", False: "BAD ", None: "note"}
 
 
 @click.command(cls=Command, examples=["bulkim fleet init", "bulkim fleet init --sql | psql"])
 @click.option("--sql", is_flag=True, help="Only print what would be done, for somebody else to run.")
-@click.option("--lease", "lease_s", type=SpanType(), metavar="TIME",
+@click.option("--lease", "lease_s", type=DurationType(), metavar="TIME",
               help="How long a host that is not heard of keeps what it holds [10s].")  # fmt: skip
-@click.option("--margin", "margin_s", type=SpanType(), metavar="TIME",
+@click.option("--margin", "margin_s", type=DurationType(), metavar="TIME",
               help="How long before that it stops sending, by its own clock [3s].")  # fmt: skip
 @common
 def init(settings: Settings, *, sql: bool, lease_s: float | None, margin_s: float | None) -> int:
@@ -44,7 +27,6 @@ def init(settings: Settings, *, sql: bool, lease_s: float | None, margin_s: floa
 
     It needs a user who may create a schema, once. Workers and everybody else may work with less.
     """
-    from bulkim.errors import UsageError
     from bulkim.fleet import engine, schema
     from bulkim.fleet.database import address, connected
 
@@ -54,11 +36,11 @@ def init(settings: Settings, *, sql: bool, lease_s: float | None, margin_s: floa
     with connected(address()) as connection:
         before = schema.read(connection)
         lease, margin = lease_s or before.lease_s, margin_s or before.margin_s
+        times, hint = f"lease {lease:g} s, margin {margin:g} s", "--lease 10s --margin 3s"
         if margin >= lease:
-            raise UsageError(
-                f"a margin of {margin:g} s leaves nothing of a lease of {lease:g} s.",
-                hint="--lease 10s --margin 3s",
-            )
+            raise UsageError(f"a margin of {margin:g} s leaves nothing of a lease of {lease:g} s.", hint=hint)
+        if lease > LEASE_S_MAX:
+            raise UsageError(f"a lease of {lease:g} s is longer than {LEASE_S_MAX:g} s.", hint=hint)
         was, now = schema.migrate(connection, lease_s=lease_s, margin_s=margin_s)
         with connection.transaction():
             queue = engine.make_ready(connection)
@@ -66,14 +48,10 @@ def init(settings: Settings, *, sql: bool, lease_s: float | None, margin_s: floa
     if settings.json:
         tell({"database": name, "before": was, "version": now, "lease_s": lease, "margin_s": margin})
     elif was == now:
-        settings.say(
-            f"{name}: the schema bulkim is at version {now} already; lease {lease:g} s, margin {margin:g} s"
-        )
+        settings.say(f"{name}: the schema bulkim is at version {now} already; {times}")
     else:
         did = "created" if not was else f"brought from version {was} to {now}"
-        settings.say(
-            f"{name}: {did} schema bulkim (version {now}), and procrastinate {queue}; lease {lease:g} s, margin {margin:g} s"
-        )
+        settings.say(f"{name}: {did} schema bulkim (version {now}), and procrastinate {queue}; {times}")
     settings.say("next: bulkim fleet doctor; then, on every host with BULKIM_FLEET set: bulkim fleet worker")
     return 0
 
@@ -85,46 +63,53 @@ def doctor(settings: Settings) -> int:
     from bulkim.fleet.health import examine
 
     with fleet() as connection:
-        findings = examine(connection)
+        findings = list(examine(connection))
     if settings.json:
         tell([asdict(each) for each in findings])
     else:
         for each in findings:
-            mark = {True: "ok  ", False: "BAD ", None: "note"}[each.ok]
-            click.echo(f"{mark} {each.what}" + (f"\n     {each.hint}" if each.hint else ""))
+            click.echo(f"{MARKS[each.ok]} {each.what}" + (f"\n     {each.hint}" if each.hint else ""))
     return int(any(each.ok is False for each in findings))
 
 
-@click.command(cls=Command, examples=["bulkim fleet quota", "bulkim fleet quota --json"])
+# -------------------------------------------------------------------------------------------- worker
+
+
+class AddressType(click.ParamType[tuple[str, int]]):
+    """`:8077`, `127.0.0.1:8077`."""
+
+    name = "address"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, int]:
+        """Host and port. Raises click.BadParameter."""
+        host, _, port = str(value).rpartition(":")
+        if not port.isdigit() or not 0 < int(port) < 65536:
+            self.fail(f"expected an address like :8077, got {value!r}", param, ctx)
+        return host or "0.0.0.0", int(port)  # noqa: S104 - a probe comes from outside
+
+
+@click.command(cls=Command, examples=["bulkim fleet worker", "bulkim fleet worker --runs 8 --health :8077"])
+@click.option("--runs", "places", type=click.IntRange(1, 256), default=4, show_default=True,
+              help="How many runs at once, a process.")  # fmt: skip
+@click.option("--processes", type=click.IntRange(1, 64), default=1, show_default=True,
+              help="How many processes; one a core.")  # fmt: skip
+@click.option(
+    "--health", type=AddressType(), metavar="ADDRESS", help="Answer /healthz and /metrics there, e.g. :8077."
+)
 @common
-def quota(settings: Settings) -> int:
-    """Who draws on which quota, on all hosts: their share of the limit, and what they use of it, in calls a second.
+def worker(settings: Settings, *, places: int, processes: int, health: tuple[str, int] | None) -> int:
+    """Take runs and work on them until SIGTERM or Ctrl-C: then nothing new is sent, what is in flight is waited for, and runs
+    are given back for others. A second signal leaves at once.
 
-    `lease` is how long a share is good without being renewed; one that is over is free for others.
+    The secrets that jobs refer to are taken from this process' environment, connections from its connections.yaml.
     """
-    from bulkim.fleet.database import documents
+    from bulkim.fleet import worker as at_work
+    from bulkim.fleet.database import address
 
-    with fleet() as connection:
-        found = documents(
-            connection,
-            "SELECT h.pool, h.limit_per_s, h.holder, h.share AS share_per_s, h.used AS used_per_s,"
-            " extract(epoch FROM h.until - clock_timestamp())::float8 AS lease_s,"
-            " extract(epoch FROM p.rest_until - clock_timestamp())::float8 AS rest_s"
-            " FROM bulkim.holder AS h JOIN bulkim.pool AS p ON p.name = h.pool WHERE h.until > clock_timestamp() ORDER BY 1, 3",
-        )
-    if settings.json:
-        return tell(found)
-    if not found:
-        settings.say("nobody is drawing on a quota of the fleet now")
-        return 0
-    cells = [
-        (each["pool"], f"{each['limit_per_s']:g}/s", each["holder"], f"{each['share_per_s']:g}", f"{each['used_per_s']:.1f}", f"{each['lease_s']:.0f} s")
-        for each in found
-    ]  # fmt: skip
-    table(HEADER, cells, right=(1, 3, 4, 5))
-    now = time.time()
-    for pool, rest_s in {each["pool"]: each["rest_s"] or 0.0 for each in found}.items():
-        if rest_s > 0:
-            until = local(now + rest_s, CLOCK_WITH_ZONE)
-            settings.say(f"{pool} rests until {until}: the vendor refused a call for its quota")
-    return 0
+    settings.start_log()
+    orders = at_work.Orders(address(), places, health)
+    each = f" in each of {processes} processes" if processes > 1 else ""
+    settings.say(f"working with {places} places{each}; Ctrl-C stops gently")
+    return at_work.work(orders) if processes == 1 else at_work.supervise(orders, processes)

@@ -123,11 +123,10 @@ def stopped(
     if not stop:
         return []
     known = meaning(stop["code"], stop["reason"])
-    if known is not None and known is OWN.get(stop["code"]):
-        if _(known.remedy) == known.remedy:  # in English the reason and the hint say it all
-            known = None
-        else:
-            hint = None
+    if known is not None and _(known.remedy) != known.remedy:
+        hint = None  # it is English, whatever the reader's language
+    elif known is not None and known is OWN.get(stop["code"]):
+        known = None  # the reason and the hint say it all
     texts = [
         f"“{stop['reason']}”",
         _(known.meaning) if known else "",

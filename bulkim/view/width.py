@@ -5,6 +5,7 @@ rich knows the widths, emoji made of several characters included. It is loaded f
 
 from __future__ import annotations
 
+import re
 import textwrap
 
 ELLIPSIS = "…"
@@ -30,17 +31,37 @@ def cut(text: str, width: int) -> str:
     return set_cell_size(text, width - 1).rstrip() + ELLIPSIS
 
 
+# A word; or a wide character, with what may not begin a line behind it and what may not end one before it.
+_OPENING, _CLOSING = "（《〈「『【〔“‘", "，。、；：！？）》〉」』】〕”’…·％"
+_UNIT = re.compile(
+    rf"[{_OPENING}]*(?:[^\s\u2e80-\uffef{_OPENING}{_CLOSING}]+|[\u2e80-\uffef])?[{_CLOSING}]*|\s"
+)
+
+
 def wrapped(text: str, width: int, *, lines_max: int | None = None) -> list[str]:
-    """Lines of so many columns; what is beyond the last one is cut. Chinese, which has no spaces, is broken anywhere."""
+    """Lines of so many columns; what is beyond the last one is cut. Chinese, which has no spaces, is broken anywhere but before
+    what closes and behind what opens."""
     if text.isascii():
         return textwrap.wrap(text, width, max_lines=lines_max, placeholder=" " + ELLIPSIS)
-    from rich.console import Console
-    from rich.text import Text
-
-    lines = [line.plain.rstrip() for line in Text(text).wrap(Console(width=width), width)]
+    lines = [""]
+    for unit in _UNIT.findall(" ".join(text.split())):
+        if columns(lines[-1] + unit) <= width:
+            lines[-1] += unit
+            continue
+        lines[-1] = lines[-1].rstrip()
+        *full, rest = _chopped(unit.lstrip(), width)
+        lines += [*full, rest]
+    lines = [line for line in lines if line]
     if lines_max is not None and len(lines) > lines_max:
         lines[lines_max - 1 :] = [cut(lines[lines_max - 1] + "  ", width - 1) + ELLIPSIS]
     return lines
+
+
+def _chopped(unit: str, width: int) -> list[str]:
+    """A word in pieces that fit."""
+    from rich.cells import chop_cells
+
+    return chop_cells(unit, width) or [""]
 
 
 def fitted(text: str, width: int) -> str:

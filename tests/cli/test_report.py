@@ -117,6 +117,32 @@ def test_markdown(done):
     assert (done.folder / "run.md").read_text().startswith("## ! campaign")
 
 
+def test_markdown_in_chinese(done, monkeypatch):
+    monkeypatch.setenv("BULKIM_LANG", "zh_CN")
+    text = done("report", "last", "--format", "markdown").out
+    assert text.startswith("## ! campaign: mute，easemob demo")
+    assert "已完成；2 个条目失败。" in text
+    assert "| 失败 | 2 | 33.3% |" in text
+    words = re.sub(
+        r"`[^`]*`|“[^”]*”", "", text.partition("<details>")[0]
+    )  # but for what is the vendor's or the user's
+    left = set(re.findall(r"[A-Za-z]{3,}", words)) - {
+        "campaign",
+        "mute",
+        "easemob",
+        "demo",
+        "max",
+        "bulkim",
+        "username",
+    }
+    assert left <= {"summary", "SHA", "UTC"}, left
+
+
+def test_the_page_names_a_cell_in_chinese_where_there_is_room_for_one_column(done, monkeypatch):
+    monkeypatch.setenv("BULKIM_LANG", "zh_CN")
+    assert '#bad{--w-item:"条目 ";--w-line:"行 "' in page(done)
+
+
 def test_words_of_strangers_are_no_markdown():
     from bulkim.view.report.markdown import code, ours, plain
 

@@ -306,7 +306,7 @@ def sessions(figures: Figures, width: int = WIDTH) -> Markup:
         calls, lasted = counted(each.calls, "{n} call", "{n} calls"), span(each.lasted_s)
         plot.box(start, max(end, start + 2), 8, 34, f"s-{each.ended}",
                  _("session {number}: {words} after {time}, {calls}", number=number_, words=words, time=lasted, calls=calls))  # fmt: skip
-        label = f"{ENDINGS[each.ended]} {words}, {span(each.lasted_s)}"
+        label = f"{ENDINGS[each.ended]} {words}{_(', ')}{span(each.lasted_s)}"
         if end - start > COLUMN * columns(label) + 16:
             plot.label(start + 8, 26, label, css="t on")
         elif end - start > 16:

@@ -6,7 +6,9 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from statistics import fmean
 
-from bulkim.text import counted, duration, milliseconds, span
+from bulkim.language import counted
+from bulkim.language import gettext as _
+from bulkim.text import duration, milliseconds, span
 from bulkim.view.account import reconciliation
 from bulkim.view.report import charts
 from bulkim.view.report.events import LISTED_MAX
@@ -58,18 +60,25 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[
 
 def _lines(figures: Figures) -> Iterator[str]:
     record, summary = figures.record, figures.summary
-    _, glyph, words = verdict(figures)
-    rehearsal = "rehearsal of " if record.rehearsal else ""
-    yield f"## {glyph} {rehearsal}{plain(record.name)}: {record.operation} at {plain(figures.where)}"
+    __, glyph, words = verdict(figures)
+    rehearsal = _("rehearsal of ") if record.rehearsal else ""
+    what = _("{operation} at {where}", operation=record.operation, where=plain(figures.where))
+    yield f"## {glyph} {rehearsal}{plain(record.name)}: {what}"
     yield ""
     yield f"**{reconciliation(summary)}**"
     yield ""
     elapsed_s = summary["elapsed_s"]
-    pace = f", {figures.timeline.calls / elapsed_s:.1f} calls/s" if elapsed_s >= 1 else ""
-    limit = f" of {figures.allowed.own:g} allowed" if pace and figures.allowed.own else ""
-    yield (
-        f"Run {code(record.run)} {plain(words)}. {summary['requests']:,} calls in {duration(summary['elapsed_s'])}"
-        f"{pace}{limit}; {summary['retries']:,} retries, {summary['throttled']:,} refused (429)."
+    pace = _(", {rate} calls/s", rate=f"{figures.timeline.calls / elapsed_s:.1f}") if elapsed_s >= 1 else ""
+    limit = _(" of {limit} allowed", limit=f"{figures.allowed.own:g}") if pace and figures.allowed.own else ""
+    yield _(
+        "Run {run} {ended}. {calls} in {time}{pace}; {retries}, {refused}.",
+        run=code(record.run),
+        ended=plain(words),
+        calls=counted(summary["requests"], "{n} call", "{n} calls"),
+        time=duration(elapsed_s),
+        pace=pace + limit,
+        retries=counted(summary["retries"], "{n} retry", "{n} retries"),
+        refused=counted(summary["throttled"], "{n} refused (429)", "{n} refused (429)"),
     )
     yield ""
     yield from _speed(figures)
@@ -78,8 +87,12 @@ def _lines(figures: Figures) -> Iterator[str]:
     yield from _events(figures)
     yield from _bad(figures)
     digest = f" (SHA-256 {code(record.input_digest)})" if record.input_digest else ""
-    origin = f"Input {code(record.input_name)}{digest}. " if record.input_name else ""
-    yield f"{origin}Began {moment(record.created_at)}, ended {moment(record.finished_at)}."
+    if record.input_name:
+        origin = _("Input {name}{digest}. ", name=code(record.input_name), digest=digest)
+    else:
+        origin = ""
+    began, ended = moment(record.created_at), moment(record.finished_at)
+    yield origin + _("Began {began}, ended {ended}.", began=began, ended=ended)
 
 
 def _speed(figures: Figures) -> Iterator[str]:
@@ -91,16 +104,21 @@ def _speed(figures: Figures) -> Iterator[str]:
     rates = [sum(each.calls for each in group) / sum(each.width_s for each in group) for group in groups]
     left = [fmean(figures.allowed_at(each) or 0.0 for each in group) for group in groups]
     top = max(*rates, *left)
-    yield f"`{charts.sparkline(rates, top)}` calls/s, at most {max(rates):.1f}, {span(figures.timeline.width_s * step)} a column"
+    most, column = f"{max(rates):.1f}", span(figures.timeline.width_s * step)
+    words = _("calls/s, at most {most}, {column} a column", most=most, column=column)
+    yield f"`{charts.sparkline(rates, top)}` {words}"
     yield ""
     if figures.lowest is not None:
-        yield f"`{charts.sparkline(left, top)}` calls/s that refusals left of the limit, {figures.lowest:.3g} at the lowest"
+        words = _(
+            "calls/s that refusals left of the limit, {lowest} at the lowest", lowest=f"{figures.lowest:.3g}"
+        )
+        yield f"`{charts.sparkline(left, top)}` {words}"
         yield ""
     shown = ", ".join(
         f"{name} {milliseconds(latencies.percentile(share) or 0)}"
         for share, name in reversed(charts.QUANTILES)
     )
-    yield f"Latency: {shown}."
+    yield _("Latency: {shown}.", shown=shown)
     yield ""
 
 
@@ -111,14 +129,14 @@ def _codes(figures: Figures) -> Iterator[str]:
     for each in figures.codes:
         known = each.meaning
         said = f"“{plain(each.found.reason[:200])}”" if each.found.reason and not known else ""
-        words = [ours(known.meaning) if known else said]
+        words = [ours(_(known.meaning)) if known else said]
         if known and each.found.outcome in BAD:
-            words.append(f"→ {ours(known.remedy)}")
+            words.append(f"→ {ours(_(known.remedy))}")
         share = percent(each.found.items, figures.summary["items"])
         rows.append(
-            (each.found.outcome, f"{each.found.items:,}", share, code(each.found.code), " ".join(words))
+            (_(each.found.outcome), f"{each.found.items:,}", share, code(each.found.code), " ".join(words))
         )
-    yield from table(("outcome", "items", "share", "code", "meaning"), rows, right=(1, 2))
+    yield from table((_("outcome"), _("items"), _("share"), _("code"), _("meaning")), rows, right=(1, 2))
 
 
 def _sessions(figures: Figures) -> Iterator[str]:
@@ -130,29 +148,33 @@ def _sessions(figures: Figures) -> Iterator[str]:
             moment(each.started_at),
             duration(each.lasted_s),
             f"{each.calls:,}",
-            charts.WORDS.get(each.ended, each.ended),
+            _(charts.WORDS.get(each.ended, each.ended)),
         )
         for each in found[-20:]
     ]
-    yield from table(("session began", "lasted", "calls", "ended"), rows, right=(1, 2))
+    yield from table((_("session began"), _("lasted"), _("calls"), _("ended")), rows, right=(1, 2))
 
 
 def _events(figures: Figures) -> Iterator[str]:
     if figures.events:
         rows = [(moment(each.at), ours(each.words)) for each in figures.events[:LISTED_MAX]]
-        yield from table(("when", "what happened"), rows)
+        yield from table((_("time"), _("what happened")), rows)
 
 
 def _bad(figures: Figures) -> Iterator[str]:
     if not figures.bad:
         return
     listed = figures.bad[:BAD_MAX]
-    more = f", the first {len(listed)}" if len(listed) < figures.listed_total else ""
-    yield f"<details><summary>{counted(figures.listed_total, 'failed, unknown or skipped item')}{more}</summary>"
+    cut = len(listed) < figures.listed_total
+    more = _(", the first {listed} of them listed here", listed=len(listed)) if cut else ""
+    words = counted(
+        figures.listed_total, "{n} failed, unknown or skipped item", "{n} failed, unknown or skipped items"
+    )
+    yield f"<details><summary>{words}{more}</summary>"
     yield ""
     yield from table(
-        ("item", "username", "outcome", "code", "reason"),
-        [(str(each.ordinal), code(each.username), each.outcome, code(each.code), plain(each.reason)) for each in listed],
+        (_("item"), _("username"), _("outcome"), _("code"), _("reason")),
+        [(str(each.ordinal), code(each.username), _(each.outcome), code(each.code), plain(each.reason)) for each in listed],
         right=(0,),
     )  # fmt: skip
     yield "</details>"

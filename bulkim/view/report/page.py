@@ -112,15 +112,15 @@ def ticked(text: str) -> Markup:
 
 
 def percent(part: float, whole: float) -> str:
-    """A share in words: 12.3 %, and never 0 or 100 for what is not."""
+    """A share in words: 12.3%, and never 0 or 100 for what is not."""
     if not whole:
-        return "0 %"
+        return "0%"
     share = 100 * part / whole
     if part and share < 0.1:
-        return "< 0.1 %"
+        return "< 0.1%"
     if share > 99.9 and part < whole:
-        return "> 99.9 %"
-    return f"{share:.3g} %" if share >= 1 else f"{share:.2g} %"
+        return "> 99.9%"
+    return f"{share:.3g}%" if share >= 1 else f"{share:.2g}%"
 
 
 def moment(at: float | None) -> str:

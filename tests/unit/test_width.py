@@ -1,0 +1,38 @@
+"""Texts in so many columns."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bulkim.view.account import stopped
+from bulkim.view.meanings import Meaning
+from bulkim.view.width import columns, wrapped
+
+CHINESE = "应答丢失；bulkim 事后查询，确认已经完成。请检查“数据源”中的 ID，然后（重新）运行该作业：它会继续。"
+
+
+@pytest.mark.parametrize("width", range(8, 90))
+def test_no_line_begins_with_what_closes_or_ends_with_what_opens(width):
+    lines = wrapped(CHINESE, width)
+    assert "".join(lines).replace(" ", "") == CHINESE.replace(" ", "")
+    assert max(map(columns, lines)) <= width
+    assert not [line for line in lines if line[0] in "；，。”）：" or line[-1] in "“（"]
+
+
+@given(text=st.text(max_size=80), width=st.integers(4, 30))
+def test_nothing_is_lost_and_every_line_fits(text, width):
+    lines = wrapped(text, width)
+    if not text.isascii():
+        assert "".join("".join(lines).split()) == "".join(text.split())
+    assert all(columns(line) <= width for line in lines)
+
+
+def test_what_to_do_is_said_in_the_readers_language(monkeypatch):
+    summary = {"stop": {"code": "unauthorized", "reason": "no"}}
+    known = Meaning("The vendor does not accept the credentials.", "Check `base_url`.", "")
+    for language, words in (("en", "compare the ids"), ("zh_CN", "请检查 `base_url`。")):
+        monkeypatch.setenv("BULKIM_LANG", language)
+        lines = stopped(summary, lambda *_: known, hint="compare the ids")
+        assert words in "".join(text for line in lines for text, _ in line)

@@ -101,7 +101,10 @@ def browse(settings: Settings, *, port: int, opened: bool) -> int:
     from bulkim.journal import Reader
 
     if find_spec("datasette") is None:
-        raise UsageError("Datasette is not installed.", hint="pip install 'bulkim[browse]', or pipx inject bulkim datasette")
+        raise UsageError(
+            "Datasette is not installed.",
+            hint="pip install 'bulkim[browse]', or pipx inject bulkim datasette",
+        )
     with Reader.open(settings.journal) as journal:
         told = metadata(journal)
     _free(port)

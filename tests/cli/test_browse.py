@@ -76,7 +76,10 @@ def test_it_says_how_to_get_datasette(done, monkeypatch):
     monkeypatch.setattr(browse, "find_spec", lambda _: None)
     said = done("browse")
     assert (said.code, said.out) == (2, "")
-    assert said.err == "error: Datasette is not installed.\nhint: pip install 'bulkim[browse]', or pipx inject bulkim datasette\n"
+    assert (
+        said.err
+        == "error: Datasette is not installed.\nhint: pip install 'bulkim[browse]', or pipx inject bulkim datasette\n"
+    )
 
 
 @datasette

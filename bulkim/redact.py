@@ -44,6 +44,11 @@ def looks_secret(text: str) -> bool:
     return _ANYWHERE.search(text) is not None
 
 
+def is_hidden(key: str, value: str) -> bool:
+    """Whether a ``--set`` pair may be a secret."""
+    return looks_secret(key) or looks_secret(value) or key.startswith(("connection.auth", "notify"))
+
+
 def names_secret(name: str) -> bool:
     """Whether a name as a whole is a secret's: `app_token` is, `tokens` (a number of them) is not."""
     return _NAME.fullmatch(name) is not None

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
+from shlex import join
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -25,7 +26,7 @@ from bulkim.cli.options import (
     Settings,
     common,
 )
-from bulkim.errors import InputError, Problem, UsageError
+from bulkim.errors import InputError, Problem, TermsError, UsageError
 from bulkim.places import there
 from bulkim.text import whole
 
@@ -214,12 +215,36 @@ def plan(
 
 def job_file(record: RunRecord) -> Path:
     """Where a run had its job file. Raises InputError when it is not there, or the job was never a file."""
+    from bulkim.cli.show import nearby
+
     path = Path(record.job_path) if record.job_path else None
     if path is not None and there(path):
-        return path
+        return Path(nearby(path))
     message = "is not there any more" if path else "was none: it came from a pipe or from a program"
     problem = Problem(str(path or "job"), None, None, f"the job file of run {record.run} {message}")
     raise InputError([problem], hint="name it with --job FILE")
+
+
+@contextmanager
+def reminded(record: RunRecord, changes: Sequence[tuple[str, str]]) -> Iterator[None]:
+    """Where the job file alone cannot take a run up again, the `--set`s that the run had are named."""
+    from bulkim.cli.show import changed
+
+    try:
+        yield
+    except (InputError, TermsError) as error:
+        given = dict(changes)
+        written = record.begun_with.get("changes") or ()
+        lacking = [each for each in written if given.get(each[0]) is None]
+        if not lacking:
+            raise
+        had = f"run {record.run} had {join(changed(lacking))}: add {'it' if len(lacking) == 1 else 'them'}"
+        hint = f"{had}; or {error.hint}" if error.hint else had
+        raise (
+            InputError(error.problems, hint=hint)
+            if isinstance(error, InputError)
+            else TermsError(error.message, hint=hint)
+        ) from error
 
 
 def spare(settings: Settings, job: Job, metrics_file: Path | None) -> None:
@@ -342,7 +367,10 @@ def retry(settings: Settings, *, run_name: str, job: Path | None, **options: Any
         record = journal.find(run_name)
     path = job or job_file(record)
     changes, sandbox, text = options["changes"], options["sandbox"], record.vendor_text
-    with place(settings, sandbox, lambda url: load(path, changes, sandbox=url, vendor_text=text)) as loaded:
+    with (
+        reminded(record, changes),
+        place(settings, sandbox, lambda url: load(path, changes, sandbox=url, vendor_text=text)) as loaded,
+    ):
         spare(settings, loaded, options["metrics_file"])
         with Presenter(
             settings, loaded, changes=changes, rehearsal=sandbox, metrics_file=options["metrics_file"]

@@ -13,7 +13,6 @@ from typing import Self
 
 import click
 
-from bulkim import redact
 from bulkim.cli import show
 from bulkim.cli.confirm import NAMES_SHOWN, Confirmation
 from bulkim.cli.options import Settings, on_terminal
@@ -44,7 +43,7 @@ class Presenter:
     ) -> None:
         self._settings, self._job, self._rehearsal = settings, job, rehearsal
         self._metrics_file = metrics_file
-        self._options = [word for key, value in changes for word in ("--set", f"{key}={_shown(key, value)}")]
+        self._options = show.changed(changes)
         self._draw = progress.observer(progress.chosen(settings.progress, quiet=settings.quiet))
         self._announced = False
         self._pace: Throughput | None = None
@@ -175,7 +174,3 @@ class Presenter:
     def _names(self, preview: Preview) -> list[str]:
         with Reader.open(self._settings.journal) as journal:
             return [each.username for each in journal.pending(preview.record.id, limit=NAMES_SHOWN)]
-
-
-def _shown(key: str, value: str) -> str:
-    return str(redact.redacted(value, key.rpartition(".")[2]))

@@ -60,8 +60,14 @@ def checked(settings: Settings, load: Callable[[], Job]) -> tuple[int, dict[str,
         )
     show.put([_verdict(found, counts, invalid)])
     _noted(settings, found)
-    if not invalid:
-        settings.say(f"next: {settings.command('plan', *_again(found.job))}")
+    plan = settings.command("plan", *_again(found.job))
+    if invalid:
+        rows = counted(invalid, "row")
+        settings.say(
+            f"next: correct the {rows} and check again; or, as a run leaves {'it' if invalid == 1 else 'them'} out: {plan}"
+        )
+    else:
+        settings.say(f"next: {plan}")
     return code, document
 
 
@@ -122,7 +128,7 @@ def planned(settings: Settings, job: Job, *, missing: bool = False) -> int:
 def _again(job: Job) -> list[str]:
     """The job as one types it; a rehearsal goes on as one."""
     rehearsal = ["--sandbox"] if job.connection.environment == "sandbox" else []
-    return [show.nearby(job.path), *rehearsal]
+    return [show.nearby(job.path), *show.changed(job.changes), *rehearsal]
 
 
 def card(found: Surveyed, estimate: Estimate, first: Mapping[str, Any] | None, ahead: Outlook) -> list[Spans]:

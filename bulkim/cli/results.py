@@ -11,6 +11,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
+from bulkim.cli import candidates
 from bulkim.cli.options import CODE, RUN, Command, F, Settings, beside, common
 from bulkim.errors import UsageError
 from bulkim.model import Status
@@ -28,6 +29,8 @@ def choosing(function: F) -> F:
         click.option("--outcome", multiple=True, type=click.Choice([str(status) for status in Status]),
                      help="Only items that ended so; may be repeated."),
         CODE,
+        click.option("--without", multiple=True, metavar="CODE", shell_complete=candidates.codes,
+                     help="Leave items with this code out, e.g. duplicate; may be repeated."),
         click.option("--format", "style", type=click.Choice(["csv", "jsonl", "table", "junit"]),
                      help="Default: a table on a terminal, csv elsewhere; with --json, a JSON array."),
         click.option("--bom", is_flag=True, help="Write CSV as UTF-8 with a byte order mark, by which spreadsheets know it."),
@@ -66,7 +69,7 @@ def results(settings: Settings, *, run_name: str, **options: Any) -> int:
 
 
 def printed(
-    settings: Settings, journal: Reader, record: RunRecord, *, outcome: tuple[str, ...], code: tuple[str, ...], style: str | None,
+    settings: Settings, journal: Reader, record: RunRecord, *, outcome: tuple[str, ...], code: tuple[str, ...], without: tuple[str, ...], style: str | None,
     output: Path | None, bom: bool, rejects: bool,
 ) -> int:  # fmt: skip
     """A run's items as `choosing` says, out of any reader's journal."""
@@ -76,7 +79,7 @@ def printed(
     from bulkim.view import results as rows
 
     to_file = output is not None and str(output) != "-"
-    chosen = rows.Chosen(outcome, code)
+    chosen = rows.Chosen(outcome, code, without)
     if rejects and (style is not None or settings.json):
         raise UsageError("--rejects has the input's own format.", hint="leave --format and --json out")
     style = style or _default_style(settings, output if to_file else None)
@@ -132,6 +135,11 @@ def _rejects(
     if count.strange:
         settings.say(
             f"{counted(count.strange, 'row')} of the input that the run did not reach are among them"
+        )
+    if count.duplicates:
+        rows = f"{counted(count.duplicates, 'row')} of users whose first row was taken {'is' if count.duplicates == 1 else 'are'} among them"
+        settings.say(
+            f"{rows}: sent, such a row replaces what the first one set; --without duplicate leaves them out"
         )
     if output is not None:
         settings.say(f"{counted(count.rows, 'row')} of run {record.run}'s input written to {output}")

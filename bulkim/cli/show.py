@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from bulkim import redact
 from bulkim.cli.options import Settings
 from bulkim.codes import Meaning
 from bulkim.text import LABEL, labelled
@@ -116,33 +117,60 @@ def next_steps(
     record: RunRecord,
     summary: Mapping[str, Any],
     *,
-    options: Sequence[str] = (),
+    options: Sequence[str] | None = None,
     rehearsal: bool = False,
 ) -> list[str]:
-    """What to type now. `options` go along with what sends again; what was a rehearsal is not sent again for real."""
+    """What to type now, with all that the run needs. What was a rehearsal is not sent again for real.
+
+    `options`: the `--set`s of this command, which go along with what sends again; None: those that the run has written down.
+    """
     counts, job, run = summary["counts"], nearby(record.job_path), record.run
-    bad = [outcome for outcome in ("failed", "unknown") if counts[outcome]]
-    wrong = [*bad, "skipped"] if summary["codes"].get("invalid") else bad
-    look = [settings.command("results", run, "--outcome", outcome) for outcome in wrong]
+    written = record.begun_with
+    planned = written.get("plan.place")
+    if options is None:
+        options = () if planned else changed(written.get("changes") or ())
+    bad = [outcome for outcome in RETRIED if counts[outcome]]
+    mend = _to_mend(settings, record, summary)
+    wrong = [*bad, "skipped"] if summary["codes"].get("invalid") and not mend else bad
+    look = [*(settings.command("results", run, "--outcome", outcome) for outcome in wrong), *mend]
     again = ("--job", job) if record.job_path is None else ()
     if rehearsal or record.rehearsal:
-        return look or [settings.command("plan", job)]
+        return look or [settings.command("plan", job, *options)]
     if summary["state"] in {"interrupted", "stopped"}:
-        planned = ((record.terms or {}).get("terms") or {}).get("plan.place")
         words = (
             ("retry", record.parent, *_selected(record), *again)
             if record.parent
-            else ("run", nearby(planned) if planned else job)
+            else ("run", nearby(planned) if planned else job, *_chosen(record))
         )
         return [settings.command(*words, *options), *look]
     if bad:
         return [settings.command("retry", run, *again, *options), *look]
-    mend = ["results", run, "--rejects", "--code", "invalid", "-o", "FILE"]
-    return (
-        [*look, settings.command(*mend)]
-        if look and _is_file(record)
-        else look or [settings.command("results", run)]
-    )
+    return look or [settings.command("results", run)]
+
+
+def _to_mend(settings: Settings, record: RunRecord, summary: Mapping[str, Any]) -> list[str]:
+    """What gives back the rows that must be corrected in the run's file, if there are any."""
+    wrong = summary["counts"]["failed"] or summary["codes"].get("invalid")
+    if not wrong or not _is_file(record):
+        return []
+    only = ["--outcome", "failed", "--outcome", "skipped"] if summary["counts"]["unknown"] else []
+    without = ["--without", "duplicate"] if summary["codes"].get("duplicate") else []
+    return [settings.command("results", record.run, "--rejects", *only, *without, "-o", "FILE")]
+
+
+def changed(changes: Iterable[Sequence[str]]) -> list[str]:
+    """`--set`s as one types them, without what is secret."""
+    return [word for key, value in changes for word in ("--set", f"{key}={_unsecret(key, value)}")]
+
+
+def _unsecret(key: str, value: str) -> str:
+    return str(redact.redacted(value, key.rpartition(".")[2]))
+
+
+def _chosen(record: RunRecord) -> list[str]:
+    """The options of a run that chose its items: without them it would not be continued."""
+    missing = ["--missing"] if record.begun_with.get("missing") else []
+    return missing + (["--limit", str(record.item_limit)] if record.item_limit else [])
 
 
 def _is_file(record: RunRecord) -> bool:
@@ -150,7 +178,7 @@ def _is_file(record: RunRecord) -> bool:
     from bulkim.model import FILE_KINDS
     from bulkim.planning.terms import STDIN
 
-    terms = (record.terms or {}).get("terms") or {}
+    terms = record.begun_with
     return terms.get("source.kind") in FILE_KINDS and terms.get("source.place") != STDIN
 
 

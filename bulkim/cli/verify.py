@@ -43,7 +43,7 @@ def verify(
     Prints who drifted. Ctrl-C leaves with what was found until then. Exit code 0: all that was asked about holds; 5: something
     drifted, or could not be told; 3: nothing can read back what this operation did.
     """
-    from bulkim.cli.jobs import job_file, load
+    from bulkim.cli.jobs import job_file, load, reminded
     from bulkim.cli.verifying import asked
     from bulkim.journal import Reader
     from bulkim.vendors import provider
@@ -57,8 +57,9 @@ def verify(
         assert operation is not None, f"{record.provider} has no {record.operation}"
         verifying.read_back(vendor, operation)  # before the job file is looked for
         path = job or job_file(record)
-        loaded = load(path, changes, vendor_text=record.vendor_text)
-        return asked(settings, loaded, record, journal, vendor, share=sample, output=output)
+        with reminded(record, changes):
+            loaded = load(path, changes, vendor_text=record.vendor_text)
+            return asked(settings, loaded, record, journal, vendor, share=sample, output=output)
 
 
 # ---------------------------------------------------------------------------------------------- undo

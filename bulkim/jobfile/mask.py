@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from bulkim.catalogue.shapes import Operation, Provider
 from bulkim.jobfile.connection import secrets_of
-from bulkim.redact import MASK, looks_secret, without_assigned
+from bulkim.redact import MASK, is_hidden, looks_secret, without_assigned
 from bulkim.yamltree import Node
 
 _REFERENCE = re.compile(r"""["']?(\$\{[A-Za-z0-9_]+\})+["']?""")
@@ -40,11 +40,6 @@ def masked(
         shown = MASK if is_hidden(key, value) else " ".join(value.split())
         text = text.rstrip("\n") + f"\n# --set {key}={shown}\n"
     return text
-
-
-def is_hidden(key: str, value: str) -> bool:
-    """Whether a ``--set`` pair may be a secret."""
-    return looks_secret(key) or looks_secret(value) or key.startswith(("connection.auth", "notify"))
 
 
 def _without(text: str, spans: Iterable[tuple[int, int]]) -> str:

@@ -176,6 +176,12 @@ class RunRecord:
     terms: Mapping[str, Any] | None
     rehearsal: bool
 
+    @property
+    def begun_with(self) -> Mapping[str, Any]:
+        """Term -> value, as the run was begun or last continued; empty of an older bulkim's run."""
+        found: Mapping[str, Any] = (self.terms or {}).get("terms") or {}
+        return found
+
 
 @dataclass(frozen=True, slots=True)
 class CodeCount:

@@ -22,7 +22,7 @@ from bulkim.planning.planned import Planned, Skip, Stretch, one_by_one
 from bulkim.planning.seen import Seen
 from bulkim.planning.suspects import Suspects
 from bulkim.redact import looks_secret
-from bulkim.source import BadRow, Several, SourceReader, unshaped
+from bulkim.source import BadRow, Several, SourceReader, file_of, unshaped
 from bulkim.source.header import listing, to_paste
 from bulkim.source.rejects import REJECTED
 from bulkim.source.table import Block, CsvReader
@@ -60,6 +60,7 @@ def _planned(rules: _Rules, reader: SourceReader, suspects: Suspects) -> Iterato
     each_row = _OneByOne(rules, suspects, expected=reader.lines if isinstance(reader, CsvReader) else 0)
     if not isinstance(reader, CsvReader) or rules.columns is None:
         yield from map(each_row.planned, reader.rows())
+        each_row.ended()
         return
     for each in reader.blocks():
         if not isinstance(each, Block):
@@ -71,8 +72,11 @@ def _planned(rules: _Rules, reader: SourceReader, suspects: Suspects) -> Iterato
             taken = each_row.take(clean, keys, each.line)
             if taken:
                 yield Stretch(each.position, each.line, keys, clean, taken)
-            if taken < len(clean.usernames):
+            if taken == len(clean.usernames):
+                each_row.in_stretch = each
+            else:
                 yield from map(each_row.planned, islice(each.rows(), taken, None))
+    each_row.ended()
 
 
 class _OneByOne:
@@ -82,6 +86,21 @@ class _OneByOne:
         """`expected`: about how many rows there are, or 0."""
         self._rules, self._suspects = rules, suspects
         self._seen, self._hashes = Seen(expected), array("q")
+        self._last: tuple[Row, bool] | None = None  # the row that was looked at last, and whether it is sent
+        self._first = 1  # the position of the file's first row
+        self.in_stretch: Block | None = None  # the rows that passed last, if nobody looked at one of them
+
+    def ended(self) -> None:
+        """There are no more rows in the file: the last may be no user's."""
+        last, sent = self._last or (None, False)
+        if self.in_stretch is not None:
+            *_, last = self.in_stretch.rows()
+            sent = True
+        if last is not None:
+            place = self._rules.place(last.position, last.line)
+            self._suspects.look_at_last(
+                last.values, place, rows_before=last.position - self._first, sent=sent
+            )
 
     def take(self, clean: Clean, keys: Sequence[str], line: int) -> int:
         """Remembers rows of a block that are valid and begin at `line`, up to the first whose user was there before. Returns how many."""
@@ -99,6 +118,14 @@ class _OneByOne:
 
     def planned(self, row: Row | BadRow) -> Planned:
         """The item of one row."""
+        made = self._planned(row)
+        if self._rules.several and self._last and (row.line or 0) <= (self._last[0].line or 0):
+            self.ended()  # of one file; lines begin anew in the next
+            self._first = row.position
+        self._last, self.in_stretch = (row, made.skip is None) if isinstance(row, Row) else None, None
+        return made
+
+    def _planned(self, row: Row | BadRow) -> Planned:
         rules, position, line = self._rules, row.position, row.line
         extra = rules.beside(row.values)
         if isinstance(row, BadRow):
@@ -158,7 +185,7 @@ class _Rules:
     """What a job makes of one row; everything that can be prepared once is."""
 
     def __init__(self, job: Job, provider: Provider, operation: Operation, reader: SourceReader) -> None:
-        self._operation = operation
+        self._operation, self._reader = operation, reader
         headers = fields_in(operation.headers)
         self._checks: tuple[tuple[str, Check, bool], ...] = tuple(
             (each.name, _in_header(each) if each.name in headers else checker(each), each.needed)
@@ -234,6 +261,12 @@ class _Rules:
         return KEY_SEPARATOR.join(
             self._folded(str(fields[name])) if name in self._users else str(fields[name])
             for name in self._keys
+        )
+
+    def place(self, position: int, line: int | None) -> str:
+        """A row in words: its file, and its line there."""
+        return (
+            f"{file_of(self._reader, position)}:{line}" if line else f"item {position} of {self._reader.name}"
         )
 
     def duplicate(self, username: str, first: int, line: int | None, *, differs: bool) -> str:

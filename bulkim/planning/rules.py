@@ -119,7 +119,7 @@ JOB_FILE: tuple[Rule, ...] = (
 )  # fmt: skip
 
 OPTIONS: tuple[Rule, ...] = (
-    Rule("--set", Means.KEY, note="as if the file said so"),
+    Rule("--set", Means.KEY, "changes", note="as if the file said so"),
     Rule("--limit", Means.REFUSED, "limit"),
     Rule("--missing", Means.REFUSED, "missing"),
     Rule("--outcome", Means.REFUSED, "selection"),

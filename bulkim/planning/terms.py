@@ -18,6 +18,7 @@ from typing import Any
 
 from bulkim.model import Job
 from bulkim.planning.rules import RULES, Means, Scope, rule_of_term
+from bulkim.redact import MASK, is_hidden
 
 VERSION = 1
 PRODUCTION = "production"  # an environment in which only --confirm lets anything be destroyed
@@ -194,6 +195,7 @@ def terms_of(job: Job, options: Options = Options(), *, feeds: str | None = None
         "selection": dict(options.selection) if options.selection is not None else None,
         "plan": options.plan,
         "plan.place": options.plan_place,
+        "changes": [[key, MASK if is_hidden(key, value) else value] for key, value in job.changes],
     }
     where = job.source.where
     moments = {name: moment for name in _AGES if (moment := getattr(where, name)) is not None}

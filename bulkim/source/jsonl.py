@@ -11,7 +11,7 @@ from typing import Any, Literal
 from bulkim.model import Row, Source
 from bulkim.source.content import CHUNK_BYTES, LINE_MAX, Content
 from bulkim.source.header import names
-from bulkim.source.rejects import REJECTED, Form
+from bulkim.source.rejects import REJECTED, Form, was_duplicate
 from bulkim.source.rows import BadRow, trimmed_values
 from bulkim.source.tidy import Noticed
 
@@ -53,6 +53,8 @@ class JsonlReader:
                 yield BadRow(position, line, values)
                 continue
             clean = _own(values) if REJECTED[0] in values else values
+            if clean is not values and was_duplicate([values[each] for each in REJECTED]):
+                noticed.repeat(line)
             clean = dict(trimmed_values(clean, line, noticed)) if self._trim else clean
             if self._named is not None:
                 clean = dict(zip(self._named(tuple(clean)), clean.values(), strict=True))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+
 import json
 import re
 from collections.abc import Sequence
@@ -27,6 +28,14 @@ _IN_JSON = re.compile(
     r'\s*"_line"\s*:\s*(?:\d+|null)\s*(?=\}\s*$)'
 )
 _END = re.compile(r"\r\n|\r|\n")
+
+
+_REPEATED = ("skipped", "duplicate")
+
+
+def was_duplicate(values: Sequence[str]) -> bool:
+    """Whether cells behind a row's own say that it was not sent because another row of its user was."""
+    return _REPEATED in itertools.pairwise(values)
 
 
 class Why(NamedTuple):

@@ -18,7 +18,15 @@ from bulkim.errors import InputError
 from bulkim.model import Row, Source
 from bulkim.source.content import LINE_MAX, Content
 from bulkim.source.header import header_problems, names
-from bulkim.source.rejects import REJECTED, Form, own_cells, own_text, with_cells, without_cells
+from bulkim.source.rejects import (
+    REJECTED,
+    Form,
+    own_cells,
+    own_text,
+    was_duplicate,
+    with_cells,
+    without_cells,
+)  # fmt: skip
 from bulkim.source.rows import BadRow
 from bulkim.source.tidy import DELIMITERS, Noticed, Tidier, trimmed
 from bulkim.text import counted
@@ -141,7 +149,10 @@ class CsvReader:
     def _row(self, cells: list[str], position: int, line: int) -> Row | BadRow | None:
         if (judged := self._judged(cells)) is None:
             return None
-        cells, reason = judged
+        own, reason = judged
+        if self._own is not None and was_duplicate(cells[len(own) :]):
+            self.noticed.repeat(line)
+        cells = own
         values = dict(zip(self.names or (), cells, strict=False))
         return Row(position, line, values) if reason is None else BadRow(position, line, reason, values)
 
@@ -176,6 +187,8 @@ class CsvReader:
                     if judged is None:
                         continue
                     cells, reason = judged
+                    if self._own is not None and was_duplicate(got[len(cells) :]):
+                        noticed.repeat(line)
             position += 1
             if position <= after:
                 continue

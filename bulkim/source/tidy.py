@@ -36,6 +36,8 @@ class Noticed:
 
     trimmed: int = 0  # cells that had blanks around them
     trimmed_lines: list[int] = field(default_factory=list)
+    repeats: int = 0  # rows that were given back as duplicates of another one
+    repeat_lines: list[int] = field(default_factory=list)
     others: list[Callable[[], list[str]]] = field(default_factory=list)  # whoever has more to say
 
     def trim(self, cells: int, line: int | None) -> None:
@@ -43,6 +45,12 @@ class Noticed:
         self.trimmed += cells
         if line is not None and len(self.trimmed_lines) < LINES_SHOWN:
             self.trimmed_lines.append(line)
+
+    def repeat(self, line: int) -> None:
+        """The row of this line was given back as a duplicate."""
+        self.repeats += 1
+        if len(self.repeat_lines) < LINES_SHOWN:
+            self.repeat_lines.append(line)
 
     def notes(self) -> list[str]:
         """A line each, for a person; never a value."""
@@ -52,6 +60,12 @@ class Noticed:
             found = listed(self.trimmed_lines, more=self.trimmed > len(self.trimmed_lines))
             where = f" ({found})" if self.trimmed_lines else ""
             lines.append(f"blanks around {cells} were taken away{where}; `trim: false` keeps them")
+        if self.repeats:
+            rows = f"{counted(self.repeats, 'row')} ({listed(self.repeat_lines, more=self.repeats > len(self.repeat_lines))})"
+            lines.append(
+                f"`_code` of {rows} is duplicate: the earlier run took another row of the same user. Sent now, such a row replaces"
+                " what that one set; take it out unless that is meant (`results RUN --rejects --without duplicate` leaves them out)"
+            )
         return [*lines, *(line for say in self.others for line in say())]
 
 

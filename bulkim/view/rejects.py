@@ -26,6 +26,7 @@ from bulkim.vendors import provider
 from bulkim.view.results import Chosen, plain
 
 _NOT_DONE = ("failed", "unknown", "skipped", "pending")
+DUPLICATE = "duplicate"
 _CHUNK = 500  # rows a question to the journal
 
 
@@ -35,6 +36,7 @@ class Counted:
 
     rows: int = 0
     strange: int = 0  # rows of the input that are no items of the run
+    duplicates: int = 0  # rows of users whose first row was sent
 
 
 def rejects(journal: Reader, record: RunRecord, *, bom: bool = False) -> FromFile | FromJournal:
@@ -92,6 +94,7 @@ class FromFile:
                 stream.write((form.between if counted.rows else "") + form.row(raw, why))
                 counted.rows += 1
                 counted.strange += not known
+                counted.duplicates += why.code == DUPLICATE
         stream.write(form.tail)
         return counted
 
@@ -117,7 +120,7 @@ class FromFile:
     ) -> tuple[Why, bool] | None:
         """None: the row is none of this run's."""
         skip, record = each.skip, self._record
-        whole = record.parent is None and not terms_of_record(record).get("missing")
+        whole = record.parent is None and not record.begun_with.get("missing")
         if skip is not None and skip.code in {"invalid", "duplicate"}:
             if record.parent is not None or (not whole and each.key is not None and each.key not in endings):
                 return None
@@ -133,6 +136,8 @@ class FromFile:
 
 def _is_wanted(why: Why, chosen: Chosen) -> bool:
     """Nothing said: all that did not succeed."""
+    if why.code in chosen.without:
+        return False
     return why.outcome in (chosen.outcome or _NOT_DONE) and (not chosen.code or why.code in chosen.code)
 
 
@@ -160,10 +165,11 @@ class FromJournal:
         for row, why in self._rows(chosen):
             writer.writerow([*(plain(row.get(name)) for name in own), *why[:3], plain(why.line)])
             counted.rows += 1
+            counted.duplicates += why.code == DUPLICATE
         return counted
 
     def _rows(self, chosen: Chosen) -> Iterator[tuple[Mapping[str, Any], Why]]:
-        terms = terms_of_record(self._record)
+        terms = self._record.begun_with
         columns: Mapping[str, Any] = terms.get("source.columns") or {}
         for each in self._journal.results(self._record.id):
             why = Why(each.outcome, each.code or "", _one_line(each.reason or ""), each.line)
@@ -180,15 +186,9 @@ def _column(name: str, columns: Mapping[str, Any]) -> str:
     return bare if bare in RESULT_COLUMNS else name
 
 
-def terms_of_record(record: RunRecord) -> Mapping[str, Any]:
-    """Term -> value; empty of an older bulkim's run."""
-    found: Mapping[str, Any] = (record.terms or {}).get("terms", {})
-    return found
-
-
 def original_of(record: RunRecord) -> Source | None:
     """The file that the run read, or its files, by its terms; None where there was none, or one is gone."""
-    terms = terms_of_record(record)
+    terms = record.begun_with
     kind, place = terms.get("source.kind"), terms.get("source.place")
     if kind not in FILE_KINDS or not place or place == STDIN:
         return None
@@ -208,7 +208,7 @@ def original_of(record: RunRecord) -> Source | None:
 
 def _job(record: RunRecord, vendor: Provider, source: Source) -> Job:
     """As much of the run's job as decides what a row becomes."""
-    protect = terms_of_record(record).get("guard.protect") or ()
+    protect = record.begun_with.get("guard.protect") or ()
     return Job(
         record.name, record.provider, record.operation, Connection(vendor.name, "", Auth("none")), source,
         params=record.params, guard=Guard(tuple(protect)),

@@ -37,6 +37,7 @@ class Chosen:
 
     outcome: Sequence[str] = ()
     code: Sequence[str] = ()
+    without: Sequence[str] = ()  # codes that are left out
 
 
 def write_results(
@@ -77,6 +78,8 @@ def with_own_columns(
 ) -> Iterator[tuple[Result, Mapping[str, Any]]]:
     """Each item with the source's own columns: the fields that were sent (no secrets are stored), then the others."""
     for result in journal.results(run_id, outcome=chosen.outcome, code=chosen.code):
+        if result.code in chosen.without:
+            continue
         yield result, {**result.fields, **result.extra}
 
 

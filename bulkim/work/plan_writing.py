@@ -15,13 +15,13 @@ from bulkim import files, planning, source
 from bulkim.catalogue.shapes import Operation, Provider
 from bulkim.codec import parting
 from bulkim.errors import ImpossibleError, UsageError
-from bulkim.jobfile.mask import is_hidden
 from bulkim.model import Job
 from bulkim.planning import Planned, Stretch, Survey, Tally, planfile
 from bulkim.planning.digests import Digests
 from bulkim.planning.planfile import Head
 from bulkim.planning.suspects import Suspects
 from bulkim.planning.terms import terms_of
+from bulkim.redact import is_hidden
 from bulkim.source import SourceReader
 from bulkim.vendors import provider
 from bulkim.work.digest_key import digests
@@ -30,7 +30,7 @@ from bulkim.work.plan_reading import provider_digest
 if TYPE_CHECKING:
     from bulkim.quota.source import Sharing
 
-NO_TERM = ("selection", "missing", "limit", "plan", "plan.place")  # of a run, never of a plan
+NO_TERM = ("selection", "missing", "limit", "plan", "plan.place", "changes")  # of a run, never of a plan
 NO_PLACE = "set HOME or XDG_STATE_HOME to a folder of yours; the key must be neither in the plan nor beside the journal"
 
 

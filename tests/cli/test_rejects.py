@@ -34,7 +34,18 @@ def test_mend_and_run_again(shell, server):
         == ROWS[3].rstrip()
         + ',skipped,duplicate,"same user as line 2, with other values: a contradiction",5\r\n'
     )
+    assert "1 row of users whose first row was taken is among them" in said.err
     (shell.folder / "mend.csv").write_bytes(found.replace(b"b b,", b"bob,"))
+    for command in ("check", "plan", "run"):
+        said = shell(
+            command, "new.yaml", "--set", "source.csv=mend.csv", *(["--sandbox"] if command == "run" else [])
+        )
+        assert (
+            "`_code` of 1 row (line 3) is duplicate: the earlier run took another row of the same user"
+            in said.err
+        ), said
+    shell("results", "new", "--rejects", "--without", "duplicate", "-o", "without.csv")
+    assert "is duplicate" not in shell("check", "new.yaml", "--set", "source.csv=without.csv").err
     said = shell("run", "new.yaml", "--set", "source.csv=mend.csv", "--json", "-q")
     assert said.json["counts"] | {"succeeded": 1, "unchanged": 1} == said.json["counts"], said
     assert sorted(server.users()) == ["ann", "bob", "cyd"]
@@ -127,3 +138,13 @@ def test_what_was_read_feeds_the_next_job(shell, server):
         assert said.json["counts"]["succeeded"] + said.json["counts"]["unchanged"] == said.json["items"] == 1
         sent = shell("results", name, "--format", "jsonl").out
         assert '"nickname": "ann of user"' in sent
+
+
+def test_a_duplicate_in_json_lines_is_told_of(shell, server):
+    name = shell.job("new", server.base_url, "mute", [], "params: {chat: 60}\n")
+    shell.write("new.jsonl", '{"username": "ann"}\n{"username": "ann", "chat": 5}\n')
+    shell.write(name, (shell.folder / name).read_text().replace("csv: new.csv", "jsonl: new.jsonl"))
+    shell("run", name, "-q")
+    shell("results", "new", "--rejects", "--outcome", "skipped", "-o", "mend.jsonl")
+    said = shell("check", name, "--set", "source.jsonl=mend.jsonl")
+    assert "`_code` of 1 row (line 1) is duplicate" in said.err

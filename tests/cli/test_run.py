@@ -153,11 +153,20 @@ def test_many_invalid_rows_are_all_named_where_that_is_wanted(shell):
 def test_invalid_items_are_what_is_worth_a_look(shell, server):
     said = shell("run", shell.job("j", server.base_url, "register", ["u1", "b/c"]))
     assert said.code == 1
-    look, mend = [line for line in said.err.splitlines() if line.startswith("next: ")]
-    assert re.fullmatch(r"next: bulkim results [a-z0-9]{8} --outcome skipped", look)
-    assert re.fullmatch(r"next: bulkim results [a-z0-9]{8} --rejects --code invalid -o FILE", mend)
+    (mend,) = [line for line in said.err.splitlines() if line.startswith("next: ")]
+    assert re.fullmatch(r"next: bulkim results [a-z0-9]{8} --rejects -o FILE", mend)
     rows = shell(*mend.split()[2:-2]).out.splitlines()
     assert [row.split(",")[0] for row in rows[1:]] == ["b/c"]
+
+
+def test_what_can_be_mended_is_offered_without_duplicates(shell, server):
+    """A duplicate that is sent later would replace what the first row set."""
+    said = shell("run", shell.job("j", server.base_url, "register", ["u1", "b/c", "u1"]))
+    (mend,) = [line for line in said.err.splitlines() if line.startswith("next: ")]
+    assert re.fullmatch(r"next: bulkim results [a-z0-9]{8} --rejects --without duplicate -o FILE", mend)
+    rows = shell(*mend.split()[2:-2]).out.splitlines()
+    assert [row.split(",")[0] for row in rows[1:]] == ["b/c"]
+    assert "b/c" not in shell("results", "last", "--without", "invalid").out
 
 
 @pytest.mark.parametrize("progress", ["bar", pytest.param("plain", marks=pytest.mark.slow)])
@@ -246,6 +255,57 @@ def test_what_to_type_has_the_changes_but_no_secret(shell, server):
     said = shell("run", job, "--set", "batch=1", "--set", "connection.auth.token=sandbox-token")
     run = shell("show", "last", "--json").json["run"]
     assert f"next: bulkim retry {run} --set batch=1 --set 'connection.auth.token=***'" in said.err
+
+
+def test_each_way_on_repeats_what_the_run_needs(shell, server):
+    """From `check` to `show`: without the same --set it would go somewhere else."""
+    job = shell.job("gone", "http://127.0.0.1:1", "delete", ["u1", "u2", "u3"], "retries: 0\n")
+    changes = ["--set", f"connection.base_url={server.base_url}", "--set", "batch=1"]
+    words = f" --set connection.base_url={server.base_url} --set batch=1"
+    assert f"next: bulkim plan gone.yaml{words}\n" in shell("check", job, *changes).err
+    assert f"next: bulkim run gone.yaml{words}\n" in shell("plan", job, *changes).err
+    fault = {
+        "match": {"path": "u1"},
+        "times": 1,
+        "do": {"error": {"http": 403, "error": "forbidden_op", "description": "no"}},
+    }
+    server.faults(fault)
+    told = f"next: bulkim run gone.yaml --limit 2{words}"
+    assert told in shell("run", job, "--yes", "--limit", "2", *changes).err
+    for look in ("show", "watch"):
+        assert told in shell(look, "last").err
+    left = shell("show", "last", "--json").json["counts"]["pending"]
+    assert shell(*told.split()[2:], "--confirm", f"demo:{left}").code == 0
+
+
+def test_a_retry_is_reminded_of_what_the_run_had(shell, server):
+    job = shell.job("mutes", server.base_url, "mute", ["u1"], "params: {chat: 60}\n")
+    text = (shell.folder / job).read_text()
+    shell.write(job, text.replace("sandbox-token", '"${NO_SUCH_TOKEN}"'))
+    token = ["--set", "connection.auth.token=sandbox-token"]
+    assert shell("run", job, "--set", "batch=1", *token).code == 1
+    run = shell("show", "last", "--json").json["run"]
+    hint = f"run {run} had --set batch=1 --set 'connection.auth.token=***': add them"
+    for command in ("retry", "verify"):
+        said = shell(command, "last")
+        assert (said.code, hint in said.err) == (3, True), said
+    assert "--set 'connection.auth.token=***'" in shell("show", "last").err
+    assert b"sandbox-token" not in (shell.folder / "bulkim.db").read_bytes()
+    assert shell("retry", "last", *token).code == 1
+
+
+def test_a_retry_of_what_was_done_since_says_so(shell, server):
+    job = shell.job("mutes", server.base_url, "mute", ["u1", "u2"], "params: {chat: 60}\n")
+    shell("run", job)
+    first = shell("show", "last", "--json").json["run"]
+    server.seed(["u1"])
+    shell("run", job)
+    later = shell("show", "last", "--json").json["run"]
+    said = shell("retry", first)
+    assert (
+        f"1 item of these, 'u1' for one, was done by run {later} since then. They are sent again" in said.err
+    )
+    assert "since then" not in shell("retry", later).err
 
 
 def test_why_it_stopped_and_what_to_do(shell, server):

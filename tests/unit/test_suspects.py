@@ -15,6 +15,7 @@ from bulkim.vendors import PROVIDERS
 @pytest.fixture
 def notes(tmp_path):
     def notes(content, operation="delete", provider="easemob"):
+        notes.folder = f"{tmp_path}/"
         path = tmp_path / "u.csv"
         path.write_text(content)
         source = Source("csv", path=path)
@@ -62,3 +63,47 @@ def test_a_contradiction_is_said(notes):
     ]  # fmt: skip
     assert not notes('username,attributes\nann,"{""a"": 1}"\nann,"{""a"": 1}"\n', "set-attributes")
     assert notes('username,attributes\nann,"{""a"": 1}"\nann,"{""a"": 2}"\n', "set-attributes")
+
+
+@pytest.mark.parametrize(("last", "is_total"), [
+    ("Total,", True), ("TOTAL:,4", True), ("Grand total,", True), ("Summe,,", True),
+    ("Total 3,", True), ("Sub-total,", True), ("rows above,3", True), ('rows above,"3"', True),
+    ("totally,", False), ("dan,4", False), ("dan,Dan", False), ("3,", False), ("summer,", False), ("count_von,", False),
+])  # fmt: skip
+@pytest.mark.parametrize("duplicate", ["", "ann,Ann\n"])
+def test_a_last_row_that_is_a_total(notes, last, is_total, duplicate):
+    """It stays in: only who wrote the list knows. With a duplicate rows are looked at one by one, without by column."""
+    above = f"username,nickname\nann,Ann\nbob,Bob\n{duplicate}{'' if duplicate else 'cid,Cid' + chr(10)}"
+    found = notes(f"{above}{last}\n", "register", "tencent")
+    name = last.partition(",")[0]
+    expected = f"a last row looks like a total, not like a user (u.csv:5: {name!r}), and is sent as one"
+    if is_total:
+        assert [each.partition(";")[0].replace(notes.folder, "") for each in found] == [expected]
+    else:
+        assert not found
+    assert notes.planned[-1].skip is None or last.count(",") > 1
+
+
+@pytest.mark.parametrize("word", ["合计", "总计", "小计", "共 3 人", "总计：3", "共计3人", "Итого"])
+def test_totals_in_other_languages(word):
+    """For vendors whose ids may be anything."""
+    suspects = Suspects()
+    suspects.look_at_last({"username": word}, "u.csv:5", rows_before=3, sent=True)
+    assert word in suspects.notes()[0]
+
+
+def test_a_total_elsewhere_or_not_sent_is_none(notes):
+    """In the midst of a list it is a name; what is invalid is told of anyway."""
+    assert not notes("username\nTotal\nann\nbob\n", provider="tencent")
+    assert not notes("username,chat\nann,60\nbob,60\nTotal,\n", "mute")
+
+
+def test_a_total_in_each_of_several_files(tmp_path):
+    for name, rows in (("a.csv", "ann,\nTotal,1\n"), ("b.csv", "bob,\ncid,\nTotal,2\n"), ("c.csv", "dan,\n")):
+        (tmp_path / name).write_text("username,nickname\n" + rows)
+    paths = tuple(tmp_path / f"{each}.csv" for each in "abc")
+    source, suspects, vendor = Source("csv", path=paths[0], paths=paths), Suspects(), PROVIDERS["tencent"]
+    made = job("register", "https://h", source, provider="tencent")
+    list(prepare(made, vendor, vendor.operation("register"), open_source(source), suspects))
+    found = f"a last row looks like a total, not like a user ({tmp_path / 'a.csv'}:3: 'Total'), and is sent as one;"
+    assert suspects.notes()[0].startswith(found)  # in the second file it is the same user again, and not sent

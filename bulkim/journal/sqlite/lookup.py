@@ -147,6 +147,19 @@ class Lookup(Calls):
         )
         return (items, example) if items else None
 
+    def done_since(
+        self, run_id: int, later: int, *, outcome: Sequence[str], code: Sequence[str]
+    ) -> tuple[int, str] | None:
+        """How many of a run's items that ended so a later run left succeeded or unchanged, and one of them; None: none."""
+        coded = f" AND one.code IN ({', '.join('?' * len(code))})" if code else ""
+        items, example = self._database.row(
+            "SELECT count(*), min(one.username) FROM item AS one JOIN item AS two ON two.run_id = ? AND two.key = one.key"
+            f" WHERE one.run_id = ? AND coalesce(one.outcome, 'pending') IN ({', '.join('?' * len(outcome))}){coded}"
+            " AND two.outcome IN ('succeeded', 'unchanged')",
+            (later, run_id, *outcome, *code),
+        )
+        return (items, example) if items else None
+
     def done_among(self, run_ids: Sequence[int], keys: Sequence[str]) -> set[str]:
         """Those of `keys` that one of these runs left succeeded or unchanged."""
         done = set[str]()

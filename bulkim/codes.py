@@ -28,7 +28,7 @@ class KindMeaning:
 
 
 _SKIPS = "does not send the item: it is skipped"
-_ASKS = "asks the vendor what became of the items, and ends as unknown what nobody can tell"
+_ASKS = "asks what became of the items, or sends them again where that does no harm; what stays open ends as unknown"
 _STOPS = "stops the run: what is left stays pending"
 _REFUSES = "sends nothing"
 _CONTINUE = "Run the same command again: it continues."
@@ -59,17 +59,17 @@ OWN: Mapping[str, Meaning] = {
     # A call without the vendor's verdict.
     "timeout": Meaning(
         "The vendor did not answer in time.",
-        "`bulkim retry` sends it again; raise `timeout` if the vendor is slow.",
+        "Raise `timeout` if the vendor is slow; `bulkim retry RUN` sends again what ended as unknown.",
         follows=_ASKS,
     ),
     "connection": Meaning(
         "The connection broke, or there was none.",
-        "`bulkim retry` sends it again; check base_url and the network if it stays so.",
+        "Check base_url and the network; `bulkim retry RUN` sends again what ended as unknown.",
         follows="sends again what did not leave; " + _ASKS.replace("the items", "the rest"),
     ),
     "bad_response": Meaning(
         "The answer was not the vendor's: half of it, another format, or a gateway's page.",
-        "`bulkim retry` sends it again; look for a proxy in between if it stays so.",
+        "Look for a proxy in between; `bulkim retry RUN` sends again what ended as unknown.",
         follows=_ASKS,
     ),
     # An item's end.
@@ -247,7 +247,8 @@ KINDS: Mapping[str, KindMeaning] = {
     ),
     "transient": KindMeaning("passing failure", "tries again, later and later", retried=True),
     "unknown": KindMeaning(
-        "no trustworthy answer", "treats it as unanswered: it asks before it sends anything again"
+        "no trustworthy answer",
+        "treats it as unanswered: it asks what was done, or sends again where that does no harm; what stays open ends as unknown",
     ),
     "unauthorized": KindMeaning("credentials refused", "renews the credentials once, then stops the run"),
     "exhausted_plan": KindMeaning("the plan is used up", "stops the run: it is resumable"),
@@ -256,6 +257,19 @@ KINDS: Mapping[str, KindMeaning] = {
     ),
     "fatal": KindMeaning("nothing of the run can succeed", "stops the run: it is resumable"),
 }  # fmt: skip
+
+# What follows from an answer that leaves open what was done, by what the operation says of that.
+UNANSWERED: Mapping[str, str] = {
+    "repeat": "sends again, because this operation may be repeated without harm; after the last try the item ends as unknown",
+    "probe": "asks what was done before it sends anything again; what asking does not tell ends as unknown",
+    "never": "cannot ask what was done, and does not risk doing it twice: the item ends as unknown",
+}
+# What to do about an item that has ended so.
+ENDED_UNKNOWN: Mapping[str, str] = {
+    "repeat": "`bulkim retry RUN` sends it again, which does no harm here.",
+    "probe": "`bulkim retry RUN` sends it again, whatever became of the first request.",
+    "never": "Look at the vendor whether it was done: `bulkim retry RUN` sends it again, and may do it twice.",
+}
 
 LOST = "the process died before the answer"  # of a call that has no kind, because nobody was there to see it
 

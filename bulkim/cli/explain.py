@@ -17,8 +17,10 @@ from bulkim.cli.reference import vendor_of
 from bulkim.errors import BulkimError, UsageError
 from bulkim.language import counted
 from bulkim.language import gettext as _
+from bulkim.model import Kind, Status
 from bulkim.places import there
 from bulkim.text import nearest
+from bulkim.view import meanings
 from bulkim.view.live import Spans
 
 if TYPE_CHECKING:
@@ -32,6 +34,18 @@ class Met:
     rule: ErrorRule
     run: str
     count: CodeCount
+    doubt: str  # how the run's operation finds out what an unanswered request did
+
+    @property
+    def follows(self) -> str:
+        """What bulkim does, as the rest of a sentence."""
+        in_doubt = self.rule.kind is Kind.UNKNOWN
+        return codes.UNANSWERED[self.doubt] if in_doubt else codes.KINDS[str(self.rule.kind)].follows
+
+    @property
+    def remedy(self) -> str:
+        """What to do about the items that ended so."""
+        return codes.ENDED_UNKNOWN[self.doubt] if self.count.outcome == Status.UNKNOWN else self.rule.remedy
 
 
 @click.command(
@@ -101,7 +115,8 @@ def _met(settings: Settings, vendor: Provider, code: str, run_name: str | None) 
     if operation is None:
         return []
     decided = [(decided_by(vendor, operation, code, each.reason), each) for each in found]
-    return [Met(rule, record.run, each) for rule, each in decided if rule is not None]
+    way = meanings.doubt(operation)
+    return [Met(rule, record.run, each, way) for rule, each in decided if rule is not None]
 
 
 def _own(code: str, own: codes.Meaning) -> list[Spans]:
@@ -128,8 +143,8 @@ def _rule(code: str, rule: ErrorRule, *, met: Met | None = None) -> Iterator[Spa
     elif rule.pattern:
         yield from _row(_("when"), _("the reason matches {pattern}", pattern=rule.pattern))
     yield from _row(_("means"), _(rule.meaning))
-    yield from _row("bulkim", _(codes.KINDS[str(rule.kind)].follows))
-    yield from _row(_("do"), _(rule.remedy))
+    yield from _row("bulkim", _(met.follows if met else codes.KINDS[str(rule.kind)].follows))
+    yield from _row(_("do"), _(met.remedy if met else rule.remedy))
     if rule.page:
         yield from _row(_("page"), rule.page)
     yield [("", "")]
@@ -153,7 +168,8 @@ def _document(
                 "retried": codes.KINDS[str(rule.kind)].retried,
                 "remedy": rule.remedy, "page": rule.page,
                 "met": [
-                    {"run": each.run, "items": each.count.items, "example": each.count.example, "reason": each.count.reason}
+                    {"run": each.run, "items": each.count.items, "example": each.count.example, "reason": each.count.reason,
+                     "outcome": each.count.outcome, "handling": each.follows, "remedy": each.remedy}
                     for each in met if each.rule is rule
                 ],
             }

@@ -94,8 +94,8 @@ def account(
     operation = provider.operation(record.operation) if provider else None
     found = journal.code_counts(record.id)
 
-    def meaning(code: str, reason: str | None) -> Meaning | None:
-        return meanings.meaning(provider, operation, code, reason)
+    def meaning(code: str, reason: str | None, outcome: str) -> Meaning | None:
+        return meanings.meaning(provider, operation, code, reason, outcome)
 
     return [
         text.headline(summary, where(record)),

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import csv
 import io
-
 import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from typing import NamedTuple, Protocol
 
 from bulkim.model import Status
@@ -35,7 +35,7 @@ _REPEATED = ("skipped", "duplicate")
 
 def was_duplicate(values: Sequence[str]) -> bool:
     """Whether cells behind a row's own say that it was not sent because another row of its user was."""
-    return _REPEATED in itertools.pairwise(values)
+    return _REPEATED in pairwise(values)
 
 
 class Why(NamedTuple):

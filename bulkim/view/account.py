@@ -18,6 +18,8 @@ from bulkim.view.width import columns, fitted, wrapped
 CODES_MAX = 12
 FOLD_MIN = 16  # columns that a last cell has at least beside the others
 FOLD_LINES = 4  # that it may take
+Meant = Callable[[str, str | None, str], Meaning | None]
+"""A code, the vendor's reason, and the outcome -> what it means."""
 RATE_CALLS_MIN = 20  # below, a rate says more about starting than about the vendor
 
 
@@ -74,9 +76,7 @@ def halted(summary: Mapping[str, Any]) -> list[Spans]:
     )
 
 
-def codes(
-    found: Sequence[Any], meaning: Callable[[str, str | None], Meaning | None], *, width: int = 80
-) -> list[Spans]:
+def codes(found: Sequence[Any], meaning: Meant, *, width: int = 80) -> list[Spans]:
     """Each code with its number of items, one example, and what it means. `found`: `journal.records.CodeCount`s."""
     if not found:
         return []
@@ -93,7 +93,7 @@ def codes(
             (_("  e.g. {example}", example=each.example) if each.example else "", ""),
         ])  # fmt: skip
         if each.outcome != "succeeded" or not each.code.isdigit():  # a vendor's number for success
-            lines += _explained(each, meaning(each.code, each.reason), width)
+            lines += _explained(each, meaning(each.code, each.reason, each.outcome), width)
     if len(found) > len(shown):
         more = len(found) - len(shown)
         lines.append([(_("  … and {more} more codes: bulkim show lists them with --json", more=more), "dim")])
@@ -113,7 +113,7 @@ def _explained(each: Any, known: Meaning | None, width: int) -> list[Spans]:
 
 def stopped(
     summary: Mapping[str, Any],
-    meaning: Callable[[str, str | None], Meaning | None],
+    meaning: Meant,
     *,
     hint: str | None = None,
     width: int = 80,
@@ -122,7 +122,7 @@ def stopped(
     stop = summary.get("stop")
     if not stop:
         return []
-    known = meaning(stop["code"], stop["reason"])
+    known = meaning(stop["code"], stop["reason"], "")
     if known is not None and _(known.remedy) != known.remedy:
         hint = None  # it is English, whatever the reader's language
     elif known is not None and known is OWN.get(stop["code"]):

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from bulkim.errors import UsageError
 from bulkim.journal import Reader
+from bulkim.journal.records import RunRecord
 from bulkim.model import Job, Status
 from bulkim.places import there
-from bulkim.text import WITH_ZONE, local
+from bulkim.text import WITH_ZONE, counted, local
 
 
 def place_of(job: Job) -> str | None:
@@ -88,3 +91,21 @@ def check_rows(job: Job) -> None:
             f"--missing leaves out rows that earlier runs have done, and {job.operation} has no rows.",
             hint="leave --missing out",
         )
+
+
+def done_meanwhile(
+    journal: Reader, parent: RunRecord, job: Job, selection: Mapping[str, Any]
+) -> tuple[str, ...]:
+    """A line where a later run of the job has done what the retry sends again."""
+    if selection.get("changed"):
+        return ()
+    chosen = {name: selection[name] for name in ("outcome", "code")}
+    for later in sorted((each for each in same_work(journal, job) if each > parent.id), reverse=True):
+        if (found := journal.done_since(parent.id, later, **chosen)) is not None:
+            (items, example), run = found, journal.get(later).run
+            those = (
+                f"{counted(items, 'item')} of these, {example!r} for one, {'was' if items == 1 else 'were'}"
+            )
+            rest = "They are sent again; `bulkim run JOB --missing` sends only rows that are not done"
+            return (f"{those} done by run {run} since then. {rest}",)
+    return ()

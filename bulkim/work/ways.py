@@ -35,7 +35,15 @@ from bulkim.planning.terms import (
 from bulkim.text import counted
 from bulkim.vendors import provider
 from bulkim.work import elsewhere
-from bulkim.work.earlier import again, check_rows, finished_before, place_of, same_work, target_of
+from bulkim.work.earlier import (
+    again,
+    check_rows,
+    done_meanwhile,
+    finished_before,
+    place_of,
+    same_work,
+    target_of,
+)  # fmt: skip
 from bulkim.work.plan_reading import Saved, check_expiry
 
 Say = Callable[[str], object]
@@ -255,26 +263,8 @@ def opening_of_retry(
             return _continued(journal, job, same[0], options, reads_input=reads_input)
         if unfinished:
             raise TermsError(_other_retry(parent, unfinished), hint=_OTHER_RETRY)
-    notes = () if job.rehearsal else _done_meanwhile(journal.reader, parent, job, selection)
+    notes = () if job.rehearsal else done_meanwhile(journal.reader, parent, job, selection)
     return Opening(job, terms_of(job, options), notes=notes)
-
-
-def _done_meanwhile(
-    journal: Reader, parent: RunRecord, job: Job, selection: Mapping[str, Any]
-) -> tuple[str, ...]:
-    """A line where a later run of the job has done what the retry sends again."""
-    if selection.get("changed"):
-        return ()
-    chosen = {name: selection[name] for name in ("outcome", "code")}
-    for later in sorted((each for each in same_work(journal, job) if each > parent.id), reverse=True):
-        if (found := journal.done_since(parent.id, later, **chosen)) is not None:
-            (items, example), run = found, journal.get(later).run
-            those = (
-                f"{counted(items, 'item')} of these, {example!r} for one, {'was' if items == 1 else 'were'}"
-            )
-            rest = "They are sent again; `bulkim run JOB --missing` sends only rows that are not done"
-            return (f"{those} done by run {run} since then. {rest}",)
-    return ()
 
 
 _OTHER_RETRY = "repeat the command of that retry to continue it, or begin another one with --new"

@@ -13,7 +13,7 @@ from bulkim import codes
 from bulkim.errors import BulkimError, GuardError, stop_code
 from bulkim.model import Guard, Kind
 from bulkim.vendors import provider
-from bulkim.view.meanings import meaning
+from bulkim.view.meanings import doubt, meaning
 from bulkim.work.checks import check_size
 
 BULKIM = Path(codes.__file__).parent
@@ -165,3 +165,21 @@ def test_who_says_that_the_same_command_continues():
     }
     assert codes.continues(None)
     assert not codes.continues("illegal_argument")
+
+
+@pytest.mark.parametrize(("vendor", "operation", "code", "follows", "remedy"), [
+    ("tencent", "register", "40006", "sends again, because this operation may be repeated", "does no harm"),
+    ("tencent", "disconnect", "91000", "asks what was done before", "whatever became of the first request"),
+    ("easemob", "delete-oldest", "502", "cannot ask what was done", "may do it twice"),
+])  # fmt: skip
+def test_what_to_do_about_what_ended_as_unknown_is_true_of_the_operation(
+    vendor, operation, code, follows, remedy
+):
+    """A code alone cannot say it; and "nothing" is no advice once the run is over."""
+    made = provider(vendor)
+    done = made.operation(operation)
+    assert codes.UNANSWERED[doubt(done)].startswith(follows)
+    ended = meaning(made, done, code, None, "unknown")
+    assert remedy in ended.remedy
+    assert "`bulkim retry RUN` sends it again" in ended.remedy
+    assert not any("asks before it sends" in each for each in (ended.remedy, codes.KINDS["unknown"].follows))

@@ -100,7 +100,7 @@ def test_codes_have_an_example_and_a_meaning():
         CodeCount("failed", "wonder", 1, "u1", "a reason nobody knows"),
     ]
     delete = EASEMOB.operation("delete")
-    lines = [text(line) for line in codes(found, lambda code, reason: meaning(EASEMOB, delete, code, reason))]
+    lines = [text(line) for line in codes(found, lambda *said: meaning(EASEMOB, delete, *said))]
     assert "20  service_resource_not_found  e.g. ghost-1" in lines[0]
     assert "There is no such user." in lines[1]
     assert "“a reason nobody knows”" in lines[-1]

@@ -328,7 +328,7 @@ _PASSING = (
             kind=Kind.UNKNOWN,
             status=status,
             meaning=f"{meaning} The request may have been carried out.",
-            remedy="Nothing: bulkim asks what happened, or sends again where that is harmless.",
+            remedy="Nothing while the run goes on. `bulkim retry RUN` sends again what ended as unknown.",
             page=ERRORS_PAGE,
         )
         for status, meaning in (

@@ -201,7 +201,7 @@ ERRORS = tuple(
             Kind.TRANSIENT,
             "UnKnowFailed",
             "The vendor failed inside, for this user.",
-            "Nothing: bulkim sends again, which is harmless here.",
+            "Nothing while the run goes on. `bulkim retry RUN` sends again what ended as unknown.",
         ),
     )
 )

@@ -20,7 +20,7 @@ FOR_EVER = 4294967295
 NAMED_FAILURES = FailuresOnly(failed="ErrorList", key="To_Account", code="ErrorCode", reason="ErrorInfo")
 INVALID_ACCOUNT = "Invalid_Account"  # a list of those of whom nothing else is said
 
-AGAIN = "Nothing: bulkim sends again, which is harmless here."
+AGAIN = "Nothing while the run goes on. `bulkim retry RUN` sends again what ended as unknown."
 CORRECT = "Correct the item in the source and run the job again."
 ADMINISTRATOR = "Give `connection.auth.identifier` an app administrator's id."
 REGISTER_FIRST = "Check the UserID, or register the user first."

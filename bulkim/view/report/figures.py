@@ -132,7 +132,10 @@ def figures(journal: Reader, record: RunRecord, *, redact: bool = False) -> Figu
     return Figures(
         record, journal.summary(record), provider, limits, known, events(journal.orders(record.id), allowances),
         [
-            Code(hide.code_count(each) if hide else each, meaning(provider, operation, each.code, each.reason))
+            Code(
+                hide.code_count(each) if hide else each,
+                meaning(provider, operation, each.code, each.reason, each.outcome),
+            )
             for each in journal.code_counts(record.id)
         ],
         timeline, latencies, journal.kinds(record.id), journal.tries(record.id), batch,

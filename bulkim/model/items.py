@@ -27,6 +27,10 @@ class Row(NamedTuple):  # as all that is made by the million: in a third of the 
     line: int | None  # 1-based line in the file where the row starts
     values: Mapping[str, Any]  # field -> value for mapped fields, column -> value for all others
 
+    def __repr__(self) -> str:
+        """Without the values: they may be secrets."""
+        return f"Row(position={self.position}, line={self.line}, values of {list(self.values)})"
+
 
 KEY_SEPARATOR = "\x1f"  # between the parts of an identity; the username is the first
 

@@ -72,8 +72,8 @@ class Source:
     encoding: str | None = None
     delimiter: str | None = None
     trim: bool = True  # blanks around a cell are no part of it
-    items: Sequence[Mapping[str, Any]] = ()
-    item_lines: Sequence[int] = ()  # the job file's line of each inline item
+    items: Sequence[Mapping[str, Any]] = field(default=(), repr=False)  # may hold passwords
+    item_lines: Sequence[int] = field(default=(), repr=False)  # the job file's line of each inline item
     listing: Literal["users", "mutes"] | None = None
     where: Where = Where()
     run: str | None = None
@@ -168,9 +168,13 @@ class Job:
     window: Window | None = None  # None: at any hour
     notify: Notify | None = None
     path: Path | None = None  # the file it came from
-    text: str = ""  # the file's text with secrets masked, for the journal
-    vendor_text: str | None = None  # of a provider that a file of one's own declares; None: a built-in one
-    recorded: Mapping[str, Any] = field(default_factory=dict, compare=False)  # sections as written
+    text: str = field(default="", repr=False)  # the file's text with secrets masked, for the journal
+    vendor_text: str | None = field(
+        default=None, repr=False
+    )  # of a provider that a file of one's own declares; None: a built-in one
+    recorded: Mapping[str, Any] = field(
+        default_factory=dict, repr=False, compare=False
+    )  # sections as written
     digest: str = field(default="", repr=False, compare=False)  # SHA-256 of the file, secrets included
     changes: tuple[tuple[str, str], ...] = field(default=(), repr=False, compare=False)  # --set pairs
     snapshot: bool | None = None  # read what is there before writing; None: where `undo` can restore it

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import repeat
 from typing import Any
 
@@ -24,9 +24,8 @@ class Clean:
     """Rows of a block that are all valid, by column. What is made of them is made when it is asked for."""
 
     usernames: Sequence[str]
-    _fields: Mapping[
-        str, Iterable[Any]
-    ]  # in the order of the operation's; for each all rows' cells, or a constant without end
+    # In the order of the operation's; for each all rows' cells, which may be secrets, or a constant without end.
+    _fields: Mapping[str, Iterable[Any]] = field(repr=False)
     _gaps: AbstractSet[str]  # fields that some rows lack: there the cell is empty
     _public: Sequence[tuple[str, Sequence[str]]]  # the other columns: what they are called, and their cells
 

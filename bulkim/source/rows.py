@@ -27,7 +27,7 @@ class BadRow:
     position: int  # 1-based, counts every row of the source
     line: int | None  # 1-based line in the file where the row starts
     reason: str
-    values: Mapping[str, Any] = field(default_factory=dict)  # what could be read of it
+    values: Mapping[str, Any] = field(default_factory=dict, repr=False)  # what could be read of it
 
 
 class TextReader:

@@ -46,6 +46,10 @@ class Block(NamedTuple):
     names: tuple[str, ...]
     columns: tuple[tuple[str, ...], ...]  # cells by column
 
+    def __repr__(self) -> str:
+        """Without the cells: they may hold secrets."""
+        return f"Block(position={self.position}, line={self.line}, names={self.names})"
+
     def rows(self) -> Iterator[Row]:
         """One by one."""
         for number, cells in enumerate(zip(*self.columns, strict=True)):

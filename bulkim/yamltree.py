@@ -315,7 +315,9 @@ def told(path: Path, value: Any) -> str:
     if not isinstance(value, (str, int, float)) or value == "" or path[:2] == ("connection", "auth"):
         return describe(value)
     keys = [part for part in path if isinstance(part, str)]
-    if path[:1] == ("notify",) or any(map(looks_secret, keys if isinstance(value, str) else keys[-1:])):
+    if (path[:1] == ("notify",) and keys[-1] != "format") or any(
+        map(looks_secret, keys if isinstance(value, str) else keys[-1:])
+    ):
         return describe(value)
     if isinstance(value, str):
         return describe(value) if "@" in value and "://" in value else f"'{shown(value)}'"

@@ -260,9 +260,9 @@ def _observing(observe: Observe | None) -> runner.Observe | None:
 
 def _told(job: Job, finished: Finished, *, sandbox: bool) -> Finished:
     """Tell the job's webhook; one that does not answer is a pity, no failure."""
-    if job.notify is not None and not sandbox and finished.run:
-        from bulkim.work.notify import told
+    if job.notify and not sandbox and finished.run:
+        from bulkim.work.notify import facts, told
 
-        if trouble := told(job.notify, finished):
+        for trouble in told(job, facts(finished)):
             warnings.warn(trouble, RuntimeWarning, stacklevel=3)
     return finished

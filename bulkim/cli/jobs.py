@@ -77,7 +77,8 @@ def load(
         vendor_text=vendor_text,
         unset=unset,
     )
-    redact.hide([loaded.connection.auth.secret])
+    hooks = [text for each in loaded.notify for text in (each.url, each.secret)]
+    redact.hide([loaded.connection.auth.secret, *hooks])
     return loaded
 
 

@@ -17,7 +17,7 @@ from bulkim.cli import show
 from bulkim.cli.confirm import NAMES_SHOWN, Confirmation
 from bulkim.cli.options import Settings, on_terminal
 from bulkim.journal import Reader
-from bulkim.model import Job, Notify, Status
+from bulkim.model import Job, Status
 from bulkim.sending.supervise import JOURNAL_LOST
 from bulkim.sending.telemetry import Observed
 from bulkim.view import live as progress
@@ -92,8 +92,8 @@ class Presenter:
         if self._metrics_file is not None:
             self._measure(finished, self._metrics_file)
         self._account(finished)
-        if self._job.notify is not None and not self._rehearsal:
-            self._notify(finished, self._job.notify)
+        if self._job.notify and not self._rehearsal:
+            self._notify(finished)
         return finished.exit_code
 
     def _nothing(self, finished: Finished) -> int:
@@ -147,12 +147,12 @@ class Presenter:
         except OSError as error:
             click.echo(f"warning: cannot write {path}: {error.strerror or error}", err=True)
 
-    def _notify(self, finished: Finished, hook: Notify) -> None:
+    def _notify(self, finished: Finished) -> None:
         """A webhook that does not answer is a pity, too."""
-        from bulkim.work.notify import told
+        from bulkim.work.notify import facts, told
 
         sys.stdout.flush()  # who reads it need not wait for the webhook
-        if trouble := told(hook, finished):
+        for trouble in told(self._job, facts(finished)):
             click.echo(f"warning: {trouble}", err=True)
 
     def _reading(self) -> None:

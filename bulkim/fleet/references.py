@@ -15,6 +15,7 @@ from bulkim import jobfile, vendors
 from bulkim.catalogue.shapes import Operation
 from bulkim.errors import InputError, Problem
 from bulkim.jobfile import Written
+from bulkim.jobfile.hooks import receivers
 from bulkim.model import Job
 from bulkim.redact import names_secret
 
@@ -105,9 +106,8 @@ def _literal(written: Written) -> Iterator[Problem]:
                     f"{keys[-1]}: a secret is written here, and a fleet's database holds none", hint
                 )
                 break
-    hook = root.at(("notify", "url"))
-    if hook is not None:
-        yield hook.mark.problem("notify.url: whoever knows this address may post there, and the database would hold it",
+    for name, hook in receivers(root):
+        yield hook.mark_of(("url",)).problem(f"{name}.url: whoever knows this address may post there, and the database would hold it",
                                 "leave it out; `bulkim fleet submit --wait` ends with the run")  # fmt: skip
 
 

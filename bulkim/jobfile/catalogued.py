@@ -107,9 +107,7 @@ def _connection(apps: tuple[_Key, ...], forms: tuple[_Form, ...], address: str |
             ),
         ),
     }
-    doc = (
-        "One app at one vendor. `${VAR}` is replaced from the environment here, and nowhere else in the file."
-    )
+    doc = "One app at one vendor. `${VAR}` is replaced from the environment here and in `notify`, and nowhere else in the file."
     return create_model("ConnectionShape", __base__=Shape, __doc__=doc, **fields)
 
 

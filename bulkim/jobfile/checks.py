@@ -12,7 +12,6 @@ from bulkim import window
 from bulkim.catalogue.shapes import Field, Operation, Provider
 from bulkim.catalogue.values import Invalid, checker
 from bulkim.errors import Problem
-from bulkim.jobfile.values import is_plain_and_remote
 from bulkim.text import nearest
 from bulkim.yamltree import Node, describe, shown, told
 
@@ -265,17 +264,6 @@ def check_batch(root: Node, operation: Operation, *, open_registration: bool) ->
             else f"{operation.name} takes at most {most}"
         )
         yield node.mark.problem(f"batch {node.value}: {why} a request")
-
-
-def check_notify(root: Node) -> Iterator[Problem]:
-    """A summary in clear is for this machine alone, unless it is allowed."""
-    section = root.child("notify")
-    data = section.plain() if section is not None else None
-    if section is None or not isinstance(data, dict) or data.get("allow_http"):
-        return
-    if is_plain_and_remote(str(data.get("url", ""))):
-        message = "notify.url: plain http would send the summary in clear to another machine"
-        yield section.mark_of(("url",)).problem(message, "write https, or allow_http: true")
 
 
 def check_window(root: Node) -> Iterator[Problem]:

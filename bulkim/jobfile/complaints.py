@@ -9,6 +9,7 @@ from pydantic import BaseModel, Tag, ValidationError
 from pydantic_core import ErrorDetails
 
 from bulkim.errors import Problem
+from bulkim.jobfile.hooks import service
 from bulkim.jobfile.schema import SOURCE_KINDS
 from bulkim.text import nearest
 from bulkim.yamltree import Node, Path, describe, dotted, shown, told
@@ -69,7 +70,9 @@ def _problem(
     if detail["type"] == "form":
         message, hint = _no_form(detail["msg"], path, value, auth_words)
     else:
-        message, hint = _words(detail, path, value)
+        beside = root.at((*path[:-1], "url"))
+        url = str(beside.value) if beside is not None else ""
+        message, hint = _words(detail, path, value, url)
     return root.mark_of(path).problem(message, hint)
 
 
@@ -102,8 +105,8 @@ def _is_shape(value: Any) -> bool:
     return isinstance(value, type) and issubclass(value, BaseModel)
 
 
-def _words(detail: ErrorDetails, path: Path, value: Any) -> tuple[str, str | None]:
-    """What is wrong, and what to do about it."""
+def _words(detail: ErrorDetails, path: Path, value: Any, url: str) -> tuple[str, str | None]:
+    """What is wrong, and what to do about it. `url`: an address that stands beside it."""
     kind, context, name = detail["type"], detail.get("ctx", {}), dotted(path)
     message, hint = f"{name} {detail['msg'].removeprefix('Input ')}", None
     if kind == "missing":
@@ -111,7 +114,7 @@ def _words(detail: ErrorDetails, path: Path, value: Any) -> tuple[str, str | Non
     elif kind in _EXPECTED:
         message, hint = _wrong_type(_EXPECTED[kind], path, value)
     elif kind == "literal_error":
-        message, hint = _wrong_choice(str(context["expected"]).replace("'", ""), path, value)
+        message, hint = _wrong_choice(str(context["expected"]).replace("'", ""), path, value, url)
     elif kind == "value_error":
         message = f"{name}{_value(path, value)} {context['error']}"
     elif kind in _BOUNDS:
@@ -125,9 +128,11 @@ def _value(path: Path, value: Any) -> str:
     return "" if words == describe(value) else f" {words}"
 
 
-def _wrong_choice(expected: str, path: Path, value: Any) -> tuple[str, str | None]:
+def _wrong_choice(expected: str, path: Path, value: Any, url: str) -> tuple[str, str | None]:
     known = expected.replace(" or ", ", ").split(", ")
     hint = nearest(value, known) if isinstance(value, str) else None
+    if path[:1] == ("notify",) and url and (wanted := service(url)):
+        hint = f"write format: {wanted}"
     return f"{dotted(path)}: expected {expected}, got {told(path, value)}", hint
 
 

@@ -99,16 +99,21 @@ def without(unset: Iterable[Unset], providers: Iterable[Provider]) -> Iterator[P
     apps = [app for one in providers for app in one.apps]
     for each in unset:
         match each.path:
-            case ("auth", *_) | ("environment",):
+            case ("auth" | "notify", *_) | ("environment",):
                 pass  # any text will do, and `${NAME}` says what it is
             case ("base_url",):
-                each.node.value = f"https://{each.name.lower().replace('_', '-').strip('-')}.invalid"
+                each.node.value = nowhere(each.name)
             case (key,) if any(key in app.numbers for app in apps):
                 each.node.value = "1"
             case (key,) if any(key in app.keys for app in apps):
                 each.node.value = each.name
             case _:
                 yield each.problem
+
+
+def nowhere(name: str) -> str:
+    """An address that stands for a variable's, where nobody is called."""
+    return f"https://{name.lower().replace('_', '-').strip('-')}.invalid"
 
 
 def elsewhere(problems: Iterable[Problem], unset: Iterable[Unset]) -> list[Problem]:

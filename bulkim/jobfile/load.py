@@ -19,14 +19,14 @@ from bulkim.catalogue.addressing import app_keys
 from bulkim.catalogue.load import load as load_provider
 from bulkim.catalogue.shapes import Operation, Provider
 from bulkim.errors import InputError, Problem
-from bulkim.jobfile import checks, connection, given, place
+from bulkim.jobfile import checks, connection, given, hooks, place
 from bulkim.jobfile.catalogued import auth_words, job_shape
 from bulkim.jobfile.complaints import complaints
 from bulkim.jobfile.mask import masked
 from bulkim.jobfile.overrides import value_of
 from bulkim.jobfile.recorded import recorded_connection, recorded_sections
 from bulkim.jobfile.sources import Making
-from bulkim.model import FILE_KINDS, Guard, Job, Notify, Rate
+from bulkim.model import FILE_KINDS, Guard, Job, Rate
 from bulkim.window import Window
 from bulkim.window import parse as parse_window
 from bulkim.yamltree import Mark, Node, describe, dotted, parse, told
@@ -76,6 +76,7 @@ def load(
         overrides = [*overrides, ("source", json.dumps({"items": given.standing_for(taken)}))]
     reading.override(pair for pair in overrides if not pair[0].startswith("connection."))
     reading.resolve_connection(env, [pair for pair in overrides if pair[0].startswith("connection.")])
+    reading.resolve_hooks(env)
     reading.judge()
     if reading.provider is not None and reading.operation is not None:
         reading.problems += also(Written(reading.root, *reading.written, reading.provider, reading.operation))
@@ -147,10 +148,8 @@ class _Reading:
         # ids of nodes whose value is not known: nothing more is said about them
         self.excused: set[int] = set()
         self.given: dict[int, tuple[Node, str]] = {}  # --set values, and as the shell gave them
-        self.written: tuple[Mapping[str, Any], str | None] = (
-            {},
-            None,
-        )  # the connection, before the environment
+        # the connection, before the environment
+        self.written: tuple[Mapping[str, Any], str | None] = ({}, None)
         self.provider: Provider | None = None
         self.operation: Operation | None = None
 
@@ -220,6 +219,20 @@ class _Reading:
                 self.unset.append(unset)
             else:
                 self.problems.append(problem)
+
+    def resolve_hooks(self, env: Mapping[str, str]) -> None:
+        """Fills the environment into whom the end is told. A rehearsal tells nobody, and what looks on need not know them."""
+        section = self.root.child("notify")
+        if section is None:
+            return
+        idle = self.sandbox is not None
+        for node, problem, unset in connection.expand(section, {} if idle else env):
+            if unset is None or not (idle or self.may_be_unset):
+                self.excused.add(id(node))
+                self.problems.append(problem)
+                continue
+            self.unset += [] if idle else [unset._replace(path=("notify", *unset.path))]
+            node.value = connection.nowhere(unset.name)
 
     # ---- provider
 
@@ -323,7 +336,7 @@ class _Reading:
             "guard": checks.check_guard(root, operation),
             "snapshot": checks.check_snapshot(root, operation, provider),
             "window": checks.check_window(root),
-            "notify": checks.check_notify(root),
+            "notify": hooks.check(root),
         }
         return chain.from_iterable(found for name, found in by_section.items() if name not in broken)
 
@@ -372,7 +385,7 @@ class _Reading:
             snapshot=data["snapshot"],
             guard=Guard(tuple(guard["protect"]), guard["max_items"], guard["max_failures"], guard["canary"]),
             window=_window(data["window"]),
-            notify=Notify(data["notify"]["url"], data["notify"]["format"]) if data["notify"] else None,
+            notify=hooks.built(data["notify"]),
             vendor_text=self.vendor_text,
             path=place.absolute(self.path) if self.origin is Origin.FILE else None,
             rehearsal=self.sandbox is not None,

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from bulkim.catalogue.shapes import Operation, Provider
+from bulkim.jobfile import hooks
 from bulkim.jobfile.connection import secrets_of
 from bulkim.redact import MASK, is_hidden, looks_secret, without_assigned
 from bulkim.yamltree import Node
@@ -56,9 +57,7 @@ def _without(text: str, spans: Iterable[tuple[int, int]]) -> str:
 def _of_connection(root: Node, provider: Provider) -> Iterator[Node]:
     section = root.child("connection")
     yield from secrets_of(section, provider) if section is not None else ()
-    hook = root.at(("notify", "url"))  # whoever knows a webhook's address may post there
-    if hook is not None:
-        yield hook
+    yield from hooks.secrets_of(root)
 
 
 def _of_items(root: Node, operation: Operation) -> Iterator[Node]:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Discriminator, Field, Tag
 
 from bulkim.jobfile import values
+from bulkim.jobfile.hooks import NotifyRef
 from bulkim.jobfile.scalars import (
     CallsPerSecond,
     Delimiter,
@@ -26,7 +27,6 @@ from bulkim.jobfile.scalars import (
     Template,
     Text,
     TimeSpan,
-    Webhook,
 )
 from bulkim.model import FILE_KINDS
 
@@ -325,21 +325,6 @@ WindowRef = Annotated[
 ]
 
 
-class NotifyShape(Shape):
-    """A webhook that is told when the run ends."""
-
-    url: Webhook = Field(
-        description="Where to POST the summary. https, or http to this machine. The journal keeps it masked.",
-        examples=["https://hooks.example.com/bulkim"],
-    )
-    format: Literal["json", "slack", "dingtalk", "feishu", "wecom"] = Field(
-        default="json",
-        description="`json`: the summary that `run --json` prints, with target, times, host and exit code. The others: a text message"
-        " for the robot of that chat service. If the robot demands a keyword, give it `bulkim`.",
-    )
-    allow_http: bool = Field(default=False, description="Allow plain http:// to other machines.")
-
-
 class JobShape(Shape):
     """A bulkim job: what to do, where, and to whom."""
 
@@ -383,6 +368,7 @@ class JobShape(Shape):
         "Outside of them it sends nothing and exits with 75; the same command goes on when they come again.",
         examples=["01:00-05:30", "22:00-04:00 Europe/Berlin"],
     )
-    notify: NotifyShape | None = Field(
-        default=None, description="Who is told when a run has ended, however it ended."
+    notify: NotifyRef | None = Field(
+        default=None,
+        description="Who is told when a run has ended, however it ended, or was refused before it began: a mapping, or a list of them.",
     )

@@ -143,10 +143,11 @@ class Guard:
 
 @dataclass(frozen=True, slots=True)
 class Notify:
-    """A webhook that is told of a run's end. `repr` does not show it: whoever knows the address may post there."""
+    """A webhook that is told of a run's end. `repr` does not show where: whoever knows the address may post there."""
 
     url: str = field(repr=False)
     format: str = "json"  # or a chat service's own: `bulkim.work.notices`
+    secret: str = field(default="", repr=False)  # what the robot's messages are signed with
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +167,7 @@ class Job:
     batch: int | None = None  # items a request; None: the vendor's documented maximum
     guard: Guard = Guard()
     window: Window | None = None  # None: at any hour
-    notify: Notify | None = None
+    notify: Sequence[Notify] = ()
     path: Path | None = None  # the file it came from
     text: str = field(default="", repr=False)  # the file's text with secrets masked, for the journal
     vendor_text: str | None = field(

@@ -181,7 +181,7 @@ _JOB: Mapping[str, Callable[[Job], Any]] = {
     "rate.max_rest": attrgetter("rate.max_rest_s"),
     "timeout": attrgetter("timeout_s"),
     "window": lambda job: str(job.window) if job.window else None,
-    "notify": lambda job: job.notify is not None,
+    "notify": lambda job: bool(job.notify),
     "guard.protect": lambda job: list(job.guard.protect),
 }  # fmt: skip
 

@@ -1,27 +1,41 @@
 """The end of a run as a message for a chat room, in the form that its robot takes; and what the robot's answer means.
 
-Shapes from each service's page on incoming webhooks (group robots), read 2026-11: text messages only, which all of them show
-on every device. Pure: `bulkim.work.notify` posts them.
+Shapes and signatures from each service's page on incoming webhooks (group robots), read 2026-11: text messages only, which all
+of them show on every device. Pure: `bulkim.work.notify` posts them.
 """
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import hmac
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any
+from urllib.parse import quote_plus
 
-from bulkim.model import Status
-from bulkim.text import WITH_ZONE, counted, duration, local
+from bulkim.codes import OWN, Meaning, continues
+from bulkim.language import counted
+from bulkim.language import gettext as _
+from bulkim.model import Notify, Status
+from bulkim.text import WITH_ZONE, duration, local
 
 BYTES_MAX = {"slack": 12_000, "dingtalk": 18_000, "feishu": 18_000, "wecom": 2048}  # of a message's text
-SIGNS = {"finished": "✓", "interrupted": "■", "stopped": "■"}
+SIGNS = {"finished": "✓", "interrupted": "■", "stopped": "■", "refused": "✗"}
+# What robots say of a message without their keyword, and of one whose signature they do not know.
+KEYWORD = re.compile(r"key ?words?", re.IGNORECASE)
+SIGNATURE = re.compile(r"\bsign", re.IGNORECASE)
 
 
-def body(form: str, facts: Mapping[str, Any]) -> dict[str, Any]:
-    """What is posted. `facts`: a run's summary with exit_code, target, host, started_at and finished_at (unix seconds)."""
+def body(form: str, facts: Mapping[str, Any], known: Meaning | None = None) -> dict[str, Any]:
+    """What is posted. `facts`: a run's summary with exit_code, target, host, started_at and finished_at (unix seconds).
+
+    `known`: what the code means with which it stopped. The form `json` is for programs, and knows no language.
+    """
     if form == "json":
         return dict(facts)
-    text = cut(message(facts), BYTES_MAX[form])
+    text = cut(message(facts, known), BYTES_MAX[form])
     if form == "slack":
         return {"text": text}
     if form == "feishu":
@@ -29,24 +43,70 @@ def body(form: str, facts: Mapping[str, Any]) -> dict[str, Any]:
     return {"msgtype": "text", "text": {"content": text}}
 
 
-def message(facts: Mapping[str, Any]) -> str:
-    """Some lines for people. The first word is `bulkim`: a robot that demands a keyword can have that one."""
-    counts = facts["counts"]
-    parts = " + ".join(f"{counts[each]:,} {each}" for each in Status if counts[each]) or "0"
-    sign = SIGNS.get(facts["state"], "▶")
-    rehearsal = " (a rehearsal)" if facts.get("rehearsal") else ""
-    began, ended = local(facts["started_at"], WITH_ZONE), local(facts["finished_at"], WITH_ZONE)
+def signed(hook: Notify, body: Mapping[str, Any], now: float) -> tuple[str, dict[str, Any]]:
+    """Address and body, with the signature that the robot demands, if it does. `now` is Unix seconds."""
+    if not hook.secret:
+        return hook.url, dict(body)
+    if hook.format == "dingtalk":
+        at = str(int(now * 1000))
+        sign = quote_plus(_hmac(hook.secret, f"{at}\n{hook.secret}"))
+        return f"{hook.url}{'&' if '?' in hook.url else '?'}timestamp={at}&sign={sign}", dict(body)
+    at = str(int(now))
+    return hook.url, {"timestamp": at, "sign": _hmac(f"{at}\n{hook.secret}", ""), **body}
+
+
+def _hmac(key: str, text: str) -> str:
+    return base64.b64encode(hmac.new(key.encode(), text.encode(), hashlib.sha256).digest()).decode()
+
+
+def message(facts: Mapping[str, Any], known: Meaning | None = None) -> str:
+    """Some lines for people, in their language. The first word is `bulkim`: a robot that demands a keyword can have that one."""
+    sign, state = SIGNS.get(facts["state"], "▶"), _(str(facts["state"]))
+    rehearsal = _(" (a rehearsal)") if facts.get("rehearsal") else ""
     lines = [
-        f"bulkim {sign} {facts['name']} {facts['state']}{rehearsal}",
-        f"{facts['operation']} at {facts['provider']} {facts['target']}",
-        f"{facts['items']:,} in = {parts}",
-        f"{began} to {ended}, {duration(facts['elapsed_s'])} of work, {counted(facts['requests'], 'call')}",
+        f"bulkim {sign} {facts['name']} {state}{rehearsal}",
+        _(
+            "{operation} at {where}",
+            operation=facts["operation"],
+            where=f"{facts['provider']} {facts['target']}",
+        ),
     ]
-    if stop := facts.get("stop"):
-        lines.append(f"stopped: {stop['code']} {stop.get('reason') or ''}".rstrip())
+    if facts["run"]:
+        lines += _done(facts)
+    lines += _why(facts, known)
     lines += [f"  {code}: {items:,}" for code, items in facts["codes"].items()]
-    lines.append(f"run {facts['run']} on {facts['host']}, exit code {facts['exit_code']}")
+    run = (
+        _("run {run} on {host}, ", run=facts["run"], host=facts["host"])
+        if facts["run"]
+        else f"{facts['host']}, "
+    )
+    lines.append(run + _("exit code {code}", code=facts["exit_code"]))
     return "\n".join(lines)
+
+
+def _done(facts: Mapping[str, Any]) -> Iterator[str]:
+    counts = facts["counts"]
+    parts = " + ".join(f"{counts[each]:,} {_(str(each))}" for each in Status if counts[each]) or "0"
+    yield _("{items} in = ", items=f"{facts['items']:,}") + parts
+    began, ended = local(facts["started_at"], WITH_ZONE), local(facts["finished_at"], WITH_ZONE)
+    work, calls = duration(facts["elapsed_s"]), counted(facts["requests"], "{n} call", "{n} calls")
+    yield _("{began} to {ended}, {work} of work, {calls}", began=began, ended=ended, work=work, calls=calls)
+
+
+def _why(facts: Mapping[str, Any], known: Meaning | None) -> Iterator[str]:
+    """Why it stopped or was refused, what that means and what to do: that the same command continues only where it does."""
+    stop = facts.get("stop")
+    if stop:
+        reason = _(": {reason}", reason=stop["reason"]) if stop.get("reason") else ""
+        how = _("refused") if facts["state"] == "refused" else _("stopped")
+        yield how + _(": {code}", code=stop["code"]) + reason
+        ours = known is not None and known is OWN.get(stop["code"])
+        if known is not None and not (ours and _(known.meaning) == known.meaning):
+            yield _(known.meaning)
+    if facts["state"] in {"interrupted", "stopped"} and continues(stop["code"] if stop else None):
+        yield _("the same command continues")
+    elif stop and known is not None:
+        yield _(known.remedy)
 
 
 def cut(text: str, bytes_max: int) -> str:
@@ -70,5 +130,12 @@ def refusal(form: str, answer: bytes) -> str | None:
     code = found.get("errcode", found.get("code", found.get("StatusCode")))
     if code == 0:
         return None
-    words = found.get("errmsg") or found.get("msg") or found.get("StatusMessage") or ""
-    return f"{code}: {words}" if code is not None else "the answer does not say whether it was taken"
+    if code is None:
+        return "the answer does not say whether it was taken"
+    words = str(found.get("errmsg") or found.get("msg") or found.get("StatusMessage") or "")
+    advice = ""
+    if KEYWORD.search(words):
+        advice = " (every message begins with the word bulkim: give the robot that keyword)"
+    elif SIGNATURE.search(words):
+        advice = " (set `secret` to what the robot signs with, and look at this machine's clock)"
+    return f"{code}: {words}{advice}"

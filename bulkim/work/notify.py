@@ -1,17 +1,20 @@
-"""Tells a webhook that a run has ended. It may fail, but never the run: three tries, a few seconds, then a warning."""
+"""Tells webhooks that a run has ended, or was refused. They may fail, but never the run: three tries, a few seconds, then a warning."""
 
 from __future__ import annotations
 
 import json
 import platform
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
 from urllib.error import HTTPError
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
-from bulkim.model import Notify
+from bulkim import codes, vendors
+from bulkim.codec.refusals import decided_by
+from bulkim.codes import Meaning
+from bulkim.model import Job, Notify
 from bulkim.version import __version__
 from bulkim.work import notices
 from bulkim.work.runner import Finished
@@ -29,35 +32,53 @@ class _NoRedirects(HTTPRedirectHandler):
         return None
 
 
-def told(hook: Notify, finished: Finished) -> str | None:
-    """Tell the webhook of a run's end. Returns what to warn of, in words; None when it was taken."""
-    trouble = notify(hook, facts(finished, now=time.time(), host=platform.node()))
-    return None if trouble is None else f"the webhook was not told: {trouble}"
+def told(job: Job, found: Mapping[str, Any]) -> Iterator[str]:
+    """Tell all of a job's webhooks. Yields what to warn of, in words; nothing where all of them took it."""
+    known = _meaning(job, found.get("stop"))
+    for number, hook in enumerate(job.notify):
+        if trouble := notify(hook, found, known=known):
+            which = f" notify.{number}" if len(job.notify) > 1 else ""
+            yield f"the webhook{which} was not told: {trouble}"
 
 
-def facts(finished: Finished, *, now: float, host: str) -> dict[str, Any]:
+def facts(finished: Finished, *, now: float | None = None, host: str | None = None) -> dict[str, Any]:
     """A run's summary, with what a reader elsewhere needs beside it. Times are Unix seconds."""
     record = finished.record
     return {
-        **finished.summary, "exit_code": finished.exit_code, "target": record.target, "host": host,
-        "started_at": record.created_at, "finished_at": record.finished_at or now,
+        **finished.summary, "exit_code": finished.exit_code, "target": record.target, "host": host or platform.node(),
+        "started_at": record.created_at, "finished_at": record.finished_at or now or time.time(),
     }  # fmt: skip
 
 
+def _meaning(job: Job, stop: Mapping[str, str] | None) -> Meaning | None:
+    """What the code means with which a run stopped: by the vendor's table, or by ours."""
+    if not stop:
+        return None
+    provider = vendors.known(job.provider, job.vendor_text)
+    operation = provider.operation(job.operation) if provider else None
+    if provider is not None and operation is not None:
+        rule = decided_by(provider, operation, stop["code"], stop.get("reason"))
+        if rule is not None:
+            return Meaning(rule.meaning, rule.remedy, rule.page)
+    return codes.own(stop["code"])
+
+
 def notify(
-    hook: Notify, found: Mapping[str, Any], *, sleep: Callable[[float], None] = time.sleep
+    hook: Notify,
+    found: Mapping[str, Any],
+    *,
+    known: Meaning | None = None,
+    sleep: Callable[[float], None] = time.sleep,
 ) -> str | None:
     """POST the facts in the hook's format. Returns what went wrong at last, without the address; None when it was taken."""
-    body = json.dumps(notices.body(hook.format, found), ensure_ascii=False).encode()
-    headers = {"Content-Type": "application/json", "User-Agent": f"bulkim/{__version__}"}
+    body = notices.body(hook.format, found, known)
     opener = build_opener(_NoRedirects)
     trouble = "nothing was tried"
     for number in range(TRIES):
         if number:
             sleep(PAUSE_S * 2 ** (number - 1))
         try:
-            request = Request(hook.url, data=body, headers=headers, method="POST")  # noqa: S310 - http(s): the job file's loader checks
-            with opener.open(request, timeout=TIMEOUT_S) as answer:
+            with opener.open(_request(hook, body), timeout=TIMEOUT_S) as answer:
                 return notices.refusal(hook.format, answer.read(ANSWER_BYTES_MAX))
         except HTTPError as error:
             trouble = f"HTTP {error.code}"
@@ -70,3 +91,11 @@ def notify(
         except Exception as error:  # noqa: BLE001 - http.client has errors of its own, and none may end a run
             trouble = type(error).__name__
     return trouble
+
+
+def _request(hook: Notify, body: Mapping[str, Any]) -> Request:
+    """One try; a signature is of this moment."""
+    url, signed = notices.signed(hook, body, time.time())
+    data = json.dumps(signed, ensure_ascii=False).encode()
+    headers = {"Content-Type": "application/json", "User-Agent": f"bulkim/{__version__}"}
+    return Request(url, data=data, headers=headers, method="POST")  # noqa: S310 - http(s): the job file's loader checks

@@ -69,10 +69,18 @@ def _job(provider: Provider, operation: Operation) -> Iterator[str]:
     yield "# timeout: 10                # seconds"
     yield "# retries: 5"
     yield '# window: "00:00-24:00"      # hours in which a run may send, e.g. "01:00-05:30" or "22:00-04:00 Europe/Berlin"'
+    yield from _notify()
     if operation.batch_max > 1:
         yield f"# batch: {operation.batch_max:<20} # items a request; the vendor's maximum"
     if operation.can_look and operation.effect is Effect.ENSURE:
         yield "# snapshot: true             # read what is there before it is written over, so that `bulkim undo` can bring it back"
+
+
+def _notify() -> Iterator[str]:
+    yield "# notify:                    # whom to tell how a run ended: the robot of a chat group, or a webhook of your own"
+    yield '#   url: "${ROBOT_URL}"      # a secret: whoever knows it may post there'
+    yield "#   format: dingtalk         # or feishu, wecom, slack; json for a webhook of your own"
+    yield '#   secret: "${ROBOT_SIGN}"  # where the robot of DingTalk or Feishu demands signatures'
 
 
 def _guard(operation: Operation) -> Iterator[str]:

@@ -463,7 +463,7 @@ def test_masked_text_of_a_windows_file(job_file):
         ("notify: {ur: https://h/x}", "unknown key 'ur' under notify (did you mean 'url'?)"),
         (
             "notify: {url: https://h/x, when: 1}",
-            "unknown key 'when' under notify (known: url, format, allow_http)",
+            "unknown key 'when' under notify (known: url, format, secret, allow_http)",
         ),
         ("window: {hours: '01:00-02:00', tz: UTC}", "unknown key 'tz' under window (known: hours, zone)"),
         ("rate: {colour: 1}", "unknown key 'colour' under rate (known: limit, share, pools, max_rest)"),

@@ -35,7 +35,7 @@ def messages() -> set[str | tuple[str, str]]:
     found |= {text for each in codes.KINDS.values() for text in (each.meaning, each.follows)}
     found |= {*codes.UNANSWERED.values(), *codes.ENDED_UNKNOWN.values()}
     found |= {codes.LOST, "died", "died: killed, or the power went", "lost"}
-    found |= {str(each) for each in Status} | {"finished", "interrupted", "stopped", "running"}
+    found |= {str(each) for each in Status} | {"finished", "interrupted", "stopped", "running", "refused"}
     return {message for message in found if message and message != ("",)}
 
 

@@ -136,7 +136,7 @@ TAKEN_OVER: list[tuple[str, Any]] = [
     ("retries", replace(BASE, retries=1)),
     ("batch", replace(BASE, batch=1)),
     ("window", replace(BASE, window=parse("01:00-05:00"))),
-    ("notify", replace(BASE, notify=Notify("https://hooks.example.com/x"))),
+    ("notify", replace(BASE, notify=(Notify("https://hooks.example.com/x"),))),
     ("auth", replace(BASE, connection=replace(BASE.connection, auth=Auth("client", "id", "secret")))),
     ("allow_http", replace(BASE, connection=replace(BASE.connection, allow_http=True))),
     ("guard.max_failures", replace(BASE, guard=replace(BASE.guard, max_failures="2%"))),
@@ -304,7 +304,7 @@ def test_terms_survive_the_journal():
 
 def test_no_secret_is_in_them():
     secret = replace(BASE.connection, auth=Auth("client", "an-id", "very-secret"))
-    now = replace(BASE, connection=secret, notify=Notify("https://hooks.example.com/T0KEN"))
+    now = replace(BASE, connection=secret, notify=(Notify("https://hooks.example.com/T0KEN"),))
     text = str(as_document(terms_of(now)))
     assert "very-secret" not in text
     assert "T0KEN" not in text

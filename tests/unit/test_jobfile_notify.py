@@ -71,8 +71,10 @@ def test_several_receivers(load):
 
 @pytest.mark.parametrize("words", ['{url: "${ROBOT}"}', '[{url: "${ROBOT}"}]', '{url: "https://h/${ROBOT}"}'])
 def test_a_variable_that_is_not_set(load, words):
-    assert complaints(load, words) == [f"5:{words.index('url') + 14}: the environment variable ROBOT is not set"
-                                       " (export ROBOT=...)"]  # fmt: skip
+    place = f"5:{words.index('url') + 14}"
+    assert complaints(load, words) == [
+        f"{place}: the environment variable ROBOT is not set (export ROBOT=...)"
+    ]
     assert load(words, unset=True).unset == ("ROBOT",)
     assert load(words, sandbox=True).unset == ()  # a rehearsal tells nobody
 

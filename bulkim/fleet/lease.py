@@ -59,6 +59,7 @@ class Lease:
     session_id: int = 0
     last_attempt: int = 0
     turns: int = 0
+    taken_over: bool = False  # from a worker that was lost
     asked: str | None = None  # pause or cancel
     lost: bool = False
 
@@ -107,14 +108,6 @@ class Left:
     not_before: float | None = None  # Unix seconds
     lacks: bool = False  # this worker cannot; others may
 
-    @property
-    def run_state(self) -> str:
-        """Of the run: finished, interrupted or stopped."""
-        return _RUN_STATES.get(self.state, "interrupted")
-
-
-_RUN_STATES = {"done": "finished", "cancelled": "finished", "stopped": "stopped"}
-
 
 class Keeper:
     """What a worker asks of claims, and the leases that it holds."""
@@ -126,14 +119,9 @@ class Keeper:
         self.lease_s, self.margin_s, self.clock = lease_s, margin_s, clock
         self.away_since: float | None = None  # Unix seconds: since then the database does not answer
         self.outdated: Callable[[], None] | None = None  # called with each beat while this program is too old
+        self.share = math.inf  # of the runs that there are, by places
         self._beats, self._line = Line(dsn), Line(dsn)
         self._leases: dict[int, Lease] = {}
-
-    def hold(self, run_id: int, epoch: int, asked_at: float) -> Lease:
-        """A run that was just taken, by a question that left at `asked_at`."""
-        lease = Lease(run_id, epoch, asked_at + self.lease_s - self.margin_s, self.clock)
-        self._leases[run_id] = lease
-        return lease
 
     def drop(self, lease: Lease) -> None:
         """It was given back, or is lost."""
@@ -151,15 +139,16 @@ class Keeper:
         """Take a run; None when it is not to be had. Raises AwayError."""
         asked_at, me = self.clock(), this_process()
         found = await self._line.rows(
-            "SELECT epoch, session, attempt FROM bulkim.take(%s, %s, %s, %s, %s, %s, %s, %s, %s)",
+            "SELECT epoch, session, attempt, was_lost FROM bulkim.take(%s, %s, %s, %s, %s, %s, %s, %s, %s)",
             (run_id, self.worker, self.lease_s, me.pid, me.host, me.process, time.time(), uptime.boot() or None, uptime.zero()),
             within_s=TAKE_S,
         )  # fmt: skip
         if not found:
             return None
-        epoch, session_id, attempt = found[0]
-        lease = self.hold(run_id, epoch, asked_at)
-        lease.session_id, lease.last_attempt = session_id, attempt
+        epoch, session_id, attempt, taken_over = found[0]
+        until = asked_at + self.lease_s - self.margin_s
+        lease = Lease(run_id, epoch, until, self.clock, session_id, attempt, taken_over=taken_over)
+        self._leases[run_id] = lease
         return lease
 
     async def take_next(self) -> Lease | None:
@@ -182,7 +171,7 @@ class Keeper:
         stop = left.stop
         stopped = (stop.code, stop.reason, stop.exit_code) if stop else (None, None, None)
         values: tuple[Any, ...] = (
-            lease.run_id, lease.epoch, lease.session_id, left.state, left.run_state, time.time(), left.why, *stopped, left.not_before, left.lacks,
+            lease.run_id, lease.epoch, lease.session_id, left.state, time.time(), left.why, *stopped, left.not_before, left.lacks,
         )  # fmt: skip
         statement = f"SELECT bulkim.give_back({', '.join(['%s'] * len(values))})"
         found = await lease.answer(self._line, statement, values, within_s=TAKE_S)
@@ -221,10 +210,11 @@ class Keeper:
     async def beat(self) -> None:
         """Say that the worker lives, and renew all of them, once. Raises AwayError."""
         mine, me = dict(self._leases), this_process()
-        ((oldest,),) = await self._beats.rows(
-            "SELECT bulkim.beat(%s, %s, %s, %s, %s, %s, %s, %s)",
+        ((oldest, share),) = await self._beats.rows(
+            "SELECT oldest, share FROM bulkim.beat(%s, %s, %s, %s, %s, %s, %s, %s)",
             (self.worker, me.host, me.pid, me.process, __version__, self.places, len(mine), time.time()), within_s=ANSWER_S,
         )  # fmt: skip
+        self.share = share or math.inf
         if oldest > KNOWN and self.outdated:
             self.outdated()
         if not mine:

@@ -12,7 +12,7 @@ import json
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
@@ -103,15 +103,18 @@ class Shares:
             for each in mine:
                 del self._holdings[each.pool, holder]
                 each.limiter.grant(0.0, 0.0)
-            with suppress(AwayError, library().Error):
-                await self._line_free(holder)
+            with suppress(AwayError, library().Error):  # then it is others' when its lease is over
+                await self._line.rows("SELECT bulkim.leave(%s)", (holder,), within_s=1.0)
 
-    async def _line_free(self, holder: str) -> None:
-        line = Line(self._line.dsn)  # the other one may be waiting for an answer
-        try:
-            await line.rows("SELECT bulkim.leave(%s)", (holder,), within_s=1.0)
-        finally:
-            await line.close()
+    def sharing(
+        self, connection: Connection, limiters: Mapping[str, Limiter]
+    ) -> AbstractAsyncContextManager[Drawing]:
+        """The same, as a `Sharing`."""
+        return self.drawing(owner_of(connection), limiters)
+
+    async def close(self) -> None:
+        """Hang up."""
+        await self._line.close()
 
     def hurry(self) -> None:
         """Something is to be told before the next second."""
@@ -199,18 +202,17 @@ def across_hosts(env: Mapping[str, str]) -> Sharing:
 
     @asynccontextmanager
     async def sharing(connection: Connection, limiters: Mapping[str, Limiter]) -> AsyncIterator[Drawing]:
-        line, me = Line(dsn), this_process()  # two containers may look like one: the token tells them apart
-        shares = Shares(
-            line, f"{me.host}/{me.pid}-{secrets.token_hex(4)}", lease_s=meta.lease_s, margin_s=meta.margin_s
-        )
+        me = this_process()
+        name = f"{me.host}/{me.pid}-{secrets.token_hex(4)}"  # two containers may look like one: the token tells them apart
+        shares = Shares(Line(dsn), name, lease_s=meta.lease_s, margin_s=meta.margin_s)
         beating = asyncio.ensure_future(shares.run())
         try:
-            async with shares.drawing(owner_of(connection), limiters) as drawing:
+            async with shares.sharing(connection, limiters) as drawing:
                 yield drawing
         finally:
             beating.cancel()
             with suppress(asyncio.CancelledError):
                 await beating
-            await line.close()
+            await shares.close()
 
     return sharing

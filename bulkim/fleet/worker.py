@@ -12,7 +12,9 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing import connection
+from typing import Any
 
 from bulkim.fleet import schedule
 from bulkim.fleet.database import AwayError, Line, connected
@@ -24,10 +26,11 @@ from bulkim.fleet.schema import Meta, usable
 from bulkim.fleet.session import Host, session
 from bulkim.fleet.shares import Shares, across_hosts
 from bulkim.log.events import log
-from bulkim.quota.ledger import owner_of
 
 SWEEP_S = 1.0
-FILL_S = 1.0  # twice what it takes to fill an empty worker: the fuller it is, the longer it leaves the next run to others
+# Twice what it takes to fill an empty worker: the fuller it is, the longer it leaves the next run to others, who may
+# only be starting. What a dead worker held waits for nobody long.
+FILL_S, TAKE_OVER_S = 3.0, 1.0
 GENTLY = 143
 OUTDATED = 75  # start a newer one
 
@@ -64,48 +67,54 @@ def hired(orders: Orders, name: str | None = None) -> Worker:
         return Worker(orders, name or new_name(), usable(database))
 
 
+def pause_s(keeper: Keeper, taken: Lease) -> float:
+    """How long a worker leaves the next run to others, after it took this one."""
+    if keeper.held > keeper.share and not taken.taken_over:
+        return SWEEP_S  # then those with less have had a look
+    full = (keeper.held - 1) / keeper.places
+    return full * (TAKE_OVER_S if taken.taken_over else FILL_S) / keeper.places
+
+
 class Worker:
     """One worker in a loop; `drain` ends it."""
 
     def __init__(self, orders: Orders, name: str, meta: Meta) -> None:
         dsn, self._orders = orders.dsn, orders
-        self._wanted, self._draws = asyncio.Event(), Line(dsn)
         keeper = Keeper(dsn, name, places=orders.places, lease_s=meta.lease_s, margin_s=meta.margin_s)
-        self._shares = Shares(self._draws, name, lease_s=meta.lease_s, margin_s=meta.margin_s)
-        sharing = lambda connection, limiters: self._shares.drawing(owner_of(connection), limiters)  # noqa: E731
-        alone = lambda: across_hosts({"BULKIM_FLEET": dsn})  # noqa: E731
-        self.host = Host(keeper, Store(dsn), sharing, alone, orders.places)
+        self._shares = Shares(Line(dsn), name, lease_s=meta.lease_s, margin_s=meta.margin_s)
+        alone = partial(across_hosts, {"BULKIM_FLEET": dsn})
+        self.host = Host(keeper, Store(dsn), self._shares.sharing, alone, orders.places)
+        self._wanted, self._thrice = asyncio.Event(), asyncio.Event()
         self._engine = Engine(dsn, look=self._wanted.set, tick=self._tick, places=orders.places)
-        self._busy = 0
-        self._sessions: set[asyncio.Future[None]] = set()
-        self._idle = asyncio.Event()
+        self._taking = asyncio.Lock()
+        self._next_at = 0.0  # by the loop's clock: until then the next run is others'
         self._exit = GENTLY
         keeper.outdated = self._outdated
 
     async def run(self) -> int:
         """Until it has been drained. Returns the exit code."""
-        host = self.host
-        log.info("fleet.worker", worker=host.keeper.worker, places=self._orders.places)
+        host, places = self.host, self._orders.places
+        log.info("fleet.worker", worker=host.keeper.worker, places=places)
         for_ever = [
             host.keeper.run(),
             self._shares.run(),
             host.store.flush(),
             self._engine.work(),
-            self._look(),
             self._sweep(),
         ]
         if self._orders.health:
             for_ever.append(serve(*self._orders.health, self._vitals))
-        tasks = [asyncio.ensure_future(each) for each in for_ever]
-        stopping = asyncio.ensure_future(self._stopped())
-        done, _ = await asyncio.wait([*tasks, stopping], return_when=asyncio.FIRST_COMPLETED)
+        tasks: list[asyncio.Future[Any]] = [asyncio.ensure_future(each) for each in for_ever]
+        working = asyncio.gather(*(self._place() for _ in range(places)))
+        ends: list[asyncio.Future[Any]] = [working, asyncio.ensure_future(self._thrice.wait())]
+        done, _ = await asyncio.wait([*tasks, *ends], return_when=asyncio.FIRST_COMPLETED)
         for task in tasks:
             task.cancel()
         await host.keeper.leave()  # told thrice, there are runs still at work
         await asyncio.wait(tasks, timeout=2.0)
-        for each in (host.keeper, host.store, self._draws):
+        for each in (host.keeper, host.store, self._shares):
             await each.close()
-        for task in done - {stopping}:
+        for task in done:
             task.result()  # it ended by itself: an error
         return self._exit
 
@@ -119,50 +128,34 @@ class Worker:
     def drain(self) -> None:
         """First: nothing new, what is in flight is waited for, runs are given back. Second: at once."""
         self.host.draining += 1
-        self._idle.set()
+        self._wanted.set()  # for those who wait with nothing to do
+        if self.host.draining > 2:
+            self._thrice.set()
 
-    async def _stopped(self) -> None:
-        while not self.host.draining or (self._busy and self.host.draining < 3):
-            self._idle.clear()
-            await self._idle.wait()
-
-    async def _look(self) -> None:
-        """For ever: when told to, take run after run, until there is none, or no place."""
+    async def _place(self) -> None:
+        """Until it is drained: when there may be something to do, take a run and work on it."""
+        clock = asyncio.get_running_loop().time
         while True:
-            await self._wanted.wait()
-            self._wanted.clear()
-            while (free := self._free()) and await self._took():
-                await asyncio.sleep(FILL_S * (1 - free / self._orders.places) / self._orders.places)
+            async with self._taking:
+                await self._wanted.wait()
+                await asyncio.sleep(self._next_at - clock())
+                if self.host.draining:
+                    return
+                self._wanted.clear()
+                lease = None
+                with suppress(AwayError):
+                    lease = await self.host.keeper.take_next()
+                if lease is None:
+                    continue
+                self._next_at = clock() + pause_s(self.host.keeper, lease)
+                self._wanted.set()  # there may be more
+            log.info("fleet.taken", run_id=lease.run_id, epoch=lease.epoch)
+            await session(self.host, lease)
+            self._wanted.set()
 
     def _free(self) -> int:
         """Places for more."""
-        return 0 if self.host.draining else self._orders.places - self._busy
-
-    async def _took(self) -> bool:
-        """Whether there was a run to begin with."""
-        lease: Lease | None = None
-        self._busy += 1  # who drains waits for what is being taken
-        try:
-            with suppress(AwayError):
-                lease = await self.host.keeper.take_next()
-        finally:
-            if lease is None:
-                self._left()
-        if lease is None:
-            return False
-        log.info("fleet.taken", run_id=lease.run_id, epoch=lease.epoch)
-        self._sessions.add(working := asyncio.ensure_future(session(self.host, lease)))
-        working.add_done_callback(self._ended)
-        return True
-
-    def _left(self) -> None:
-        self._busy -= 1
-        self._idle.set()
-
-    def _ended(self, working: asyncio.Future[None]) -> None:
-        self._sessions.discard(working)
-        self._left()
-        self._wanted.set()
+        return 0 if self.host.draining else self._orders.places - self.host.keeper.held
 
     async def _sweep(self) -> None:
         """For ever: what should be worked on, and is nobody's, is taken here, and said again to those who have places, too."""
@@ -180,7 +173,7 @@ class Worker:
     def _vitals(self) -> Mapping[str, float]:
         now, keeper = time.time(), self.host.keeper
         return {
-            "places": self._orders.places, "busy": self._busy, "held": keeper.held,
+            "places": self._orders.places, "busy": keeper.held, "held": keeper.held,
             "database_away_seconds": now - keeper.away_since if keeper.away_since else 0.0,
         }  # fmt: skip
 

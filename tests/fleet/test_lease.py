@@ -24,7 +24,7 @@ class Beats:
 
     async def rows(self, statement, _values, *, within_s):
         if "beat" in statement:
-            return [(1,)]
+            return [(1, None)]
         heard, took = self.answers.pop(0)
         self.clock[0] += min(took, within_s)
         if heard != "lost before":
@@ -49,7 +49,7 @@ def test_whoever_may_send_has_the_margin_left(story):
     beats = Beats(clock, [(heard, took) for heard, took, _ in story])
     keeper = Keeper("", "w", lease_s=LEASE_S, margin_s=MARGIN_S, clock=lambda: clock[0])
     keeper._beats = beats
-    held = keeper.hold(7, 1, clock[0])
+    held = keeper._leases[7] = Lease(7, 1, clock[0] + LEASE_S - MARGIN_S, keeper.clock)
     beats.until = clock[0] + LEASE_S
 
     async def main() -> None:

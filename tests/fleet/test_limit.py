@@ -43,15 +43,17 @@ class Vendor:
 class Wire:
     """The fleet's database, an answer away; its clock is the loop's."""
 
-    dsn = ""
-
     def __init__(self, db, dice: random.Random) -> None:
         self.db, self.dice, self.dead, self.deaf = db, dice, False, False
 
     def _now(self):
         return START + timedelta(seconds=asyncio.get_running_loop().time())
 
-    async def rows(self, _statement, values, *, within_s):
+    async def rows(self, statement, values, *, within_s):
+        if "leave" in statement:
+            gone = "UPDATE bulkim.holder SET until = %s, hungry = false WHERE holder = %s"
+            self.db.execute(gone, (self._now(), *values))
+            return []
         await asyncio.sleep(self.dice.uniform(0.001, 0.2))
         if self.dead:
             await asyncio.sleep(3600)
@@ -82,14 +84,7 @@ class Worker:
             self.wire, name, lease_s=LEASE_S, margin_s=MARGIN_S, clock=asyncio.get_running_loop().time
         )
 
-    async def _free(self, holder):
-        self.wire.db.execute(
-            "UPDATE bulkim.holder SET until = %s, hungry = false WHERE holder = %s",
-            (self.wire._now(), holder),
-        )
-
     async def begin(self) -> None:
-        self.shares._line_free = self._free
         self.pacer = Pacer({"mutes-set": LIMIT})
         self.tasks.append(asyncio.ensure_future(self.shares.run()))
         self.pacer.draw_on(

@@ -10,7 +10,7 @@ from support.processes import wait_until
 
 from bulkim.fleet import worker
 from bulkim.fleet.engine import Engine
-from bulkim.fleet.lease import Left
+from bulkim.fleet.lease import Lease, Left
 from bulkim.fleet.session import session
 
 from .planted import plant
@@ -63,6 +63,38 @@ def test_a_worker_takes_as_many_as_it_has_places_for_and_leaves_the_others(datab
     second = hand(2)
     wait_until(lambda: database.one(taken, second) == 1)
     assert database.one(taken, first) == 2
+
+
+def test_who_has_more_than_a_fair_share_leaves_the_next_run_to_others_for_a_sweep():
+    """Not what a dead worker held; and the others who have less find it sooner."""
+    keeper = SimpleNamespace(held=7, places=20, share=6.7)
+    queued, orphan = Lease(1, 1, 0.0), Lease(1, 2, 0.0, taken_over=True)
+    assert worker.pause_s(keeper, queued) == worker.SWEEP_S
+    assert worker.pause_s(keeper, orphan) < 0.1
+    keeper.held = 6
+    assert worker.pause_s(keeper, queued) < 0.1
+    keeper.held = 1
+    assert worker.pause_s(keeper, queued) == 0, "an idle one leaves nothing"
+
+
+def test_a_beat_says_what_a_workers_share_is(database):
+    for number in range(6):
+        plant(database, f"r{number}")
+    for number in range(3):
+        plant(database, f"one app's {number}", app="one")
+
+    async def main():
+        shares = []
+        async with at_work(database, "a") as a, at_work(database, "b") as b:
+            for one, places in ((a, 2), (b, 12), (a, 2)):
+                one.keeper.places = places
+                await one.keeper.beat()
+                shares.append(one.keeper.share)
+            database.query("UPDATE bulkim.worker SET seen_at = seen_at - interval '5 s' WHERE name = 'b'")
+            await a.keeper.beat()
+        return [*shares, a.keeper.share]
+
+    assert asyncio.run(main()) == [7, 6, 1, 7], "of an app one run is worked on at a time"
 
 
 def test_a_run_that_cannot_be_given_back_is_not_kept(database, monkeypatch):

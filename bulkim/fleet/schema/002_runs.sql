@@ -103,8 +103,8 @@ CREATE VIEW bulkim.runs_summary AS
 -- Take a run: a new epoch, a new session; what a dead one left open is in doubt. No row: it is somebody's, its app is busy, or it must not be worked on.
 -- After an outage nobody's lease could be renewed, and those who had it come first: whoever takes from another has been heard of for a whole lease.
 CREATE FUNCTION bulkim.take(p_run bigint, p_worker text, p_lease float8, p_pid bigint, p_host text, p_process text, p_now float8,
-    p_boot text, p_zero float8) RETURNS TABLE (epoch bigint, session bigint, attempt bigint) LANGUAGE plpgsql AS $$
-DECLARE c bulkim.claim; before bulkim.session; n bigint; lease interval := make_interval(secs => p_lease); was_lost bool;
+    p_boot text, p_zero float8) RETURNS TABLE (epoch bigint, session bigint, attempt bigint, was_lost bool) LANGUAGE plpgsql AS $$
+DECLARE c bulkim.claim; before bulkim.session; n bigint; lease interval := make_interval(secs => p_lease);
 BEGIN
   PERFORM 1 FROM bulkim.app AS a WHERE a.name = (SELECT o.app FROM bulkim.claim AS o WHERE o.run_id = p_run) FOR UPDATE;   -- one taker an app
   SELECT * INTO c FROM bulkim.claim AS o WHERE o.run_id = p_run FOR UPDATE;      -- waits for a turn that is being written
@@ -141,7 +141,7 @@ BEGIN
   INSERT INTO bulkim.session (run_id, epoch, worker, pid, host, process, started_at, seen_at, boot, clock_zero)
     VALUES (p_run, c.epoch, p_worker, p_pid, p_host, p_process, p_now, p_now, p_boot, p_zero) RETURNING id INTO n;
   IF was_lost THEN INSERT INTO bulkim.event (run_id, worker, what, detail) VALUES (p_run, p_worker, 'taken over', c.worker); END IF;
-  RETURN QUERY SELECT c.epoch, n, coalesce((SELECT max(a.id) FROM bulkim.attempt AS a WHERE a.run_id = p_run), 0);
+  RETURN QUERY SELECT c.epoch, n, coalesce((SELECT max(a.id) FROM bulkim.attempt AS a WHERE a.run_id = p_run), 0), was_lost;
 END $$;
 
 -- What may be taken, the best first: what a dead worker held; then by priority, and by how long its app has been waiting for a place.
@@ -228,13 +228,15 @@ BEGIN
   RETURN out_;
 END $$;
 
--- A worker lives. Returns the oldest version that may still work here.
-CREATE FUNCTION bulkim.beat(p_worker text, p_host text, p_pid bigint, p_process text, p_version text, p_places int, p_busy int, p_now float8) RETURNS int LANGUAGE sql AS $$
+-- A worker lives. Returns the oldest version that may still work here, and its share of what there is to do, by places.
+CREATE FUNCTION bulkim.beat(p_worker text, p_host text, p_pid bigint, p_process text, p_version text, p_places int, p_busy int, p_now float8)
+    RETURNS TABLE (oldest int, share float8) LANGUAGE sql AS $$
   INSERT INTO bulkim.worker AS w (name, host, pid, process, version, places, busy, clock_s)
     VALUES (p_worker, p_host, p_pid, p_process, p_version, p_places, p_busy, p_now - extract(epoch FROM clock_timestamp()))
     ON CONFLICT (name) DO UPDATE SET busy = p_busy, seen_at = clock_timestamp(), clock_s = excluded.clock_s,
-      since = CASE WHEN w.seen_at < clock_timestamp() - interval '4 s' THEN clock_timestamp() ELSE w.since END
-    RETURNING (SELECT minimum FROM bulkim.meta) $$;
+      since = CASE WHEN w.seen_at < clock_timestamp() - interval '4 s' THEN clock_timestamp() ELSE w.since END;
+  SELECT minimum, p_places::float8 * (SELECT count(DISTINCT CASE WHEN beside THEN run_id::text ELSE app END) FROM bulkim.claim WHERE state IN ('queued', 'running'))
+      / (SELECT nullif(sum(places), 0) FROM bulkim.worker WHERE seen_at > clock_timestamp() - interval '4 s') FROM bulkim.meta $$;
 
 -- The leases of a worker's runs; those that do not come back are lost. Rows are locked in the order of their keys.
 CREATE FUNCTION bulkim.renew(p_worker text, p_lease float8, r_id bigint[], r_epoch bigint[]) RETURNS TABLE (run_id bigint, epoch bigint, asked text) LANGUAGE sql AS $$
@@ -242,19 +244,19 @@ CREATE FUNCTION bulkim.renew(p_worker text, p_lease float8, r_id bigint[], r_epo
                 ORDER BY c.run_id FOR UPDATE OF c)
   UPDATE bulkim.claim c SET until = clock_timestamp() + make_interval(secs => p_lease) FROM mine WHERE c.run_id = mine.run_id RETURNING c.run_id, c.epoch, c.asked $$;
 
--- A session ends and leaves its run in `p_state` (of the claim) and `p_run_state` (of the run). False: another worker has it.
-CREATE FUNCTION bulkim.give_back(p_run bigint, p_epoch bigint, p_session bigint, p_state text, p_run_state text, p_now float8, p_why text DEFAULT NULL,
+-- A session ends and leaves its run in `p_state`. False: another worker has it.
+CREATE FUNCTION bulkim.give_back(p_run bigint, p_epoch bigint, p_session bigint, p_state text, p_now float8, p_why text DEFAULT NULL,
     p_code text DEFAULT NULL, p_reason text DEFAULT NULL, p_exit int DEFAULT NULL, p_not_before float8 DEFAULT NULL, p_lacks bool DEFAULT false) RETURNS bool LANGUAGE plpgsql AS $$
-DECLARE app_ text;
+DECLARE app_ text; ended_ text := CASE WHEN p_state IN ('done', 'cancelled') THEN 'finished' WHEN p_state = 'stopped' THEN 'stopped' ELSE 'interrupted' END;
 BEGIN
   UPDATE bulkim.claim SET state = p_state, worker = NULL, until = NULL, epoch = epoch + 1, why = p_why, exit_code = p_exit, not_before = to_timestamp(p_not_before),
       asked = CASE WHEN p_state IN ('queued', 'waiting') THEN asked END, lost = 0,
       lacking = CASE WHEN p_lacks THEN array_append(lacking, worker) ELSE lacking END
     WHERE run_id = p_run AND epoch = p_epoch RETURNING app INTO app_;
-  IF app_ IS NULL THEN RETURN EXISTS (SELECT 1 FROM bulkim.session WHERE id = p_session AND ended = p_run_state); END IF;   -- said before, or fenced off
+  IF app_ IS NULL THEN RETURN EXISTS (SELECT 1 FROM bulkim.session WHERE id = p_session AND ended = ended_); END IF;   -- said before, or fenced off
   UPDATE bulkim.app SET freed_at = clock_timestamp() WHERE name = app_;
-  UPDATE bulkim.session SET ended_at = p_now, seen_at = p_now, ended = p_run_state WHERE id = p_session;
-  UPDATE bulkim.run SET state = p_run_state, finished_at = p_now, stop_code = p_code, stop_reason = p_reason WHERE id = p_run;
+  UPDATE bulkim.session SET ended_at = p_now, seen_at = p_now, ended = ended_ WHERE id = p_session;
+  UPDATE bulkim.run SET state = ended_, finished_at = p_now, stop_code = p_code, stop_reason = p_reason WHERE id = p_run;
   RETURN true;
 END $$;
 

@@ -85,9 +85,8 @@ def connected(dsn: str) -> Iterator[Any]:
 
 def documents(connection: Any, statement: str, values: Any = ()) -> list[dict[str, Any]]:
     """Rows as mappings; keys are the names of their columns."""
-    cursor = connection.execute(statement, values)
-    names = [column.name for column in cursor.description]
-    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    cursor = connection.cursor(row_factory=library().rows.dict_row)
+    return list(cursor.execute(statement, values).fetchall())
 
 
 class AwayError(Exception):
@@ -106,10 +105,13 @@ class Line:
         self._lock = asyncio.Lock()
         self._psycopg = library()
         self._connection: Any = None
+        self._over = False
 
     async def rows(self, statement: str, values: Any = (), *, within_s: float) -> list[tuple[Any, ...]]:
         """Ask once, `within_s` of being the one to ask. Raises AwayError; psycopg.Error for what the database refuses."""
         async with self._lock:
+            if self._over:  # a session may outlive its worker: a connection that is made now would stay open
+                raise AwayError("hung up")
             return await self._answer(statement, values, within_s)
 
     async def _answer(self, statement: str, values: Any, within_s: float) -> list[tuple[Any, ...]]:
@@ -149,7 +151,8 @@ class Line:
                 one.shutdown(socket.SHUT_RDWR)
 
     async def close(self) -> None:
-        """Say goodbye."""
+        """Say goodbye: nothing more is asked."""
+        self._over = True
         if self._connection is not None:
             await self._connection.close()
 
@@ -169,9 +172,9 @@ def _heard(connection: Any, asking: asyncio.Future[Any]) -> None:
 _KEPT = {"keepalives_idle": 3, "keepalives_interval": 1, "keepalives_count": 3, "tcp_user_timeout": 5000}
 
 
-def settings(*, connect_s: int | None = None, statement_s: int = 60) -> dict[str, Any]:
+def settings(*, connect_s: int | None = None) -> dict[str, Any]:
     """What every connection is made with. What it writes is durable whatever the server's default is."""
-    options = {"search_path": "bulkim", "synchronous_commit": "on", "statement_timeout": f"{statement_s}s", "client_encoding": "UTF8"}  # fmt: skip
+    options = {"search_path": "bulkim", "synchronous_commit": "on", "statement_timeout": "60s", "client_encoding": "UTF8"}  # fmt: skip
     return {
         "autocommit": True,
         "connect_timeout": connect_s or CONNECT_S,

@@ -20,12 +20,15 @@ SCHEMA = "bulkim_engine"
 QUEUE = "bulkim"
 POLL_S = 2.0  # where a notification gets lost
 AGAIN_S = 1.0
+CONNECTIONS = 4
+CONCURRENCY = 5  # looks take no time, a tick a moment
 
 Look = Callable[[], None]
 
 
-def _options() -> str:
-    return f"-c search_path={SCHEMA} -c application_name=bulkim-engine"
+def _conninfo(dsn: str) -> dict[str, Any]:
+    options = f"-c search_path={SCHEMA} -c application_name=bulkim-engine"
+    return {"conninfo": dsn, "kwargs": {"options": options}, "min_size": 1, "max_size": CONNECTIONS}
 
 
 def make_ready(connection: Any) -> str:
@@ -44,58 +47,36 @@ def script() -> str:
     return f"\nBEGIN;\nCREATE SCHEMA {SCHEMA};\nSET LOCAL search_path = {SCHEMA};\n{SchemaManager.get_schema()}\nCOMMIT;"
 
 
-class Engine:
-    """One worker's hand in it. `look` is called when there may be work; `tick` once a minute in the whole fleet."""
+async def work(dsn: str, look: Look, tick: Callable[[int], Awaitable[None]]) -> None:
+    """For ever; it starts again after whatever ended it. `look` is called when there may be work; `tick` once a minute in
+    the whole fleet.
+    """
+    for name in ("procrastinate", "psycopg.pool"):  # what matters is said by whoever it matters to
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    app = procrastinate.App(connector=procrastinate.PsycopgConnector(**_conninfo(dsn)))
 
-    def __init__(self, dsn: str, *, look: Look, tick: Callable[[int], Awaitable[None]], places: int) -> None:
-        for name in ("procrastinate", "psycopg.pool"):  # what matters is said by whoever it matters to
-            logging.getLogger(name).setLevel(logging.CRITICAL)
-        self._places = places
-        connector = procrastinate.PsycopgConnector(
-            conninfo=dsn, kwargs={"options": _options()}, min_size=1, max_size=4
-        )
-        self._app = procrastinate.App(connector=connector)
+    @app.task(name="look", queue=QUEUE)
+    async def _look(run: int) -> None:  # noqa: ARG001 - for people who read the queue
+        look()
 
-        @self._app.task(name="look", queue=QUEUE, queueing_lock=None)
-        async def _look(run: int) -> None:  # noqa: ARG001 - for people who read the queue
-            look()
+    @app.periodic(cron="* * * * *")
+    @app.task(name="tick", queue=QUEUE)
+    async def _tick(timestamp: int) -> None:
+        await tick(timestamp)
 
-        @self._app.periodic(cron="* * * * *")
-        @self._app.task(name="tick", queue=QUEUE)
-        async def _tick(timestamp: int) -> None:
-            await tick(timestamp)
-
-        self._look = _look
-
-    async def wake(self, runs: Sequence[int]) -> None:
-        """Say that these runs are nobody's, where that can be said. At most one job waits for each."""
-        for run in runs:
-            try:
-                await self._look.configure(queueing_lock=f"run:{run}").defer_async(run=run)
-            except exceptions.AlreadyEnqueued:
-                continue
-            except exceptions.ProcrastinateException:
-                return
-
-    async def work(self) -> None:
-        """For ever; it starts again after whatever ended it."""
-        while True:
-            with suppress(exceptions.ProcrastinateException, OSError):
-                async with self._app.open_async():
-                    await self._app.run_worker_async(
-                        queues=[QUEUE], concurrency=self._places + 1, wait=True, install_signal_handlers=False,
-                        delete_jobs="always", fetch_job_polling_interval=POLL_S,
-                    )  # fmt: skip
-            await asyncio.sleep(AGAIN_S)
+    while True:
+        with suppress(exceptions.ProcrastinateException, OSError):
+            async with app.open_async():
+                await app.run_worker_async(
+                    queues=[QUEUE], concurrency=CONCURRENCY, wait=True, install_signal_handlers=False,
+                    delete_jobs="always", fetch_job_polling_interval=POLL_S,
+                )  # fmt: skip
+        await asyncio.sleep(AGAIN_S)
 
 
 def wake(dsn: str, runs: Sequence[int]) -> None:
-    """From a command: say that there is something to do. Nobody hears it where no worker lives; they sweep when they come."""
-    app = procrastinate.App(
-        connector=procrastinate.SyncPsycopgConnector(
-            conninfo=dsn, kwargs={"options": _options()}, min_size=1, max_size=1
-        )
-    )
+    """Say that there is something to do. Nobody hears it where no worker lives; they look when they come."""
+    app = procrastinate.App(connector=procrastinate.SyncPsycopgConnector(**_conninfo(dsn)))
     with suppress(exceptions.ProcrastinateException), app.open():
         for run in runs:
             with suppress(exceptions.AlreadyEnqueued):

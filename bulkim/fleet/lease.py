@@ -153,18 +153,14 @@ class Keeper:
 
     async def take_next(self) -> Lease | None:
         """Take the run whose turn it is. Raises AwayError."""
-        for run_id in await self.waiting():
+        question = "SELECT bulkim.next(%s, %s)"  # the best first
+        for (run_id,) in await self._line.rows(question, (self.worker, LOOKED_AT), within_s=TAKE_S):
             try:
                 if lease := await self.take(run_id):
                     return lease
             except library().Error as error:  # one run's trouble is not the others'
                 log.warning("fleet.failed", run_id=run_id, error=in_words(error))
         return None
-
-    async def waiting(self) -> list[int]:
-        """Runs that this worker might take, the best first. Raises AwayError."""
-        found = await self._line.rows("SELECT bulkim.next(%s, %s)", (self.worker, LOOKED_AT), within_s=TAKE_S)
-        return [run_id for (run_id,) in found]
 
     async def give_back(self, lease: Lease, left: Left) -> bool:
         """Leave a run; False when it was another's already. Raises LostError."""
@@ -209,25 +205,19 @@ class Keeper:
 
     async def beat(self) -> None:
         """Say that the worker lives, and renew all of them, once. Raises AwayError."""
-        mine, me = dict(self._leases), this_process()
-        ((oldest, share),) = await self._beats.rows(
-            "SELECT oldest, share FROM bulkim.beat(%s, %s, %s, %s, %s, %s, %s, %s)",
-            (self.worker, me.host, me.pid, me.process, __version__, self.places, len(mine), time.time()), within_s=ANSWER_S,
+        mine, me, t0 = dict(self._leases), this_process(), self.clock()
+        epochs = [lease.epoch for lease in mine.values()]
+        ((oldest, share, renewed),) = await self._beats.rows(
+            "SELECT oldest, share, renewed FROM bulkim.beat(%s, %s, %s, %s, %s, %s, %s, %s, %s::bigint[], %s::bigint[])",
+            (self.worker, me.host, me.pid, me.process, __version__, self.places, time.time(), self.lease_s, list(mine), epochs),
+            within_s=ANSWER_S,
         )  # fmt: skip
         self.share = share or math.inf
         if oldest > KNOWN and self.outdated:
             self.outdated()
-        if not mine:
-            return
-        t0 = self.clock()
-        epochs = [lease.epoch for lease in mine.values()]
-        found = await self._beats.rows(
-            "SELECT run_id, epoch, asked FROM bulkim.renew(%s, %s, %s::bigint[], %s::bigint[])",
-            (self.worker, self.lease_s, list(mine), epochs), within_s=ANSWER_S,
-        )  # fmt: skip
-        renewed = {run_id: asked for run_id, _, asked in found}
+        asked = dict(renewed or ())
         for run_id, lease in mine.items():
-            if run_id in renewed:
-                lease.renewed(t0 + self.lease_s - self.margin_s, renewed[run_id])
+            if run_id in asked:
+                lease.renewed(t0 + self.lease_s - self.margin_s, asked[run_id])
             elif self._leases.get(run_id) is lease:
                 lease.lose()

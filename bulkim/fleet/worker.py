@@ -16,9 +16,8 @@ from functools import partial
 from multiprocessing import connection
 from typing import Any
 
-from bulkim.fleet import schedule
+from bulkim.fleet import engine, schedule
 from bulkim.fleet.database import AwayError, Line, connected
-from bulkim.fleet.engine import Engine
 from bulkim.fleet.health import serve
 from bulkim.fleet.journal import Store
 from bulkim.fleet.lease import Keeper, Lease
@@ -85,7 +84,6 @@ class Worker:
         alone = partial(across_hosts, {"BULKIM_FLEET": dsn})
         self.host = Host(keeper, Store(dsn), self._shares.sharing, alone, orders.places)
         self._wanted, self._thrice = asyncio.Event(), asyncio.Event()
-        self._engine = Engine(dsn, look=self._wanted.set, tick=self._tick, places=orders.places)
         self._taking = asyncio.Lock()
         self._next_at = 0.0  # by the loop's clock: until then the next run is others'
         self._exit = GENTLY
@@ -99,7 +97,7 @@ class Worker:
             host.keeper.run(),
             self._shares.run(),
             host.store.flush(),
-            self._engine.work(),
+            engine.work(self._orders.dsn, self._wanted.set, self._tick),
             self._sweep(),
         ]
         if self._orders.health:
@@ -153,18 +151,10 @@ class Worker:
             await session(self.host, lease)
             self._wanted.set()
 
-    def _free(self) -> int:
-        """Places for more."""
-        return 0 if self.host.draining else self._orders.places - self.host.keeper.held
-
     async def _sweep(self) -> None:
-        """For ever: what should be worked on, and is nobody's, is taken here, and said again to those who have places, too."""
+        """For ever: whatever nobody was told of is found."""
         while True:
-            if free := self._free():
-                with suppress(AwayError, TimeoutError):
-                    if runs := await self.host.keeper.waiting():
-                        self._wanted.set()
-                        await asyncio.wait_for(self._engine.wake(runs[:free]), SWEEP_S)
+            self._wanted.set()
             await asyncio.sleep(SWEEP_S)
 
     async def _tick(self, moment: int) -> None:

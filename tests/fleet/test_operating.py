@@ -49,7 +49,7 @@ def test_what_a_queued_run_waits_for_is_seen(scene):
     scene.database.query("UPDATE bulkim.claim SET beside = true WHERE run_id = %s", beside)
     assert set(why(scene).values()) == {"no worker is alive"}
     assert "next: bulkim fleet worker" in scene.fleet("status").err
-    scene.database.query("SELECT bulkim.beat('w', 'h', 1, 'p', '1', 4, 1, 0)")
+    scene.database.query("SELECT bulkim.beat('w', 'h', 1, 'p', '1', 4, 0, 10, '{}', '{}')")
     assert held(scene.database, first, "w") is not None
     assert why(scene) == {"r1": None, "r2": "behind r1", "r3": None, "r4": None}
     assert "next:" not in scene.fleet("status").err

@@ -9,7 +9,7 @@ import pytest
 from support.processes import wait_until
 
 from bulkim.fleet import worker
-from bulkim.fleet.engine import Engine
+from bulkim.fleet.database import AwayError, Line
 from bulkim.fleet.lease import Lease, Left
 from bulkim.fleet.session import session
 
@@ -26,9 +26,8 @@ async def for_ever(*_whatever):
 
 @pytest.fixture
 def hand(database, monkeypatch):
-    """A worker that looks once, hears no wake-up, and whose runs do not end. Those who have no place hear wake-ups, too: none is sure to arrive."""
-    monkeypatch.setattr(Engine, "work", for_ever)
-    monkeypatch.setattr(Engine, "wake", for_ever)
+    """A worker that looks once, hears no wake-up, and whose runs do not end."""
+    monkeypatch.setattr(worker.engine, "work", for_ever)
     monkeypatch.setattr(worker, "session", for_ever)
     monkeypatch.setattr(worker, "SWEEP_S", 3600.0)
     hands = []
@@ -95,6 +94,19 @@ def test_a_beat_says_what_a_workers_share_is(database):
         return [*shares, a.keeper.share]
 
     assert asyncio.run(main()) == [7, 6, 1, 7], "of an app one run is worked on at a time"
+
+
+def test_who_hung_up_is_not_connected_again(database):
+    """A session may outlive its worker: what it says then is said to nobody, and no connection stays open."""
+
+    async def main():
+        line = Line(database.dsn)
+        assert await line.rows("SELECT 1", within_s=5) == [(1,)]
+        await line.close()
+        with pytest.raises(AwayError):
+            await line.rows("SELECT 1", within_s=5)
+
+    asyncio.run(main())
 
 
 def test_a_run_that_cannot_be_given_back_is_not_kept(database, monkeypatch):

@@ -228,21 +228,20 @@ BEGIN
   RETURN out_;
 END $$;
 
--- A worker lives. Returns the oldest version that may still work here, and its share of what there is to do, by places.
-CREATE FUNCTION bulkim.beat(p_worker text, p_host text, p_pid bigint, p_process text, p_version text, p_places int, p_busy int, p_now float8)
-    RETURNS TABLE (oldest int, share float8) LANGUAGE sql AS $$
+-- A worker lives, and renews the leases of its runs. Returns the oldest version that may still work here, the worker's share of what there
+-- is to do, by places, and what it still holds: [[run, asked]]; what does not come back is lost. Rows are locked in the order of their keys.
+CREATE FUNCTION bulkim.beat(p_worker text, p_host text, p_pid bigint, p_process text, p_version text, p_places int, p_now float8, p_lease float8,
+    r_id bigint[], r_epoch bigint[]) RETURNS TABLE (oldest int, share float8, renewed json) LANGUAGE sql AS $$
   INSERT INTO bulkim.worker AS w (name, host, pid, process, version, places, busy, clock_s)
-    VALUES (p_worker, p_host, p_pid, p_process, p_version, p_places, p_busy, p_now - extract(epoch FROM clock_timestamp()))
-    ON CONFLICT (name) DO UPDATE SET busy = p_busy, seen_at = clock_timestamp(), clock_s = excluded.clock_s,
+    VALUES (p_worker, p_host, p_pid, p_process, p_version, p_places, cardinality(r_id), p_now - extract(epoch FROM clock_timestamp()))
+    ON CONFLICT (name) DO UPDATE SET busy = excluded.busy, seen_at = clock_timestamp(), clock_s = excluded.clock_s,
       since = CASE WHEN w.seen_at < clock_timestamp() - interval '4 s' THEN clock_timestamp() ELSE w.since END;
-  SELECT minimum, p_places::float8 * (SELECT count(DISTINCT CASE WHEN beside THEN run_id::text ELSE app END) FROM bulkim.claim WHERE state IN ('queued', 'running'))
-      / (SELECT nullif(sum(places), 0) FROM bulkim.worker WHERE seen_at > clock_timestamp() - interval '4 s') FROM bulkim.meta $$;
-
--- The leases of a worker's runs; those that do not come back are lost. Rows are locked in the order of their keys.
-CREATE FUNCTION bulkim.renew(p_worker text, p_lease float8, r_id bigint[], r_epoch bigint[]) RETURNS TABLE (run_id bigint, epoch bigint, asked text) LANGUAGE sql AS $$
   WITH mine AS (SELECT c.run_id FROM bulkim.claim c JOIN unnest(r_id, r_epoch) AS r(rid, e) ON c.run_id = r.rid AND c.epoch = r.e AND c.worker = p_worker
-                ORDER BY c.run_id FOR UPDATE OF c)
-  UPDATE bulkim.claim c SET until = clock_timestamp() + make_interval(secs => p_lease) FROM mine WHERE c.run_id = mine.run_id RETURNING c.run_id, c.epoch, c.asked $$;
+                ORDER BY c.run_id FOR UPDATE OF c),
+    held AS (UPDATE bulkim.claim c SET until = clock_timestamp() + make_interval(secs => p_lease) FROM mine WHERE c.run_id = mine.run_id RETURNING c.run_id, c.asked)
+  SELECT minimum, p_places::float8 * (SELECT count(DISTINCT CASE WHEN beside THEN run_id::text ELSE app END) FROM bulkim.claim WHERE state IN ('queued', 'running'))
+      / (SELECT nullif(sum(places), 0) FROM bulkim.worker WHERE seen_at > clock_timestamp() - interval '4 s'),
+    (SELECT json_agg(json_build_array(run_id, asked)) FROM held) FROM bulkim.meta $$;
 
 -- A session ends and leaves its run in `p_state`. False: another worker has it.
 CREATE FUNCTION bulkim.give_back(p_run bigint, p_epoch bigint, p_session bigint, p_state text, p_now float8, p_why text DEFAULT NULL,
@@ -262,9 +261,9 @@ END $$;
 
 -- A worker that is proven dead, or has given everything back.
 CREATE FUNCTION bulkim.bury(p_worker text) RETURNS void LANGUAGE sql AS $$
+  DELETE FROM bulkim.worker WHERE name = p_worker;
   UPDATE bulkim.claim AS c SET until = '-infinity' FROM (SELECT run_id FROM bulkim.claim WHERE worker = p_worker ORDER BY run_id FOR UPDATE) AS mine
     WHERE c.run_id = mine.run_id;
-  DELETE FROM bulkim.worker WHERE name = p_worker;
   SELECT bulkim.leave(p_worker) $$;
 
 -- What is pending and not in doubt is not sent any more.

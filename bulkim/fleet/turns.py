@@ -38,25 +38,18 @@ class Turn:
     lowest: int = 0
     seen_at: float | None = None
     ahead_s: float | None = None
-    _waiters: list[asyncio.Future[None]] = field(default_factory=list)
-    _done: bool = False
+    _closed: asyncio.Event = field(default_factory=asyncio.Event)
     _error: GuardError | None = None
 
     def __await__(self) -> Generator[Any, None, None]:
-        if not self._done:
-            waiter = asyncio.get_running_loop().create_future()
-            self._waiters.append(waiter)
-            yield from waiter
+        yield from self._closed.wait().__await__()
         if self._error:
             raise self._error
 
     def close(self, error: GuardError | None = None) -> None:
         """It is on disk, or never will be."""
-        self._done, self._error = True, error
-        for waiter in self._waiters:
-            if not waiter.done():
-                waiter.set_result(None)
-        self._waiters.clear()
+        self._error = error
+        self._closed.set()
 
     def frame(self, journal: Hand) -> dict[str, Any]:
         """As `bulkim.turns` reads it."""

@@ -299,22 +299,41 @@ def test_in_bash(journal, shell, environment):
 
 
 @pytest.mark.skipif(not shutil.which("zsh"), reason="no zsh here")
-def test_in_zsh(journal, environment):
+def test_in_zsh(journal, shell, environment):
+    record(shell.folder / "bulkim.db", "odd:name", ["we:ird", "with blank"])
+    shell.write("two words.yaml", "")
+    (shell.folder / "folder").mkdir()
     start = (
         "PS1='> '; autoload -Uz compinit; compinit -u -D; eval \"$(bulkim completion zsh)\"; echo rea''dy\n"
     )
     typed(
         ["zsh", "-f", "-i"],
         environment,
-        [(start, READY), ("bulkim show pu\t", "rge "), ("\x15bulkim results last --format=js\t", "jsonl "), ("\x15bulkim show \t", "-- purge, mute")],
+        [(start, READY), ("bulkim show pu\t", "rge "), ("\x15bulkim results last --format=js\t", "jsonl "), ("\x15bulkim show \t", "-- purge, mute"),
+         ("\x15bulkim ru\t", "bulkim run"), ("\t", "List all runs"), ("\x15bulkim run two\t", r"two\\ words\.yaml "),
+         ("\x15bulkim run fol\t", "folder/"), ("\x15bulkim show odd\t", ":name "), ("we\t", "we:ird "),
+         ("\x15bulkim show odd:name with\t", r"with\\ blank "), ("\x15bulkim run a --accept\t", "-removals "),
+         ("\x15bulkim run a --set operation=reg\t", "operation=register ")],
     )  # fmt: skip
 
 
 @pytest.mark.skipif(not shutil.which("fish"), reason="no fish here")
-def test_in_fish(journal, environment):
-    script = "bulkim completion fish | source; complete -C 'bulkim show pu'; complete -C 'bulkim results last --format=js'"
+def test_in_fish(journal, shell, environment):
+    record(shell.folder / "bulkim.db", "odd:name", ["we:ird", "with blank"])
+    shell.write("two words.yaml", "")
+    lines = (
+        "show pu",
+        "results last --format=js",
+        "run two",
+        "show odd:name with",
+        "run a --set operation=reg",
+    )
+    script = "; ".join(
+        ["bulkim completion fish | source", *(f"complete -C 'bulkim {line}'" for line in lines)]
+    )
     ended = subprocess.run(
         ["fish", "--no-config", "-c", script], env=environment, capture_output=True, text=True, check=False
     )
     older, _ = journal
-    assert (ended.stdout, ended.stderr) == (f"purge\tits newest run, {older}\n--format=jsonl\n", "")
+    expected = f"purge\tits newest run, {older}\n--format=jsonl\ntwo words.yaml\nwith blank\tpending\noperation=register\tCreates users\n"
+    assert (ended.stdout, ended.stderr) == (expected, "")

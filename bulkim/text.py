@@ -12,6 +12,13 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'s' if number != 1 else ''}"
 
 
+def per_second(value: float) -> str:
+    """A rate, and the limit that it is held against: 1,200, 83, 12.5, 0.58."""
+    if value >= 100 or value == int(value):
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if value >= 1 else f"{value:.2g}"
+
+
 # ----------------------------------------------------------------------------------------- durations
 
 

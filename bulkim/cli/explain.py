@@ -21,6 +21,7 @@ from bulkim.model import Kind, Status
 from bulkim.places import there
 from bulkim.text import nearest
 from bulkim.view import meanings
+from bulkim.view.account import table
 from bulkim.view.live import Spans
 
 if TYPE_CHECKING:
@@ -59,16 +60,21 @@ class Met:
 @click.argument("provider", shell_complete=candidates.providers, help="The vendor, such as easemob.")
 @click.argument(
     "code",
+    required=False,
     shell_complete=candidates.error_codes,
-    help="As the vendor writes it, one of bulkim's own, or an HTTP status.",
+    help="As the vendor writes it, one of bulkim's own, or an HTTP status. Default: list the vendor's.",
 )
 @click.option("--run", "run_name", metavar="RUN", shell_complete=candidates.run_names,
               help="Only what the code meant in this run. Default: the newest run, if it has met the code.")  # fmt: skip
 @click.option("--all", "everything", is_flag=True, help="Whatever the code may mean, whatever a run has met.")
 @common
-def explain(settings: Settings, *, provider: str, code: str, run_name: str | None, everything: bool) -> int:
+def explain(
+    settings: Settings, *, provider: str, code: str | None, run_name: str | None, everything: bool
+) -> int:
     """Say what a code means, whether bulkim tries again, and what to do."""
     vendor = vendor_of(provider)
+    if code is None:
+        return _listed(settings, vendor)
     rules = vendor.rules(code)
     own = codes.OWN.get(code) or (codes.of_status(code) if not rules else None)
     met = [] if everything else _met(settings, vendor, code, run_name)
@@ -90,6 +96,26 @@ def explain(settings: Settings, *, provider: str, code: str, run_name: str | Non
         show.put(_own(code, own))
     for rule in rules:
         show.put(_rule(code, rule))
+    return 0
+
+
+def _listed(settings: Settings, vendor: Provider) -> int:
+    """All codes of the vendor's table."""
+    if settings.json:
+        named = dict.fromkeys(each.code for each in vendor.errors if each.code)
+        click.echo(
+            json.dumps(
+                [_document(vendor, code, vendor.rules(code), None, []) for code in named], ensure_ascii=False
+            )
+        )
+        return 0
+    rows = dict.fromkeys(
+        (each.code or "-", str(each.status or "-"), _(codes.KINDS[str(each.kind)].meaning), _(each.meaning))
+        for each in vendor.errors
+    )
+    for line in table((_("code"), "HTTP", _("kind"), _("means")), sorted(rows), width=show.terminal_width()):
+        click.echo(line)
+    settings.say(f"next: {settings.command('explain', vendor.name, 'CODE')}")
     return 0
 
 

@@ -18,7 +18,7 @@ from bulkim.cli.options import Settings
 from bulkim.errors import InputError, Problem
 from bulkim.model import Job
 from bulkim.planning.preview import PROBLEMS_MAX, Surveyed, first_call, plan_document, surveyed
-from bulkim.text import counted, duration, milliseconds, resting
+from bulkim.text import counted, duration, milliseconds, per_second, resting
 from bulkim.view.live import Spans
 from bulkim.window import Window
 from bulkim.work.confirm import PRODUCTION
@@ -44,15 +44,17 @@ def checked(settings: Settings, load: Callable[[], Job]) -> tuple[int, dict[str,
         return error.exit_code, {"ok": False, "problems": [_problem(each) for each in error.problems]}
     counts, invalid = dict(found.counts or {}), found.invalid
     problems = found.survey.problems if found.survey else ()
+    protected = found.survey.protected if found.survey else ()
     code = 1 if invalid else 0
     document = {
         "ok": not invalid, "name": found.job.name, "provider": found.job.provider,
         "operation": found.job.operation, "items": sum(counts.values()), "counts": counts,
-        "problems": [_problem(each) for each in problems], "notes": list(found.notes), "unset": list(found.job.unset),
+        "problems": [_problem(each) for each in problems],
+        "protected": [_problem(each) for each in protected], "notes": list(found.notes), "unset": list(found.job.unset),
     }  # fmt: skip
     if settings.json:
         return code, document
-    for problem in problems:
+    for problem in (*problems, *(protected if settings.verbose else ())):
         click.echo(str(problem))
     if invalid > len(problems):
         click.echo(
@@ -73,10 +75,19 @@ def checked(settings: Settings, load: Callable[[], Job]) -> tuple[int, dict[str,
 
 def _noted(settings: Settings, found: Surveyed) -> None:
     """What was odd about the input, and what only a run needs."""
-    for note in found.notes:
+    for note in (*_protected(found, named=bool(settings.verbose)), *found.notes):
         settings.say(f"note: {note}")
     if found.job.unset:
         settings.say(f"note: not set in the environment, and needed to run: {', '.join(found.job.unset)}")
+
+
+def _protected(found: Surveyed, *, named: bool) -> list[str]:
+    """Whom `guard.protect` holds back, unless they were named one by one: a template's pattern may meet users of one's own."""
+    if found.survey is None or not found.survey.protected or named:
+        return []
+    number = found.survey.counts["protected"]
+    more = f", and {number - 1:,} more: `bulkim check -v` names them" if number > 1 else ""
+    return [f"guard.protect leaves out {counted(number, 'user')}: {found.survey.protected[0]}{more}"]
 
 
 def _verdict(found: Surveyed, counts: Mapping[str, int], invalid: int) -> Spans:
@@ -197,12 +208,17 @@ def _amounts(found: Surveyed, estimate: Estimate, ahead: Outlook) -> list[tuple[
 
 def _rate(job: Job, limit_per_s: float) -> str:
     """Calls a second; where the job says how many, in the unit too in which it may have said so."""
-    words = f"{limit_per_s:g} calls/s"
-    if job.rate.limit is None and not job.rate.pools:
-        return words
+    words = f"{per_second(limit_per_s)} calls/s"
+    own, share = job.rate.limit is not None or bool(job.rate.pools), job.rate.share
+    part = f"rate.share {share:g} of {_in_minutes(limit_per_s / share) if own else per_second(limit_per_s / share)}"
+    parts = ([_in_minutes(limit_per_s)] if own else []) + ([part] if share < 1 else [])
+    return f"{words} ({': '.join(parts)})" if parts else words
+
+
+def _in_minutes(limit_per_s: float) -> str:
     a_minute = limit_per_s * 60
     whole = math.isclose(a_minute, round(a_minute), rel_tol=1e-9)
-    return f"{words} ({a_minute:,.0f}/min)" if whole else f"{words} ({a_minute * 60:,.5g}/h)"
+    return f"{a_minute:,.0f}/min" if whole else f"{a_minute * 60:,.5g}/h"
 
 
 def _about(ahead: Outlook) -> str:

@@ -11,7 +11,8 @@ import click
 
 from bulkim.cli.options import Command, Settings, common
 from bulkim.errors import UsageError
-from bulkim.text import MOMENT, moments, resting, utc
+from bulkim.text import MOMENT, moments, per_second, resting, utc
+from bulkim.view.account import measured
 
 if TYPE_CHECKING:
     from bulkim.quota.ledger import Holder, Rest
@@ -102,8 +103,8 @@ def _rate(holder: Holder) -> float | None:
 def _as_row(holder: Holder, since: str) -> tuple[str, ...]:
     rate = _rate(holder)
     return (
-        holder.pool, f"{holder.limit_per_s:g}/s", str(holder.pid), f"{holder.calls:,}",
-        "-" if rate is None else f"{rate:.1f}", since,
+        holder.pool, f"{per_second(holder.limit_per_s)}/s", str(holder.pid), f"{holder.calls:,}",
+        "-" if rate is None else measured(rate), since,
     )  # fmt: skip
 
 

@@ -102,7 +102,7 @@ def account(
         text.balance(summary),
         *text.halted(summary),
         *text.codes(found, meaning, width=width()),
-        *text.stopped(summary, meaning, hint=hint, width=width()),
+        *text.stopped(summary, meaning, hint=hint, reached=_all_reached(record, summary), width=width()),
         text.pace(summary, session),
     ]
 
@@ -136,7 +136,7 @@ def next_steps(
     again = ("--job", job) if record.job_path is None else ()
     if rehearsal or record.rehearsal:
         return look or [settings.command("plan", job, *options)]
-    if summary["state"] in {"interrupted", "stopped"}:
+    if summary["state"] in {"interrupted", "stopped"} and not _all_reached(record, summary):
         words = (
             ("retry", record.parent, *_selected(record), *again)
             if record.parent
@@ -146,6 +146,13 @@ def next_steps(
     if bad:
         return [settings.command("retry", run, *again, *options), *look]
     return look or [settings.command("results", run)]
+
+
+def _all_reached(record: RunRecord, summary: Mapping[str, Any]) -> bool:
+    """Whether what stopped the run came with its last answers, so that only what failed is left to do."""
+    counts, kind = summary["counts"], record.begun_with.get("source.kind")
+    ended = not counts["pending"] and bool(counts["failed"] or counts["unknown"])
+    return ended and record.planned_at is not None and kind != "none"
 
 
 def _to_mend(settings: Settings, record: RunRecord, summary: Mapping[str, Any]) -> list[str]:

@@ -40,7 +40,8 @@ def verify(
 ) -> int:  # fmt: skip
     """Ask the vendor whether what a run did still holds. Changes nothing, there or in the journal.
 
-    Prints who drifted. Ctrl-C leaves with what was found until then. Exit code 0: all that was asked about holds; 5: something
+    What is asked depends on the operation, and is said at the end: of `register` it is whether the user is there; a nickname is not
+    compared. Prints who drifted. Ctrl-C leaves with what was found until then. Exit code 0: all that was asked about holds; 5: something
     drifted, or could not be told; 3: nothing can read back what this operation did.
     """
     from bulkim.cli.jobs import job_file, load, reminded

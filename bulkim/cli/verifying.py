@@ -60,7 +60,7 @@ def asked(
         click.echo(json.dumps(document, ensure_ascii=False))
     elif output is None or str(output) != "-":
         _print(document)
-    _account(settings, record, result)
+    _account(settings, record, result, vendor)
     return result.exit_code
 
 
@@ -143,11 +143,15 @@ def _print(document: dict[str, Any]) -> None:
         click.echo(line)
 
 
-def _account(settings: Settings, record: RunRecord, result: Verified) -> None:
+def _account(settings: Settings, record: RunRecord, result: Verified, vendor: Provider) -> None:
+    operation = vendor.operation(record.operation)
+    assert operation is not None, f"{record.provider} has no {record.operation}"
+    declared, asking = verifying.read_back(vendor, operation)
     counts = ", ".join(_counted(each, result.counts[each]) for each in Verdict if result.counts[each])
     whole = result.answered == result.items
     of = counted(result.items, "item") if whole else f"{result.answered:,} of {counted(result.items, 'item')}"
     settings.say(f"asked about {of} that run {record.run} left succeeded or unchanged: {counts or 'none'}")
+    settings.say(f"asked with {asking.name}: {verifying.asks_whether(declared, operation)}")
     if result.state != "finished":
         settings.say(f"{result.state}: {counted(result.asked - result.answered, 'user')} not asked about")
     if record.state != "finished":

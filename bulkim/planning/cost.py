@@ -22,6 +22,7 @@ class Survey:
     problems: tuple[Problem, ...]  # the first of the invalid items, with their lines
     head: tuple[Planned, ...]  # the first items that would be sent, in one call
     groups: Mapping[Hashable, int] = field(default_factory=dict)  # items by what a call has room for once
+    protected: tuple[Problem, ...] = ()  # the first of those, with their lines and patterns
 
     @property
     def items(self) -> int:
@@ -93,14 +94,18 @@ def survey(
     """Counts a plan, keeping only its beginning. `name` is the input's, or gives that of a position, for the problems; `part` tells apart what cannot
     go in one call.
     """
-    tally, problems = Tally(head_max, part), list[Problem]()
+    tally = Tally(head_max, part)
+    told: dict[str, list[Problem]] = {"invalid": [], "protected": []}
     for each in tally.of(parts):
-        if isinstance(each, Stretch) or each.skip is None or each.skip.code != "invalid":
+        if isinstance(each, Stretch) or each.skip is None or each.skip.code not in told:
             continue
-        if len(problems) < problems_max:
+        named = told[each.skip.code]
+        if len(named) < problems_max:
             where = name if isinstance(name, str) else name(each.position)
-            problems.append(Problem(where, each.line, None, each.skip.reason))
-    return Survey(tally.counts, tuple(problems), tuple(tally.head), tally.groups)
+            who = f"{each.username!r} is " if each.skip.code == "protected" else ""
+            named.append(Problem(where, each.line, None, f"{who}{each.skip.reason}"))
+    problems, protected = map(tuple, told.values())
+    return Survey(tally.counts, problems, tuple(tally.head), tally.groups, protected)
 
 
 def batch_size(operation: Operation, job: Job) -> int:

@@ -346,7 +346,7 @@ def _demand_columns(job: Job, provider: Provider, operation: Operation, reader: 
             Problem(reader.name, None, None, f"{operation.name} needs at least one of {wanted}", hint)
         )
     if problems:
-        raise InputError(problems)
+        raise InputError(problems, hint=inner.title_hint() if isinstance(inner, CsvReader) else None)
 
 
 def _lack(field: Field, operation: Operation, lacking: Sequence[str], reader: SourceReader) -> Problem:

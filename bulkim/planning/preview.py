@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from bulkim import planning, source, window
 from bulkim.auth.credentials import shown
@@ -190,7 +190,10 @@ def _masked_items(found: Surveyed, head: Sequence[Planned]) -> tuple[Item, ...]:
 
 def _url(job: Job, call: Call, proof: Credentials) -> str:
     query = (*proof.query, *call.query)
-    return f"{job.connection.base_url}{call.path}" + (f"?{urlencode(query, safe='*')}" if query else "")
+    written = urlencode(query, safe="*")
+    for name in job.unset:  # what is not set yet is a name, not a value
+        written = written.replace(quote(f"${{{name}}}"), f"${{{name}}}")
+    return f"{job.connection.base_url}{call.path}" + (f"?{written}" if query else "")
 
 
 def _headers(call: Call, proof: Credentials) -> dict[str, str]:

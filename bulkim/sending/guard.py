@@ -47,9 +47,20 @@ def breaker(guard: Guard, counts: Mapping[Status, int]) -> Stop | None:
     return Stop(
         4,
         "max_failures",
-        f"{counted(bad, 'item')} failed, and guard.max_failures allows {allowed}",
+        f"{_bad(counts)}, and guard.max_failures allows {allowed}",
         "look at the codes; then go on with a higher guard.max_failures, or mend the cause and retry what failed",
     )
+
+
+def _bad(counts: Mapping[Status, int]) -> str:
+    """``3 items failed and 100 are unknown (103 in all)``."""
+    failed, unknown = counts[Status.FAILED], counts[Status.UNKNOWN]
+    if not unknown:
+        return f"{counted(failed, 'item')} failed"
+    are = "is" if unknown == 1 else "are"
+    if not failed:
+        return f"{counted(unknown, 'item')} {are} unknown"
+    return f"{counted(failed, 'item')} failed and {unknown:,} {are} unknown ({failed + unknown:,} in all)"
 
 
 def streak(guard: Guard, code: str | None, length: int) -> Stop | None:
@@ -82,5 +93,5 @@ def canary(guard: Guard, counts: Mapping[Status, int]) -> Stop | None:
     if not bad:
         return None
     return Stop(
-        4, "canary", f"{bad} of the first {guard.canary} items failed", "look at the codes before you go on"
+        4, "canary", f"of the first {guard.canary} items {_bad(counts)}", "look at the codes before you go on"
     )

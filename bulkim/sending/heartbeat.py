@@ -61,8 +61,9 @@ def _pace(pool: Limiter, now: float, loop_now: float) -> PoolRate:
     if pool.rest_until - loop_now > BEAT_S / 2:
         allowed = 0.0
     else:
-        allowed = pool.rate_per_s if pool.slowed else pool.limit_per_s
-    return PoolRate(pool.name, pool.limit_per_s, round(allowed, 2), until, asked_s)
+        # Rounded, so that not each step of a recovery is news; a limit that nothing has lowered stays what it is.
+        allowed = float(f"{pool.rate_per_s:.3g}") if pool.slowed else pool.limit_per_s
+    return PoolRate(pool.name, pool.limit_per_s, allowed, until, asked_s)
 
 
 def _noticeable(told: Mapping[str, PoolRate], pace: PoolRate) -> bool:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import re
 import unicodedata
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 
 from bulkim.errors import Problem
@@ -122,6 +123,20 @@ def _hint(name: str, column: str, header: Sequence[str], secrets: Collection[str
     if match is not None:
         return f"did you mean {match[:60]!r}? {listing(header) or ''}".rstrip()
     return listing(header) or f"the header has {len(header)} other columns"
+
+
+def title_hint(lines: Iterable[str], delimiters: str) -> str | None:
+    """What to do where a title stands above the header; None where the first line may be the header. `lines`: the file's first."""
+    best = 0
+    for number, line in enumerate(lines, 1):
+        mark = max(delimiters, key=line.count)
+        cells = [cell.strip() for cell in next(csv.reader([line], delimiter=mark), [])]
+        filled = sum(map(bool, cells))
+        if number > 1 and best < 2 <= filled and is_header(cells):
+            above = "the line" if number == 2 else f"the {number - 1} lines"
+            return f"line {number} looks like the header: take {above} above it out of the file"
+        best = max(best, filled)
+    return None
 
 
 def near(name: str, header: Sequence[str]) -> str | None:

@@ -12,12 +12,13 @@ from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from functools import partial
 from io import StringIO
+from itertools import islice
 from typing import NamedTuple, Protocol
 
 from bulkim.errors import InputError
 from bulkim.model import Row, Source
 from bulkim.source.content import LINE_MAX, Content
-from bulkim.source.header import header_problems, names
+from bulkim.source.header import header_problems, names, title_hint
 from bulkim.source.rejects import (
     REJECTED,
     Form,
@@ -35,6 +36,7 @@ RECORD_MAX = LINE_MAX  # characters, quoted line ends included
 _QUOTED = re.compile(r'"[^"]*"')
 _SEPARATOR = re.compile(r'"?sep=(?P<mark>[^\w"\s]|\t)"?[\r\n]*', re.IGNORECASE)
 _PROBLEMS_MAX = 20
+TITLE_LINES_MAX = 6  # among which a header is looked for, below a title
 _CHUNK_CHARS = 1 << 13  # some hundred rows: what a processor's cache holds
 
 
@@ -87,11 +89,15 @@ class CsvReader:
             header = _filled(header[: self._own])
         self.columns: tuple[str, ...] | None = header
         if problems := header_problems(self.name, line, header, source.columns, secret_fields):
-            raise InputError(problems[:_PROBLEMS_MAX])
+            raise InputError(problems[:_PROBLEMS_MAX], hint=self.title_hint())
         self.names: tuple[str, ...] | None = names(header, source.columns, source.called)
         # Cells of a row that needs no closer look; in what was given back, a short row with its four may have as many.
         self._usual = len(self.names) if self._own is None else -1
         self._least = _least(self.names, required)
+
+    def title_hint(self) -> str | None:
+        """What to do where a title stands above the header; None where none seems to."""
+        return title_hint(islice(self._content.lines(), TITLE_LINES_MAX), DELIMITERS)
 
     def blocks(self) -> Iterator[Block | Row | BadRow]:
         """The same as `rows`, with rows that are alike put together.

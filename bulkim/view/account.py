@@ -11,7 +11,7 @@ from bulkim.codes import OWN, Meaning
 from bulkim.language import counted
 from bulkim.language import gettext as _
 from bulkim.model import Status
-from bulkim.text import duration, resting
+from bulkim.text import duration, per_second, resting
 from bulkim.view.live import GLYPHS, PAUSED, STYLES, Spans
 from bulkim.view.width import columns, fitted, wrapped
 
@@ -34,7 +34,8 @@ def headline(summary: Mapping[str, Any], where: str) -> Spans:
     """What ran, where, and how it ended."""
     state = summary["state"]
     style = {"finished": "green", "interrupted": "yellow", "stopped": "red"}.get(state, "blue")
-    if state == "finished" and (summary["counts"]["failed"] or summary["counts"]["unknown"]):
+    counts, invalid = summary["counts"], summary.get("codes", {}).get("invalid")
+    if state == "finished" and (counts["failed"] or counts["unknown"] or invalid):  # as `check` has it
         style = "yellow"
     glyph = {"finished": "✓" if style == "green" else "!", "running": "▶"}.get(state, "■")
     how = {
@@ -116,9 +117,10 @@ def stopped(
     meaning: Meant,
     *,
     hint: str | None = None,
+    reached: bool = False,
     width: int = 80,
 ) -> list[Spans]:
-    """Why the run ended early, and what to do about it: `hint`, or what the vendor's table advises."""
+    """Why the run ended early, and what to do about it: `hint`, or what the vendor's table advises. `reached`: nothing is pending."""
     stop = summary.get("stop")
     if not stop:
         return []
@@ -127,6 +129,11 @@ def stopped(
         hint = None  # it is English, whatever the reader's language
     elif known is not None and known is OWN.get(stop["code"]):
         known = None  # the reason and the hint say it all
+    if reached:
+        known = None
+        hint = _(
+            "Every item has been reached: nothing is left to continue. `bulkim retry RUN` sends again what failed or is unknown."
+        )
     texts = [
         f"“{stop['reason']}”",
         _(known.meaning) if known else "",
@@ -153,8 +160,10 @@ def pace(summary: Mapping[str, Any], session: Throughput | None) -> Spans:
     found = session or Throughput(summary["requests"], summary["elapsed_s"])
     paced = found.requests - found.beside
     telling = paced >= RATE_CALLS_MIN and found.elapsed_s > 0
-    rate = _(", {rate} calls/s", rate=f"{paced / found.elapsed_s:.1f}") if telling else ""
-    limit = _(" of {limit} allowed", limit=f"{found.limit_per_s:g}") if rate and found.limit_per_s else ""
+    rate = _(", {rate} calls/s", rate=measured(paced / found.elapsed_s)) if telling else ""
+    limit = (
+        _(" of {limit} allowed", limit=per_second(found.limit_per_s)) if rate and found.limit_per_s else ""
+    )
     calls = counted(paced or found.requests, "{n} call", "{n} calls")
     run = _("run {run}: {calls} in {time}", run=summary["run"], calls=calls, time=duration(found.elapsed_s))
     parts = [f"{run}{rate}{limit}"]
@@ -174,6 +183,11 @@ def pace(summary: Mapping[str, Any], session: Throughput | None) -> Spans:
     if summary["throttled"]:
         parts.append(_("{n} refused for the quota (429)", n=f"{summary['throttled']:,}"))
     return [(_("; ").join(parts), "")]
+
+
+def measured(calls_per_s: float) -> str:
+    """A rate that was reached: with as many digits as the limit beside it."""
+    return f"{calls_per_s:,.1f}" if calls_per_s >= 1 else per_second(calls_per_s)
 
 
 # -------------------------------------------------------------------------------------------- tables

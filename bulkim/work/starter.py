@@ -21,7 +21,7 @@ def files(provider: Provider, operation: Operation) -> dict[str, str]:
     from bulkim.jobfile.published import json_schema
     from bulkim.vendors import PROVIDERS
 
-    found = {JOB: job(provider, operation), CONNECTIONS: connections(provider)}
+    found = {JOB: job(provider, operation), CONNECTIONS: connections(provider, operation)}
     if operation.fields:
         found[_list(operation)] = rows(operation)
     found[SCHEMA] = json.dumps(json_schema(PROVIDERS), indent=2, ensure_ascii=False) + "\n"
@@ -57,6 +57,7 @@ def _job(provider: Provider, operation: Operation) -> Iterator[str]:
         yield from (f"  {name}: {json.dumps(value, ensure_ascii=False)}" for name, value in params.items())
     yield ""
     yield "# The vendor's documented limit is the default. `share` leaves room for others who use the same app."
+    yield "# It is a part of `limit`, too, where that is set: 0.7 of 50/min are 35/min."
     yield "rate:"
     yield "  share: 0.7"
     yield '  # limit: "1200/min"        # if your plan has a different limit; or calls a second, as a number'
@@ -93,7 +94,7 @@ def _guard(operation: Operation) -> Iterator[str]:
     yield '  max_failures: "2%"'
 
 
-def connections(provider: Provider) -> str:
+def connections(provider: Provider, operation: Operation) -> str:
     """The connection file, with secrets as variables of the environment."""
     app = provider.apps[0]
     form = next(
@@ -110,7 +111,10 @@ def connections(provider: Provider) -> str:
         value = app.examples.get(key, f"my-{key.replace('_', '-')}")
         shown = value if key in app.numbers else json.dumps(value)
         lines.append(f"  {key}: {shown}" + (f"  # {app.about[key]}" if key in app.about else ""))
-    lines.append("  # environment: production  # a destructive operation then needs --confirm APP:COUNT")
+    needs = (
+        f"{operation.name} then needs" if operation.destroys else "what destroys, such as delete, then needs"
+    )
+    lines.append(f"  # environment: production  # {needs} --confirm APP:COUNT")
     lines.append("  auth:")
     lines += [f"    {key}: ${{{variable(provider, key)}}}" for key in (form.identity, form.secret) if key]
     return "\n".join(lines) + "\n"
@@ -123,7 +127,7 @@ def variable(provider: Provider, key: str) -> str:
 
 def rows(operation: Operation) -> str:
     """Three rows of the list."""
-    columns = [each for each in operation.fields if not _is_param(each)]
+    columns = [each for each in operation.fields if each.sent and not _is_param(each)]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([each.name for each in columns])

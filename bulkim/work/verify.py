@@ -105,6 +105,30 @@ def read_back(provider: Provider, operation: Operation) -> tuple[ReadBack, Opera
     return declared, asking
 
 
+def asks_whether(declared: ReadBack, operation: Operation) -> str:
+    """What is asked about each user, in words, and which fields nobody compares."""
+    compared = {
+        *declared.remaining,
+        *declared.same.values(),
+        declared.holds,
+        declared.lacks,
+        declared.lasting,
+    }
+    fields = [each.name for each in operation.fields if not each.key and each.sent]
+    held, left = ([each for each in fields if (each in compared) is wanted] for wanted in (True, False))
+    if not declared.exists:
+        return "whether the user is gone"
+    what = (
+        f"{', '.join(held)} as the run left it"
+        if held
+        else "as the run left them"
+        if declared.equals
+        else "there"
+    )
+    left_out = f"; {', '.join(left)} {'is' if len(left) == 1 else 'are'} not compared" if left else ""
+    return f"whether the user is {what}{left_out}"
+
+
 def sampled(journal: Reader, record: RunRecord, share: float) -> tuple[int, frozenset[int] | None]:
     """How many items can be asked about, and which (None: all). The same run and share give the same sample."""
     if share >= 1.0:

@@ -498,3 +498,99 @@ def test_from_a_thousand_items_on_the_apps_name_is_typed(shell, server):
     screen = shell.at_terminal("run", job, "--limit", "999", asked="Go on?", typed="n\n")
     assert "Go on? [y/N]" in screen
     assert server.requests() == []
+
+
+# ------------------------------------------------------------------------------- what it says of what it does
+
+
+def test_check_names_who_is_protected_and_by_what(shell):
+    """A pattern that a template brought may meet users of one's own."""
+    job = shell.job(
+        "j",
+        "http://127.0.0.1:1",
+        "register",
+        ["admin.root", "u1", "admin.x"],
+        'guard: {protect: ["admin.*"]}\n',
+    )
+    said = shell("check", job)
+    assert "2 protected" in said.out
+    expected = "note: guard.protect leaves out 2 users: j.csv:2: 'admin.root' is protected by 'admin.*', and 1 more: `bulkim check -v` names them"
+    assert expected in said.err
+    assert "j.csv:4: 'admin.x' is protected by 'admin.*'\n" in shell("check", job, "-v").out
+    assert [each["line"] for each in shell("check", job, "--json").json["protected"]] == [2, 4]
+
+
+def test_invalid_rows_are_no_green_end(shell, server):
+    """`check` and `run` have one sign for it."""
+    job = shell.job("j", server.base_url, "register", ["u1", "b/c"])
+    assert shell("check", job).out.splitlines()[-1].startswith("! j: ")
+    assert shell("run", job).out.startswith("! ")
+    assert shell("run", shell.job("k", server.base_url, "register", ["u2"])).out.startswith("✓ ")
+
+
+def test_check_with_invalid_rows_says_what_is_next(shell):
+    said = shell("check", shell.job("j", "http://127.0.0.1:1", "register", ["u1", "b/c"]))
+    assert (
+        "next: correct the 1 row and check again; or, as a run leaves it out: bulkim plan j.yaml\n"
+        in said.err
+    )
+
+
+def test_a_title_above_the_header(shell):
+    job = shell.job("j", "http://127.0.0.1:1", "delete", [])
+    for text in (
+        "Users of 2026;;\nusername;nickname;x\nann;A;\n",
+        "Users of 2026\n\nusername,nickname\nann,A\n",
+    ):
+        shell.write("j.csv", text)
+        said = shell("check", job)
+        assert said.code == 3
+        assert "looks like the header: take the" in said.err
+    shell.write("j.csv", "user,nick\nann,username\n")
+    assert "looks like the header" not in shell("check", job).err
+
+
+def test_a_guard_that_trips_with_the_last_answers_leaves_nothing_to_continue(shell, server):
+    """What is left is a retry; the same command again would send nothing."""
+    job = shell.job("j", server.base_url, "mute", ["u1"], "params: {chat: 60}\nguard: {max_failures: 0}\n")
+    said = shell("run", job)
+    assert said.code == 4
+    assert "1 item failed, and guard.max_failures allows 0" in said.out
+    assert "Every item has been reached" in said.out
+    assert re.search(r"^next: bulkim retry [a-z0-9]{8}$", said.err, re.MULTILINE)
+    assert "next: bulkim run" not in said.err
+    job = shell.job(
+        "k",
+        server.base_url,
+        "mute",
+        ["u1", "u2", "u3"],
+        "params: {chat: 60}\nguard: {max_failures: 0}\nconcurrency: 1\n",
+    )
+    said = shell("run", job)
+    assert "next: bulkim run k.yaml" in said.err
+    assert "Every item has been reached" not in said.out
+
+
+def test_plan_shows_the_share_of_ones_own_limit_and_variables_as_they_are_written(shell):
+    job = shell.job("j", "http://127.0.0.1:1", "register", ["u1"])
+    said = shell("plan", job, "--set", "rate.limit=50/min", "--set", "rate.share=0.7")
+    assert "0.58 calls/s (35/min: rate.share 0.7 of 50/min)" in said.out
+    assert "rate.share" not in shell("plan", job).out
+    text = "provider: tencent\noperation: delete\nconnection: {base_url: 'http://127.0.0.1:1', sdk_app_id: 1400000000,\n"
+    auth = ' auth: {identifier: "${NO_SUCH_NAME}", secret_key: "${NO_SUCH_KEY}"}}\n'
+    shell.write("t.yaml", f"{text}{auth}source: {{items: [a]}}\n")
+    assert "&identifier=${NO_SUCH_NAME}&" in shell("plan", "t.yaml").out
+
+
+def test_explain_without_a_code_lists_them(shell):
+    said = shell("explain", "tencent")
+    assert said.code == 0
+    assert re.search(r"^70398 .*The plan's number of accounts is used up", said.out, re.MULTILINE)
+    assert "70398" in [each["code"] for each in shell("explain", "tencent", "--json").json]
+
+
+def test_verify_says_what_it_asked(shell, server):
+    shell("run", shell.job("j", server.base_url, "register", ["u1"]))
+    said = shell("verify", "last")
+    assert said.code == 0
+    assert "asked with get-user: whether the user is there; password, nickname are not compared" in said.err

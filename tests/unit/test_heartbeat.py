@@ -118,3 +118,11 @@ def test_a_rest_that_another_process_was_asked_for_ends_a_run_that_does_not_wait
     if stop:
         assert (stop.exit_code, stop.code) == (75, "rest")
         assert "3,600 s" in stop.reason
+
+
+def test_a_limit_with_many_digits_is_not_lowered_by_rounding(journal, pool, sign, telemetry):
+    """50 a minute: no refusal has happened, and none is told of."""
+    pool.limit_per_s = telemetry.limit_per_s = 50 / 60
+    sign(1000.0)
+    assert telemetry.allowed_per_s == 50 / 60
+    assert journal.told[0][1] == [PoolRate("users", 50 / 60, 50 / 60)]

@@ -80,3 +80,10 @@ def test_what_an_encoding_does_not_have_is_escaped_as_json_does():
     for value in ("研", "😀", "é", "\ud83d"):
         written = f'"{value}"'.encode("ascii", text.ESCAPED).decode()
         assert json.loads(written) == value
+
+
+@pytest.mark.parametrize(("value", "expected"), [
+    (1200.0, "1,200"), (100, "100"), (83.33, "83.3"), (12.5, "12.5"), (1.0, "1"), (0.583333, "0.58"), (0.02777, "0.028"),
+])  # fmt: skip
+def test_a_rate_has_digits_that_tell(value, expected):
+    assert text.per_second(value) == expected

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bulkim.model import Status
-from bulkim.text import clock, counted
+from bulkim.text import clock, counted, per_second
 from bulkim.view.live.meter import View
 from bulkim.view.width import columns, cut
 
@@ -179,9 +179,7 @@ def beginning(view: View) -> str:
 
 
 def _number(value: float | None) -> str:
-    if value is None:
-        return "-"
-    return f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:.1f}"
+    return "-" if value is None else per_second(value)
 
 
 class Lines:

@@ -8,7 +8,7 @@ from markupsafe import Markup, escape
 
 from bulkim.language import counted
 from bulkim.language import gettext as _
-from bulkim.text import clock, milliseconds, span
+from bulkim.text import clock, milliseconds, per_second, span
 from bulkim.view.report.drawing import HALF, TOP, WIDTH, Plot, ticks, time_ticks
 from bulkim.view.report.figures import Cell, Figures
 from bulkim.view.report.limits import Level
@@ -93,7 +93,7 @@ def busiest(figures: Figures) -> str:
     """``busiest second: 100 of 100 calls``."""
     most, own = figures.timeline.busiest, figures.allowed.own
     if own:
-        return _("busiest second: {most} of {limit} calls", most=f"{most:,}", limit=f"{own:g}")
+        return _("busiest second: {most} of {limit} calls", most=f"{most:,}", limit=per_second(own))
     return _("busiest second: {most}", most=counted(most, "{n} call", "{n} calls"))
 
 
@@ -134,7 +134,7 @@ def speed_legend(figures: Figures) -> Markup:
     """What is in the drawing of the speed."""
     entries = [("b-area", _("calls a second"))]
     if figures.allowed.own:
-        own = f"{figures.allowed.own:g}"
+        own = per_second(figures.allowed.own)
         same = all(each.limit_per_s == figures.allowed.own for each in figures.levels)
         words = (
             _("this run's limit, {limit}/s", limit=own)
@@ -146,7 +146,10 @@ def speed_legend(figures: Figures) -> Markup:
             entries.append(
                 (
                     "thin",
-                    _("the vendor's documented limit, {limit}/s", limit=f"{figures.allowed.documented:g}"),
+                    _(
+                        "the vendor's documented limit, {limit}/s",
+                        limit=per_second(figures.allowed.documented or 0.0),
+                    ),
                 )
             )
     if figures.lowest is not None:

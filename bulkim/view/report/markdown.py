@@ -8,8 +8,8 @@ from statistics import fmean
 
 from bulkim.language import counted
 from bulkim.language import gettext as _
-from bulkim.text import duration, milliseconds, span
-from bulkim.view.account import reconciliation
+from bulkim.text import duration, milliseconds, per_second, span
+from bulkim.view.account import measured, reconciliation
 from bulkim.view.report import charts
 from bulkim.view.report.events import LISTED_MAX
 from bulkim.view.report.figures import BAD, Figures
@@ -68,8 +68,12 @@ def _lines(figures: Figures) -> Iterator[str]:
     yield f"**{reconciliation(summary)}**"
     yield ""
     elapsed_s = summary["elapsed_s"]
-    pace = _(", {rate} calls/s", rate=f"{figures.timeline.calls / elapsed_s:.1f}") if elapsed_s >= 1 else ""
-    limit = _(" of {limit} allowed", limit=f"{figures.allowed.own:g}") if pace and figures.allowed.own else ""
+    pace = _(", {rate} calls/s", rate=measured(figures.timeline.calls / elapsed_s)) if elapsed_s >= 1 else ""
+    limit = (
+        _(" of {limit} allowed", limit=per_second(figures.allowed.own))
+        if pace and figures.allowed.own
+        else ""
+    )
     yield _(
         "Run {run} {ended}. {calls} in {time}{pace}; {retries}, {refused}.",
         run=code(record.run),

@@ -55,7 +55,7 @@ def pull(connection: Any, run: str, journal: Path) -> tuple[int, int]:
 
         sessions = {each["id"]: copy.add("session", {**each, "id": None}) for each in rows("session", "id")}
         for each in rows("item", "ordinal"):
-            copy.add("item", {**each, **json.loads(each["rest"] or "{}")})
+            copy.add("item", {**each, **json.loads(each["rest"])} if each["rest"] else each)
         for each in rows("before", "ordinal"):
             copy.add("before", each)
         for each in rows("attempt", "id"):

@@ -7,6 +7,8 @@ from typing import Any
 
 from bulkim.errors import UsageError
 from bulkim.fleet.database import documents
+from bulkim.model import KEY_SEPARATOR
+from bulkim.vendors import PROVIDERS
 from bulkim.work.metrics import gauge
 
 _WAITS = (  # what nobody has said, but can be seen
@@ -105,13 +107,20 @@ def quota(connection: Any) -> list[dict[str, Any]]:
 
 
 def touched(connection: Any, username: str) -> list[dict[str, Any]]:
-    """Every run that has this user, the newest first, and how that ended."""
+    """Every item of every run that is about this user, the newest run first, and how that ended."""
+    alone = "JOIN bulkim.item AS i ON i.run_id = r.id AND i.key = ANY(%(names)s)"
+    # of two parts, the user the first: no index finds them, so they are looked for only where there are any
+    among = (
+        "JOIN bulkim.item AS i ON i.run_id = r.id AND strpos(i.key, %(end)s) > 0 AND split_part(i.key, %(end)s, 1) = ANY(%(names)s)"
+        " WHERE r.operation = ANY(%(several)s) OR r.planned::json ->> 'vendor_text' IS NOT NULL"
+    )
+    found = "SELECT r.id, r.run, r.name, r.operation, r.app, i.ordinal, i.outcome, i.code, i.reason, i.finished_at FROM bulkim.run AS r"
+    several = [each.name for one in PROVIDERS.values() for each in one.operations if len(each.keys) > 1]
     return documents(
         connection,
-        "SELECT r.run, r.name, r.operation, r.app, coalesce(i.outcome, 'pending') AS outcome, i.code, i.reason,"
-        " to_timestamp(i.finished_at)::text AS finished_at"
-        " FROM bulkim.run AS r JOIN bulkim.item AS i ON i.run_id = r.id AND (i.key = %s OR i.key = lower(%s)) ORDER BY r.id DESC",
-        (username, username),
+        "SELECT run, name, operation, app, coalesce(outcome, 'pending') AS outcome, code, reason, to_timestamp(finished_at)::text AS finished_at"
+        f" FROM ({found} {alone} UNION ALL {found} {among}) AS _ ORDER BY id DESC, ordinal",
+        {"names": [username, username.lower()], "end": KEY_SEPARATOR, "several": several},
     )
 
 

@@ -141,3 +141,14 @@ def test_a_margin_fits_into_a_lease_of_minutes(database, monkeypatch):
         assert bulkim_here("fleet", "init", "--lease", lease, "--margin", margin).code == 2
     assert bulkim_here("fleet", "init", "--lease", "6s", "--margin", "1.8s").code == 0
     assert database.query("SELECT lease_s, margin_s FROM bulkim.meta") == [(6.0, 1.8)]
+
+
+def test_a_user_is_found_in_runs_whose_items_are_of_two_parts(scene):
+    """`block`: a user and a contact."""
+    pairs = [("ann", "bob"), ("ann", "cyd"), ("anna", "bob"), ("bob", "ann")]
+    (scene.folder / "pairs.csv").write_text("username,contact\n" + "".join(f"{a},{b}\n" for a, b in pairs))
+    scene.submit(scene.job("pairs", "block", {"csv": "pairs.csv"}))
+    (scene.folder / "one.txt").write_text("ann\nbob\n")
+    scene.submit(scene.job("one", "mute", {"text": "one.txt"}, params={"chat": 60}))
+    assert [each["name"] for each in scene.fleet("why", "Ann", "--json").json] == ["one", "pairs", "pairs"]
+    assert [each["name"] for each in scene.fleet("why", "anna", "--json").json] == ["pairs"]

@@ -61,11 +61,9 @@ def workers(settings: Settings) -> int:
 
     with fleet() as connection:
         found = view.workers(connection)
-    if settings.json:
-        return tell(found)
-    gone = [{**each, "gone": "" if each["alive"] else ", gone"} for each in found]
+    none = "no worker was heard of for a day; `bulkim fleet worker` is one"
     return listed(
-        settings, gone, WORKERS, none="no worker was heard of for a day; `bulkim fleet worker` is one"
+        settings, found, WORKERS, none=none, more=lambda each: {"gone": "" if each["alive"] else ", gone"}
     )
 
 

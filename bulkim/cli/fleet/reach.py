@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -35,15 +35,20 @@ def tell(document: Any) -> int:
 
 
 def listed(
-    settings: Settings, found: Sequence[Mapping[str, Any]], columns: Mapping[str, str], *, none: str
+    settings: Settings,
+    found: Sequence[Mapping[str, Any]],
+    columns: Mapping[str, str],
+    *,
+    none: str,
+    more: Callable[[Mapping[str, Any]], Mapping[str, str]] = lambda _: {},
 ) -> int:
-    """What was found: JSON for a program, a table for people, or `none` said where there is nothing."""
+    """What was found: JSON for a program, a table for people, or `none` said where there is nothing. `more`: cells for people."""
     if settings.json:
         return tell(found)
     if not found:
         settings.say(none)
         return 0
-    return table(found, columns)
+    return table([{**each, **more(each)} for each in found], columns)
 
 
 def table(found: Iterable[Mapping[str, Any]], columns: Mapping[str, str]) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from bulkim.cli.fleet.reach import PRIORITY, fleet, listed, tell
+from bulkim.cli.fleet.reach import PRIORITY, fleet, listed
 from bulkim.cli.options import JOB, SET, Command, Settings, common
 from bulkim.errors import UsageError
 from bulkim.text import TO_THE_MINUTE
@@ -65,15 +66,14 @@ def list_(settings: Settings) -> int:
 
     with fleet() as connection:
         found = plans.listed(connection)
-    if settings.json:
-        return tell(found)
-    shown = [{**each, "when": "paused" if each["paused"] else _moment(each)} for each in found]
-    return listed(settings, shown, COLUMNS, none="no schedules; `bulkim fleet schedule add` makes one")
+    none = "no schedules; `bulkim fleet schedule add` makes one"
+    return listed(settings, found, COLUMNS, none=none, more=lambda each: {"when": _when(each)})
 
 
-def _moment(found: dict[str, Any]) -> str:
+def _when(found: Mapping[str, Any]) -> str:
+    """Its next time, by the clock of its zone."""
     if not found["next"]:
-        return "never"
+        return "paused" if found["paused"] else "never"
     there = datetime.fromisoformat(found["next"]).astimezone(ZoneInfo(found["zone"]))
     return there.strftime(f"{TO_THE_MINUTE} %Z")
 

@@ -130,25 +130,22 @@ def forget(settings: Settings, *, older: float) -> int:
     from bulkim.fleet.view import OVER
 
     with fleet() as connection:
-        runs = connection.execute(
+        found = connection.execute(
             "SELECT r.id FROM bulkim.run AS r JOIN bulkim.claim AS c ON c.run_id = r.id WHERE c.state = ANY(%s) AND r.finished_at < %s"
             " ORDER BY 1", (list(OVER), time.time() - older),
         ).fetchall()  # fmt: skip
-        gone = sum(
-            _deleted(connection, table, run_id)
-            for (run_id,) in runs
-            for table in ("item", "before", "attempt")
-        )
+        runs = [run_id for (run_id,) in found]
+        gone = sum(_deleted(connection, table, runs) for table in ("item", "before", "attempt"))
     settings.say(f"deleted {counted(gone, 'row')} of {counted(len(runs), 'run')}")
     return 0
 
 
-def _deleted(connection: Any, table: str, run_id: int) -> int:
+def _deleted(connection: Any, table: str, runs: list[int]) -> int:
     statement = (
         f"DELETE FROM bulkim.{table} WHERE ctid = ANY(ARRAY("  # noqa: S608 - names of ours
-        f"SELECT ctid FROM bulkim.{table} WHERE run_id = %s LIMIT {CHUNK}))"
+        f"SELECT ctid FROM bulkim.{table} WHERE run_id = ANY(%s) LIMIT {CHUNK}))"
     )
     number = 0
-    while deleted := connection.execute(statement, (run_id,)).rowcount:
+    while deleted := connection.execute(statement, (runs,)).rowcount:
         number += deleted
     return number

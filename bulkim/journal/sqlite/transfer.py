@@ -46,7 +46,7 @@ class Copy:
 
     def __init__(self, db: sqlite3.Connection, run: Mapping[str, Any]) -> None:
         self._db = db
-        self._columns: dict[str, frozenset[str]] = {}
+        self._statements: dict[tuple[str, tuple[str, ...]], tuple[list[str], str]] = {}
         self.added = Counter[str]()  # rows by table
         for (before,) in db.execute("SELECT id FROM run WHERE run = ?", (run["run"],)).fetchall():
             forget_run(db, before)
@@ -55,20 +55,20 @@ class Copy:
 
     def add(self, table: str, row: Mapping[str, Any]) -> int:
         """One row, of this run whatever it says; an id that is None is the journal's own to give. Returns its number."""
-        if table not in self._columns:
-            found = self._db.execute(f"PRAGMA table_info({table})")
-            self._columns[table] = frozenset(each[1] for each in found)
-        known = {name: _value(value) for name, value in row.items() if name in self._columns[table]}
-        if "run_id" in known:
-            known["run_id"] = self.run_id
         self.added[table] += 1
-        marks = ", ".join("?" * len(known))
-        statement = f"INSERT INTO {table} ({', '.join(known)}) VALUES ({marks})"
-        return int(self._db.execute(statement, tuple(known.values())).lastrowid or 0)
+        names, statement = self._statement(table, tuple(row))
+        values = [row[name] for name in names]
+        values = [bytes.fromhex(each["hex"]) if isinstance(each, dict) else each for each in values]
+        return self._db.execute(statement, values).lastrowid or 0
 
-
-def _value(value: Any) -> Any:
-    return bytes.fromhex(value["hex"]) if isinstance(value, dict) else value
+    def _statement(self, table: str, given: tuple[str, ...]) -> tuple[list[str], str]:
+        """Which columns are taken, and how they are written: the same for all rows of a table."""
+        if (table, given) not in self._statements:
+            there = [each[1] for each in self._db.execute(f"PRAGMA table_info({table})") if each[1] in given]
+            marks = [f"{self.run_id}" if name == "run_id" else "?" for name in there]
+            statement = f"INSERT INTO {table} ({', '.join(there)}) VALUES ({', '.join(marks)})"
+            self._statements[table, given] = [name for name in there if name != "run_id"], statement
+        return self._statements[table, given]
 
 
 @contextmanager

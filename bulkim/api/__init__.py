@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 import anyio
 
 from bulkim.api.after import report, undo, verify
-from bulkim.api.common import AnyJob, any_job, job_of, job_of_run
+from bulkim.api.common import AnyJob, any_job, job_of, job_of_run, outcomes_of, several
 from bulkim.api.common import bare_errors as _bare_errors
 from bulkim.api.common import journal_path as _journal
 from bulkim.api.common import load_job as _load
@@ -76,13 +76,13 @@ def load(
     job: str | os.PathLike[str] | Mapping[str, Any],
     *,
     set: Mapping[str, Any] | None = None,  # noqa: A002 - as the command line calls it
-    items: Iterable[Mapping[str, Any] | str] | None = None,
+    items: Iterable[Mapping[Any, Any] | str] | None = None,
     sandbox: bool = False,
 ) -> Job:
     """Load a job file, or a mapping with the same keys and a `name`. Raises InputError with every problem.
 
     `set` changes keys, like ``{"rate.limit": 50}``. `items` are read to their end and stand for the job's `source`: mappings with
-    the operation's fields, secrets included, or bare usernames. With `sandbox` no environment variable is needed, and the
+    the operation's fields, secrets included, or bare usernames; a table of pandas or polars is taken row by row. With `sandbox` no environment variable is needed, and the
     connection is the sandbox's.
     """
     return _load(job, set or {}, rehearsal.NOWHERE if sandbox else None, items=items)
@@ -158,8 +158,8 @@ def retry_items(
     *,
     job: AnyJob | None = None,
     journal: str | os.PathLike[str] | None = None,
-    outcome: Sequence[str] = runner.RETRIED,
-    code: Sequence[str] = (),
+    outcome: str | Sequence[str] = runner.RETRIED,
+    code: str | Sequence[str] = (),
     changed: bool = False,
     new: bool = False,
     limit: int | None = None,
@@ -179,6 +179,7 @@ def retry_items(
     file, or is no longer there.
     """
     _refuse_running_loop("retry_items")
+    outcomes, codes = outcomes_of(outcome), several(code)
     path = _journal(journal)
     with Reader.open(path) as opened:
         record = opened.find(run)
@@ -187,7 +188,7 @@ def retry_items(
     with _place(job, sandbox=sandbox) as loaded:
         with _bare_errors():
             finished = runner.retry(
-                record, loaded, journal=path, outcome=outcome, code=code, changed=changed, new=new, limit=limit,
+                record, loaded, journal=path, outcome=outcomes, code=codes, changed=changed, new=new, limit=limit,
                 accept_removals=accept_removals, confirm=asking(confirm), observe=_observing(observe), max_duration_s=max_duration_s,
                 stop=stop, sharing=sharing(rehearsal=sandbox),
             )  # fmt: skip
@@ -213,15 +214,16 @@ def results(
     run: str = "last",
     *,
     journal: str | os.PathLike[str] | None = None,
-    outcome: Sequence[str] = (),
-    code: Sequence[str] = (),
+    outcome: str | Sequence[str] = (),
+    code: str | Sequence[str] = (),
 ) -> Iterator[Result]:
     """A run's items in order, streaming; empty filters let all through.
 
     The journal is opened when the first item is asked for, which is when JournalError or UsageError are raised.
     """
+    outcomes = outcomes_of(outcome)
     with Reader.open(_journal(journal)) as opened:
-        yield from opened.results(opened.find(run).id, outcome=outcome, code=code)
+        yield from opened.results(opened.find(run).id, outcome=outcomes, code=several(code))
 
 
 # ------------------------------------------------------------------------------------------- helpers

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 from bulkim import jobfile, redact, vendors
 from bulkim.errors import UsageError
 from bulkim.journal.records import RunRecord
-from bulkim.model import Job
+from bulkim.model import Job, Status
 from bulkim.places import there
 from bulkim.work import rehearsal
 
@@ -33,7 +33,7 @@ def load_job(
     changes: Mapping[str, Any],
     sandbox: str | None,
     vendor_text: str | None = None,
-    items: Iterable[Mapping[str, Any] | str] | None = None,
+    items: Iterable[Mapping[Any, Any] | str] | None = None,
     *,
     pairs: Sequence[tuple[str, str]] = (),
     unset: bool = False,
@@ -75,6 +75,20 @@ def job_of_run(record: RunRecord, job: AnyJob | None) -> Job:
     if isinstance(job, Job):
         return job
     return load_job(job_of(record) if job is None else job, {}, None, record.vendor_text)
+
+
+def several(given: str | Sequence[str]) -> Sequence[str]:
+    """One name, or some of them."""
+    return (given,) if isinstance(given, str) else given
+
+
+def outcomes_of(given: str | Sequence[str]) -> Sequence[str]:
+    """Outcomes by name. Raises UsageError for what is none."""
+    named = several(given)
+    for name in named:
+        if name not in set(Status):
+            raise UsageError(f"there is no outcome {name!r}.", hint=f"one of {', '.join(Status)}")
+    return named
 
 
 @contextmanager

@@ -44,7 +44,7 @@ def load(
     sandbox: Sandbox | None = None,
     vendor_text: str | None = None,
     now: float | None = None,
-    items: Iterable[Mapping[str, Any] | str] | None = None,
+    items: Iterable[Mapping[Any, Any] | str] | None = None,
     unset: bool | str = False,
     also: Callable[[Written], Iterable[Problem]] = lambda _: (),
 ) -> Job:

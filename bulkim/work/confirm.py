@@ -88,7 +88,7 @@ def asking(confirm: Confirm | None) -> Callable[[Preview], Pledge | None]:
 
     def ask(preview: Preview) -> Pledge | None:
         job, count = preview.job, preview.to_send
-        if not (isinstance(confirm, str) or preview.operation.destroys):
+        if confirm is None and not preview.operation.destroys:
             return None
         given = _given(confirm) if isinstance(confirm, str) else None
         held = agreed(given, preview.confirmed, job, sent=preview.sent, left=count, said="confirm")

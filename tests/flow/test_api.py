@@ -12,7 +12,11 @@ import subprocess
 import sys
 import threading
 import warnings
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from pathlib import Path
+from typing import NamedTuple
+from uuid import UUID
 
 import anyio
 import pytest
@@ -175,10 +179,12 @@ def test_what_destroys_goes_on_confirmed(confirm):
     assert run(job(), confirm=confirm).counts["succeeded"] == 5
 
 
-def test_what_does_not_destroy_is_held_to_a_number_and_not_shown_to_a_function():
+def test_what_does_not_destroy_is_confirmed_where_somebody_asks_for_it():
     with pytest.raises(bulkim.ConfirmationError, match="confirm says 4, but 5 items would be sent"):
         run(job("get-user"), confirm="demo:4")
-    assert run(job("get-user"), confirm=lambda _: pytest.fail("it destroys nothing")).state == "finished"
+    with pytest.raises(bulkim.ConfirmationError, match="not confirmed"):
+        run(job("get-user"), confirm=lambda _: False)
+    assert run(job("get-user"), confirm=lambda preview: preview.to_send == 5).state == "finished"
 
 
 # --------------------------------------------------------------------------- loops, threads, signals
@@ -310,16 +316,114 @@ def test_items_take_the_place_of_a_files_source(tmp_path):
     assert run(loaded).counts["succeeded"] == 2
 
 
-def test_no_items_are_as_wrong_as_in_a_file():
-    with pytest.raises(bulkim.InputError, match="must not be empty"):
-        bulkim.load(job("get-user"), items=iter(()), sandbox=True)
+@pytest.mark.parametrize("items", [(), [], iter(())], ids=["tuple", "list", "iterator"])
+def test_no_items_are_nothing_to_do_as_an_empty_file(items):
+    """A service has a day without new users."""
+    finished = run(bulkim.load(job("get-user"), items=items, sandbox=True))
+    assert (finished.state, finished.exit_code, finished.summary["items"]) == ("finished", 0, 0)
+
+
+class Frame:
+    """A table as those of pandas: its own iterator gives the names of its columns."""
+
+    columns = ("username", "since")
+
+    def __iter__(self):
+        return iter(self.columns)
+
+
+class Pandas(Frame):
+    def to_dict(self, orient):
+        assert orient == "records"
+        return [{"username": "user1", "since": date(2026, 11, 1)}, {"username": "user2", "since": None}]
+
+
+class Polars(Frame):
+    def to_dict(self, *, as_series):
+        pytest.fail("by column")
+
+    def to_dicts(self):
+        return Pandas().to_dict("records")
+
+
+@pytest.mark.parametrize("table", [Pandas(), Polars()], ids=["pandas", "polars"])
+def test_a_table_is_its_rows(table):
+    run(bulkim.load(job("get-user"), items=table, sandbox=True))
+    assert [(each.username, each.extra) for each in bulkim.results()] == [
+        ("user1", {"since": "2026-11-01"}), ("user2", {}),
+    ]  # fmt: skip
+
+
+class Member(NamedTuple):
+    username: str
+    team: str
+
+
+def test_rows_of_a_database_and_named_tuples_are_items():
+    database = sqlite3.connect(":memory:")
+    database.row_factory = sqlite3.Row
+    rows = [
+        *database.execute("SELECT 'user1' AS username, 'x' AS team"),
+        Member("user2", "y"),
+    ]
+    for items in (rows, iter(rows)):
+        run(bulkim.load(job("get-user"), items=items, sandbox=True))
+        assert [(each.username, each.extra["team"]) for each in bulkim.results()] == [
+            ("user1", "x"),
+            ("user2", "y"),
+        ]
+
+
+@pytest.mark.parametrize("many", [False, True], ids=["in the job", "beside it"])
+def test_no_number_is_no_value_and_infinity_is_refused(many):
+    row = {"username": "user1", "nickname": float("nan"), "password": "x"}
+    rows = [row] if not many else [row, *({"username": f"v{n}", "password": "x"} for n in range(1200))]
+    loaded = bulkim.load({**job("register"), "source": {"items": rows}}, sandbox=True)
+    assert "NaN" not in str(bulkim.estimate(loaded).first_request)
+    rows[0]["nickname"] = float("inf")
+    with pytest.raises(bulkim.InputError):
+        bulkim.load({**job("register"), "source": {"items": rows}}, sandbox=True)
+
+
+@pytest.mark.parametrize("items", ["alice", b"bert", {"username": "alice"}], ids=["text", "bytes", "mapping"])
+def test_what_is_one_user_is_not_taken_letter_by_letter(items):
+    with pytest.raises(bulkim.InputError, match=r"not rows") as caught:
+        bulkim.load(job("get-user"), items=items, sandbox=True)
+    assert "items=[...]" in str(caught.value)
+
+
+def test_values_of_the_standard_library_become_text_and_numbers():
+    row = {
+        "username": "user1", "chat": 60.0, "d": date(2026, 11, 1), "t": datetime(2026, 11, 1, 12, tzinfo=UTC),
+        "n": Decimal("1.50"), "u": UUID(int=7), "p": Path("a/b"),
+    }  # fmt: skip
+    small = {**job("mute"), "source": {"items": [row]}}
+    for loaded in (bulkim.load(job("mute"), items=[row], sandbox=True), bulkim.load(small, sandbox=True)):
+        run(loaded)
+        (found,) = bulkim.results()
+        assert found.extra == {
+            "d": "2026-11-01", "t": "2026-11-01T12:00:00+00:00", "n": "1.50", "u": str(UUID(int=7)), "p": "a/b",
+        }  # fmt: skip
+
+
+def test_an_outcome_may_stand_alone_and_must_be_one():
+    run(bulkim.load(job("get-user"), items=["user1"], sandbox=True))
+    assert [each.username for each in bulkim.results(outcome="succeeded")] == ["user1"]
+    for call in (
+        lambda: list(bulkim.results(outcome=["fail"])),
+        lambda: bulkim.retry_items("last", outcome="fail"),
+    ):
+        with pytest.raises(bulkim.UsageError, match="there is no outcome 'fail'"):
+            call()
+    with pytest.raises(bulkim.UsageError, match="empty"):
+        next(bulkim.results(""))
 
 
 def test_an_item_that_no_file_could_hold_is_named():
     with pytest.raises(bulkim.InputError) as caught:
         bulkim.load(job("mute"), items=[{"username": "a", "chat": 1}, {"username": "b", "chat": object()}, 3])
     assert [str(each) for each in caught.value.problems] == [
-        "job.source.items[1]: chat: object is of no use in it",
+        "job.source.items[1]: chat: object is no text, number, list or mapping; turn it into one",
         "job.source.items[2]: expected a mapping or a username, got int",
     ]
 

@@ -44,6 +44,8 @@ class Lookup(Calls):
 
         Raises UsageError when there is none, more than one, or a name is two jobs'.
         """
+        if not wanted:
+            raise UsageError("a run's id is empty: no run is meant.", hint="`bulkim runs` lists them")
         if wanted == "last":
             found = self.runs(limit=1)
         else:

@@ -40,13 +40,16 @@ from bulkim.text import nearest
 def init(settings: Settings, *, folder: Path, provider: str, operation: str) -> int:
     """Write a commented job, its connection, a list and the job file's schema to start from. Overwrites nothing."""
     from bulkim import vendors
+    from bulkim.catalogue.called import called_there
     from bulkim.work import starter
 
     vendor = vendors.provider(provider)
     found = vendor.operation(operation)
     if found is None:
         offered = [each.name for each in vendor.operations]
-        hint = nearest(operation, offered) or f"one of {', '.join(offered)}"
+        hint = (
+            called_there(operation, [vendor]) or nearest(operation, offered) or f"one of {', '.join(offered)}"
+        )
         raise UsageError(f"{vendor.label} has no operation {operation!r}", hint=hint)
     written, kept = write_templates(folder, starter.files(vendor, found))
     if settings.json:

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from bulkim.catalogue.called import called_there
 from bulkim.catalogue.shapes import Field, Operation, Probe, Provider, Repeat
 from bulkim.cli import candidates, show
 from bulkim.cli.options import Command, Settings, common
@@ -119,7 +120,7 @@ def _no_operation(name: str, chosen: list[Provider]) -> UsageError:
     known = sorted({each.name for vendor in chosen for each in vendor.operations})
     return UsageError(
         f"there is no operation {name!r}" + (f" at {chosen[0].name}" if len(chosen) == 1 else ""),
-        hint=nearest(name, known) or "`bulkim operations` lists them",
+        hint=called_there(name, chosen) or nearest(name, known) or "`bulkim operations` lists them",
     )
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bulkim import window
+from bulkim.catalogue.called import called_there
 from bulkim.catalogue.shapes import Field, Operation, Provider
 from bulkim.catalogue.values import Invalid, checker
 from bulkim.errors import Problem
@@ -44,7 +45,11 @@ def find_operation(
     known = (provider,) if provider is not None else tuple(providers.values())
     names = dict.fromkeys(each.name for one in known for each in one.operations)
     where = f" at {provider.name}" if provider is not None else ""
-    hint = f"{' and '.join(elsewhere)} can" if elsewhere else nearest(node.value, names)
+    hint = (
+        f"{' and '.join(elsewhere)} can"
+        if elsewhere
+        else called_there(node.value, known) or nearest(node.value, names)
+    )
     hint = hint or f"one of {', '.join(names)}"
     return node.mark.problem(f"operation: there is no operation '{shown(node.value)}'{where}", hint)
 

@@ -594,3 +594,11 @@ def test_verify_says_what_it_asked(shell, server):
     said = shell("verify", "last")
     assert said.code == 0
     assert "asked with get-user: whether the user is there; password, nickname are not compared" in said.err
+
+
+def test_a_vendors_own_word_finds_the_operation(shell):
+    job = shell.job("j", "http://127.0.0.1:1", "deactivate", ["u1"])
+    assert "at Easemob that is `ban`" in shell("check", job).err
+    assert "at Tencent Chat that is `register`" in shell("operations", "multiaccount_import").err
+    said = shell("init", "x", "--provider", "tencent", "--operation", "account_import")
+    assert (said.code, "at Tencent Chat that is `register`" in said.err) == (2, True)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from bulkim.catalogue.called import called_there
 from bulkim.model import Guard, Status
 from bulkim.sending.guard import breaker
-from bulkim.vendors import provider
+from bulkim.vendors import PROVIDERS, provider
 from bulkim.work import starter
 
 
@@ -35,3 +36,15 @@ def test_a_guard_says_what_it_counted(counts, expected):
     failed, unknown = counts
     found = {**dict.fromkeys(Status, 0), Status.FAILED: failed, Status.UNKNOWN: unknown}
     assert breaker(Guard(max_failures="2"), found).reason == expected
+
+
+@pytest.mark.parametrize(("word", "expected"), [
+    ("multiaccount_import", "at Tencent Chat that is `register`"),
+    ("account_import", "at Tencent Chat that is `register`"),
+    ("account_delete", "at Tencent Chat that is `delete`"),
+    ("import", "at Easemob that is `import-contacts`; at Tencent Chat that is `register` or `import-friends`"),
+    ("deactivate", "at Easemob that is `ban`; at Agora Chat that is `ban`"),
+    ("xyz", None), ("sing", None),
+])  # fmt: skip
+def test_a_vendors_own_name_of_an_operation(word, expected):
+    assert called_there(word, PROVIDERS.values()) == expected

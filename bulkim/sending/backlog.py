@@ -101,6 +101,11 @@ class Backlog:
         """How many calls of the batch's family were refused because of one item."""
         return self._refused[batch.family]
 
+    def apart(self) -> tuple[int, int]:
+        """How many refused calls are being taken apart, and the items of them that wait to be sent again."""
+        parts = [batch for _, _, batch in self._heap if batch.depth] if self._refused else []
+        return len({batch.family for batch in parts}), sum(map(len, parts))
+
     def release(self) -> bool:
         """The canary has ended: let the rest follow. False when none was held back."""
         held, self._canary_left = self._canary_left == 0, None

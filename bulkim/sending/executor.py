@@ -134,6 +134,7 @@ class Executor:
             self._count(decision.final)
         for again in decision.again:
             self.backlog.put(again, anyio.current_time())
+        self.telemetry.apart = self.backlog.apart()
 
     async def _dispatch(self, tasks: anyio.abc.TaskGroup) -> None:
         """Until there is nothing left to send. An error of ours waits until what is in flight has been answered."""

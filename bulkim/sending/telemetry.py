@@ -29,6 +29,7 @@ class Telemetry:
     waiting_for: str = "start"  # quota, answers, back-off, vendor, credentials
     paused: bool = False  # somebody asked for it
     resting: tuple[float, float] | None = None  # until when (Unix seconds), and how long the vendor asked for
+    apart: tuple[int, int] = (0, 0)  # refused calls that are being taken apart, and their items that wait
     codes: Counter[str] = field(default_factory=Counter)
     stopping: str | None = None
 

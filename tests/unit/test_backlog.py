@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -135,3 +136,17 @@ def test_nobody_is_lost_and_nobody_comes_twice(puts, fresh):
         assert len(batch) <= (2 if batch.mode is Mode.PROBE else 3)
         got += numbers(batch)
     assert sorted(got) == sorted(wanted)
+
+
+def test_what_is_being_taken_apart_is_counted():
+    """Requests that were refused for one of their items, and the items of them that wait."""
+    work = backlog()
+    assert work.apart() == (0, 0)
+    for numbers_of in ((1, 2, 3), (4, 5)):
+        whole = work.poisoned(Batch(items(*numbers_of)))
+        half = replace(whole, depth=1)
+        work.put(Again(half), now=0.0)
+    work.put(Again(Batch(items(9)), delay_s=1.0), now=0.0)
+    assert work.apart() == (2, 5)
+    work.next(0.0, idle=True)
+    assert work.apart() == (1, 2)

@@ -28,6 +28,7 @@ class Readings:
     throttled: int = 0
     latency_s: float | None = 0.05
     waiting_for: str = "quota"
+    apart: tuple[int, int] = (0, 0)
     codes: Counter = field(default_factory=Counter)
     stopping: str | None = None
     paused: bool = False
@@ -303,3 +304,9 @@ def test_a_log_says_at_once_that_it_rests_pauses_and_goes_on():
         if lines.due(float(second), meter.read(float(second), readings)):
             printed.append(second)
     assert printed == [0, 1, 3, 4, 5]
+
+
+def test_a_request_that_is_taken_apart_is_said_to_be():
+    """Meanwhile nothing else seems to move."""
+    view = Meter("job").read(0.0, Readings(counts(pending=120), waiting_for="back-off", apart=(3, 120)))
+    assert view.pace == "taking 3 refused requests apart: 120 users to be sent again"

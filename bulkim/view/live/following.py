@@ -43,6 +43,7 @@ class Readings:
         recent = journal.calls_since(record.id, now - RECENT_S, but=limits.beside)
         self.waiting_for = self._waiting(record, recent / RECENT_S)
         self.stopping: str | None = None
+        self.apart = (0, 0)  # that is known to the process that does it
 
     def _waiting(self, record: RunRecord, calls_per_s: float) -> str:
         if record.planned_at is None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from bulkim.model import Status
-from bulkim.text import resting
+from bulkim.text import counted, resting
 
 RATE_WINDOW_S = 5.0
 ETA_WINDOW_S = 20.0
@@ -53,6 +53,8 @@ class Readings(Protocol):
     def stopping(self) -> str | None: ...
     @property
     def paused(self) -> bool: ...
+    @property
+    def apart(self) -> tuple[int, int]: ...
     @property
     def resting(self) -> tuple[float, float] | None: ...
 
@@ -179,6 +181,11 @@ class Meter:
             return resting(*readings.resting)
         if readings.waiting_for == "quota" and self._state(now, readings) == "slowed":
             return LIMITS["vendor"]
+        calls, items = readings.apart
+        if items:
+            return (
+                f"taking {counted(calls, 'refused request')} apart: {counted(items, 'user')} to be sent again"
+            )
         return Counter(self._waits).most_common(1)[0][0]
 
     def _state(self, now: float, readings: Readings) -> str:

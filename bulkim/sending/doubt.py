@@ -7,6 +7,7 @@ set, unless a name says otherwise.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Literal, assert_never
 
 from bulkim.catalogue.shapes import Effect, Operation, Probe
@@ -50,7 +51,8 @@ def final(operation: Operation, outcome: Outcome) -> Status | None:
 def after_doubt(operation: Operation, item: Item, outcome: Outcome) -> Outcome:
     """The outcome of a repeated sending, in the light of an earlier one that was never answered.
 
-    A user who is gone now was deleted by us. A user who exists now may have been created by us: only a probe can tell.
+    A user who is gone now was deleted by us. A user who exists now may have been created by us: only a probe can tell. Without one
+    they are not ours, for what is ours may be undone; but it is said.
     """
     if item.doubt_since is None:
         return outcome
@@ -61,6 +63,9 @@ def after_doubt(operation: Operation, item: Item, outcome: Outcome) -> Outcome:
     asks_when = isinstance(operation.doubt, Probe) and operation.doubt.created is not None
     if asks_when and outcome.kind is Kind.ALREADY:
         return Outcome(Kind.UNKNOWN, outcome.code, outcome.reason)
+    if operation.effect is Effect.CREATE and outcome.kind is Kind.ALREADY:
+        maybe = "there after our own unanswered request, which may have created it"
+        return replace(outcome, reason=f"{outcome.reason} ({maybe})" if outcome.reason else maybe)
     return outcome
 
 

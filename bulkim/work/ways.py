@@ -203,7 +203,9 @@ def _continued(
     written = replace(written, values={"plan": None, **written.values})  # an older bulkim knew none
     found = compare(written, now, reads_input=reads_input)
     if not found.allowed:
-        raise TermsError(refusal(found, run=record.run), hint=_way_back(written, now))
+        raise TermsError(
+            refusal(found, run=record.run), hint=_way_back(written, now, of_file=job.path is not None)
+        )
     feeds = written.feeds
     if job.source.is_earlier_run and feeds is None:  # an older bulkim did not write it down
         feeds = journal.reader.feeding(str(job.source.run), rehearsal=False).run
@@ -211,10 +213,12 @@ def _continued(
     return Opening(fixed(job, terms), terms, record, found, notes=found.said)
 
 
-def _way_back(written: Terms, now: Terms) -> str:
+def _way_back(written: Terms, now: Terms, *, of_file: bool) -> str:
     """How the run goes on after all."""
     if written.values["plan"] in (None, now.values["plan"]):
         return BACK
+    if not of_file:  # a command cannot read it
+        return f"pass the plan beside the job to continue the run: plan={written.values['plan.place']!r}; new=True begins another one"
     return f"`bulkim run {written.values['plan.place']}` continues the run; --new begins another one"
 
 

@@ -222,6 +222,15 @@ def test_an_image_is_never_written_over(server, tmp_path):
     assert left(server, KEYS["easemob"], "a", "chat") == 7200
 
 
+def test_who_was_made_between_a_run_and_its_retry_is_looked_at_anew(server, tmp_path):
+    write_job(tmp_path, "job", "easemob", server.base_url, "mute", ["a"], params={"chat": 60000})
+    assert bulkim_here("run", "job.yaml", "--yes").code == 1
+    server.seed([{"username": "a", "mutes": {"chat": 7200}}])
+    assert bulkim_here("retry", "last", "--yes").code == 0
+    undone()
+    assert left(server, KEYS["easemob"], "a", "chat") == 7200
+
+
 def test_it_is_read_together_where_the_vendor_can(server, tmp_path):
     app = KEYS["easemob"]
     server.seed(120, app=app)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from bulkim.catalogue.shapes import Effect, Probe
+from bulkim.catalogue.shapes import Effect, Probe, Repeat
 from bulkim.model import Item, Kind, Outcome, Status
 from bulkim.sending.doubt import after_doubt, final, settled
 from bulkim.vendors import PROVIDERS, provider
@@ -70,6 +70,18 @@ def test_there_after_our_own_request_must_be_asked_about():
     register = EASEMOB.operation("register")
     assert after_doubt(register, doubtful(), already).kind is Kind.UNKNOWN
     assert after_doubt(register, doubtful()._replace(doubt_since=None), already) is already
+
+
+def test_there_after_our_own_request_where_nobody_can_be_asked_is_not_ours_but_said():
+    already = Outcome(Kind.ALREADY, "409", "the login is taken")
+    create = replace(EASEMOB.operation("register"), doubt=Repeat("a login is given once"))
+    found = after_doubt(create, doubtful(), already)
+    assert (found.kind, found.code) == (Kind.ALREADY, "409")
+    assert (
+        found.reason
+        == "the login is taken (there after our own unanswered request, which may have created it)"
+    )
+    assert after_doubt(create, doubtful()._replace(doubt_since=None), already) is already
 
 
 # ---------------------------------------------------------------------------------------- register

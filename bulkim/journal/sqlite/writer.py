@@ -59,7 +59,8 @@ class Journal:
     def inherit(self, run_id: int, parent: int) -> None:
         """What was there before the run that this one retries was there before this one.
 
-        Whom the parent sent to without having looked, nobody can look at any more.
+        Whom the parent sent to without having looked, nobody can look at any more. Who was not there, or
+        unknown, and was refused at the first sending, is looked at anew: they may have been made since.
         """
         with self._database.transaction() as tx:
             tx.execute(
@@ -68,7 +69,9 @@ class Journal:
                 " FROM item AS new JOIN run AS new_run ON new_run.id = new.run_id"
                 " JOIN item AS old ON old.run_id = ? AND old.key = new.key"
                 " LEFT JOIN before AS kept ON kept.run_id = old.run_id AND kept.ordinal = old.ordinal"
-                " WHERE new.run_id = ? AND new.key IS NOT NULL AND (kept.image IS NOT NULL OR old.attempts > 0)",
+                " WHERE new.run_id = ? AND new.key IS NOT NULL AND (kept.image IS NOT NULL OR old.attempts > 0)"
+                " AND NOT (old.outcome = 'failed' AND old.attempts <= 1"
+                " AND coalesce(json_extract(kept.image, '$.unknown'), json_extract(kept.image, '$.absent')) IS NOT NULL)",
                 (to_json({"unknown": "it was sent to before anybody looked"}), parent, run_id),
             )
 

@@ -181,12 +181,7 @@ class Meter:
             return resting(*readings.resting)
         if readings.waiting_for == "quota" and self._state(now, readings) == "slowed":
             return LIMITS["vendor"]
-        calls, items = readings.apart
-        if items:
-            return (
-                f"taking {counted(calls, 'refused request')} apart: {counted(items, 'user')} to be sent again"
-            )
-        return Counter(self._waits).most_common(1)[0][0]
+        return _apart(*readings.apart) or Counter(self._waits).most_common(1)[0][0]
 
     def _state(self, now: float, readings: Readings) -> str:
         if readings.stopping:
@@ -215,3 +210,10 @@ class Meter:
         if not pending:
             return 0.0
         return pending * span / grown if grown > 0 and span >= 0.5 else None
+
+
+def _apart(calls: int, items: int) -> str:
+    """While the item at fault is looked for, nothing else seems to move."""
+    if not items:
+        return ""
+    return f"taking {counted(calls, 'refused request')} apart: {counted(items, 'user')} to be sent again"

@@ -13,7 +13,14 @@ IN_FLIGHT_MIN, IN_FLIGHT_MAX = 4, 256
 
 @dataclass(slots=True)
 class Telemetry:
-    """What is happening now, for whoever draws it."""
+    """What is happening now, for whoever draws it: `bulkim.run(observe=...)` is given it about once a second.
+
+    `items` and `done` are the run's items and those that have ended; `counts` has them by outcome, `codes` those of this session
+    by code. `restored` had ended before this session. `requests` are its calls, of which `beside` only ask (what is there before a
+    mute, say: meanwhile nothing is done yet), `retries` were sent again and `throttled` were refused for the limit. `limit_per_s` and
+    `allowed_per_s` are calls a second: the job's limit, and what refusals left of it. `in_flight` calls wait for an answer, `latency_s`
+    seconds each. `waiting_for` is quota, answers, back-off, vendor or credentials; `stopping` says why a run is about to end.
+    """
 
     counts: dict[Status, int]
     restored: int  # items that had ended before this session

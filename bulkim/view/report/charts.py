@@ -249,7 +249,7 @@ def latency_histogram(figures: Figures) -> Markup:
 
 
 def item_map(figures: Figures, width: int = WIDTH) -> Markup:
-    """Whole calls of items in the input's order. How red, and how large the red, is the share that failed."""
+    """Items in the order in which the run met them. How red, and how large the red, is the share that failed."""
     cells = figures.cells
     if not cells:
         return Markup("")
@@ -271,10 +271,11 @@ def item_map(figures: Figures, width: int = WIDTH) -> Markup:
 def map_words(figures: Figures) -> str:
     """How the map is to be read."""
     size = figures.cells[0].last - figures.cells[0].first + 1
-    cell = counted(
-        size, "in the input's order; a cell is {n} item", "in the input's order; a cell is {n} items"
+    return counted(
+        size,
+        "in the order in which they came; a cell is {n} item",
+        "in the order in which they came; a cell is {n} items at most",
     )
-    return cell + (_(", one call") if size == figures.batch and size > 1 else "")
 
 
 def _ground(cell: Cell) -> str:

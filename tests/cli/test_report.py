@@ -173,7 +173,7 @@ def test_an_older_journal_is_reported_as_it_is(done):
         db.execute("DROP VIEW limits")
         db.execute("DROP TABLE pace")
         db.execute("DELETE FROM _sqlite_migrations WHERE name = 'm002_pace'")
-    assert "this run's limit, 1000/s" in page(done).replace("&#39;", "'")
+    assert "this run's limit, 1,000/s" in page(done).replace("&#39;", "'")
     with closing(sqlite3.connect(done.folder / "bulkim.db")) as db:
         assert not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'pace'").fetchone()
 

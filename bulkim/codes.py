@@ -155,6 +155,9 @@ OWN: Mapping[str, Meaning] = {
         "Look at the number, then confirm it with `--confirm APP:COUNT`.",
         follows=_REFUSES,
     ),
+    "declined": Meaning(
+        "Whoever was asked said no.", "Nothing, if it was meant so.", follows=_REFUSES
+    ),
     "usage": Meaning(
         "The command cannot be carried out as typed.",
         "Read the reason; `bulkim run --help` shows examples.",

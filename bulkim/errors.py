@@ -25,6 +25,7 @@ class BulkimError(Exception):
 
     exit_code = 70
     code = "internal"  # of a run that ends with it; `bulkim.codes` explains it
+    run: str | None = None  # the run that it ended, where the journal keeps it
 
     def __init__(self, message: str, *, hint: str | None = None, code: str | None = None) -> None:
         super().__init__(message)

@@ -8,7 +8,8 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, nullcontext
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import anyio
@@ -140,7 +141,7 @@ def run(
     _refuse_running_loop("run", awaitable="arun")
     saved, job = _planned(job, plan)
     with _place(job, sandbox=sandbox, plan=saved) as loaded:
-        with _bare_errors():
+        with _refusals_told(loaded, _journal(journal), sandbox=sandbox), _bare_errors():
             finished = runner.run(
                 loaded, plan=saved, confirm_plan=confirm_plan, journal=_journal(journal), new=new, limit=limit, missing=missing, continue_run=continue_run,
                 accept_removals=accept_removals, confirm=asking(confirm), observe=_observing(observe),
@@ -186,7 +187,7 @@ def retry_items(
     if not isinstance(job, Job):
         job = (job_of(record) if job is None else job) if sandbox else job_of_run(record, job)
     with _place(job, sandbox=sandbox) as loaded:
-        with _bare_errors():
+        with _refusals_told(loaded, path, sandbox=sandbox), _bare_errors():
             finished = runner.retry(
                 record, loaded, journal=path, outcome=outcomes, code=codes, changed=changed, new=new, limit=limit,
                 accept_removals=accept_removals, confirm=asking(confirm), observe=_observing(observe), max_duration_s=max_duration_s,
@@ -258,6 +259,21 @@ def _observing(observe: Observe | None) -> runner.Observe | None:
         observe(worker.telemetry)
 
     return watching
+
+
+@contextmanager
+def _refusals_told(job: Job, journal: Path, *, sandbox: bool) -> Iterator[None]:
+    """Tell the job's webhooks of what was refused before it was sent."""
+    try:
+        yield
+    except Exception as error:
+        from bulkim.work import refused
+        from bulkim.work.notify import told
+
+        if job.notify and not sandbox and refused.concerns(error):
+            for trouble in told(job, refused.facts(job, error, journal)):
+                warnings.warn(trouble, RuntimeWarning, stacklevel=4)
+        raise
 
 
 def _told(job: Job, finished: Finished, *, sandbox: bool) -> Finished:

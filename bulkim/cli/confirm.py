@@ -13,6 +13,7 @@ from bulkim.errors import ConfirmationError
 from bulkim.model import Job
 from bulkim.text import counted
 from bulkim.work.confirm import PRODUCTION, Pledge, agreed, unconfirmed
+from bulkim.work.refused import DECLINED
 
 if TYPE_CHECKING:
     from bulkim.catalogue.shapes import Operation
@@ -62,7 +63,7 @@ class Confirmation:
             went = False
             click.echo(err=True)
         if not went:
-            raise ConfirmationError("not confirmed. Nothing was sent.")
+            raise ConfirmationError("not confirmed. Nothing was sent.", code=DECLINED)
         return Pledge(job.connection.app_name, count, preview.sent)
 
 

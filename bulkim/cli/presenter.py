@@ -6,16 +6,18 @@ import json
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import click
 
+from bulkim import redact
 from bulkim.cli import show
 from bulkim.cli.confirm import NAMES_SHOWN, Confirmation
 from bulkim.cli.options import Settings, on_terminal
+from bulkim.cli.reasons import reasons
 from bulkim.journal import Reader
 from bulkim.model import Job, Status
 from bulkim.sending.supervise import JOURNAL_LOST
@@ -54,8 +56,24 @@ class Presenter:
         self._patience.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         self._patience.cancel()
+        if error is not None:
+            self._refused(error)
+
+    def _refused(self, error: BaseException) -> None:
+        """Leave metrics and tell the webhooks of what an error ended, which is most often before anything was sent."""
+        from bulkim.work import refused
+
+        while isinstance(error, BaseExceptionGroup):
+            error = error.exceptions[0]
+        if self._metrics_file is not None:
+            found = refused.measures(self._job, error, self._settings.journal)
+            if found is not None:
+                summary, began, state = found
+                self._measure(summary, began, refused.exit_code(error), state)
+        if self._job.notify and not self._rehearsal and refused.concerns(error):
+            self._notify(refused.facts(self._job, error, self._settings.journal))
 
     def confirmation(self, *, yes: bool, pledge: Pledge | None) -> Confirm:
         """What the runner calls before it destroys anything."""
@@ -87,13 +105,16 @@ class Presenter:
     def ended(self, finished: Finished) -> int:
         """Print the account, leave metrics, tell the webhook; returns the exit code."""
         self._settings.happened(finished.exit_code)
+        if self._metrics_file is not None:
+            began = finished.record.created_at if finished.run else None
+            self._measure(finished.summary, began, finished.exit_code)
         if not finished.run:
             return self._nothing(finished)
-        if self._metrics_file is not None:
-            self._measure(finished, self._metrics_file)
         self._account(finished)
         if self._job.notify and not self._rehearsal:
-            self._notify(finished)
+            from bulkim.work.notify import facts
+
+            self._notify(facts(finished))
         return finished.exit_code
 
     def _nothing(self, finished: Finished) -> int:
@@ -113,14 +134,19 @@ class Presenter:
             way_on = f"\nhint: {stop.hint}" if stop.hint else ""
             click.echo(f"error: {stop.reason}{way_on}", err=True)
             return
+        steps = show.next_steps(
+            settings, finished.record, summary, options=self._options, rehearsal=self._rehearsal
+        )
+        if settings.quiet or settings.json:  # a mail from cron, or a log, has no account that says why
+            for line in reasons(settings, finished, steps):
+                click.echo(redact.redact(line), err=True)
         if settings.quiet:
             return
-        with Reader.open(settings.journal) as journal:
-            record = journal.find(summary["run"])
-            if not settings.json:
+        if not settings.json:
+            with Reader.open(settings.journal) as journal:
+                record = journal.find(summary["run"])
                 hint = stop.hint if stop else None
                 show.put(show.account(journal, record, summary, session=self._pace, hint=hint))
-        steps = show.next_steps(settings, record, summary, options=self._options, rehearsal=self._rehearsal)
         for step in steps:
             settings.say(f"next: {step}")
         settings.say(f"journal: {settings.journal.absolute()}")
@@ -132,27 +158,27 @@ class Presenter:
 
         return metrics.kept(self._metrics_file, self._settings.journal, preview.record.run)
 
-    def _measure(self, finished: Finished, path: Path) -> None:
+    def _measure(self, summary: Mapping[str, Any], began: float | None, code: int, state: str = "") -> None:
         """Metrics that cannot be written are a pity, no failure of the run."""
         from bulkim.work import metrics
 
+        path = self._metrics_file
+        assert path is not None, "who calls has asked"
+        sent = metrics.last_sent(self._settings.journal, summary)
         try:
             text = metrics.metrics(
-                finished.summary,
-                started_at=finished.record.created_at,
-                exit_code=finished.exit_code,
-                now=time.time(),
+                summary, started_at=began, exit_code=code, now=time.time(), state=state, last_sent=sent
             )
             metrics.write(path, text)
         except OSError as error:
             click.echo(f"warning: cannot write {path}: {error.strerror or error}", err=True)
 
-    def _notify(self, finished: Finished) -> None:
+    def _notify(self, facts: Mapping[str, Any]) -> None:
         """A webhook that does not answer is a pity, too."""
-        from bulkim.work.notify import facts, told
+        from bulkim.work.notify import told
 
         sys.stdout.flush()  # who reads it need not wait for the webhook
-        for trouble in told(self._job, facts(finished)):
+        for trouble in told(self._job, facts):
             click.echo(f"warning: {trouble}", err=True)
 
     def _reading(self) -> None:

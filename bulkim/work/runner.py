@@ -234,6 +234,7 @@ class _Session:
                     state = "stopped" if isinstance(error, Exception) else "interrupted"
                     words = error.message if isinstance(error, BulkimError) else type(error).__name__
                     stop = (stop_code(error), words)
+                    vars(error)["run"] = record.run
                     self.journal.end_session(record.id, session_id, state, now=time.time(), stop=stop)
             raise
 

@@ -7,6 +7,7 @@ import platform
 import sqlite3
 import threading
 from contextlib import closing
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
@@ -123,3 +124,98 @@ def test_addresses_that_will_not_do(shell, server, keys, words):
 def test_plain_http_can_be_allowed(shell, server):
     more = "notify: {url: 'http://hooks.example.com/x', allow_http: true}\n"
     assert shell("check", shell.job("look", server.base_url, "get-user", ["u1"], more)).code == 0
+
+
+# --------------------------------------------------------------------------------- what was refused
+
+
+def purge(shell, server, hook, more="guard: {max_items: 3}\n", **keys):
+    server.seed(["u1", "u2", "u3", "u4"])
+    notify = f"notify: {{url: '{hook.url}'}}\n"
+    return shell.job("purge", server.base_url, "delete", ["u1", "u2", "u3", "u4"], notify + more)
+
+
+def test_a_refused_night_is_told(shell, server, hook):
+    said = shell("run", purge(shell, server, hook), "--yes", "-q")
+    assert said.code == 4
+    (heard,) = hook.heard
+    assert (heard["run"], heard["state"], heard["exit_code"]) == ("", "refused", 4)
+    assert heard["stop"]["code"] == "max_items"
+    assert heard["stop"]["reason"].startswith("guard.max_items is 3")
+    assert heard["target"] == f"{server.base_url} sandbox#demo"
+
+
+def test_not_confirmed_is_told_and_a_retry_too(shell, server, hook):
+    job = purge(shell, server, hook, "")
+    assert shell("run", job, "-q").code == 3
+    assert hook.heard[-1]["stop"]["code"] == "unconfirmed"
+    assert shell("run", job, "-q", "--yes").code == 0
+    assert (
+        shell("retry", "last", "-q", "--yes", "--outcome", "failed", "--set", "operation=get-user").code == 3
+    )
+    assert (hook.heard[-1]["state"], hook.heard[-1]["stop"]["code"]) == ("refused", "terms")
+
+
+def test_a_run_that_was_kept_is_told_by_its_id(shell, server, hook):
+    """A run that goes on and is refused stays in the journal."""
+    job = purge(shell, server, hook, "")
+    assert (
+        shell(
+            "run",
+            job,
+            "-q",
+            "--yes",
+            "--set",
+            "window=00:00-24:00",
+            "--max-duration",
+            "1s",
+            "--set",
+            "rate.limit=1/min",
+        ).code
+        == 75
+    )
+    run = hook.heard[-1]["run"]
+    assert shell("run", job, "-q", "--yes", "--set", "guard.max_items=1").code == 4
+    heard = hook.heard[-1]
+    assert (heard["run"], heard["state"], heard["stop"]["code"]) == (run, "stopped", "max_items")
+    assert sum(heard["counts"].values()) == 4
+
+
+def test_hours_that_have_not_come_are_told_to_nobody(shell, server, hook):
+    hour = (datetime.now(UTC).hour + 2) % 24
+    job = purge(shell, server, hook, f"window: '{hour:02}:00-{(hour + 1) % 24:02}:00 UTC'\n")
+    assert shell("run", job, "-q", "--yes").code == 75
+    assert hook.heard == []
+
+
+def test_a_refused_rehearsal_is_told_to_nobody(shell, server, hook):
+    assert shell("run", purge(shell, server, hook), "--sandbox", "-q").code in {3, 4}
+    assert hook.heard == []
+
+
+def test_several_are_told_and_one_that_fails_is_named(shell, server, hook):
+    server.seed(["u1"])
+    notify = f"notify: [{{url: 'http://127.0.0.1:9/t0ps3cret'}}, {{url: '{hook.url}'}}]\n"
+    said = shell("run", shell.job("look", server.base_url, "get-user", ["u1"], notify), "-q")
+    assert said.code == 0
+    assert len(hook.heard) == 1
+    assert "warning: the webhook notify.0 was not told:" in said.err
+    assert "t0ps3cret" not in said.err
+
+
+def test_a_secret_address_from_the_environment_is_nowhere(shell, server, hook, monkeypatch):
+    monkeypatch.setenv("ROBOT", hook.url)
+    monkeypatch.setenv("SIGN", "SECs1gn-secret")
+    server.seed(["u1"])
+    notify = 'notify: {url: "${ROBOT}", format: feishu, secret: "${SIGN}"}\n'
+    said = shell("run", shell.job("look", server.base_url, "get-user", ["u1"], notify), "-vv")
+    assert said.code == 0
+    (heard,) = hook.heard
+    assert heard["sign"]
+    assert "was not told" in said.err  # this server is no robot
+    with closing(sqlite3.connect(shell.folder / "bulkim.db")) as db:
+        kept = "\n".join(db.iterdump())
+    assert "${ROBOT}" in kept
+    for text in (kept, said.out, said.err, shell("report", "last").out, shell("plan", "look.yaml").out):
+        assert "t0ps3cret" not in text
+        assert "s1gn" not in text

@@ -22,6 +22,7 @@ _RUN_COLUMNS = (
 )
 _LATER_COLUMNS = ("settings", "vendor_text", "terms", "rehearsal")  # an older journal may lack them
 LAST = "last"
+NEWEST_MAX = 50  # runs of a job that are looked at for what it did last
 _NEWEST = " ORDER BY created_at DESC, id DESC"
 
 
@@ -91,6 +92,15 @@ class Lookup(Calls):
         """The newest run of a job, known by its name and its file's place; retries and rehearsals left out."""
         found = self._real(f"name = ? AND parent IS NULL{_NEWEST}", (name,))
         return next((each for each in found if same_place(each.job_path, place)), None)
+
+    def last_sent(self, *, name: str, provider: str, operation: str) -> float | None:
+        """When a run of the job sent its newest request, Unix seconds; rehearsals, and runs that were discarded, left out."""
+        found = self._real(
+            f"name = ? AND provider = ? AND operation = ?{_NEWEST}", (name, provider, operation)
+        )
+        query = "SELECT max(began_at) FROM attempt WHERE run_id = ?"
+        ats = [at for each in found[:NEWEST_MAX] for (at,) in self._database.rows(query, (each.id,))]
+        return max((at for at in ats if at is not None), default=None)
 
     def namesakes(self, *, name: str, place: str | None, target: str) -> list[RunRecord]:
         """Unfinished runs at that target of other job files of that name, the newest first."""

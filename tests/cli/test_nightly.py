@@ -18,6 +18,7 @@ from ruamel.yaml import YAML
 from support.processes import PATIENCE_S
 
 from bulkim.cli import cli
+from bulkim.work.metrics import STATES, metrics
 
 NIGHTLY = Path(__file__).resolve().parents[2] / "examples" / "nightly"
 SCHEDULERS = ("crontab", "bulkim-nightly.service", "github-actions.yaml", "kubernetes.yaml")
@@ -171,3 +172,19 @@ def test_a_signal_goes_through_and_the_end_is_waited_for(night, number):
     assert process.communicate(timeout=PATIENCE_S)[0] == "drained\n"
     assert process.returncode == 143
     assert time.monotonic() - began >= 0.2
+
+
+def test_the_alerts_ask_for_metrics_that_there_are():
+    """Every name and every state in the rules is one that a run writes."""
+    rules = [rule for group in documents("alerts.yaml")[0]["groups"] for rule in group["rules"]]
+    assert len({rule["alert"] for rule in rules}) == len(rules) == 5
+    stopped = {"name": "nightly-purge", "provider": "easemob", "operation": "delete", "counts": {}, "codes": {}, "state": "refused",
+               "stop": {"code": "max_items"}}  # fmt: skip
+    text = metrics(stopped, started_at=None, exit_code=4, now=1.0, last_sent=1.0)
+    for rule in rules:
+        names = set(re.findall(r"bulkim_[a-z_]+", rule["expr"]))
+        assert names, rule
+        assert all(f"# TYPE {name} gauge" in text for name in names), names
+        assert set(re.findall(r'state="(\w+)"', rule["expr"])) <= set(STATES)
+    job = documents("nightly-purge.yaml")[0]["name"]
+    assert all(f'name="{job}"' in rule["expr"] for rule in rules)

@@ -168,8 +168,11 @@ class Drawing:
         self._by_limiter = {id(each.limiter): each for each in holdings}
 
     async def place(self, limiters: Sequence[Limiter]) -> None:
-        if not self._valid():  # the machine has slept, and a loop's clock with it
-            for each in self._by_limiter.values():
+        now, holdings = self._clock(), self._by_limiter.values()
+        if any(
+            each.have and now >= each.until for each in holdings
+        ):  # the machine has slept, and a loop's clock with it
+            for each in holdings:
                 each.limiter.grant(0.0, 0.0)
         for limiter in limiters:
             self._by_limiter[id(limiter)].used += 1
@@ -181,10 +184,6 @@ class Drawing:
 
     def forgotten(self, limiters: Sequence[Limiter]) -> Sequence[Limiter]:  # noqa: ARG002 - a rest there is the database's
         return ()
-
-    def _valid(self) -> bool:
-        now = self._clock()
-        return all(now < each.until for each in self._by_limiter.values() if each.have)
 
     @property
     def waiting_for(self) -> str:

@@ -16,6 +16,7 @@ from functools import partial
 from multiprocessing import connection
 from typing import Any
 
+from bulkim.errors import BulkimError
 from bulkim.fleet import engine, schedule
 from bulkim.fleet.database import AwayError, Line, connected
 from bulkim.fleet.health import serve
@@ -206,7 +207,5 @@ def _child(orders: Orders, name: str) -> None:
 
 
 def _bury(dsn: str, name: str) -> None:
-    from bulkim.errors import BulkimError
-
     with suppress(BulkimError), connected(dsn) as database:
         database.execute("SELECT bulkim.bury(%s)", (name,))

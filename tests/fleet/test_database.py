@@ -174,7 +174,7 @@ def test_a_database_of_version_1_is_brought_up_under_those_who_use_it(no_fleet, 
     with connected(no_fleet.dsn) as connection:
         connection.execute("CREATE SCHEMA bulkim")
         connection.execute(schema.scripts()[0])
-        connection.execute(schema._first(7.0, 2.0, 1))
+        connection.execute("INSERT INTO bulkim.meta VALUES (1, 1, 7, 2)")
         share = "SELECT bulkim.share('p', 'h', 10, 1.3, 10, %s, %s, 10, true, NULL)"
         assert connection.execute(share, (1, 0)).fetchone() == (10,)
         monkeypatch.setenv("BULKIM_FLEET", no_fleet.dsn)

@@ -76,6 +76,25 @@ def test_a_gate_that_is_shut_raises_before_a_byte_leaves():
         asyncio.run(one.until_open())
 
 
+def test_whoever_holds_a_run_asks_until_there_is_an_answer_or_it_is_lost(monkeypatch):
+    """A database that is away when a run is cancelled is no error of that run's."""
+    one, said = Lease(1, 1, 107.0), [AwayError("gone"), AwayError("gone"), [(3,)], AwayError("gone")]
+
+    class Away:
+        async def rows(self, _statement, _values, *, within_s):
+            match said.pop(0):
+                case AwayError() as error:
+                    one.lost = not said
+                    raise error
+                case found:
+                    return found
+
+    monkeypatch.setattr(lease, "AGAIN_S", 0.0)
+    assert asyncio.run(one.answer(Away(), "SELECT", (), within_s=1)) == [(3,)]
+    with pytest.raises(LostError):
+        asyncio.run(one.answer(Away(), "SELECT", (), within_s=1))
+
+
 def test_its_clock_goes_on_while_the_machine_sleeps():
     import time
 

@@ -12,6 +12,7 @@ from bulkim.errors import JournalError
 from bulkim.fleet.database import SERVER_MIN, address, connected
 
 KNOWN = 2  # the newest version; the n-th script makes version n
+FIRST = f"INSERT INTO bulkim.meta (version, minimum) VALUES ({KNOWN}, 1);"  # the lease and its margin are the table's
 LOCK = 0x62_6C_6B_6D  # of whoever migrates; others wait
 
 
@@ -35,7 +36,7 @@ def scripts() -> list[str]:
 
 def script() -> str:
     """All of it, for somebody else to run."""
-    return "\n".join(["BEGIN;", "CREATE SCHEMA bulkim;", *scripts(), _first(10.0, 3.0, KNOWN), "COMMIT;"])
+    return "\n".join(["BEGIN;", "CREATE SCHEMA bulkim;", *scripts(), FIRST, "COMMIT;"])
 
 
 def migrate(
@@ -55,18 +56,14 @@ def migrate(
             connection.execute("CREATE SCHEMA IF NOT EXISTS bulkim")
         for each in scripts()[before.version :]:
             connection.execute(each)
-        now = max(KNOWN, before.version)
         if not before.version:
-            connection.execute(_first(10.0, 3.0, now))
+            connection.execute(FIRST)
+        now = max(KNOWN, before.version)
         connection.execute(
             "UPDATE bulkim.meta SET version = %s, lease_s = coalesce(%s, lease_s), margin_s = coalesce(%s, margin_s)",
             (now, lease_s, margin_s),
         )
     return before.version, now
-
-
-def _first(lease_s: float, margin_s: float, version: int) -> str:
-    return f"INSERT INTO bulkim.meta VALUES ({version}, 1, {lease_s}, {margin_s});"
 
 
 def read(connection: Any) -> Meta:

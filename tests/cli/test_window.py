@@ -164,8 +164,8 @@ def test_the_plan_of_a_rehearsal_has_no_window(shell, job, clock):
     ("limit", "shown"),
     [
         ("1200/min", "20 calls/s (1,200/min)"),
-        ("1000/min", "16.6667 calls/s (1,000/min)"),
-        ("500/h", "0.138889 calls/s (500/h)"),
+        ("1000/min", "16.7 calls/s (1,000/min)"),
+        ("500/h", "0.14 calls/s (500/h)"),
         ("null", "100 calls/s"),
     ],
 )

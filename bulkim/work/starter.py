@@ -81,7 +81,7 @@ def _notify() -> Iterator[str]:
     yield "# notify:                    # whom to tell how a run ended: the robot of a chat group, or a webhook of your own"
     yield '#   url: "${ROBOT_URL}"      # a secret: whoever knows it may post there'
     yield "#   format: dingtalk         # or feishu, wecom, slack; json for a webhook of your own"
-    yield '#   secret: "${ROBOT_SIGN}"  # where the robot of DingTalk or Feishu demands signatures'
+    yield '#   secret: "${ROBOT_SECRET}"  # where the robot of DingTalk or Feishu demands signatures'
 
 
 def _guard(operation: Operation) -> Iterator[str]:

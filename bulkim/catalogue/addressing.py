@@ -30,11 +30,12 @@ def keys_in(template: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """One way to name an app in a connection."""
+    """One way to name an app in a connection; one without keys where the address and the credentials say it all."""
 
-    keys: tuple[str, ...]
-    name: str  # what is typed in ``--confirm APP:COUNT``
-    target: str  # whose quota it is, without the host: two connections with one target share their pools
+    keys: tuple[str, ...] = ()
+    name: str = ""  # what is typed in ``--confirm APP:COUNT``; empty: the host
+    # whose quota it is, without the host: two connections with one target share their pools; empty: the host
+    target: str = ""
     root: str = ""  # the path before an operation's own; values are percent-encoded
     numbers: tuple[str, ...] = ()  # keys whose value is a whole number above 0; all others are text
     about: Mapping[str, str] = field(default_factory=dict)  # key -> what it is, for editors and docs
@@ -53,13 +54,15 @@ class App:
             auth=auth,
             app={key: app[key] for key in self.keys},
             root=filled(self.root, {key: quote(value, safe="") for key, value in app.items()}),
-            app_name=filled(self.name, app),
-            target=filled(self.target, app),
+            app_name=filled(self.name, app) or urlsplit(base_url).netloc,
+            target=filled(self.target, app) or urlsplit(base_url).netloc,
             **others,
         )
 
     def read(self, target: str) -> dict[str, str] | None:
         """The keys' values of an app's target, the way back from `connect`; None where it is of another form."""
+        if not self.keys:
+            return {}
         parts = _PLACEHOLDER.split(self.target)
         pattern = "".join(
             f"(?P<{part}>[A-Za-z0-9_.-]+)" if number % 2 else re.escape(part)

@@ -25,7 +25,7 @@ class NoBody:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """A JSON array of one object an item, bare (`root=None`) or under a key. A call for one item may be the bare object."""
+    """A JSON array of one object an item, bare or under a key. A call for one item may be the bare object."""
 
     root: str | None = None
     single_object: bool = False

@@ -12,7 +12,7 @@ class Sent:
     """The request that the page shows. What is not said is not compared; of `json`, `form` and `text`, one at most."""
 
     method: str
-    path: str  # below the app's root, percent-encoded
+    path: str  # whole, or below the app's root; percent-encoded
     query: Mapping[str, Any] | None = None
     headers: Mapping[str, str] = field(default_factory=dict)  # those that must be there, credentials aside
     json: Any = None

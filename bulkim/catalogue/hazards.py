@@ -106,7 +106,10 @@ def _of_doubt(operation: Operation, path: Path) -> Iterator[Fault]:
     blind = operation.effect is Effect.CREATE and isinstance(doubt, Repeat) and not doubt.because
     keyed = ATTEMPT_KEY in operation.headers.values()
     if blind and not keyed:
-        hint = f"settle it by a probe, or send a header with an idempotency key, '{ATTEMPT_KEY}'"
+        hint = (
+            f"settle it by a probe; or send a header with an idempotency key, '{ATTEMPT_KEY}'; or, where the vendor makes none twice,"
+            ' say so: doubt: {repeat: {because: "a second request is answered with 409"}}'
+        )
         yield (*path, "doubt"), "a create that is sent again may create twice", hint
     if keyed and operation.batch_max > 1:
         message = "an attempt's key is an item's: a call of many may be cut into others when it is sent again"

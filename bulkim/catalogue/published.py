@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from bulkim.catalogue.load import Extension
 from bulkim.catalogue.shapes import Provider
 from bulkim.catalogue.tags import FORMAT, TAGS, VERBATIM, members
+from bulkim.catalogue.words import ABOUT, VERSION, of_choice
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _SCALARS: Mapping[Any, str] = {str: "string", int: "integer", float: "number", bool: "boolean"}
@@ -18,7 +19,10 @@ _SCALARS: Mapping[Any, str] = {str: "string", int: "integer", float: "number", b
 def provider_schema() -> dict[str, Any]:
     """The schema of a file that declares a provider, or adds to one."""
     shapes: dict[str, Any] = {}
-    either = [_shape(each, shapes, {"provider": {"const": FORMAT}}) for each in (Provider, Extension)]
+    either = [
+        _shape(each, shapes, {"provider": {"const": FORMAT, "description": VERSION}})
+        for each in (Provider, Extension)
+    ]
     return {
         "$schema": DIALECT, "title": "bulkim provider", "type": "object", "required": ["provider"],
         "oneOf": either, "$defs": shapes,
@@ -27,10 +31,14 @@ def provider_schema() -> dict[str, Any]:
 
 def _shape(shape: type[Any], shapes: dict[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
     kinds = get_type_hints(shape)
-    properties = {each.name: _value(kinds[each.name], shapes) for each in fields(shape)}
+    about = ABOUT[shape]
+    properties = {
+        each.name: {"description": about[each.name], **_value(kinds[each.name], shapes)}
+        for each in fields(shape)
+    }
     needed = [each.name for each in fields(shape) if _demanded(each)]
     return {
-        "type": "object", "description": _first_line(shape), "properties": {**more, **properties},
+        "type": "object", "description": _said(shape), "properties": {**more, **properties},
         "required": [*more, *needed], "additionalProperties": False,
     }  # fmt: skip
 
@@ -61,7 +69,10 @@ def _plain(kind: Any, shapes: dict[str, Any]) -> dict[str, Any]:
     if origin is not None:
         return {"type": "object", "additionalProperties": _value(inside[1], shapes)}
     if issubclass(kind, Enum):
-        return {"enum": [each.value for each in kind]}
+        shapes[kind.__name__] = {
+            "oneOf": [{"const": each.value, "description": of_choice(each)} for each in kind]
+        }
+        return {"$ref": f"#/$defs/{kind.__name__}"}
     return _referred(kind, shapes)
 
 
@@ -77,12 +88,18 @@ def _tagged(shape: type[Any], shapes: dict[str, Any]) -> list[dict[str, Any]]:
     """A shape of a union: its tag alone where nothing must be said, or the tag as the only key."""
     tag = TAGS[shape]
     if shape in VERBATIM:
-        inside, alone = _value(get_type_hints(shape)[VERBATIM[shape]], shapes), False
+        about = ABOUT[shape][VERBATIM[shape]]
+        inside, alone = (
+            {"description": about, **_value(get_type_hints(shape)[VERBATIM[shape]], shapes)},
+            False,
+        )
     else:
-        inside, alone = _referred(shape, shapes), not any(map(_demanded, fields(shape)))
+        inside = {"description": _said(shape), **_referred(shape, shapes)}
+        alone = not any(map(_demanded, fields(shape)))
     keyed = {"type": "object", "properties": {tag: inside}, "required": [tag], "additionalProperties": False}
-    return [{"const": tag}, keyed] if alone else [keyed]
+    return [{"const": tag, "description": _said(shape)}, keyed] if alone else [keyed]
 
 
-def _first_line(shape: type[Any]) -> str:
-    return (shape.__doc__ or "").partition("\n")[0]
+def _said(shape: type[Any]) -> str:
+    """What a shape is, as its docstring says: without the paragraphs for who writes code."""
+    return " ".join((shape.__doc__ or "").partition("\n\n")[0].split()).replace("``", "`")

@@ -33,6 +33,7 @@ from bulkim.catalogue.shapes import (
     ReadBack,
     WholeCall,
 )
+from bulkim.catalogue.tags import TAGS
 from bulkim.catalogue.values import Invalid, checker
 from bulkim.text import nearest
 from bulkim.yamltree import Path, told
@@ -53,6 +54,7 @@ def faults(provider: Provider) -> Iterator[Fault]:
     yield from _twice("pools", [each.name for each in provider.pools])
     yield from _of_apps(provider)
     yield from _of_auth(provider)
+    yield from _of_paths(("envelope",), provider.envelope)
     for number, pool in enumerate(provider.pools):
         try:
             per_second(pool.limit)
@@ -73,6 +75,23 @@ def faults(provider: Provider) -> Iterator[Fault]:
                 )
     for number, operation in enumerate(provider.operations):
         yield from _of_operation(provider, operation, ("operations", number))
+
+
+# Where ``a|b`` is whichever is there; and where one path is meant.
+_EITHER = ("code", "reason", "state")
+_ALONE = ("items", "key", "succeeded", "already", "others", "value", "at", "data", "status", "timestamp_ms")
+
+
+def _of_paths(path: Path, shape: Any) -> Iterator[Fault]:
+    for name in (*_EITHER, *_ALONE):
+        said = getattr(shape, name, None) or ""
+        if "|" not in said:
+            continue
+        if name in _ALONE:
+            hint = "alternatives are for a code, a reason and a state"
+            yield (*path, name), f"{told((), said)} is two paths, and one is taken here", hint
+        elif any(not each or each != each.strip() for each in said.split("|")):
+            yield (*path, name), f"{told((), said)} has an empty path, or a space", "first.path|second.path"
 
 
 def _of_burst(where: Path, pool: Pool) -> Iterator[Fault]:
@@ -99,14 +118,18 @@ def _twice(where: str, names: list[str]) -> Iterator[Fault]:
 
 def _of_apps(provider: Provider) -> Iterator[Fault]:
     if not provider.apps:
-        yield ("apps",), "names no app", "give at least one form"
+        yield ("apps",), "names no app", "apps: [{}], where base_url and auth say it all"
+    if len(provider.apps) > 1 and not all(each.keys for each in provider.apps):
+        yield (
+            ("apps",),
+            "has a form without keys, which every connection fits",
+            "leave it alone, or remove it",
+        )
     for number, app in enumerate(provider.apps):
         yield from _of_app(app, ("apps", number))
 
 
 def _of_app(app: App, path: Path) -> Iterator[Fault]:
-    if not app.keys:
-        yield (*path, "keys"), "is empty", None
     for key in app.keys:
         if key in RESERVED or not _KEY.fullmatch(key):
             yield (*path, "keys"), f"'{key}' cannot name an app", "lower-case letters, digits and _"
@@ -117,9 +140,11 @@ def _of_app(app: App, path: Path) -> Iterator[Fault]:
     if not _PATH.fullmatch(app.root):
         yield (*path, "root"), f"{told((), app.root)} is no path of whole segments, such as /v1/{{key}}", None
     if missing := [key for key in app.keys if key not in keys_in(app.target)]:
-        yield (*path, "target"), f"lacks {', '.join(missing)}: two apps would share a target", None
-    if not keys_in(app.name):
-        yield (*path, "name"), "names every app alike: a confirmation would not tell them apart", None
+        message = f"lacks {', '.join(missing)}: two apps would share a target"
+        yield (*path, "target"), message, f'target: "{"/".join(f"{{{key}}}" for key in app.keys)}"'
+    if not keys_in(app.name) and (app.keys or app.name):
+        hint = f'name: "{{{app.keys[-1]}}}"' if app.keys else "without keys, the host is the name"
+        yield (*path, "name"), "names every app alike: a confirmation would not tell them apart", hint
 
 
 def _of_auth(provider: Provider) -> Iterator[Fault]:
@@ -221,6 +246,7 @@ def _of_names(provider: Provider, operation: Operation, path: Path) -> Iterator[
         yield from _unknown((*path, "body"), (operation.body.of, *operation.body.also), fields, "field")
     if not isinstance(operation.result, WholeCall) and operation.paging is None:
         yield from _unknown((*path, "result"), (operation.result.by,), fields, "field")
+        yield from _of_paths((*path, "result", TAGS[type(operation.result)]), operation.result)
     if isinstance(operation.body, Form):
         yield from _unknown((*path, "body"), (operation.body.of,), fields, "field")
     yield from _of_fields(operation, path)

@@ -27,7 +27,7 @@ class SplitLists:
     failed: str
     key: str  # the username's name in the lists' objects
     already: str | None = None
-    reason: str | None = None
+    reason: str | None = None  # paths in a row, "a|b": whichever is there
     code: str | None = None
     by: str = "username"  # the item's field that the key's values are
 
@@ -38,7 +38,7 @@ class PerItem:
 
     items: str
     key: str
-    code: str
+    code: str  # a path in a row, "a|b": whichever is there
     ok: tuple[str, ...]  # codes that mean success
     reason: str | None = None
     state: str | None = None  # beside a code of success, the value of this field is looked up as a code
@@ -65,7 +65,7 @@ class FailuresOnly:
 
     failed: str
     key: str | None = None  # the username's name in the list's objects; None: it is a list of bare usernames
-    code: str | None = None
+    code: str | None = None  # paths in a row, "a|b": whichever is there
     reason: str | None = None
     by: str = "username"  # the item's field that the list's values are
 

@@ -281,8 +281,8 @@ class Pool:
 class Envelope:
     """Where a vendor's answers say how the call went, apart from the HTTP status (dotted paths)."""
 
-    code: str | None = None
-    reason: str | None = None  # "a|b": whichever is there
+    code: str | None = None  # "a|b": whichever is there
+    reason: str | None = None  # likewise
     ok: tuple[str, ...] = ()  # codes that mean success; empty: the HTTP status does
     status: str | None = None  # a field that must not be `failed`
     failed: str = "FAIL"

@@ -25,7 +25,17 @@ from bulkim.catalogue.shapes import (
 from bulkim.codec import about
 from bulkim.codec.encoding import field_value
 from bulkim.codec.paging import following, listed, named_rows
-from bulkim.codec.refusals import Refusal, bad_response, lookup, parsed, refusal, server_time, text
+from bulkim.codec.refusals import (
+    Refusal,
+    bad_response,
+    either,
+    first_at,
+    lookup,
+    parsed,
+    refusal,
+    server_time,
+    text,
+)
 from bulkim.dotted import dig
 from bulkim.model import Answer, Fault, Item, Kind, Outcome, Page, PageRequest, Reply, Speaker
 from bulkim.redact import Echoes
@@ -262,7 +272,7 @@ def _split_lists(provider: Provider, operation: Operation, result: SplitLists, b
 
 def _per_item(provider: Provider, operation: Operation, result: PerItem, body: Any) -> Named | None:
     found = dig(body, result.items)
-    rows = [found] if isinstance(found, dict) and result.key in found else found
+    rows = [found] if isinstance(found, dict) and dig(found, result.key) is not None else found
     if not isinstance(rows, list):
         return None
     named = [
@@ -292,15 +302,15 @@ def _bare(provider: Provider, operation: Operation, body: Any, path: str) -> lis
 def _per_item_row(
     provider: Provider, operation: Operation, result: PerItem, row: Mapping[str, Any]
 ) -> Outcome:
-    said = dig(row, result.code)
-    code = f"{result.code}={json.dumps(said)}" if isinstance(said, bool) else text(said)
-    reason = text(dig(row, result.reason)) if result.reason else None
+    path, said = first_at(row, result.code)
+    code = f"{path}={json.dumps(said)}" if isinstance(said, bool) else text(said)
+    reason = text(either(row, result.reason)) if result.reason else None
     data = _read(result, row) if operation.effect is Effect.READ else None
     if code is None:
         return bad_response(f"the user's row has no {result.code}")
     if code not in result.ok:
         return replace(_failed_row(provider, operation, code, reason), data=data)
-    state = text(row.get(result.state)) if result.state else None
+    state = text(either(row, result.state)) if result.state else None
     rule, _ = lookup(provider, operation, code=state) if state else (None, None)
     if rule:
         return Outcome(rule.kind, state, reason or f"{result.state}: {state}", data)
@@ -308,7 +318,7 @@ def _per_item_row(
 
 
 def _read(result: PerItem, row: Mapping[str, Any]) -> Any:
-    found = row.get(result.value) if result.value else row
+    found = dig(row, result.value) if result.value else row
     if not result.pairs:
         return found
     name, value = result.pairs
@@ -342,7 +352,7 @@ def _failures_only(provider: Provider, operation: Operation, result: FailuresOnl
 
 def _told(row: Mapping[str, Any], code: str | None, reason: str | None) -> tuple[str | None, str | None]:
     """A row's code and reason, where it has such fields."""
-    return text(row.get(code)) if code else None, text(row.get(reason)) if reason else None
+    return text(either(row, code)) if code else None, text(either(row, reason)) if reason else None
 
 
 def _map_by_key(provider: Provider, operation: Operation, result: MapByKey, body: Any) -> Named | None:
@@ -356,7 +366,7 @@ def _map_by_key(provider: Provider, operation: Operation, result: MapByKey, body
         pairs = [pair for row in rows if isinstance(row, dict) for pair in row.items()]
     else:
         pairs = [
-            (name, row.get(result.value) if result.value else row)
+            (name, dig(row, result.value) if result.value else row)
             for name, row in named_rows(found, result.key)
         ]
     reads = operation.effect is Effect.READ

@@ -61,7 +61,15 @@ def _whole(value: Any) -> Any:
 
 def either(value: Any, paths: str) -> Any:
     """What lies at the first of the paths ``a|b`` at which something does."""
-    return next((found for path in paths.split("|") if (found := dig(value, path)) is not None), None)
+    return first_at(value, paths)[1]
+
+
+def first_at(value: Any, paths: str) -> tuple[str, Any]:
+    """The same, with the path; None at the last where nothing lies at any."""
+    *first, last = paths.split("|")
+    return next(
+        ((path, there) for path in first if (there := dig(value, path)) is not None), (last, dig(value, last))
+    )
 
 
 def text(value: Any) -> str | None:
@@ -81,7 +89,7 @@ def refusal(provider: Provider, operation: Operation, reply: Reply, body: Any) -
     if 300 <= reply.status < 400:
         return Refusal(Kind.FATAL, "redirect", _redirected(reply), foreign=True)
     envelope = provider.envelope
-    raw_code = dig(body, envelope.code) if envelope.code else None
+    raw_code = either(body, envelope.code) if envelope.code else None
     code, reason = text(raw_code), text(either(body, envelope.reason) if envelope.reason else None)
     said = operation.statuses.get(reply.status) if operation.statuses else _USUAL.get(reply.status)
     if said is Kind.SUCCEEDED and _of_an_item(operation, envelope.code):
@@ -120,7 +128,9 @@ def _of_an_item(operation: Operation, code: str | None) -> bool:
     """
     match operation.result:
         case SplitLists(failed=failed) | FailuresOnly(failed=failed) | PerItem(items=failed):
-            return code is not None and bool(failed) and code.startswith(f"{failed}.")
+            return bool(code and failed) and any(
+                each.startswith(f"{failed}.") for each in (code or "").split("|")
+            )
         case _:
             return False
 

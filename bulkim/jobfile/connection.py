@@ -187,7 +187,9 @@ def _check_app(
     for key in known:
         if data.get(key) is not None and key not in mine:
             message = f"connection.{key} is not for {provider.name}"
-            yield section.key_mark_of((key,)).problem(message, f"it has {', '.join(mine)}")
+            yield section.key_mark_of((key,)).problem(
+                message, f"it has {', '.join(mine) or 'base_url and auth alone'}"
+            )
     complete = _complete(data, provider)
     words = " or ".join(" and ".join(form.keys) for form in provider.apps)
     if not complete:

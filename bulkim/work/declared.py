@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -23,7 +23,7 @@ from bulkim.codec.encoding import JSON
 from bulkim.codec.refusals import lookup
 from bulkim.errors import Problem
 from bulkim.jobfile import place
-from bulkim.model import Answer, Auth, Call, Connection, Item, Kind, Page, PageRequest, Reply
+from bulkim.model import Answer, Auth, Call, Connection, Item, Kind, Outcome, Page, PageRequest, Reply
 from bulkim.sending.doubt import final
 from bulkim.vendors import PROVIDERS, provider
 from bulkim.yamltree import Path as Place
@@ -147,12 +147,12 @@ def _connection(made: Provider, case: Case) -> Connection:
 
 
 def _unlike(connection: Connection, call: Call, wanted: Sent) -> Iterator[str]:
-    for what, is_, was in (
-        ("method", call.method, wanted.method),
-        ("path", call.path.removeprefix(connection.root), wanted.path),
-    ):
-        if is_ != was:
-            yield f"{what}: {is_} is sent where the case has {was}"
+    if call.method != wanted.method:
+        yield f"method: {call.method} is sent where the case has {wanted.method}"
+    if wanted.path not in (call.path, call.path.removeprefix(connection.root)):
+        root = f", or {call.path} with the app's root," if connection.root else ""
+        below = call.path.removeprefix(connection.root) or "/"
+        yield f"path: {below}{root} is sent where the case has {wanted.path}"
     if wanted.query is not None:
         expected = [(key, each) for key, value in wanted.query.items() for each in _texts(value)]
         if sorted(call.query) != sorted(expected):
@@ -207,10 +207,16 @@ def _unlike_outcomes(operation: Operation, answer: Answer, case: Case) -> Iterat
         status = final(operation, outcome)
         if wanted not in {str(outcome.kind), str(status) if status else None}:
             why = f" ({outcome.code}: {outcome.reason})" if outcome.reason else ""
-            yield f"item {number} is {outcome.kind}{why} where the case has {wanted}"
+            yield f"item {number} is {outcome.kind}{why} where the case has {wanted}{_alone(outcomes, wanted)}"
     for number, (outcome, code) in enumerate(zip(outcomes, case.codes, strict=False), 1):
         if outcome.code != code:
             yield f"item {number} has the code {outcome.code} where the case has {code}"
+
+
+def _alone(outcomes: Sequence[Outcome], wanted: str) -> str:
+    if wanted != Kind.POISONED or len(outcomes) > 1:
+        return ""
+    return ": alone, there is nobody else to blame; a call of two items shows it poisoned"
 
 
 def _unlike_page(page: Page, case: Case) -> Iterator[str]:

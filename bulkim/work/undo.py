@@ -356,7 +356,7 @@ def _place(record: RunRecord) -> Path:
 def _app(provider: Provider, target: str) -> dict[str, Any]:
     """What names the run's app in a connection, by the first form that its target fits."""
     for form in provider.apps:
-        if values := form.read(target):
+        if (values := form.read(target)) is not None:
             return {key: int(value) if key in form.numbers else value for key, value in values.items()}
     raise ImpossibleError(f"no connection to {provider.label} leads to {target!r}.")
 

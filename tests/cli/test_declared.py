@@ -176,3 +176,23 @@ def test_a_list_by_another_name_is_told_what_it_must_be_called(shell):
     assert said.code == 3
     assert "source.listing: clerk has no list of users" in said.err
     assert "an operation called 'list-users': is 'all-users' that one? Then call it so" in said.err
+
+
+def test_an_api_without_tenants_is_named_by_its_host(shell, folder):
+    """No key has to be invented: the address and the token say where it is, and the host stands where an app's name would."""
+    file = folder / "acme.yaml"
+    before = next(line for line in file.read_text().splitlines() if line.startswith("apps:"))
+    file.write_text(file.read_text().replace(before, "apps: [{root: /v1}]"))
+    job = (
+        "provider: ./acme.yaml\noperation: delete\nsource: {items: [ann]}\n"
+        "connection: {base_url: 'https://api.acme.example:8443', auth: {api_key: k}, environment: production}\n"
+    )
+    (folder / "job.yaml").write_text(job)
+    assert shell("check", "job.yaml").code == 0
+    planned = shell("plan", "job.yaml", "--json").json
+    assert planned["app"] == "api.acme.example:8443"
+    assert planned["first_request"]["url"] == "https://api.acme.example:8443/v1/users/ann"
+    refused = shell("run", "job.yaml", "--confirm", "acme:1")
+    assert "goes to 'api.acme.example:8443'" in refused.err
+    (folder / "job.yaml").write_text(job.replace("auth:", "org: x, auth:"))
+    assert "connection.org is not for acme (it has base_url and auth alone)" in shell("check", "job.yaml").err

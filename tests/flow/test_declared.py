@@ -104,6 +104,26 @@ def test_the_plan_shows_where_the_key_goes(acme, folder):
     assert planned.json["app"] == "w1"
 
 
+def test_an_api_without_tenants_is_run_and_undone_by_its_host(acme, folder):
+    text = ACME.read_text()
+    before = next(line for line in text.splitlines() if line.startswith("apps:"))
+    text = text.replace(before, f"apps: [{{root: {ROOT.removesuffix('/users')}}}]")
+    (folder / "acme.yaml").write_text(text)
+    (folder / "job.yaml").write_text(
+        JOB.format(operation="register", url=acme.url, key=KEY).replace("workspace: w1, ", "")
+    )
+    ran = bulkim("run", "job.yaml", "--limit", "20", cwd=folder)
+    assert ran.code == 0, ran.err
+    host = acme.url.removeprefix("http://")
+    assert f"acme {host}" in bulkim("show", "last", cwd=folder).out
+    undo = bulkim("undo", "last", cwd=folder)
+    assert undo.code == 0, undo.err
+    (folder / "undo.yaml").write_text(undo.out)
+    undone = bulkim("run", "undo.yaml", "--confirm", f"{host}:20", cwd=folder, BULKIM_API_KEY=KEY)
+    assert undone.code == 0, undone.err
+    assert acme.users == {}
+
+
 @pytest.mark.parametrize(
     ("before", "after", "expected"),
     [

@@ -26,6 +26,7 @@ from bulkim.cli import SECTIONS, cli
 from bulkim.journal import Journal
 from bulkim.planning import rules
 from bulkim.vendors import PROVIDERS
+from support import declaring
 from support.house import LAYERS, OWNERS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -343,7 +344,7 @@ def parts() -> dict[str, Callable[[], str]]:
     return {
         "operations": operations, "undoing": undoing, "million": million, "fields": fields, "pools": pools, "commands": commands, "layers": layers, "owners": owners, "terms": terms,
         "exit codes": exit_codes, **{name.replace("-", " "): functools.partial(site, name) for name in ("errors", "events", "common-options")},
-        **dict(_shape_parts()), **dict(_journal_parts()),
+        **dict(_shape_parts()), **dict(declaring.parts()), **dict(_journal_parts()),
     }  # fmt: skip
 
 

@@ -119,6 +119,11 @@ def labelled(name: str, value: str, width: int, indent: int = 0) -> list[tuple[s
 # ------------------------------------------------------------------------------------------- words
 
 
+def vendor_app(provider: str, app: str) -> str:
+    """A vendor and its app, or once where both have one name."""
+    return provider if app == provider else f"{provider} {app}"
+
+
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """A hint that names the known word which `word` was probably meant to be."""
     found = close(word, known)

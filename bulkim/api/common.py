@@ -7,11 +7,12 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from bulkim import jobfile, redact, vendors
-from bulkim.errors import UsageError
+from bulkim.errors import InputError, Problem, UsageError
 from bulkim.journal.records import RunRecord
 from bulkim.model import Job, Status
 from bulkim.places import there
@@ -44,18 +45,27 @@ def load_job(
     """
     given = job if isinstance(job, Mapping) else Path(job)
     pairs = [*pairs, *((key, json.dumps(value)) for key, value in changes.items())]
-    loaded = jobfile.load(
-        given,
-        env=os.environ,
-        overrides=pairs,
-        providers=vendors.PROVIDERS,
-        sandbox=rehearsal.published(sandbox),
-        vendor_text=vendor_text,
-        items=items,
-        unset=unset,
-    )
+    try:
+        loaded = jobfile.load(
+            given,
+            env=os.environ,
+            overrides=pairs,
+            providers=vendors.PROVIDERS,
+            sandbox=rehearsal.published(sandbox),
+            vendor_text=vendor_text,
+            items=items,
+            unset=unset,
+        )
+    except InputError as error:
+        raise InputError([_as_given(each, changes) for each in error.problems], hint=error.hint) from None
     redact.hide([loaded.connection.auth.secret])
     return loaded
+
+
+def _as_given(problem: Problem, changes: Mapping[str, Any]) -> Problem:
+    """A program's change under the name that it has there: nobody typed ``--set``."""
+    key = problem.file.removeprefix("--set ")
+    return replace(problem, file=f'set["{key}"]') if key != problem.file and key in changes else problem
 
 
 def any_job(job: AnyJob, *, unset: bool = False) -> Job:

@@ -17,6 +17,7 @@ from bulkim.cli.jobs import load
 from bulkim.cli.options import JOB, SET, Command, Settings, common
 from bulkim.errors import BulkimError, InputError
 from bulkim.model import Job
+from bulkim.text import vendor_app
 
 if TYPE_CHECKING:
     from bulkim.work.doctor import Finding
@@ -46,7 +47,7 @@ def doctor(settings: Settings, *, job: Path, changes: list[tuple[str, str]], off
             Finding(
                 "job",
                 "ok",
-                f"{loaded.name}: {loaded.operation} at {loaded.provider} {loaded.connection.app_name}",
+                f"{loaded.name}: {loaded.operation} at {vendor_app(loaded.provider, loaded.connection.app_name)}",
             ),
         )
         findings += online(settings, loaded, offline=offline)

@@ -23,7 +23,7 @@ from bulkim.cli.preview import card
 from bulkim.model import Job
 from bulkim.planning import planfile, review
 from bulkim.planning.preview import Surveyed, first_call, plan_document
-from bulkim.text import counted
+from bulkim.text import counted, vendor_app
 from bulkim.vendors import known
 from bulkim.work import plan_reading
 from bulkim.work.outlook import outlook
@@ -128,7 +128,7 @@ def look(settings: Settings, plan: plan_reading.Saved, wanted: Wanted) -> int:
         return 0
     skipped = ", ".join(f"{n:,} {code}" for code, n in plan.counts.items() if n and code != "send")
     more = f"; skipped: {skipped}" if skipped else ""
-    app = f"{plan.head.operation} at {plan.head.terms['provider']} {plan.head.terms['app']}"
+    app = f"{plan.head.operation} at {vendor_app(plan.head.terms['provider'], plan.head.terms['app'])}"
     rows = [
         ("job", plan.head.job or plan.head.name),
         ("items", f"{sum(plan.counts.values()):,}: {plan.send:,} to send{more}"),

@@ -54,12 +54,11 @@ def checked(settings: Settings, load: Callable[[], Job]) -> tuple[int, dict[str,
     }  # fmt: skip
     if settings.json:
         return code, document
-    for problem in (*problems, *(protected if settings.verbose else ())):
+    named = (*problems, *protected) if settings.verbose else _by_kind(found)
+    for problem in named:
         click.echo(str(problem))
-    if invalid > len(problems):
-        click.echo(
-            f"… and {counted(invalid - len(problems), 'more invalid item')}: `bulkim check -v` names all"
-        )
+    if invalid > len(named) and not settings.verbose:
+        click.echo(f"{counted(invalid, 'invalid item')}: `bulkim check -v` names all")
     show.put([_verdict(found, counts, invalid)])
     _noted(settings, found)
     plan = settings.command("plan", *_again(found.job))
@@ -71,6 +70,18 @@ def checked(settings: Settings, load: Callable[[], Job]) -> tuple[int, dict[str,
     else:
         settings.say(f"next: {plan}")
     return code, document
+
+
+def _by_kind(found: Surveyed) -> list[Problem]:
+    """What is wrong with the items: once where many have it, so that nothing hides behind it."""
+    named: list[Problem] = []
+    for each in found.survey.alike[:PROBLEMS_MAX] if found.survey else ():
+        if each.rows <= len(each.first):
+            named += each.first
+        else:
+            rows = f"{each.first[0].message}; {counted(each.rows, 'row')} like this, the first of them here"
+            named.append(replace(each.first[0], message=rows))
+    return named
 
 
 def _noted(settings: Settings, found: Surveyed) -> None:

@@ -14,7 +14,7 @@ import click
 from bulkim import redact
 from bulkim.cli.options import Settings
 from bulkim.codes import Meaning
-from bulkim.text import LABEL, labelled
+from bulkim.text import LABEL, labelled, vendor_app
 from bulkim.view import account as text
 from bulkim.view import meanings
 from bulkim.view.live import ASCII, Spans
@@ -109,7 +109,7 @@ def account(
 
 def where(record: RunRecord) -> str:
     """The vendor and the app that a run was sent to, without the host and the organisation."""
-    return f"{record.provider} {record.target.rpartition(' ')[2].rpartition('#')[2]}"
+    return vendor_app(record.provider, record.target.rpartition(" ")[2].rpartition("#")[2])
 
 
 def next_steps(

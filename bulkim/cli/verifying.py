@@ -27,7 +27,7 @@ from bulkim.journal import Reader
 from bulkim.journal.records import RunRecord
 from bulkim.model import Job
 from bulkim.sending.telemetry import Observed
-from bulkim.text import counted, duration
+from bulkim.text import counted, duration, vendor_app
 from bulkim.view import account as text
 from bulkim.view import live
 from bulkim.work import undo as undoing
@@ -70,9 +70,7 @@ def _watching(
     """Says what it will take, then draws while it goes on."""
     style = live.chosen(settings.progress, quiet=settings.quiet)
     name = "" if record.name == record.operation else f"{record.name} · "
-    title = (
-        f"{name}verify {record.operation} at {record.provider} {job.connection.app_name} · run {record.run}"
-    )
+    title = f"{name}verify {record.operation} at {vendor_app(record.provider, job.connection.app_name)} · run {record.run}"
     meter = live.Meter(
         title, capped=job.concurrency is not None, own_limit=job.rate.own, names=verifying.SHOWN_AS
     )

@@ -15,6 +15,7 @@ from bulkim.errors import InputError, Problem
 from bulkim.yamltree import Mark, Node, Path, dotted
 
 NAME = "job"  # what problems and the journal call it
+GIVEN = "items"  # what problems call a program's items where they stand for the source
 LISTED_MAX = 1_000  # items that are a part of the job, as in a file; more are an input of its own
 
 PROBLEMS_MAX = 20

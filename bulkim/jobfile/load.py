@@ -158,7 +158,7 @@ class _Reading:
     def override(self, pairs: Iterable[tuple[str, str]]) -> None:
         """Puts ``--set`` values into the tree."""
         for key, text in pairs:
-            mark = Mark(f"--set {key}")
+            mark = Mark(given.GIVEN if key == "source" and self.taken is not None else f"--set {key}")
             try:
                 value, problems = value_of(key, text, mark, self.shape)
             except InputError as error:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
 
@@ -12,6 +13,23 @@ from bulkim.catalogue.shapes import Effect, MapByKey, Operation, Probe, Provider
 from bulkim.errors import Problem
 from bulkim.model import Job, Kind
 from bulkim.planning.planned import Planned, Stretch
+
+
+@dataclass(slots=True)
+class Alike:
+    """Invalid items of which one thing is wrong, whatever their values are."""
+
+    first: list[Problem] = field(default_factory=list)  # a few
+    rows: int = 0
+
+
+FEW, KINDS_MAX = 3, 1_000
+_VALUE = re.compile(
+    r"'[^']*'|\"[^\"]*\"|\b[0-9]+\b"
+)  # the row's own comes first; what else is quoted is what is wrong
+_WAYS_OUT = {
+    "is not true or false": "the column takes true and false, in any case; no job makes them of other words"
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +41,7 @@ class Survey:
     head: tuple[Planned, ...]  # the first items that would be sent, in one call
     groups: Mapping[Hashable, int] = field(default_factory=dict)  # items by what a call has room for once
     protected: tuple[Problem, ...] = ()  # the first of those, with their lines and patterns
+    alike: tuple[Alike, ...] = ()  # the invalid items by what is wrong, in the order of the input
 
     @property
     def items(self) -> int:
@@ -95,17 +114,46 @@ def survey(
     go in one call.
     """
     tally = Tally(head_max, part)
-    told: dict[str, list[Problem]] = {"invalid": [], "protected": []}
+    named = _Named(name, problems_max)
     for each in tally.of(parts):
-        if isinstance(each, Stretch) or each.skip is None or each.skip.code not in told:
-            continue
-        named = told[each.skip.code]
-        if len(named) < problems_max:
-            where = name if isinstance(name, str) else name(each.position)
-            who = f"{each.username!r} is " if each.skip.code == "protected" else ""
-            named.append(Problem(where, each.line, None, f"{who}{each.skip.reason}"))
-    problems, protected = map(tuple, told.values())
-    return Survey(tally.counts, problems, tuple(tally.head), tally.groups, protected)
+        if type(each) is Planned and each.skip is not None and each.skip.code in named.told:
+            named.take(each, each.skip.code, each.skip.reason or "")
+    problems, protected = map(tuple, named.told.values())
+    alike = tuple(named.alike.values())
+    return Survey(tally.counts, problems, tuple(tally.head), tally.groups, protected, alike)
+
+
+class _Named:
+    """The first of the items that are left out, in words; all others are counted."""
+
+    def __init__(self, name: str | Callable[[int], str], problems_max: int) -> None:
+        self._name, self._most = name, problems_max
+        self.told: dict[str, list[Problem]] = {"invalid": [], "protected": []}
+        self.alike: dict[str, Alike] = {}
+
+    def take(self, item: Planned, code: str, reason: str) -> None:
+        """One more."""
+        few = self._few(reason) if code == "invalid" else None
+        named = self.told[code]
+        if few is None and len(named) >= self._most:
+            return
+        where = self._name if isinstance(self._name, str) else self._name(item.position)
+        who = f"{item.username!r} is " if code == "protected" else ""
+        problem = Problem(where, item.line, None, f"{who}{reason}")
+        if few is not None:
+            hint = next((words for end, words in _WAYS_OUT.items() if reason.endswith(end)), None)
+            few.append(replace(problem, hint=hint))
+        if len(named) < self._most:
+            named.append(problem)
+
+    def _few(self, reason: str) -> list[Problem] | None:
+        """Where the first rows with such a reason stand, while there are few."""
+        kind = _VALUE.sub("", reason, count=1)
+        if kind not in self.alike and len(self.alike) >= KINDS_MAX:
+            return None
+        found = self.alike.setdefault(kind, Alike())
+        found.rows += 1
+        return found.first if len(found.first) < FEW else None
 
 
 def batch_size(operation: Operation, job: Job) -> int:

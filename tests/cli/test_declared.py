@@ -196,3 +196,29 @@ def test_an_api_without_tenants_is_named_by_its_host(shell, folder):
     assert "goes to 'api.acme.example:8443'" in refused.err
     (folder / "job.yaml").write_text(job.replace("auth:", "org: x, auth:"))
     assert "connection.org is not for acme (it has base_url and auth alone)" in shell("check", "job.yaml").err
+
+
+def test_what_many_rows_have_hides_nothing_that_few_have(shell, folder):
+    """Fifty times the same complaint was all that one saw."""
+    file = folder / "acme.yaml"
+    field = "- {name: nickname, optional: true}"
+    file.write_text(
+        file.read_text().replace(field, f"{field}\n      - {{name: admin, type: bool, optional: true}}")
+    )
+    rows = ["username,admin", *(f"u{number},no" for number in range(60)), "x/y,true", "ann,TRUE", "bob,nein"]
+    (folder / "users.csv").write_text("\n".join(rows))
+    (folder / "job.yaml").write_text(
+        "provider: ./acme.yaml\noperation: register\nsource: {csv: users.csv}\n"
+        "connection: {base_url: 'https://a.example', workspace: w, auth: {api_key: k}}\n"
+    )
+    said = shell("check", "job.yaml")
+    assert said.code == 1
+    many, one, total, *_ = said.out.splitlines()
+    assert many == (
+        "users.csv:2: admin 'no' is not true or false; 61 rows like this, the first of them here"
+        " (the column takes true and false, in any case; no job makes them of other words)"
+    )
+    assert one == "users.csv:62: username 'x/y' has a character that is not allowed: '/' at 2"
+    assert total == "62 invalid items: `bulkim check -v` names all"
+    assert len(shell("check", "job.yaml", "--json").json["problems"]) == 50
+    assert shell("check", "job.yaml", "-v").out.count("is not true or false") == 61

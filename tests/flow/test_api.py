@@ -306,6 +306,23 @@ def test_items_are_any_iterable_of_mappings_secrets_included(given):
     assert b"planted" not in b"".join(file.read_bytes() for file in Path().iterdir())
 
 
+@pytest.mark.parametrize(
+    ("job", "given", "place"),
+    [
+        ({"operation": "list-users"}, {"items": ["anna"]}, "items: list-users takes no items"),
+        ({}, {"set": {"source": {"items": []}}}, 'set["source"]: source.items must not be empty'),
+        ({}, {"items": ["anna"], "set": {"rate.limti": 5}}, 'set["rate.limti"]: unknown key'),
+    ],
+)
+def test_a_programs_items_and_changes_have_the_names_that_they_have_there(job, given, place):
+    """Nobody typed ``--set``."""
+    connection = {"base_url": "http://127.0.0.1:1", "org": "1", "app": "a", "auth": {"token": "t"}}
+    base = {"name": "n", "provider": "agora", "operation": "delete", "connection": connection}
+    with pytest.raises(bulkim.InputError) as raised:
+        bulkim.load({**base, **job}, **given)
+    assert str(raised.value).startswith(place)
+
+
 def test_items_take_the_place_of_a_files_source(tmp_path):
     Path("look.yaml").write_text(
         "provider: easemob\noperation: get-user\nsource: {text: nowhere.txt}\n"

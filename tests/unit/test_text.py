@@ -87,3 +87,10 @@ def test_what_an_encoding_does_not_have_is_escaped_as_json_does():
 ])  # fmt: skip
 def test_a_rate_has_digits_that_tell(value, expected):
     assert text.per_second(value) == expected
+
+
+def test_a_vendor_and_an_app_of_one_name_are_said_once():
+    assert [text.vendor_app("agora", "agora"), text.vendor_app("easemob", "chat")] == [
+        "agora",
+        "easemob chat",
+    ]

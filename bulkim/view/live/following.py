@@ -12,6 +12,7 @@ from bulkim.journal import Reader
 from bulkim.journal.records import PoolRate, RunRecord
 from bulkim.model import Status
 from bulkim.sending.telemetry import IN_FLIGHT_MIN
+from bulkim.text import vendor_app
 from bulkim.view.live import Meter, View
 from bulkim.view.report.limits import Allowed, allowed, tightest
 
@@ -74,7 +75,7 @@ class Following:
         self._limits = allowed(record, vendors.known(record.provider, record.vendor_text))
         app = record.target.rpartition(" ")[2].rpartition("#")[2]
         name = "" if record.name == record.operation else f"{record.name} · "
-        title = f"{name}{record.operation} at {record.provider} {app} · run {record.run}"
+        title = f"{name}{record.operation} at {vendor_app(record.provider, app)} · run {record.run}"
         self._meter = Meter(
             title,
             capped=self._limits.capped is not None,

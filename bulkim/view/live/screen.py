@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import Any
 
+from bulkim.text import vendor_app
 from bulkim.view.live.block import ASCII, Lines, Spans, block
 from bulkim.view.live.meter import Meter, View
 from bulkim.view.width import columns
@@ -83,7 +84,7 @@ def _title(preview: Any) -> str:
     job, record = preview.job, preview.record
     name = "" if record.name == job.operation else f"{record.name} · "
     doing = f"listing {job.source.listing}" if _listing(preview) else job.operation
-    return f"{name}{doing} at {job.provider} {job.connection.app_name} · run {record.run}"
+    return f"{name}{doing} at {vendor_app(job.provider, job.connection.app_name)} · run {record.run}"
 
 
 Show = Callable[[float, View], None]

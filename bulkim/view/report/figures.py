@@ -12,6 +12,7 @@ from bulkim.catalogue.shapes import Provider
 from bulkim.codes import Meaning
 from bulkim.journal import Reader
 from bulkim.journal.records import CodeCount, KindCount, RunRecord
+from bulkim.text import vendor_app
 from bulkim.view.meanings import meaning
 from bulkim.view.report.anonymise import Redactor
 from bulkim.view.report.events import Event, events
@@ -113,7 +114,7 @@ class Figures:
     @property
     def where(self) -> str:
         """The vendor and the app, without the host and the organisation."""
-        return f"{self.record.provider} {self.record.target.rpartition(' ')[2].rpartition('#')[2]}"
+        return vendor_app(self.record.provider, self.record.target.rpartition(" ")[2].rpartition("#")[2])
 
 
 def figures(journal: Reader, record: RunRecord, *, redact: bool = False) -> Figures:

@@ -296,6 +296,9 @@ def own(code: str) -> Meaning | None:
     return OWN.get(code) or of_status(code)
 
 
+REHEARSED = "A rehearsal is not continued: the same command begins another one."
+
+
 def continues(code: str | None) -> bool:
     """Whether a run that stopped with this code goes on by the same command, with nothing to mend before; None: no code at all."""
     return code is None or (code in OWN and OWN[code].continues)

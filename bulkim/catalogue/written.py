@@ -16,11 +16,6 @@ def written(provider: Provider) -> dict[str, Any]:
     return {"provider": FORMAT, **_fields(provider)}
 
 
-def written_operation(operation: Operation) -> dict[str, Any]:
-    """One operation, as it stands under ``operations``."""
-    return _fields(operation)
-
-
 def _fields(value: Any) -> dict[str, Any]:
     answered = {"doubt"} if isinstance(value, Operation) and value.effect is not Effect.READ else set()
     return {

@@ -26,6 +26,8 @@ def reasons(settings: Settings, finished: Finished, steps: Sequence[str]) -> Ite
     elif finished.ending.signal is not None:
         yield f"interrupted by {signal.Signals(finished.ending.signal).name}; what was in flight was waited for"
         hint = "run the same command again: it continues"
+    if hint and finished.record.rehearsal and codes.continues(stop.code if stop else None):
+        hint = codes.REHEARSED
     wrong = list(_items(finished))
     if wrong and not hint:
         counts = finished.counts

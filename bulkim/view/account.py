@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from bulkim.codes import OWN, Meaning
+from bulkim.codes import OWN, REHEARSED, Meaning, continues
 from bulkim.language import counted
 from bulkim.language import gettext as _
 from bulkim.model import Status
@@ -129,6 +129,8 @@ def stopped(
         hint = None  # it is English, whatever the reader's language
     elif known is not None and known is OWN.get(stop["code"]):
         known = None  # the reason and the hint say it all
+    if summary.get("rehearsal") and continues(stop["code"]):
+        known, hint = None, _(REHEARSED)
     if reached:
         known = None
         hint = _(

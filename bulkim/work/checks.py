@@ -4,22 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from bulkim.errors import GuardError, OutsideWindowError, UsageError
-from bulkim.model import Guard, Job
+from bulkim.errors import GuardError, OutsideWindowError
+from bulkim.model import Guard
 from bulkim.text import counted
 from bulkim.window import Window
-
-
-def check_same_app(job: Job, *, run: str, target: str) -> None:
-    """Whom a run failed to reach in one app (or in a rehearsal) is nobody's business in another. Raises UsageError.
-
-    `target` is the run's: base URL and app.
-    """
-    if target.rpartition(" ")[2] != job.connection.target:
-        raise UsageError(
-            f"run {run} was sent to {target}, but this job goes to {job.connection.target}.",
-            hint="name the job of that run with --job, or run this one",
-        )
 
 
 def check_window(window: Window | None, now: datetime) -> None:

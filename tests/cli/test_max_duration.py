@@ -68,3 +68,14 @@ def test_no_time(shell, wrong):
     said = shell("run", "job.yaml", "--max-duration", wrong)
     assert said.code == 2
     assert "90s, 30m or 4h" in said.err
+
+
+def test_a_rehearsal_does_not_promise_to_continue(shell):
+    job = shell.job(
+        "look", "https://a1.easemob.com", "get-user", [f"u{n}" for n in range(30)], "concurrency: 1\n"
+    )
+    words = ("run", job, "--sandbox", "--set", "rate.limit=2", "--max-duration", "1s")
+    for more, stream in (((), "out"), (("-q",), "err")):
+        said = " ".join(getattr(shell(*words, *more), stream).split())
+        assert "A rehearsal is not continued" in said
+        assert "it continues" not in said

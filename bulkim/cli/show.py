@@ -18,7 +18,7 @@ from bulkim.text import LABEL, labelled, vendor_app
 from bulkim.view import account as text
 from bulkim.view import meanings
 from bulkim.view.live import ASCII, Spans
-from bulkim.view.width import fitted, wrapped
+from bulkim.view.width import fitted, wrapped, wrapped_spans
 
 if TYPE_CHECKING:
     from bulkim.journal import Reader
@@ -89,15 +89,19 @@ def account(
 ) -> list[Spans]:
     """The end of a run: what ran, the reconciliation line, the codes, how fast it was."""
     from bulkim import vendors
+    from bulkim.view.report.limits import beside
 
     provider = vendors.known(record.provider, record.vendor_text)
     operation = provider.operation(record.operation) if provider else None
+    if session is None:
+        asked = beside(record, provider, journal.kinds(record.id))
+        session = text.Throughput(summary["requests"], summary["elapsed_s"], beside=asked)
     found = journal.code_counts(record.id)
 
     def meaning(code: str, reason: str | None, outcome: str) -> Meaning | None:
         return meanings.meaning(provider, operation, code, reason, outcome)
 
-    return [
+    lines = [
         text.headline(summary, where(record)),
         text.balance(summary),
         *text.halted(summary),
@@ -105,6 +109,8 @@ def account(
         *text.stopped(summary, meaning, hint=hint, reached=_all_reached(record, summary), width=width()),
         text.pace(summary, session),
     ]
+    room = terminal_width()
+    return lines if room is None else [part for line in lines for part in wrapped_spans(line, room)]
 
 
 def where(record: RunRecord) -> str:

@@ -170,12 +170,7 @@ def pace(summary: Mapping[str, Any], session: Throughput | None) -> Spans:
     run = _("run {run}: {calls} in {time}", run=summary["run"], calls=calls, time=duration(found.elapsed_s))
     parts = [f"{run}{rate}{limit}"]
     if found.beside and paced:
-        asked = counted(
-            found.beside,
-            "{n} more call that only reads, on a limit of its own",
-            "{n} more calls that only read, on limits of their own",
-        )
-        parts.append(asked)
+        parts.append(only_read(found.beside))
     if found.requests != summary["requests"]:
         parts.append(
             counted(summary["requests"], "{n} call with earlier sessions", "{n} calls with earlier sessions")
@@ -185,6 +180,15 @@ def pace(summary: Mapping[str, Any], session: Throughput | None) -> Spans:
     if summary["throttled"]:
         parts.append(_("{n} refused for the quota (429)", n=f"{summary['throttled']:,}"))
     return [(_("; ").join(parts), "")]
+
+
+def only_read(calls: int) -> str:
+    """Calls that no speed counts."""
+    return counted(
+        calls,
+        "{n} more call that only reads, on a limit of its own",
+        "{n} more calls that only read, on limits of their own",
+    )
 
 
 def measured(calls_per_s: float) -> str:

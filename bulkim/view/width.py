@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import textwrap
+from collections.abc import Iterator, Sequence
 
 ELLIPSIS = "…"
 
@@ -55,6 +56,43 @@ def wrapped(text: str, width: int, *, lines_max: int | None = None) -> list[str]
     if lines_max is not None and len(lines) > lines_max:
         lines[lines_max - 1 :] = [cut(lines[lines_max - 1] + "  ", width - 1) + ELLIPSIS]
     return lines
+
+
+def wrapped_spans(line: Sequence[tuple[str, str]], width: int) -> list[list[tuple[str, str]]]:
+    """Text in styles, on lines of so many columns: broken between words, styles and all. A word that is longer stays in one piece.
+
+    What goes on stands two columns further in than the line begins.
+    """
+    text = "".join(part for part, _ in line)
+    if columns(text) <= width:
+        return [list(line)]
+    indent = " " * min(len(text) - len(text.lstrip()) + 2, width // 2)
+    return [
+        [*([(indent, "")] if start else []), *_between(line, start, end)]
+        for start, end in _stretches(text, width, len(indent))
+    ]
+
+
+def _stretches(text: str, width: int, indent: int) -> Iterator[tuple[int, int]]:
+    """From where to where each line goes; blanks at a break belong to none."""
+    start, end, room = 0, 0, width
+    for unit in _UNIT.finditer(text):
+        if unit[0].isspace() or not unit[0]:
+            continue
+        if text[start : unit.start()].strip() and columns(text[start : unit.end()]) > room:
+            yield start, end
+            start, room = unit.start(), width - indent
+        end = unit.end()
+    yield start, end
+
+
+def _between(line: Sequence[tuple[str, str]], start: int, end: int) -> Iterator[tuple[str, str]]:
+    """The part of a line of spans between two places."""
+    at = 0
+    for part, style in line:
+        if kept := part[max(0, start - at) : max(0, end - at)]:
+            yield kept, style
+        at += len(part)
 
 
 def _chopped(unit: str, width: int) -> list[str]:

@@ -247,8 +247,18 @@ def test_it_is_read_together_where_the_vendor_can(server, tmp_path):
     plan = bulkim_here("plan", "job.yaml", "--json").json
     assert plan["snapshot"] == {"operation": "get-attributes", "requests": 2}
     assert "2 requests more to read what is there before" in bulkim_here("plan", "job.yaml").out
-    run()
+    said = bulkim_here("run", "job.yaml", "--yes")
     assert len(server.requests("get-attributes")) == 2
+    asked = "; 2 more calls that only read, on limits of their own"
+    assert "120 calls in " in said.out
+    assert asked in said.out
+    shown = bulkim_here("show", "last").out  # the same from the journal
+    assert "120 calls in " in shown
+    assert asked in shown
+    bulkim_here("report", "last", "--format", "markdown", "-o", "report.md")
+    page = Path("report.md").read_text()
+    assert "120 calls in " in page
+    assert asked in page
 
 
 @pytest.fixture

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bulkim.view.account import stopped
 from bulkim.view.meanings import Meaning
-from bulkim.view.width import columns, wrapped
+from bulkim.view.width import columns, wrapped, wrapped_spans
 
 CHINESE = "应答丢失；bulkim 事后查询，确认已经完成。请检查“数据源”中的 ID，然后（重新）运行该作业：它会继续。"
 
@@ -36,3 +38,36 @@ def test_what_to_do_is_said_in_the_readers_language(monkeypatch):
         monkeypatch.setenv("BULKIM_LANG", language)
         lines = stopped(summary, lambda *_: known, hint="compare the ids")
         assert words in "".join(text for line in lines for text, _ in line)
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 100])
+@pytest.mark.parametrize(
+    "text",
+    [
+        CHINESE,
+        "run 1a2b: 10 calls in 0.2 s; 400 more calls that only read, on limits of their own; 5 retries",
+    ],
+)
+def test_spans_break_between_words_and_keep_their_styles(text, width):
+    line = [
+        ("  ✗ ", "red"),
+        *((part, "bold" if number % 2 else "") for number, part in enumerate(re.split("(;)", text))),
+    ]
+    lines = wrapped_spans(line, width)
+    shown = ["".join(part for part, _ in each) for each in lines]
+    assert max(map(columns, shown)) <= width
+    assert " ".join("".join(shown).split()).replace(" ", "") == ("✗" + text).replace(" ", "")
+    if text != CHINESE:
+        assert [word for each in shown for word in each.split()] == ["✗", *text.split()]
+    assert "".join(p for each in lines for p, style in each if style == "bold") == "".join(
+        re.split("(;)", text)[1::2]
+    )
+    assert all(each.startswith("    ") for each in shown[1:])
+
+
+def test_a_line_that_fits_and_a_word_that_cannot_stay_as_they_are():
+    assert wrapped_spans([("a  b", "red")], 4) == [[("a  b", "red")]]
+    assert wrapped_spans([("a ", ""), ("b" * 50, "red")], 40) == [
+        [("a", "")],
+        [("  ", ""), ("b" * 50, "red")],
+    ]

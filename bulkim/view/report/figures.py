@@ -90,6 +90,11 @@ class Figures:
         return found
 
     @property
+    def beside(self) -> int:
+        """Calls that only asked, on limits of their own: no part of the speed."""
+        return sum(each.calls for each in self.kinds if each.mode in self.allowed.beside)
+
+    @property
     def bad_total(self) -> int:
         """Failed and unknown items, listed or not."""
         return sum(self.counts[each] for each in BAD)

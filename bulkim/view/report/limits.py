@@ -11,7 +11,7 @@ from typing import Any
 
 from bulkim.catalogue.shapes import Probe, Provider
 from bulkim.jobfile.kept import kept_settings
-from bulkim.journal.records import Allowance, PoolRate, RunRecord
+from bulkim.journal.records import Allowance, KindCount, PoolRate, RunRecord
 from bulkim.model import Mode
 from bulkim.view.report.timeline import Timeline
 
@@ -64,6 +64,12 @@ def allowed(record: RunRecord, provider: Provider | None) -> Allowed:
     documented = provider.pool(pool).limit_per_s if provider else None
     beside = _beside(record, provider, pools)
     return Allowed(limits[pool], documented, pool, settings["concurrency"], pools, beside)
+
+
+def beside(record: RunRecord, provider: Provider | None, kinds: Iterable[KindCount]) -> int:
+    """How many of a run's calls only asked, on limits of their own."""
+    modes = allowed(record, provider).beside
+    return sum(each.calls for each in kinds if each.mode in modes)
 
 
 def _beside(record: RunRecord, provider: Provider | None, pools: Collection[str]) -> frozenset[str]:

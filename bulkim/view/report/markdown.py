@@ -9,7 +9,7 @@ from statistics import fmean
 from bulkim.language import counted
 from bulkim.language import gettext as _
 from bulkim.text import duration, milliseconds, per_second, span
-from bulkim.view.account import measured, reconciliation
+from bulkim.view.account import measured, only_read, reconciliation
 from bulkim.view.report import charts
 from bulkim.view.report.events import LISTED_MAX
 from bulkim.view.report.figures import BAD, Figures
@@ -78,9 +78,9 @@ def _lines(figures: Figures) -> Iterator[str]:
         "Run {run} {ended}. {calls} in {time}{pace}; {retries}, {refused}.",
         run=code(record.run),
         ended=plain(words),
-        calls=counted(summary["requests"], "{n} call", "{n} calls"),
+        calls=counted(summary["requests"] - figures.beside, "{n} call", "{n} calls"),
         time=duration(elapsed_s),
-        pace=pace + limit,
+        pace=pace + limit + (_("; ") + only_read(figures.beside) if figures.beside else ""),
         retries=counted(summary["retries"], "{n} retry", "{n} retries"),
         refused=counted(summary["throttled"], "{n} refused (429)", "{n} refused (429)"),
     )

@@ -35,7 +35,7 @@ class Content:
     """
 
     def __init__(self, path: Path | None, encoding: str | None) -> None:
-        self.name = STDIN if path is None else str(path)
+        self.name = STDIN if path is None else _tidy(path)
         self._path = path
         self._copy: BinaryIO | None = None
         try:
@@ -137,6 +137,15 @@ class Content:
             line=trial.fault_line,
             hint="save it as UTF-8, or name its encoding under source: {encoding: gb18030}",
         )
+
+
+def _tidy(path: Path) -> str:
+    """`list.csv` for `jobs/../list.csv`, unless `jobs` is a link that leads elsewhere."""
+    plain = os.path.normpath(path)
+    try:
+        return plain if ".." in path.parts and Path(plain).samefile(path) else str(path)
+    except OSError:
+        return str(path)
 
 
 def piped() -> bool:

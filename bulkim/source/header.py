@@ -11,6 +11,7 @@ from difflib import get_close_matches
 from bulkim.errors import Problem
 
 _SHOWN_MAX = 12  # columns of a header that a message lists
+_DOUBTFUL_MAX = 3  # of what may be none
 # Words that columns are called by: a first line without any of them may be a user's row with a password in it.
 _WORDS = frozenset(
     [
@@ -122,7 +123,17 @@ def _hint(name: str, column: str, header: Sequence[str], secrets: Collection[str
     match = None if name in secrets else near(column, header)
     if match is not None:
         return f"did you mean {match[:60]!r}? {listing(header) or ''}".rstrip()
-    return listing(header) or f"the header has {len(header)} other columns"
+    return listing(header) or _doubtful(header)
+
+
+def _doubtful(header: Sequence[str]) -> str:
+    """A first line that may be no header: a cell of ASCII only may be a password, and is not shown."""
+    shown = [name[:60] for name in header if not name.isascii()][:_DOUBTFUL_MAX]
+    columns = "1 column" if len(header) == 1 else f"{len(header):,} columns"
+    rest = len(header) - len(shown)
+    more = f", and {rest:,} more" if shown and rest else ""
+    told = f": {', '.join(shown)}{more}" if shown else ""
+    return f"the first line is taken for the header, with {columns}{told}"
 
 
 def title_hint(lines: Iterable[str], delimiters: str) -> str | None:

@@ -6,6 +6,8 @@ import csv
 import io
 import unicodedata
 from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import assume, given, settings
@@ -199,6 +201,35 @@ def test_missing_columns_are_named_all_at_once(complaints):
 def test_a_first_row_that_is_no_header_is_not_shown(complaints):
     (found,) = complaints("alice,Passw0rd\n", columns={"password": "password"}, secrets={"password"})
     assert "Passw0rd" not in found
+    assert found.endswith("(the first line is taken for the header, with 2 columns)")
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("成员一览 2026-11", "with 1 column: 成员一览 2026-11"),
+        ("成员,x7,甲,乙,丙", "with 5 columns: 成员, 甲, 乙, and 2 more"),
+    ],
+)
+def test_a_title_in_place_of_the_header_is_named(complaints, line, words):
+    (found,) = complaints(f"{line}\n1\n", columns={"username": "uid"})
+    assert found.endswith(f"(the first line is taken for the header, {words})")
+
+
+def test_a_path_is_named_as_one_would_type_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "jobs").mkdir()
+    (tmp_path / "list.csv").write_text("x\n")
+    source = Source("csv", path=Path("jobs/../list.csv"), columns={"username": "uid"})
+    with pytest.raises(InputError) as error:
+        open_source(source, secret_fields=(), required=())
+    assert str(error.value).startswith("list.csv:1: ")
+    (tmp_path / "elsewhere" / "deep").mkdir(parents=True)
+    (tmp_path / "elsewhere" / "list.csv").write_text("y\n")
+    (tmp_path / "link").symlink_to("elsewhere/deep")
+    with pytest.raises(InputError) as error:
+        open_source(replace(source, path=Path("link/../list.csv")), secret_fields=(), required=())
+    assert str(error.value).startswith("link/../list.csv:1: ")
 
 
 def test_a_record_without_end_does_not_fill_the_memory(complaints):

@@ -139,17 +139,21 @@ def planned(settings: Settings, job: Job, *, missing: bool = False) -> int:
         return 0
     show.put(card(found, estimate, first, ahead))
     _noted(settings, found)
+    only = ["--missing"] if missing else []
+    run = settings.command("run", *_again(job), *only)
     if found.invalid:
-        settings.say(f"next: {settings.command('check', *_again(job))} names the invalid items")
+        rows = "the invalid row" if found.invalid == 1 else f"the {found.invalid:,} invalid rows"
+        them = "it" if found.invalid == 1 else "them"
+        check = settings.command("check", *_again(job))
+        settings.say(f"next: {run}   (leaves {them} out; {check} names {rows})")
     else:
-        only = ["--missing"] if missing else []
-        settings.say(f"next: {settings.command('run', *_again(job), *only)}")
+        settings.say(f"next: {run}")
     return 0
 
 
 def _again(job: Job) -> list[str]:
     """The job as one types it; a rehearsal goes on as one."""
-    rehearsal = ["--sandbox"] if job.connection.environment == "sandbox" else []
+    rehearsal = ["--sandbox"] if job.rehearsal else []
     return [show.nearby(job.path), *show.changed(job.changes), *rehearsal]
 
 

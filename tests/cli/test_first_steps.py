@@ -37,6 +37,29 @@ def test_check_and_plan_work_without_secrets_and_name_what_is_not_set(shell):
     assert bulkim.check(name).counts["send"] == 1
 
 
+def test_the_way_on_from_invalid_rows_is_no_circle(shell):
+    name = job(shell)
+    assert "next: bulkim plan job.yaml" not in (checked := shell("check", name).err)
+    assert "or, as a run leaves it out: bulkim plan job.yaml\n" in checked
+    planned = shell("plan", name).err
+    assert (
+        "next: bulkim run job.yaml   (leaves it out; bulkim check job.yaml names the invalid row)\n"
+        in planned
+    )
+
+
+@pytest.mark.parametrize("given", [True, False])
+def test_a_rehearsal_is_what_was_asked_for_not_what_the_environment_is_called(shell, given):
+    name = shell.write(
+        "job.yaml",
+        "provider: easemob\noperation: ban\nsource: {items: [a]}\nconnection: {base_url: 'http://127.0.0.1:9', org: o,"
+        f" app: a, environment: {'prod' if given else 'sandbox'}, auth: {{token: t}}}}\n",
+    )
+    more = ["--sandbox"] if given else []
+    for command, follows in (("check", "plan"), ("plan", "run")):
+        assert f"next: {' '.join(['bulkim', follows, name, *more])}\n" in shell(command, name, *more).err
+
+
 @pytest.mark.parametrize(
     "words", [("run",), ("run", "--yes"), ("plan", "-o", "x.plan"), ("plan", "--format", "markdown")]
 )

@@ -40,6 +40,7 @@ class Machine(RuleBasedStateMachine):
         self.ended: dict[str, str] = {}
         self.doubt: set[str] = set()
         self.names: list[str] = []
+        self.ever: set[str] = set()  # whom any reading named
         self.open: dict[int, list[Item]] = {}
         self.reads = 0
 
@@ -65,8 +66,9 @@ class Machine(RuleBasedStateMachine):
         ]
         self.backend.read_input(entries)
         self.reads += 1
-        # A skipped one that is named again comes back; one in doubt that was removed stays, to be asked about.
+        # One who was removed stays so until named again; one in doubt that was removed stays, to be asked about.
         self.names = names
+        self.ever |= set(names)
 
     @precondition(lambda self: self.reads)
     @rule(count=st.integers(1, 4))
@@ -123,7 +125,9 @@ class Machine(RuleBasedStateMachine):
         found = {each["key"]: each["outcome"] for each in rows}
         assert len(found) == len(rows)
         assert {key: found[key] for key in self.ended} == self.ended, "what has ended stays so"
-        assert set(self.names) <= found.keys()
+        assert self.ever == found.keys(), "nobody whom an input has named is forgotten"
+        removed = {each["key"] for each in rows if each["code"] == "removed"}
+        assert removed == self.ever - set(self.names) - self.ended.keys() - self.doubt
         in_doubt = {each["key"] for each in rows if each["doubt_since"] is not None and not each["outcome"]}
         assert in_doubt == self.doubt - self.ended.keys(), (
             "doubt is never lost, whatever becomes of the input"

@@ -14,6 +14,7 @@ from bulkim.journal.sqlite.database import Database, of_keys
 from bulkim.journal.sqlite.tally import count_ended
 
 CHUNK = 2_000  # rows a transaction
+_REMOVED = "code IS 'removed'"
 # To bind None or bytes, sqlite3 asks them how they want to be adapted, each as long as a row takes without: '' and a bytearray it takes as they are.
 _PENDING = (
     "INSERT INTO item (run_id, ordinal, key, username, position, line, fields, extra, digest)"
@@ -61,7 +62,7 @@ def _chunk(entries: Iterator[Entry]) -> list[Entry]:
 def _read_again(
     tx: sqlite3.Connection, run_id: int, chunks: Iterable[Sequence[Entry]], *, now: float
 ) -> InputChange:
-    tx.execute("DELETE FROM item WHERE run_id = ? AND outcome = 'skipped'", (run_id,))
+    tx.execute(f"DELETE FROM item WHERE run_id = ? AND outcome = 'skipped' AND NOT ({_REMOVED})", (run_id,))
     tx.execute("DELETE FROM tally WHERE run_id = ? AND outcome = 'skipped'", (run_id,))
     tx.execute("UPDATE item SET position = NULL WHERE run_id = ? AND outcome IS NULL", (run_id,))
     tx.execute(
@@ -71,25 +72,26 @@ def _read_again(
     (pending,) = tx.execute(never_sent, (run_id,)).fetchone()
     rows, new, altered = 0, 0, Counter[bool]()
     for chunk in chunks:
-        added = _merge(tx, run_id, chunk, altered)
+        added, back = _merge(tx, run_id, chunk, altered)
         insert_entries(tx, run_id, added, now=now)
         rows += len(chunk)
-        new += sum(entry.skip_code is None for entry in added)
+        new += back + sum(entry.skip_code is None for entry in added)
     (gone,) = tx.execute(f"{never_sent} AND position IS NULL", (run_id,)).fetchone()
     return InputChange(rows, pending, new, gone, altered.total(), altered[True])
 
 
 def _merge(
     tx: sqlite3.Connection, run_id: int, chunk: Sequence[Entry], altered: Counter[bool]
-) -> list[Entry]:
-    """Update what the journal knows of the chunk; returns what it does not know.
+) -> tuple[list[Entry], int]:
+    """Update what the journal knows of the chunk; returns what it does not know, and how many are back who were removed.
 
     Counts in `altered` those whose values are not what they were, by whether they had ended.
     """
     known = _known(tx, run_id, [entry.key for entry in chunk if entry.key is not None])
+    back = _back(tx, run_id, known)
     for each in chunk:
         if each.skip_code and each.key in known and _withdraw(tx, run_id, known[each.key].ordinal):
-            del known[each.key]
+            back -= known.pop(each.key).removed
     here = [(each, known[each.key]) for each in chunk if each.key in known and not each.skip_code]
     altered.update(before.ended for each, before in here if differs(each, before.fields, before.digest))
     tx.executemany(
@@ -101,7 +103,7 @@ def _merge(
             for each, before in here
         ],
     )  # fmt: skip
-    return [entry for entry in chunk if entry.key not in known]
+    return [entry for entry in chunk if entry.key not in known], back
 
 
 class Known(NamedTuple):
@@ -109,8 +111,19 @@ class Known(NamedTuple):
 
     ordinal: int
     ended: bool
+    removed: bool  # an earlier reading did not find it any more
     fields: str | None
     digest: bytes | None
+
+
+def _back(tx: sqlite3.Connection, run_id: int, known: Mapping[str | None, Known]) -> int:
+    """Those of the known who were removed, and are in the input again: pending, as they were. Returns how many."""
+    there = [each.ordinal for each in known.values() if each.removed]
+    tx.executemany(
+        "UPDATE item SET outcome = NULL, code = NULL, reason = NULL, finished_at = NULL WHERE run_id = ? AND ordinal = ?",
+        [(run_id, ordinal) for ordinal in there],
+    )
+    return len(there)
 
 
 def differs(entry: Entry, fields: str | None, digest: bytes | None) -> bool:
@@ -127,9 +140,11 @@ def _known(tx: sqlite3.Connection, run_id: int, keys: Sequence[str]) -> dict[str
     for start in range(0, len(keys), 500):
         part = keys[start : start + 500]
         rows = tx.execute(
-            f"SELECT key, ordinal, outcome IS NOT NULL, fields, digest {of_keys(len(part))}", (run_id, *part)
+            f"SELECT key, ordinal, outcome IS NOT NULL, coalesce({_REMOVED}, 0), fields, digest {of_keys(len(part))}",
+            (run_id, *part),
         )
-        known |= {key: Known(ordinal, bool(ended), *values) for key, ordinal, ended, *values in rows}
+        for key, ordinal, ended, removed, *values in rows:
+            known[key] = Known(ordinal, bool(ended) and not removed, bool(removed), *values)
     return known
 
 
@@ -175,15 +190,17 @@ def insert_entries(tx: sqlite3.Connection, run_id: int, entries: Sequence[Entry]
 
 
 def _drop_removed(tx: sqlite3.Connection, run_id: int, *, now: float) -> None:
-    """Never sent and no longer in the input: skipped. One in doubt stays pending, to be asked about."""
+    """Never sent and no longer in the input: skipped, as those of an earlier reading are. One in doubt stays pending, to be asked about."""
     gone = "run_id = ? AND outcome IS NULL AND position IS NULL AND doubt_since IS NULL"
-    names = tx.execute(f"SELECT username FROM item WHERE {gone}", (run_id,)).fetchall()
     reason = "no longer in the input, and never done"
     tx.execute(
         f"UPDATE item SET outcome = 'skipped', code = 'removed', reason = ?, finished_at = ? WHERE {gone}",
         (reason, now, run_id),
     )
-    count_ended(tx, run_id, [("skipped", "removed", name, reason, 1) for (name,) in names])
+    names = tx.execute(
+        f"SELECT username FROM item WHERE run_id = ? AND outcome = 'skipped' AND {_REMOVED}", (run_id,)
+    )
+    count_ended(tx, run_id, [("skipped", "removed", name, reason, 1) for (name,) in names.fetchall()])
 
 
 def withhold(database: Database, run_id: int, protects: Callable[[str], str | None], *, now: float) -> int:

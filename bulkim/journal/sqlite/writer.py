@@ -180,8 +180,9 @@ class Journal:
     ) -> InputChange | None:  # fmt: skip
         """Bring the run's items in step with an input: new identities are added, known ones keep what they have.
 
-        Pending items that are no longer there end as skipped (`removed`). Interrupted anywhere, it is done again. Where the run
-        has items already, `judge` sees the change before it is taken over; if it raises, nothing is. None for a first reading.
+        Pending items that are no longer there end as skipped (`removed`), and are pending again when they are back.
+        Interrupted anywhere, it is done again. Where the run has items already, `judge` sees the change before it is taken
+        over; if it raises, nothing is. None for a first reading.
         """
         return intake.read_input(
             self._database, run_id, entries, name=name, digest=digest, now=now, judge=judge

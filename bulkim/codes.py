@@ -43,7 +43,7 @@ OWN: Mapping[str, Meaning] = {
     ),
     "invalid": Meaning(
         "The row cannot be sent: the vendor would refuse it, or take it for something else.",
-        "Correct the row (the reason says what is wrong), then run the same job again.",
+        "Correct the row (the reason says what is wrong), then run the same job with --missing: that sends what is not done.",
         follows=_SKIPS,
     ),
     "removed": Meaning(
@@ -273,6 +273,9 @@ ENDED_UNKNOWN: Mapping[str, str] = {
     "probe": "`bulkim retry RUN` sends it again, whatever became of the first request.",
     "never": "Look at the vendor whether it was done: `bulkim retry RUN` sends it again, and may do it twice.",
 }
+
+# Settled by sending again, at an operation that may be repeated.
+REPEATED = "The answer got lost; bulkim sent it again and found it done."
 
 LOST = "the process died before the answer"  # of a call that has no kind, because nobody was there to see it
 

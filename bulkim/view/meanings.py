@@ -27,6 +27,8 @@ def meaning(
             found = of_rule(rule)
             if outcome == Status.UNKNOWN:
                 return replace(found, remedy=codes.ENDED_UNKNOWN[doubt(operation)])
+    if code == "reconciled" and operation is not None and isinstance(operation.doubt, Repeat):
+        return replace(codes.OWN[code], meaning=codes.REPEATED)
     return found or codes.own(code)
 
 

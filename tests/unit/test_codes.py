@@ -183,3 +183,12 @@ def test_what_to_do_about_what_ended_as_unknown_is_true_of_the_operation(
     assert remedy in ended.remedy
     assert "`bulkim retry RUN` sends it again" in ended.remedy
     assert not any("asks before it sends" in each for each in (ended.remedy, codes.KINDS["unknown"].follows))
+
+
+@pytest.mark.parametrize(
+    ("operation", "words"), [("delete", "sent it again"), ("register", "asked afterwards")]
+)
+def test_how_a_lost_answer_was_settled_is_said_as_the_operation_settles_it(operation, words):
+    easemob = provider("easemob")
+    found = meaning(easemob, easemob.operation(operation), "reconciled", None)
+    assert words in found.meaning

@@ -33,7 +33,7 @@ def messages() -> set[str | tuple[str, str]]:
     own = [*codes.OWN.values(), *(codes.of_status(code) for code in ("402", "502"))]
     found |= {text for each in own for text in (each.meaning, each.remedy, each.follows)}
     found |= {text for each in codes.KINDS.values() for text in (each.meaning, each.follows)}
-    found |= {*codes.UNANSWERED.values(), *codes.ENDED_UNKNOWN.values(), codes.REHEARSED}
+    found |= {*codes.UNANSWERED.values(), *codes.ENDED_UNKNOWN.values(), codes.REHEARSED, codes.REPEATED}
     found |= {codes.LOST, "died", "died: killed, or the power went", "lost"}
     found |= {str(each) for each in Status} | {"finished", "interrupted", "stopped", "running", "refused"}
     return {message for message in found if message and message != ("",)}

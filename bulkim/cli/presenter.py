@@ -25,6 +25,7 @@ from bulkim.sending.telemetry import Observed
 from bulkim.view import live as progress
 from bulkim.view.account import Throughput, balance
 from bulkim.work.confirm import Pledge
+from bulkim.work.earlier import done_of
 from bulkim.work.runner import Finished
 from bulkim.work.submission import Confirm, Preview
 
@@ -193,9 +194,8 @@ class Presenter:
             return
         self._announced = True
         if preview.resumed:
-            items = sum(preview.counts.values())
-            done = f"{items - preview.counts[Status.PENDING]:,} of {items:,} done"
-            self._settings.say(f"continuing run {preview.record.run}: {done}; --new starts afresh")
+            done, pending = f"{done_of(preview.counts):,} done", f"{preview.counts[Status.PENDING]:,} pending"
+            self._settings.say(f"continuing run {preview.record.run}: {done}, {pending}; --new starts afresh")
 
     def _names(self, preview: Preview) -> list[str]:
         with Reader.open(self._settings.journal) as journal:

@@ -64,6 +64,7 @@ class InputChange:
     gone: int  # of the pending ones
     changed: int  # with other values than before
     changed_done: int  # of them, those that had ended
+    back: int = 0  # of the new ones, those that an earlier reading had dropped
 
 
 @dataclass(frozen=True, slots=True)

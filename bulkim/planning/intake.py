@@ -298,7 +298,8 @@ def told(change: InputChange, record: RunRecord) -> tuple[str, ...]:
     if not (change.new or change.gone or change.changed):
         return ()
     done = f" ({change.changed_done:,} of them already done)" if change.changed_done else ""
-    line = f"input: {change.new:,} new, {change.gone:,} gone, {change.changed:,} changed{done}"
+    back = f" ({change.back:,} of them removed before, and back)" if change.back else ""
+    line = f"input: {change.new:,} new{back}, {change.gone:,} gone of those pending, {change.changed:,} changed{done}"
     if not change.changed_done:
         return (line,)
     return (

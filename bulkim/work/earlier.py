@@ -31,6 +31,11 @@ def same_work(journal: Reader, job: Job) -> list[int]:
     )  # fmt: skip
 
 
+def done_of(counts: Mapping[Status, int]) -> int:
+    """How many items are done, wherever bulkim says so: those that failed or were skipped have ended, too, and are not."""
+    return counts[Status.SUCCEEDED] + counts[Status.UNCHANGED]
+
+
 @dataclass(frozen=True, slots=True)
 class Earlier:
     """A run of this job, as far as it came."""
@@ -47,8 +52,7 @@ def earlier_run(journal: Reader, job: Job) -> Earlier | None:
     if newest is None or newest.state == "finished":
         return finished_before(journal, job)
     counts = journal.counts(newest.id)
-    done = counts[Status.SUCCEEDED] + counts[Status.UNCHANGED]
-    return Earlier(newest.run, None, done, counts[Status.PENDING])
+    return Earlier(newest.run, None, done_of(counts), counts[Status.PENDING])
 
 
 def finished_before(journal: Reader, job: Job) -> Earlier | None:
@@ -61,7 +65,7 @@ def finished_before(journal: Reader, job: Job) -> Earlier | None:
         return None
     last = max(ended, key=lambda each: each.finished_at or 0.0)
     counts = journal.counts(last.id)
-    done = counts[Status.SUCCEEDED] + counts[Status.UNCHANGED]
+    done = done_of(counts)
     return Earlier(last.run, last.finished_at or 0.0, done) if done else None
 
 

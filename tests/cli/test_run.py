@@ -221,7 +221,7 @@ def test_an_unfinished_run_is_continued_and_said_so(shell, server):
     again = shell("run", job, "--confirm", f"demo:{left}")
     assert again.code == 0
     assert (
-        f"continuing run {shell('show', 'last', '--json').json['run']}: {4 - left} of 4 done; --new starts afresh"
+        f"continuing run {shell('show', 'last', '--json').json['run']}: {4 - left} done, {left} pending; --new starts afresh"
         in again.err
     )
     assert "4 in = 4 succeeded" in again.out

@@ -62,7 +62,7 @@ def again(how: str) -> subprocess.CompletedProcess[str]:
 def test_where_nothing_is_piped_what_is_left_goes_on(stopped, running, how):
     ended = again(how)
     assert ended.returncode == 0, ended.stderr
-    assert f"continuing run {stopped}: {DONE} of 20 done" in ended.stderr
+    assert f"continuing run {stopped}: {DONE} done, {20 - DONE} pending" in ended.stderr
     assert "20 in = 20 succeeded" in ended.stdout
     assert not [name for name, user in running.users().items() if user["exists"]]
 

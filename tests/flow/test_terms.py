@@ -306,7 +306,7 @@ def test_what_is_new_gone_and_changed_is_said(way, server):
     save({**{user: 3600 if user in TESTS[9:14] else 60 for user in TESTS[:18]}, BOSSES[0]: 60})
     said = way.run(job)
     assert said.code == 0
-    assert "input: 1 new, 2 gone, 5 changed (3 of them already done)" in said.text
+    assert "input: 1 new, 2 gone of those pending, 5 changed (3 of them already done)" in said.text
     assert f"bulkim retry {run} --changed" in said.text
     muted = {name: user["mutes"].get("chat", 0) for name, user in server.users().items()}
     assert sum(value > 100 for value in muted.values()) == 2, "those pending went as they are now"
@@ -326,7 +326,7 @@ def test_changed_passwords_are_seen_without_being_kept(way, server):
     run = stopped(way, server, job, "set-password").summary["run"]
     save("newpassword")
     said = way.run(job)
-    assert f"input: 0 new, 0 gone, 20 changed ({DONE} of them already done)" in said.text
+    assert f"input: 0 new, 0 gone of those pending, 20 changed ({DONE} of them already done)" in said.text
     again = way.retry(run, changed=True)
     assert (again.code, again.counts) == (0, {"succeeded": DONE})
     kept = b"".join(path.read_bytes() for path in Path().glob("bulkim.db*"))
@@ -390,7 +390,32 @@ def test_half_of_what_is_pending_may_go(way, server):
     lines("list", TESTS[:16])
     said = way.run(job)
     assert (said.code, said.counts) == (0, {"succeeded": 16, "skipped": 4})
-    assert "input: 0 new, 4 gone, 0 changed" in said.text
+    assert "input: 0 new, 4 gone of those pending, 0 changed" in said.text
+
+
+def test_what_was_removed_stays_so_until_it_is_back(way, server):
+    """An input that is edited twice: the numbers go on adding up, and it is said who is back."""
+    server.seed(TESTS)
+    lines("list", TESTS)
+    job = write("job.yaml", server, "delete", "{text: list}")
+    stopped(way, server, job)
+    lines(
+        "list", [each for each in TESTS[:18] if each != TESTS[0]]
+    )  # the first is done: it is not among those gone
+    server.faults({"match": {"operation": "delete"}, "after": 1, "do": REFUSED})
+    said = way.run(job)
+    server.faults()
+    assert "input: 0 new, 2 gone of those pending, 0 changed" in said.text
+    assert (said.summary["items"], said.summary["codes"]["removed"]) == (20, 2)
+    lines("list", [*TESTS[:17], TESTS[19]])
+    said = way.run(job)
+    assert (
+        "input: 1 new (1 of them removed before, and back), 1 gone of those pending, 0 changed" in said.text
+    )
+    assert (said.code, said.counts) == (0, {"succeeded": 18, "skipped": 2})
+    assert (said.summary["items"], said.summary["codes"]["removed"]) == (20, 2)
+    left = bulkim.results(said.summary["run"], outcome="skipped")
+    assert sorted(each.username for each in left) == [TESTS[17], TESTS[18]]
 
 
 def test_another_list_that_is_piped_is_compared_like_a_file(way, server):
@@ -405,7 +430,7 @@ def test_another_list_that_is_piped_is_compared_like_a_file(way, server):
     mended = "\n".join([*TESTS[:19], *others[:2]])
     said = way.run(job, stdin=mended)
     assert (said.code, said.counts) == (0, {"succeeded": 21, "skipped": 1})
-    assert "input: 2 new, 1 gone, 0 changed" in said.text
+    assert "input: 2 new, 1 gone of those pending, 0 changed" in said.text
 
 
 def test_an_operation_with_secrets_needs_its_list_again(server):

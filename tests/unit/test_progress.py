@@ -228,7 +228,7 @@ def test_outcomes_are_told_by_words_and_glyphs_too():
 def test_the_log_line():
     view = run(Meter("purge"), seconds=30, rate=95, items=6000)
     assert line(view) == (
-        "purge: 0:30 2,850 of 6,000 done (47%: 2,850 succeeded); 95 of 100 calls/s; about 0:33 left;"
+        "purge: 0:30 2,850 of 6,000 ended (47%: 2,850 succeeded); 95 of 100 calls/s; about 0:33 left;"
         " held by the vendor's limit"
     )
 

@@ -14,7 +14,7 @@ from bulkim.cli.results import choosing
 from bulkim.text import CLOCK_WITH_ZONE, TO_THE_MINUTE, counted, local
 
 STATUS = {
-    "app": "{app}", "run": "{run}", "name": "{name}", "state": "{state}", ">done": "{ended:,}/{items:,}", ">calls": "{requests:,}",
+    "app": "{app}", "run": "{run}", "name": "{name}", "state": "{state}", ">ended": "{ended:,}/{items:,}", ">calls": "{requests:,}",
     "worker": "{worker}", "": "{why}",
 }  # fmt: skip
 WORKERS = {

@@ -70,14 +70,15 @@ def _read_again(
     )
     never_sent = "SELECT count(*) FROM item WHERE run_id = ? AND outcome IS NULL AND doubt_since IS NULL"
     (pending,) = tx.execute(never_sent, (run_id,)).fetchone()
-    rows, new, altered = 0, 0, Counter[bool]()
+    rows, new, back, altered = 0, 0, 0, Counter[bool]()
     for chunk in chunks:
-        added, back = _merge(tx, run_id, chunk, altered)
+        added, returned = _merge(tx, run_id, chunk, altered)
         insert_entries(tx, run_id, added, now=now)
         rows += len(chunk)
-        new += back + sum(entry.skip_code is None for entry in added)
+        new += returned + sum(entry.skip_code is None for entry in added)
+        back += returned
     (gone,) = tx.execute(f"{never_sent} AND position IS NULL", (run_id,)).fetchone()
-    return InputChange(rows, pending, new, gone, altered.total(), altered[True])
+    return InputChange(rows, pending, new, gone, altered.total(), altered[True], back)
 
 
 def _merge(

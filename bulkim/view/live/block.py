@@ -153,7 +153,7 @@ def line(view: View) -> str:
         if n and status is not Status.PENDING
     )
     percent = f"{100 * view.done // view.items if view.items else 100}%"
-    amount = f"{view.items:,} so far" if view.open_ended else f"{view.done:,} of {view.items:,} done"
+    amount = f"{view.items:,} so far" if view.open_ended else f"{view.done:,} of {view.items:,} ended"
     details = ": ".join(part for part in (percent if not view.open_ended else "", ended) if part)
     parts = [
         f"{clock(view.elapsed_s)} {amount}" + (f" ({details})" if details else ""),

@@ -106,8 +106,8 @@ OWN: Mapping[str, Meaning] = {
     ),
     "max_failures": Meaning(
         "More items failed than `guard.max_failures` allows.",
-        "`bulkim results RUN --outcome failed` shows them. Correct them or raise the limit, then run the same command"
-        " again: it continues.",
+        "`bulkim results RUN --outcome failed` shows them. Mend the cause. The failures of the whole run count, so to go on allow"
+        " more of them for once: `--set guard.max_failures=N`.",
         follows=_STOPS,
     ),
     "streak": Meaning(

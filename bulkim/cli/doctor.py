@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bulkim import language, vendors
+from bulkim import language, vendors, window
 from bulkim.cli import show
 from bulkim.cli.jobs import load
 from bulkim.cli.options import JOB, SET, Command, Settings, common
@@ -25,15 +25,18 @@ if TYPE_CHECKING:
 SIGNS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "bad": ("✗", "red"), "skipped": ("-", "dim")}
 
 
-@click.command(cls=Command, examples=["bulkim doctor job.yaml", "bulkim doctor job.yaml --offline"])
+@click.command(cls=Command, examples=["bulkim doctor job.yaml", "bulkim doctor job.yaml --offline --notify"])
 @JOB
 @SET
 @click.option("--offline", is_flag=True, help="Send nothing: leave credentials and clock out.")
+@click.option("--notify", is_flag=True, help="Send a test message to the job's webhooks.")
 @common
-def doctor(settings: Settings, *, job: Path, changes: list[tuple[str, str]], offline: bool) -> int:
-    """Check whether a job could run from here: file, credentials, clock, journal, quota, terminal.
+def doctor(
+    settings: Settings, *, job: Path, changes: list[tuple[str, str]], offline: bool, notify: bool
+) -> int:
+    """Check whether a job could run from here: file, credentials, clock, journal, quota, window, terminal.
 
-    Sends at most one call, says before what it is, and changes nothing. Exit code 0: all is well; 1: something to look at;
+    Sends at most one call to the vendor, says before what it is, and changes nothing. Exit code 0: all is well; 1: something to look at;
     3: the job or a file cannot be used; 4: the vendor cannot be reached; 6: the credentials are refused.
     """
     from bulkim.work import doctor as examination
@@ -50,6 +53,8 @@ def doctor(settings: Settings, *, job: Path, changes: list[tuple[str, str]], off
                 f"{loaded.name}: {loaded.operation} at {vendor_app(loaded.provider, loaded.connection.app_name)}",
             ),
         )
+        findings += examination.window_of(loaded, window.now())
+        findings += examination.robots(loaded, send=notify)
         findings += online(settings, loaded, offline=offline)
     except InputError as error:
         findings[:0] = [

@@ -214,6 +214,9 @@ def _amounts(found: Surveyed, estimate: Estimate, ahead: Outlook) -> list[tuple[
             )
         if ahead.resting:
             rows.append(("rests", f"{resting(*ahead.resting)}; `bulkim quota --forget POOL` forgets it"))
+    most = found.job.guard.max_items
+    if most is not None and found.counts is not None and estimate.send > most:
+        rows.append(("guard", f"max_items is {most:,}: a run of {estimate.send:,} would be refused"))
     if ahead.earlier is not None:
         rows.append(("earlier", again(ahead.earlier)))
     if found.job.window:

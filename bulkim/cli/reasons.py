@@ -12,6 +12,7 @@ from bulkim.text import counted
 from bulkim.work.runner import Finished
 
 CODES_MAX = 3
+FINE = {"protected", "duplicate", "removed", "reconciled"}  # codes of items that did not go wrong
 
 
 def reasons(settings: Settings, finished: Finished, steps: Sequence[str]) -> Iterator[str]:
@@ -47,5 +48,6 @@ def _items(finished: Finished) -> Iterator[str]:
     if invalid := found.get("invalid"):
         wrong.append(f"{counted(invalid, 'item')} invalid")
     if wrong:
-        shown = [f"{code} {items:,}" for code, items in list(found.items())[:CODES_MAX]]
-        yield f"not well: {', '.join(wrong)} ({', '.join([*shown, *(['…'] if len(found) > CODES_MAX else [])])})"
+        bad = [f"{code} {items:,}" for code, items in found.items() if code not in FINE]
+        more = ["…"] if len(bad) > CODES_MAX else []
+        yield f"not well: {', '.join(wrong)} ({', '.join([*bad[:CODES_MAX], *more])})"

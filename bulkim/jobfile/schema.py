@@ -285,7 +285,7 @@ class GuardShape(Shape):
     )
     max_failures: Annotated[int | str, BeforeValidator(values.max_failures)] | None = Field(
         default=None,
-        description="Stop after so many failures: a count, or a percentage.",
+        description="Stop after so many failures, unknown outcomes included: a count, or a percentage of the items, rounded down.",
         examples=["2%", 25],
     )
     canary: Annotated[int, Field(ge=1)] | None = Field(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
+from typing import Any
 
 from bulkim.planning.planfile import Head, is_sent
 from bulkim.text import counted
@@ -36,9 +37,7 @@ def markdown(
     yield "\n| term | value |\n| --- | --- |\n"
     yield f"| job | {_code(head.job or head.name)} |\n"
     yield from (f"| --set | {_code(f'{key}={value}')} |\n" for key, value in head.changes)
-    yield from (
-        f"| {name} | {_code(json.dumps(head.terms[name], ensure_ascii=False))} |\n" for name in _told(head)
-    )
+    yield from (f"| {name} | {_code(_value(name, head.terms[name]))} |\n" for name in _told(head))
     yield from _listed(items, sum(counts.values()))
 
 
@@ -46,6 +45,14 @@ def _told(head: Head) -> list[str]:
     """The terms that say something, the weightiest first."""
     said = [name for name, value in sorted(head.terms.items()) if value not in (None, [], {}, False)]
     return [*(name for name in _ABOVE if name in said), *(name for name in said if name not in _ABOVE)]
+
+
+def _value(name: str, term: Any) -> str:
+    """A term for a reviewer. Of credentials it is who signs, never what signs."""
+    if name == "auth" and " " in str(term):
+        kind, identity = str(term).split(" ", 1)
+        return f"{identity} (by its {kind})"
+    return json.dumps(term, ensure_ascii=False)
 
 
 def _listed(items: Iterable[tuple[str, str, str]], total: int) -> Iterator[str]:

@@ -48,7 +48,8 @@ def breaker(guard: Guard, counts: Mapping[Status, int]) -> Stop | None:
         4,
         "max_failures",
         f"{_bad(counts)}, and guard.max_failures allows {allowed}",
-        "look at the codes; then go on with a higher guard.max_failures, or mend the cause and retry what failed",
+        "look at the codes and mend the cause; the failures of the whole run count, so to go on allow more of them:"
+        f" --set guard.max_failures=N, N above {bad:,}",
     )
 
 

@@ -10,6 +10,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Literal
@@ -47,6 +48,33 @@ class Finding:
     words: str
     hint: str = ""
     code: int = 0
+
+
+def robots(job: Job, *, send: bool) -> list[Finding]:
+    """The job's webhooks: how many there are, or what became of a test message to each."""
+    from bulkim.work.notify import tried
+
+    if not job.notify:
+        return []
+    if not send:
+        who = counted(len(job.notify), "webhook")
+        return [Finding("notify", "skipped", f"{who}: --notify sends a test message to each")]
+    found = []
+    for number, hook in enumerate(job.notify):
+        trouble = tried(job, hook)
+        name = f"notify.{number}" if len(job.notify) > 1 else "notify"
+        words = f"{hook.format}: {trouble or 'took the test message'}"
+        found.append(Finding(name, "bad" if trouble else "ok", words, code=1 if trouble else 0))
+    return found
+
+
+def window_of(job: Job, now: datetime) -> list[Finding]:
+    """Whether the job may send at this hour."""
+    if job.window is None:
+        return []
+    if job.window.is_open(now):
+        return [Finding("window", "ok", f"{job.window}: open")]
+    return [Finding("window", "warning", f"{job.window}: opens {job.window.told(job.window.opens(now))}")]
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,7 +62,11 @@ def _hmac(key: str, text: str) -> str:
 def message(facts: Mapping[str, Any], known: Meaning | None = None) -> str:
     """Some lines for people, in their language. The first word is `bulkim`: a robot that demands a keyword can have that one."""
     sign, state = SIGNS.get(facts["state"], "▶"), _(str(facts["state"]))
+    if facts["state"] == "finished" and facts["exit_code"]:
+        sign = "!"
     rehearsal = _(" (a rehearsal)") if facts.get("rehearsal") else ""
+    if facts["state"] == "test":
+        sign, state = "·", _("test message: nothing was run")
     lines = [
         f"bulkim {sign} {facts['name']} {state}{rehearsal}",
         _(
@@ -71,8 +75,14 @@ def message(facts: Mapping[str, Any], known: Meaning | None = None) -> str:
             where=f"{facts['provider']} {facts['target']}",
         ),
     ]
+    if facts["state"] == "test":
+        return "\n".join([*lines, facts["host"]])
     if facts["run"]:
         lines += _done(facts)
+    if facts["state"] == "finished" and not facts["items"]:
+        lines.append(
+            _("There was nobody to send. If that is not meant, look at the input or the listing's `where`.")
+        )
     lines += _why(facts, known)
     lines += [f"  {code}: {items:,}" for code, items in facts["codes"].items()]
     run = (

@@ -14,7 +14,7 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 from bulkim import codes, vendors
 from bulkim.codec.refusals import decided_by
 from bulkim.codes import Meaning
-from bulkim.model import Job, Notify
+from bulkim.model import Job, Notify, Status
 from bulkim.version import __version__
 from bulkim.work import notices
 from bulkim.work.runner import Finished
@@ -39,6 +39,19 @@ def told(job: Job, found: Mapping[str, Any]) -> Iterator[str]:
         if trouble := notify(hook, found, known=known):
             which = f" notify.{number}" if len(job.notify) > 1 else ""
             yield f"the webhook{which} was not told: {trouble}"
+
+
+def tried(job: Job, hook: Notify) -> str | None:
+    """Send a test message, as a run that did nothing. Returns what went wrong; None when it was taken."""
+    now = time.time()
+    nothing = dict.fromkeys(map(str, Status), 0)
+    target = f"{job.connection.base_url} {job.connection.target}"
+    found = {
+        "run": "", "name": job.name, "provider": job.provider, "operation": job.operation, "state": "test", "items": 0,
+        "counts": nothing, "codes": {}, "requests": 0, "elapsed_s": 0.0, "exit_code": 0, "target": target,
+        "host": platform.node(), "started_at": now, "finished_at": now,
+    }  # fmt: skip
+    return notify(hook, found)
 
 
 def facts(finished: Finished, *, now: float | None = None, host: str | None = None) -> dict[str, Any]:

@@ -118,13 +118,19 @@ def opening_of(journal: Journal, job: Job, wanted: Wanted) -> Opening:
     if wanted.missing:
         same = same_work(journal.reader, job)
         missing_from = tuple(each for each in same if record is None or each != record.id)
+    empty: tuple[str, ...] = ()
     if record is not None:
-        return replace(_continued(journal, job, record, wanted.options()), missing_from=missing_from)
+        try:
+            return replace(_continued(journal, job, record, wanted.options()), missing_from=missing_from)
+        except TermsError:
+            if wanted.run is not None or record.items or record.planned_at is not None:
+                raise
+        empty = (f"run {record.run} stopped before it had any items; this is another one",)
     opening = _begun(journal, job, wanted)
     if job.rehearsal or wanted.new:
         return replace(opening, missing_from=missing_from)
     others = journal.reader.namesakes(name=job.name, place=place_of(job), target=target_of(job))
-    notes = (*(_namesake(journal, each) for each in others), *elsewhere.unfinished(job, journal.path))
+    notes = (*empty, *(_namesake(journal, each) for each in others), *elsewhere.unfinished(job, journal.path))
     if not wanted.missing and (earlier := finished_before(journal.reader, job)) is not None:
         notes = (*notes, again(earlier, by_plan=wanted.plan is not None))
     return replace(opening, others=tuple(others), missing_from=missing_from, notes=notes)

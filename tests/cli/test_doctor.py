@@ -64,3 +64,8 @@ def test_a_journal_without_a_folder(shell, server, place):
     said = shell("doctor", job, "--offline", "--json", "--journal", place)
     assert said.code == 3
     assert "is no folder" in found(said)["journal"]["message"]
+
+
+def test_the_hour_is_looked_at(shell, server):
+    job = shell.job("look", server.base_url, "delete", ["u1"], "window: '01:00-05:00'\n")
+    assert found(shell("doctor", job, "--offline", "--json"))["window"]["state"] in {"ok", "warning"}

@@ -217,3 +217,22 @@ def test_a_plan_of_what_is_missing(shell, server):
     for words in (("-o", "x.plan"), ("--format", "markdown")):
         said = shell("plan", look, "--missing", *words)
         assert (said.code, "leave --missing out" in said.err) == (2, True)
+
+
+def test_a_plan_says_that_a_run_would_be_refused(shell, server):
+    users = ["u1", "u2", "u3"]
+    job = shell.job("gone", server.base_url, "delete", users, "guard: {max_items: 2}\n")
+    assert "max_items is 2: a run of 3 would be refused" in " ".join(shell("plan", job).out.split())
+    assert "would be refused" not in shell("plan", job, "--set", "guard.max_items=3").out
+
+
+def test_a_run_that_stopped_before_it_had_items_is_in_nobodys_way(shell, server):
+    server.seed(["u1", "u2"])
+    more = "connection: {{base_url: '{0}', org: sandbox, app: demo, auth: {{token: '{1}'}}}}\n"
+    head = "provider: easemob\noperation: get-user\nsource: {listing: users}\n"
+    job = shell.write("look.yaml", head + more.format(server.base_url, "wrong"))
+    assert shell("run", job).code == 6
+    shell.write("look.yaml", head + more.format(server.base_url, "sandbox-token"))
+    said = shell("run", job, "--limit", "1", "--json")
+    assert (said.code, said.json["items"]) == (0, 1), said.err
+    assert "stopped before it had any items; this is another one" in said.err

@@ -219,3 +219,20 @@ def test_a_secret_address_from_the_environment_is_nowhere(shell, server, hook, m
     for text in (kept, said.out, said.err, shell("report", "last").out, shell("plan", "look.yaml").out):
         assert "t0ps3cret" not in text
         assert "s1gn" not in text
+
+
+def test_a_robot_is_tried_before_a_night_needs_it(shell, server, hook):
+    chat = f"{{url: '{hook.url}', format: slack}}"
+    job = shell.job("look", server.base_url, "get-user", ["u1"], f"notify: [{chat}, {chat}]\n")
+    said = shell("doctor", job, "--offline")
+    assert (said.code, hook.heard) == (0, [])
+    assert "2 webhooks: --notify sends a test message to each" in " ".join(said.out.split())
+    hook.answers[:] = [200, 404]
+    said = shell("doctor", job, "--offline", "--notify", "--json")
+    assert said.code == 1
+    assert [each["message"] for each in said.json["findings"] if each["name"].startswith("notify")] == [
+        "slack: took the test message", "slack: HTTP 404",
+    ]  # fmt: skip
+    assert hook.heard[0]["text"].startswith(
+        "bulkim · look test message: nothing was run\nget-user at easemob"
+    )

@@ -154,8 +154,18 @@ def test_the_message_says_what_and_where_and_how_it_ended():
                   "stopped: max_failures: 20 of 602 failed", "service_resource_not_found: 20", "run 5tm6aye5 on nas-1, exit code 4"):  # fmt: skip
         assert words in text
     assert text.startswith("bulkim ")
-    assert "raise the limit" in text  # what to do; nobody says that the same command simply continues
+    assert (
+        "`--set guard.max_failures=N`" in text
+    )  # what to do; nobody says that the same command simply continues
     assert "the same command continues" not in text
+
+
+def test_a_run_that_ended_with_faults_or_with_nobody_does_not_look_well():
+    well = FACTS | {"state": "finished", "stop": None, "exit_code": 0}
+    assert notices.message(well).startswith("bulkim ✓ ")
+    assert notices.message(well | {"exit_code": 1}).startswith("bulkim ! ")
+    assert "There was nobody to send." in notices.message(well | {"items": 0})
+    assert "There was nobody to send." not in notices.message(well)
 
 
 @pytest.mark.parametrize(
@@ -171,9 +181,9 @@ def test_the_message_is_in_the_readers_language(monkeypatch):
     monkeypatch.setenv("BULKIM_LANG", "zh_CN")
     text = notices.message(FACTS, codes.OWN["max_failures"])
     for words in ("清理测试账号 已停止", "输入 602 = 580 成功 + 20 失败 + 2 跳过", "已停止：max_failures：20 of 602 failed",
-                  "请修正或调大上限", "运行 5tm6aye5，主机 nas-1，退出码 4"):  # fmt: skip
+                  "本次需放宽上限", "运行 5tm6aye5，主机 nas-1，退出码 4"):  # fmt: skip
         assert words in text
-    assert "继续" not in text.replace("它会继续", "")
+    assert "再次运行同一命令即可继续" not in text
     window = FACTS | {"stop": {"code": "window", "reason": "the window 05:00-08:30 has closed"}}
     assert "再次运行同一命令即可继续" in notices.message(window, codes.OWN["window"])
     assert notices.body("json", FACTS) == FACTS

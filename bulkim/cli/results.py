@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from bulkim.cli import candidates
+from bulkim.cli import PROGRAM, candidates
 from bulkim.cli.options import CODE, RUN, Command, F, Settings, beside, common
 from bulkim.errors import UsageError
 from bulkim.model import Status
@@ -116,7 +117,7 @@ def _rejects(
 ) -> int:
     from bulkim.cli.output import of_run
     from bulkim.cli.output import output as written
-    from bulkim.view.rejects import rejects
+    from bulkim.view.rejects import FromFile, rejects
 
     found = rejects(journal, record, bom=bom)
     if output is None and found.holds_secrets and sys.stdout.isatty():
@@ -132,7 +133,14 @@ def _rejects(
             count = found.write(chosen, stream)
     for note in found.notes:
         settings.say(note)
-    if count.strange:
+    unfinished = record.state != "finished"
+    if count.pending and unfinished:
+        are = "is" if count.pending == 1 else "are"
+        settings.say(
+            f"run {record.run} is not finished: {counted(count.pending, 'pending row')} {are} among them;"
+            " --outcome failed --outcome unknown --outcome skipped leaves them out"
+        )
+    if count.strange and not (count.pending and unfinished):
         settings.say(
             f"{counted(count.strange, 'row')} of the input that the run did not reach are among them"
         )
@@ -143,7 +151,26 @@ def _rejects(
         )
     if output is not None:
         settings.say(f"{counted(count.rows, 'row')} of run {record.run}'s input written to {output}")
+        if count.rows and not unfinished and isinstance(found, FromFile):
+            _say_next(settings, record, output)
     return 0
+
+
+def _say_next(settings: Settings, record: RunRecord, output: Path) -> None:
+    """What sends the rows when they are mended."""
+    from bulkim.cli import show
+
+    if record.job_path is None or record.rehearsal or beside("run") != f"{PROGRAM} run":
+        return
+    terms, folder = record.begun_with, Path(record.job_path).parent
+    key = f"source.{terms.get('source.kind')}"
+    place = Path(os.path.relpath(output, folder))  # where the job's own paths start
+    if not (folder / place).exists():  # its folder is a link
+        place = output.absolute()
+    more = [each for each in terms.get("changes") or () if each[0] != key]
+    changes = show.changed([*more, (key, str(place))])
+    run = settings.command("run", show.nearby(record.job_path), *changes, "--missing")
+    settings.say(f"next: mend the rows; then {run}")
 
 
 @contextmanager

@@ -37,6 +37,13 @@ class Counted:
     rows: int = 0
     strange: int = 0  # rows of the input that are no items of the run
     duplicates: int = 0  # rows of users whose first row was sent
+    pending: int = 0  # rows that the run has not come to
+
+    def take(self, why: Why) -> None:
+        """One more row."""
+        self.rows += 1
+        self.duplicates += why.code == DUPLICATE
+        self.pending += why.outcome == "pending"
 
 
 def rejects(journal: Reader, record: RunRecord, *, bom: bool = False) -> FromFile | FromJournal:
@@ -92,9 +99,8 @@ class FromFile:
         for raw, why, known in self._rows():
             if _is_wanted(why, chosen):
                 stream.write((form.between if counted.rows else "") + form.row(raw, why))
-                counted.rows += 1
+                counted.take(why)
                 counted.strange += not known
-                counted.duplicates += why.code == DUPLICATE
         stream.write(form.tail)
         return counted
 
@@ -164,8 +170,7 @@ class FromJournal:
         counted = Counted()
         for row, why in self._rows(chosen):
             writer.writerow([*(plain(row.get(name)) for name in own), *why[:3], plain(why.line)])
-            counted.rows += 1
-            counted.duplicates += why.code == DUPLICATE
+            counted.take(why)
         return counted
 
     def _rows(self, chosen: Chosen) -> Iterator[tuple[Mapping[str, Any], Why]]:

@@ -52,6 +52,45 @@ def test_mend_and_run_again(shell, server):
     assert (shell.folder / "new.csv").read_bytes() == before
 
 
+def test_it_is_said_what_sends_them_when_they_are_mended(shell, server):
+    """The command works as it is printed, wherever the job is."""
+    shell("run", job(shell, server), "-q", "--set", "rate.limit=50")
+    (shell.folder / "jobs").mkdir()
+    for place, words in (("mend.csv", "mend.csv"), ("jobs/mend.csv", "jobs/mend.csv")):
+        said = shell("results", "new", "--rejects", "-o", place)
+        way = f"bulkim run new.yaml --set rate.limit=50 --set source.csv={words} --missing"
+        assert f"next: mend the rows; then {way}\n" in said.err
+    found = (shell.folder / "mend.csv").read_bytes().replace(b"b b,", b"bob,")
+    (shell.folder / "jobs" / "mend.csv").write_bytes(found)
+    assert shell(*way.split()[1:], "-q").code == 0
+    assert sorted(server.users()) == ["ann", "bob", "cyd"]
+    assert "next:" not in shell("results", "last", "--rejects").err, "nothing that could be mended in a pipe"
+
+
+def test_the_place_is_told_from_the_jobs_folder(shell, server):
+    name = job(shell, server)
+    (shell.folder / "jobs").mkdir()
+    for each in (name, "new.csv"):
+        (shell.folder / each).rename(shell.folder / "jobs" / each)
+    shell("run", "jobs/new.yaml", "-q")
+    said = shell("results", "new", "--rejects", "-o", "mend.csv")
+    assert "then bulkim run jobs/new.yaml --set source.csv=../mend.csv --missing\n" in said.err
+
+
+def test_of_a_run_that_is_not_finished_the_pending_rows_are_counted(shell, server):
+    name = job(shell, server, more="batch: 1\nconcurrency: 1\n")
+    refused = {"error": {"http": 403, "error": "forbidden_op", "description": "no"}}
+    server.faults({"match": {"operation": "register"}, "after": 1, "do": refused})
+    assert shell("run", name, "-q").code == 6
+    said = shell("results", "new", "--rejects", "-o", "mend.csv")
+    run = shell("show", "last", "--json").json
+    assert run["counts"]["pending"] == 1
+    assert f"run {run['run']} is not finished: 1 pending row is among them; --outcome failed" in said.err
+    assert "next:" not in said.err
+    less = shell("results", "new", "--rejects", "--outcome", "skipped", "-o", "mend.csv")
+    assert "pending" not in less.err
+
+
 def test_they_have_the_inputs_encoding(shell, server):
     shell("run", job(shell, server, "utf-16"), "-q")
     shell("results", "new", "--rejects", "-o", "mend.csv")

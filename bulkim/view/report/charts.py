@@ -100,12 +100,15 @@ def busiest(figures: Figures) -> str:
 def map_legend(figures: Figures) -> Markup:
     """What is in the map of the items."""
     counts, one = figures.counts, figures.cells[0].first == figures.cells[0].last
+    shown = {_most(each) for each in figures.cells}
     names = [
         name
         for name in ("succeeded", "unchanged", "skipped", "pending")
-        if counts[name] or name == "succeeded"
+        if name in shown or name == "succeeded"
     ]
     entries = [(f"b-{name}", _(name)) for name in names]
+    if any(_cornered(each) for each in figures.cells):
+        entries.append(("b-corner", _("skipped, half of the cell or less")))
     if figures.bad_total:
         entries.append(("b-failed", _("failed") if one else _("failed; the larger, the more of the cell")))
     if counts["unknown"]:
@@ -213,7 +216,7 @@ def latency_over_time(figures: Figures) -> Markup:
             alone = [(min(at_s + timeline.width_s / 3, timeline.length_s), value)]  # a point cannot be seen
             plot.line([part[0], *(more or alone)], name)
     return plot.svg(
-        "; ".join(
+        _("; ").join(
             f"{name} {milliseconds(figures.latencies.percentile(share) or 0.0)}" for share, name in QUANTILES
         )
     )
@@ -232,7 +235,7 @@ def latency_histogram(figures: Figures) -> Markup:
         share = f"{100 * calls / figures.latencies.count:.1f} %"
         if calls:
             plot.box(plot.x(place + 0.06), plot.x(place + 0.94), plot.y(calls), plot.floor, "hist",
-                     f"{milliseconds(low)} – {milliseconds(high)}: {counted(calls, '{n} call', '{n} calls')} ({share})")  # fmt: skip
+                     f"{milliseconds(low)} – {milliseconds(high)}{_(': ')}{counted(calls, '{n} call', '{n} calls')}{_(' ({note})', note=share)}")  # fmt: skip
         if place % every == 0:
             plot.below([(place, milliseconds(low))])
     for place, (quantile, name) in enumerate(reversed(QUANTILES)):
@@ -259,42 +262,51 @@ def item_map(figures: Figures, width: int = WIDTH) -> Markup:
     plot = Plot(_("Map of the items"), 1, 1, height=int(rows * size + 2), width=width)
     for place, cell in enumerate(cells):
         x, y = 1 + place % across * size, 1 + place // across * size
-        plot.box(x, x + size - 2, y, y + size - 2, _ground(cell), _hint(cell))
+        plot.box(x, x + size - 2, y, y + size - 2, f"cell c-{_most(cell)}", _hint(cell))
         worst, css = max((cell.share("failed"), "failed"), (cell.share("unknown"), "unknown"))
         if worst:
             side = (size - 2) * max(0.34, worst**0.5)
             left, up = x + (size - 2 - side) / 2, y + (size - 2 - side) / 2
             plot.box(left, left + side, up, up + side, f"f-{css} off")
+        if _cornered(cell):
+            corner = max((size - 2) * 0.3, 4)
+            plot.box(
+                x + size - 2 - corner, x + size - 2, y + size - 2 - corner, y + size - 2, "f-skipped off"
+            )
     return plot.svg(map_words(figures))
 
 
 def map_words(figures: Figures) -> str:
     """How the map is to be read."""
     size = figures.cells[0].last - figures.cells[0].first + 1
-    return counted(
+    words = counted(
         size,
         "in the order in which they came; a cell is {n} item",
         "in the order in which they came; a cell is {n} items at most",
     )
+    return words + (_(", and shows what most of them are") if size > 1 else "")
 
 
-def _ground(cell: Cell) -> str:
-    if cell.share("pending") > 0.5:
-        return "cell c-pending"
-    if cell.share("skipped") > 0.5:
-        return "cell c-skipped"
-    return "cell c-unchanged" if cell.share("unchanged") > 0.5 else "cell c-succeeded"
+def _most(cell: Cell) -> str:
+    """What more than half of a cell is; what failed or is unknown is drawn over it."""
+    most = (name for name in ("pending", "skipped", "unchanged") if cell.share(name) > 0.5)
+    return next(most, "succeeded")
+
+
+def _cornered(cell: Cell) -> bool:
+    """Whether it has skipped items that its ground does not tell of."""
+    return 0 < cell.share("skipped") <= 0.5
 
 
 def _hint(cell: Cell) -> str:
-    counts = ", ".join(f"{items:,} {_(outcome)}" for outcome, items in sorted(cell.counts.items()))
+    counts = _(", ").join(f"{items:,} {_(outcome)}" for outcome, items in sorted(cell.counts.items()))
     first, last = f"{cell.first:,}", f"{cell.last:,}"
     where = (
         _("item {first}", first=first)
         if first == last
         else _("items {first} to {last}", first=first, last=last)
     )
-    return f"{where}: {counts}"
+    return f"{where}{_(': ')}{counts}"
 
 
 # ---------------------------------------------------------------------------------------- sessions

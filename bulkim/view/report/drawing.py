@@ -8,7 +8,10 @@ from dataclasses import dataclass, field
 
 from markupsafe import Markup, escape
 
+from bulkim.view.width import columns
+
 WIDTH, HALF, LEFT, RIGHT, TOP, BOTTOM = 1000, 470, 48, 14, 22, 32
+UNIT_MAX = 5  # columns of an axis' unit that fit beside the axis; a longer one begins where the drawing does
 
 
 def number(value: float) -> str:
@@ -90,7 +93,8 @@ class Plot:
             self.parts.append(f'<path class="grid" d="M{LEFT} {at}H{self.width - RIGHT}"/>')
             self.label(LEFT - 7, self.y(value) + 4, short(value), anchor="end")
         if unit:
-            self.label(LEFT - 7, TOP - 11, unit, anchor="end")
+            wide = columns(unit) > UNIT_MAX
+            self.label(0 if wide else LEFT - 7, TOP - 11, unit, anchor="start" if wide else "end")
 
     def below(self, marks: Iterable[tuple[float, str]]) -> None:
         """Names under the x axis, in the data's unit."""

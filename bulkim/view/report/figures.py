@@ -22,6 +22,7 @@ from bulkim.view.report.timeline import Bin, Session, Timeline
 
 BAD = ("failed", "unknown")
 LISTED = (*BAD, "skipped")  # in this order, as far as there is room
+EARLY = ("stopped", "interrupted")  # how a session ends for a reason
 LISTED_MAX = 2000  # items in the page's table
 LISTED_CHARS_MAX = 300_000  # of their names and reasons
 REASON_CHARS_MAX = 200
@@ -150,11 +151,19 @@ def figures(journal: Reader, record: RunRecord, *, redact: bool = False) -> Figu
 
 
 def _sessions(journal: Reader, record: RunRecord) -> list[Session]:
+    """A run keeps why it stopped until it goes on: of earlier sessions only what they were asked to do tells."""
     unended = "running" if record.state == "running" else "lost"
-    return [
+    found = [
         Session(each.id, each.pid, each.host, each.started_at, each.until, each.ended or unended)
         for each in journal.sessions(record.id)
     ]
+    stops = {each.session_id for each in journal.orders(record.id) if each.verb == "stop" and each.obeyed_at}
+    early = [each for each in found if each.ended in EARLY]
+    for each in early:
+        each.code = "ctl" if each.id in stops else None
+    if early and early[-1] is found[-1]:
+        early[-1].code = record.stop_code
+    return found
 
 
 def _cells(journal: Reader, record: RunRecord, batch: int) -> list[Cell]:

@@ -90,7 +90,7 @@ def _lines(figures: Figures) -> Iterator[str]:
     yield from _sessions(figures)
     yield from _events(figures)
     yield from _bad(figures)
-    digest = f" (SHA-256 {code(record.input_digest)})" if record.input_digest else ""
+    digest = _(" ({note})", note=f"SHA-256 {code(record.input_digest)}") if record.input_digest else ""
     if record.input_name:
         origin = _("Input {name}{digest}. ", name=code(record.input_name), digest=digest)
     else:
@@ -118,7 +118,7 @@ def _speed(figures: Figures) -> Iterator[str]:
         )
         yield f"`{charts.sparkline(left, top)}` {words}"
         yield ""
-    shown = ", ".join(
+    shown = _(", ").join(
         f"{name} {milliseconds(latencies.percentile(share) or 0)}"
         for share, name in reversed(charts.QUANTILES)
     )
@@ -152,7 +152,7 @@ def _sessions(figures: Figures) -> Iterator[str]:
             moment(each.started_at),
             duration(each.lasted_s),
             f"{each.calls:,}",
-            _(charts.WORDS.get(each.ended, each.ended)),
+            _(charts.WORDS.get(each.ended, each.ended)) + (_(": ") + code(each.code) if each.code else ""),
         )
         for each in found[-20:]
     ]

@@ -64,6 +64,7 @@ def _facts(figures: Figures) -> dict[str, Any]:
         "balance": reconciliation(summary),
         "verdict": verdict(figures),
         "stopped": _stopped(figures),
+        "why": lambda code: _explained(figures, code),
         "outcomes": [(str(each), GLYPHS[each], figures.counts[str(each)]) for each in Status],
         "rate": figures.timeline.calls / elapsed if elapsed >= 1 else None,
         "percentiles": [(name, latencies.percentile(share)) for share, name in reversed(charts.QUANTILES)],
@@ -101,9 +102,15 @@ def verdict(figures: Figures) -> tuple[str, str, str]:
 
 def _stopped(figures: Figures) -> Meaning | None:
     """What the code means with which the run stopped."""
+    return _explained(figures, figures.record.stop_code)
+
+
+def _explained(figures: Figures, code: str | None) -> Meaning | None:
+    """What a code means with which a session ended; the reason is known of the run's last one only."""
     provider, record = figures.provider, figures.record
     operation = provider.operation(record.operation) if provider else None
-    return meaning(provider, operation, record.stop_code, record.stop_reason) if record.stop_code else None
+    reason = record.stop_reason if code == record.stop_code else None
+    return meaning(provider, operation, code, reason) if code else None
 
 
 def ticked(text: str) -> Markup:

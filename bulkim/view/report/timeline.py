@@ -26,6 +26,7 @@ class Session:
     ended: str  # finished, interrupted, stopped, lost or running
     offset_s: float = 0.0  # where it starts on the axis
     calls: int = 0
+    code: str | None = None  # why it ended early, where that is known
 
     @property
     def lasted_s(self) -> float:

@@ -106,7 +106,9 @@ def read_back(provider: Provider, operation: Operation) -> tuple[ReadBack, Opera
 
 
 def asks_whether(declared: ReadBack, operation: Operation) -> str:
-    """What is asked about each user, in words, and which fields nobody compares."""
+    """What is asked about each user, in words for each kind of read-back, and which fields nobody compares."""
+    if not declared.exists:
+        return "whether the user is gone"
     compared = {
         *declared.remaining,
         *declared.same.values(),
@@ -114,19 +116,31 @@ def asks_whether(declared: ReadBack, operation: Operation) -> str:
         declared.lacks,
         declared.lasting,
     }
-    fields = [each.name for each in operation.fields if not each.key and each.sent]
-    held, left = ([each for each in fields if (each in compared) is wanted] for wanted in (True, False))
-    if not declared.exists:
-        return "whether the user is gone"
-    what = (
-        f"{', '.join(held)} as the run left it"
-        if held
-        else "as the run left them"
-        if declared.equals
-        else "there"
-    )
-    left_out = f"; {', '.join(left)} {'is' if len(left) == 1 else 'are'} not compared" if left else ""
-    return f"whether the user is {what}{left_out}"
+    left = [
+        each.name for each in operation.fields if not each.key and each.sent and each.name not in compared
+    ]
+    left_out = f"; {_listed(left)} {'is' if len(left) == 1 else 'are'} not compared" if left else ""
+    return f"whether {_state_in_words(declared)}{left_out}"
+
+
+def _state_in_words(declared: ReadBack) -> str:
+    if declared.remaining:
+        return f"the seconds left for {_listed(declared.remaining)} fit what the run set"
+    if declared.same:
+        names = tuple(declared.same.values())
+        return f"{_listed(names)} {'is' if len(names) == 1 else 'are'} as the run set {'it' if len(names) == 1 else 'them'}"
+    if declared.lasting:
+        return f"the {declared.lasting} left for the user fit what the run set"
+    if declared.holds:
+        return f"the answer has the {declared.holds} that the run sent"
+    if declared.lacks:
+        return f"the answer is without the {declared.lacks} that the run sent"
+    return "the user is as the run left them" if declared.equals else "the user is there"
+
+
+def _listed(names: Sequence[str]) -> str:
+    """``a``, ``a and b``, ``a, b and c``."""
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 def sampled(journal: Reader, record: RunRecord, share: float) -> tuple[int, frozenset[int] | None]:

@@ -594,7 +594,9 @@ def test_verify_says_what_it_asked(shell, server):
     shell("run", shell.job("j", server.base_url, "register", ["u1"]))
     said = shell("verify", "last")
     assert said.code == 0
-    assert "asked with get-user: whether the user is there; password, nickname are not compared" in said.err
+    assert (
+        "asked with get-user: whether the user is there; password and nickname are not compared" in said.err
+    )
 
 
 def test_a_vendors_own_word_finds_the_operation(shell):

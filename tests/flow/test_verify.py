@@ -20,6 +20,7 @@ from bulkim.codec.encoding import wire_fields
 from bulkim.model import Item, Kind, Outcome
 from bulkim.vendors import PROVIDERS
 from bulkim.work.judging import Verdict, judge
+from bulkim.work.verify import asks_whether
 
 EXPECTED = {  # what a run leaves behind, and the call at the server that takes it away again
     "register": ({}, lambda server, app: remove(server, app, "u1")),
@@ -360,3 +361,21 @@ def test_who_is_muted_in_a_group(operation, params, elapsed_s, listed, verdict):
     answer = [{"Member_Account": name, "MutedUntil": 9} for name in ("other", "u1")[: 1 + listed]]
     said = judge(found, found.verify, item, Outcome(Kind.SUCCEEDED, data=answer), elapsed_s=elapsed_s)
     assert said[0] is verdict
+
+
+@pytest.mark.parametrize(
+    ("provider", "operation", "words"),
+    [
+        ("easemob", "register", "whether the user is there; password and nickname are not compared"),
+        ("easemob", "delete", "whether the user is gone"),
+        ("easemob", "ban", "whether the user is as the run left them"),
+        ("easemob", "mute", "whether the seconds left for chat, groupchat and chatroom fit what the run set"),
+        ("easemob", "set-nickname", "whether nickname is as the run set it"),
+        ("easemob", "add-contact", "whether the answer has the contact that the run sent"),
+        ("easemob", "remove-from-room", "whether the answer is without the room_id that the run sent"),
+        ("tencent", "mute-in-group", "whether the seconds left for the user fit what the run set"),
+    ],
+)
+def test_what_is_asked_is_said_in_words(provider, operation, words):
+    found = PROVIDERS[provider].operation(operation)
+    assert asks_whether(found.verify, found) == words

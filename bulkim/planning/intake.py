@@ -21,6 +21,7 @@ from bulkim.planning import Planned, prepare, stretches
 from bulkim.planning.columns import folded
 from bulkim.planning.digests import Digests
 from bulkim.planning.entries import entries_of
+from bulkim.planning.existing import leaves_alone
 from bulkim.planning.generated import GeneratedSecrets
 from bulkim.planning.guarding import Matched, compiled, protector
 from bulkim.planning.pending import Rows, RowSecrets
@@ -104,7 +105,8 @@ class Intake:
         notes = (*(within.notes if within is not None else ()), *reader.noticed.notes(), *suspects.notes())
         if record.planned_at is None or change is None:
             return Taken(notes=(*matched.notes("guard.protect"), *notes))
-        return Taken(notes=(*told(change, record), *notes))
+        kept = leaves_alone(self.provider, self.operation)
+        return Taken(notes=(*told(change, record, kept=kept), *notes))
 
     def _open_made(self) -> None:
         """The files of the secrets that are made. Raises InputError."""
@@ -293,8 +295,11 @@ def _changed_only(record: RunRecord) -> bool:
     return bool(record.selection and record.selection.get("changed"))
 
 
-def told(change: InputChange, record: RunRecord) -> tuple[str, ...]:
-    """What was found in the input when it was read again; nothing where nothing is different."""
+def told(change: InputChange, record: RunRecord, *, kept: str | None = None) -> tuple[str, ...]:
+    """What was found in the input when it was read again; nothing where nothing is different.
+
+    `kept`: why sending users again who are done does not change them.
+    """
     if not (change.new or change.gone or change.changed):
         return ()
     done = f" ({change.changed_done:,} of them already done)" if change.changed_done else ""
@@ -302,6 +307,8 @@ def told(change: InputChange, record: RunRecord) -> tuple[str, ...]:
     line = f"input: {change.new:,} new{back}, {change.gone:,} gone of those pending, {change.changed:,} changed{done}"
     if not change.changed_done:
         return (line,)
+    if kept is not None:
+        return (line, f"those already done stay as they were sent, and a retry would not change them: {kept}")
     return (
         line,
         f"those already done stay as they were sent; `bulkim retry {record.run} --changed` sends them again",

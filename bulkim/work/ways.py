@@ -17,6 +17,7 @@ from bulkim.errors import TermsError, UsageError
 from bulkim.journal import Journal
 from bulkim.journal.records import RunRecord
 from bulkim.model import Job, Status, Where
+from bulkim.planning.existing import leaves_alone
 from bulkim.planning.guarding import nearest
 from bulkim.planning.rules import Scope, rule_of_term
 from bulkim.planning.terms import (
@@ -255,8 +256,10 @@ def opening_of_retry(
     journal: Journal, parent: RunRecord, job: Job, wanted: Wanted, *, selection: Mapping[str, Any]
 ) -> Opening:  # fmt: skip
     """A retry of that run: its unfinished one with the same selection, or a new one. Raises TermsError, UsageError."""
-    operation = provider(job.provider, job.vendor_text).operation(job.operation)
-    secrets = operation is not None and bool(operation.secrets)  # then the input must be read again
+    vendor = provider(job.provider, job.vendor_text)
+    operation = vendor.operation(job.operation)
+    assert operation is not None, "the job file's loader checks this"
+    secrets = bool(operation.secrets)  # then the input must be read again
     reads_input = secrets or bool(selection.get("changed"))
     check_same_deed(parent, job, reads_input=reads_input)
     options = wanted.options(selection)
@@ -274,6 +277,8 @@ def opening_of_retry(
         if unfinished:
             raise TermsError(_other_retry(parent, unfinished), hint=_OTHER_RETRY)
     notes = () if job.rehearsal else done_meanwhile(journal.reader, parent, job, selection)
+    if selection.get("changed") and (kept := leaves_alone(vendor, operation)) is not None:
+        notes = (*notes, f"--changed: those who are done end as unchanged: {kept}")
     return Opening(job, terms_of(job, options), notes=notes)
 
 

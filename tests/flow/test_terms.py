@@ -315,6 +315,23 @@ def test_what_is_new_gone_and_changed_is_said(way, server):
     assert "nothing to send" in way.retry(run, changed=True).text
 
 
+def test_a_retry_of_changed_rows_says_that_those_who_exist_stay_as_they_are(way, server):
+    def save(word: str) -> None:
+        Path("u.csv").write_text("username,password\n" + "".join(f"{user},{word}-{user}\n" for user in TESTS))
+
+    save("oldpassword")
+    job = write("job.yaml", server, "register", "{csv: u.csv}")
+    run = stopped(way, server, job, "register").summary["run"]
+    save("newpassword")
+    said = way.run(job)
+    kept = "register leaves a user who exists as they are; set-password and set-nickname change them"
+    assert f"stay as they were sent, and a retry would not change them: {kept}" in said.text
+    assert "sends them again" not in said.text
+    again = way.retry(run, changed=True)
+    assert (again.code, set(again.counts)) == (0, {"unchanged"})
+    assert f"--changed: those who are done end as unchanged: {kept}" in again.text
+
+
 def test_changed_passwords_are_seen_without_being_kept(way, server):
     server.seed(TESTS)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import click
@@ -75,7 +75,7 @@ def show(settings: Settings, *, run_name: str, username: str | None) -> int:
     with Reader.open(settings.journal) as journal:
         record = journal.find(run_name)
         if username is not None:
-            return show_user(settings, journal, record, username)
+            return show_user(settings, journal, record, username, others=_of_its_job(journal, record))
         show_run(settings, journal, record, summary := journal.summary(record))
         if not settings.json and not settings.quiet:
             for step in printer.next_steps(settings, record, summary):
@@ -117,20 +117,29 @@ def _origin(record: Any) -> Iterator[list[tuple[str, str]]]:
             yield [(f"{name:<8}  ", "dim"), (str(value), "")]
 
 
-def show_user(settings: Settings, journal: Any, record: Any, username: str) -> int:
-    """What happened to one of a run's users, in any reader's journal. Raises UsageError."""
+def _of_its_job(journal: Any, record: Any) -> list[Any]:
+    """The other runs of that name, the newest first."""
+    return [each for each in journal.runs() if each.name == record.name and each.id != record.id]
+
+
+def show_user(
+    settings: Settings, journal: Any, record: Any, username: str, *, others: Iterable[Any] = ()
+) -> int:
+    """What happened to one of a run's users, in any reader's journal. `others`: runs that may have them. Raises UsageError."""
     from bulkim import vendors
     from bulkim.cli import show as printer
     from bulkim.view import account as text
     from bulkim.view import results as rows
 
-    found = journal.user(
-        record.id, username, vendors.folding(vendors.known(record.provider, record.vendor_text))
-    )
+    folded = vendors.folding(vendors.known(record.provider, record.vendor_text))
+    found = journal.user(record.id, username, folded)
     if not found:
+        has = next((each for each in others if journal.user(each.id, username, folded)), None)
         raise UsageError(
             f"run {record.run} has no user {username!r}.",
-            hint=f"`{beside('results')} {record.run}` lists them",
+            hint=f"run {has.run} of {record.name} has: `{settings.command('show', has.run, username)}`"
+            if has is not None
+            else f"`{beside('results')} {record.run}` lists them",
         )
     items = [(each, journal.attempts(record.id, each.ordinal)) for each in found]
     if settings.json:

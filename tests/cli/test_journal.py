@@ -81,6 +81,16 @@ def test_show(done):
     assert f"next: bulkim retry {done('show', 'last', '--json').json['run']}\n" in said.err
 
 
+def test_show_names_the_run_that_has_the_user_where_the_newest_has_not(done):
+    first = done("runs", "--json").json[0]["run"]
+    done("retry", "campaign")
+    said = done("show", "campaign", "u1")
+    assert said.code == 2
+    assert f"hint: run {first} of campaign has: `bulkim show {first} u1`" in said.err
+    assert done("show", first, "u1").code == 0
+    assert "lists them" in done("show", "campaign", "nobody").err
+
+
 def test_show_one_user_whatever_the_case(done):
     said = done("show", "last", "u2")
     assert said.code == 0

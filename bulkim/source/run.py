@@ -13,6 +13,7 @@ from bulkim.journal import Reader
 from bulkim.model import Row, Source
 from bulkim.source import BadRow, Shaped, SourceReader
 from bulkim.source.tidy import Noticed
+from bulkim.text import TO_THE_MINUTE, counted, local
 
 
 def earlier_run(
@@ -20,6 +21,8 @@ def earlier_run(
 ) -> SourceReader:
     """An earlier run's items, with what the job makes of them. Raises UsageError as `EarlierRun` does, InputError."""
     reader = EarlierRun(journal, source, rehearsal=rehearsal)
+    told = [reader.told()]  # now: the journal may be closed when it is asked for
+    reader.noticed.others.append(lambda: told)
     return Shaped(reader, source, secret_fields) if source.is_shaped else reader
 
 
@@ -47,6 +50,16 @@ class EarlierRun:
     def name(self) -> str:
         """The run, for messages."""
         return f"run {self._record.run}"
+
+    def told(self) -> str:
+        """Which run it is, and how many of its items it gives: a name means the newest run, which may have nothing to give."""
+        record, source = self._record, self._source
+        chosen = self._journal.number_of(record.id, outcome=source.outcome, code=source.code)
+        of = f"{chosen:,} of its {counted(record.items, 'item')}" if source.outcome or source.code else None
+        found = f"{of} {'matches' if chosen == 1 else 'match'}" if of else counted(chosen, "item")
+        begun = local(record.created_at, f"{TO_THE_MINUTE} %Z")
+        other = "" if chosen else "; to take another run, write its id (`bulkim runs`)"
+        return f"source: run {record.run} ({record.name}, {record.operation}, begun {begun}): {found}{other}"
 
     @property
     def digest(self) -> str:

@@ -393,6 +393,22 @@ def test_an_earlier_run_as_a_source(shell, server):
     assert shell("check", job, "--journal", "none.db").code == 3
 
 
+@pytest.mark.parametrize("command", ["check", "plan", "run"])
+def test_which_earlier_run_feeds_is_said(shell, server, command):
+    server.seed(["u1"])
+    mutes = shell.job("mutes", server.base_url, "mute", ["u1", "u2"], "params: {chat: 60}\n")
+    first = shell("run", mutes, "--json").json["run"]
+    job = listing(shell, server, "get-user", "source: {run: mutes, outcome: [failed]}\n")
+    said = shell(command, job)
+    assert re.search(rf"source: run {first} \(mutes, mute, begun .+\): 1 of its 2 items matches\n", said.err)
+    run = shell("retry", first, "--json").json["run"]
+    job = listing(shell, server, "get-user", "source: {run: mutes, outcome: [succeeded]}\n")
+    said = shell(command, job)
+    assert re.search(
+        rf"source: run {run} .+: 0 of its 1 item match; to take another run, write its id", said.err
+    )
+
+
 # --------------------------------------------------------------------------------------------- confirm
 
 

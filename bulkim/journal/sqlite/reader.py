@@ -163,6 +163,14 @@ class Reader(Lookup):
         """The run's items in order, streaming; empty filters let all through."""
         return self._results(run_id, *_selection(outcome, code))
 
+    def number_of(self, run_id: int, *, outcome: Sequence[str] = (), code: Sequence[str] = ()) -> int:
+        """How many `results` of these filters there are."""
+        condition, values = _selection(outcome, code)
+        (items,) = self._database.row(
+            f"SELECT count(*) FROM item WHERE run_id = ? AND {condition}", (run_id, *values)
+        )
+        return int(items)
+
     def user(self, run_id: int, username: str, folded: Callable[[str], str]) -> list[Result]:
         """The items that are about a user; `folded` is how the run's vendor compares names.
 

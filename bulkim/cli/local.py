@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,7 @@ def init(settings: Settings, *, folder: Path, provider: str, operation: str) -> 
             called_there(operation, [vendor]) or nearest(operation, offered) or f"one of {', '.join(offered)}"
         )
         raise UsageError(f"{vendor.label} has no operation {operation!r}", hint=hint)
+    _check_kept(folder, provider, operation)
     written, kept = write_templates(folder, starter.files(vendor, found))
     if settings.json:
         click.echo(json.dumps({"folder": str(folder), "written": written, "kept": kept}))
@@ -65,6 +67,29 @@ def init(settings: Settings, *, folder: Path, provider: str, operation: str) -> 
         f"      then put your app into {folder / starter.CONNECTIONS}, and {settings.command('check', job)}"
     )
     return 0
+
+
+def _check_kept(folder: Path, provider: str, operation: str) -> None:
+    """A job that is there must be of the kind that was asked for: what is typed next would run it. Raises UsageError."""
+    from bulkim.jobfile.kept import kept_value
+    from bulkim.work import starter
+
+    place = folder / starter.JOB
+    try:
+        text = place.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return
+    there = (kept_value(text, "provider") or provider, kept_value(text, "operation") or operation)
+    if there == (provider, operation):
+        return
+    named = ["--provider", provider] if provider != "easemob" else []
+    another = shlex.join(
+        [f"{folder}-{operation}" if folder.name else operation, *named, "--operation", operation]
+    )
+    raise UsageError(
+        f"{place} is there already, and its job is {there[1]} at {there[0]}. Nothing was written.",
+        hint=f"name another folder: `bulkim init {another}`",
+    )
 
 
 def write_templates(folder: Path, files: Mapping[str, str]) -> tuple[list[str], list[str]]:

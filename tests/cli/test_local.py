@@ -66,6 +66,23 @@ def test_init_overwrites_nothing(shell):
     assert (shell.folder / "job.yaml").read_text() == "mine"
 
 
+@pytest.mark.parametrize("other", [("--operation", "mute"), ("--provider", "tencent")])
+def test_init_does_not_send_people_to_another_job_that_is_there(shell, other):
+    shell("init", "campaign")
+    (shell.folder / "campaign" / "users.csv").unlink()
+    said = shell("init", "campaign", *other)
+    assert (said.code, said.out) == (2, "")
+    assert (
+        "campaign/job.yaml is there already, and its job is register at easemob. Nothing was written."
+        in said.err
+    )
+    assert not (shell.folder / "campaign" / "users.csv").exists()
+    line = said.err.split("`bulkim ")[1].split("`")[0]
+    assert shell(*line.split()).code == 0
+    assert shell("init", "campaign").code == 0, "the same again: what is missing is written"
+    assert (shell.folder / "campaign" / "users.csv").exists()
+
+
 def test_what_init_writes_names_what_is_missing(shell, monkeypatch):
     monkeypatch.delenv("EASEMOB_CLIENT_ID", raising=False)
     shell("init")

@@ -69,7 +69,7 @@ def verify(
 @click.command(cls=Command, examples=["bulkim undo last -o undo.yaml", "bulkim undo mute-campaign"])
 @RUN
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path, allow_dash=True), metavar="FILE",
-              help="Write there, what is more than one job or long into files beside it; default: print it.")  # fmt: skip
+              help="Write the job there; default: print it. A second job or a long list of users goes into a file beside it.")  # fmt: skip
 @click.option("--accept-risk", is_flag=True,
               help="Write it even if it may hit users who were there before the run.")  # fmt: skip
 @click.option(

@@ -209,7 +209,7 @@ def _written(
     if settings.json:
         told = {**document, "file": str(output), "files": list(map(str, places))}
         click.echo(json.dumps(told, ensure_ascii=False))
-    for note in found.notes:
+    for note in (*found.notes, *(each for each in found.needs(output) if each not in found.notes)):
         settings.say(note)
     for place in places:
         settings.say(f"{place} written; nothing was sent")

@@ -6,7 +6,6 @@ so before, is left alone. The connection is the run's; its secrets stay where th
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -21,6 +20,9 @@ from bulkim.journal import Reader
 from bulkim.journal.records import RunRecord
 from bulkim.model import Status
 from bulkim.text import TO_THE_MINUTE, counted, utc
+from bulkim.work.leads import Leads, leading, place_of
+from bulkim.work.leads import as_yaml as _yaml
+from bulkim.work.leads import in_comment as _plain
 from bulkim.work.restoring import NAMED_MAX, Restoring, restoring
 from bulkim.work.spooled import FIRST_MAX, Spooled
 from bulkim.work.verify import Finding
@@ -38,6 +40,7 @@ class UndoJob:
     operation: str
     text: str  # the job file, but for its `source` where `rows` is not empty
     items: int  # users that it is about
+    leads: Leads | None = None  # where its connection leads
     rows: Spooled | None = None  # JSON Lines of its items, line by line, for a file beside it
 
 
@@ -62,11 +65,12 @@ class Undo:
     def write(self, path: str | os.PathLike[str]) -> list[Path]:
         """Write the job files: the first there, others beside it, named after what they do. Returns where. Raises OSError.
 
-        What is there already is replaced: `places` tells beforehand what that is.
+        What is there already is replaced: `places` tells beforehand what that is. A connection that is named in a connections.yaml
+        beside the run's job file is written out where the job is in another folder: `needs` tells what it then asks of the environment.
         """
         places = self.places(path)
         for job, (place, beside) in zip(self.jobs, places, strict=True):
-            text = job.text
+            text = job.text if job.leads is None else job.leads.written(job.text, place)
             if beside is not None:
                 with files.written(beside) as stream:
                     stream.writelines(job.rows or ())
@@ -74,6 +78,12 @@ class Undo:
             with files.written(place) as stream:
                 stream.write(text)
         return [place for place, _ in places]
+
+    def needs(self, path: str | os.PathLike[str]) -> tuple[str, ...]:
+        """What the jobs need, a line each, if they are written there: variables of the environment that are not set."""
+        place = Path(path)
+        found = (line for job in self.jobs if job.leads is not None for line in job.leads.needs(place))
+        return tuple(dict.fromkeys(found))
 
 
 def undo(
@@ -117,7 +127,9 @@ def undo(
         *_heading(record, provider, operation, inverse, succeeded),
         *_body(journal, record, provider, operation, inverse),
     ]
-    return Undo(record.run, (UndoJob(inverse.name, "\n".join(lines) + "\n", succeeded),))
+    leads = leading(record, provider)
+    job = UndoJob(inverse.name, "\n".join(lines) + "\n", succeeded, leads)
+    return Undo(record.run, (job,), notes=leads.needs())
 
 
 # ------------------------------------------------------------------------------------ what was there before
@@ -154,7 +166,7 @@ def _restored(
         raise ImpossibleError(
             f"nothing is left to undo of run {record.run}: {'; '.join(notes) or 'all is as it was before'}."
         )
-    return Undo(record.run, jobs, left_alone, notes)
+    return Undo(record.run, jobs, left_alone, (*notes, *leading(record, provider).needs()))
 
 
 def _losses(journal: Reader, record: RunRecord, operation: Operation, sets: Operation) -> Iterator[str]:
@@ -205,13 +217,14 @@ def _job(
         f"name: {_yaml(f'undo-{record.name}-{does.name}')}",
         f"provider: {_provider(record)}",
         f"operation: {does.name}",
-        *_connection(record, provider),
+        leading(record, provider).text,
         *_limits(record, operation, does),
     ]
     inline = len(items) <= FIRST_MAX and not does.secrets
     if inline:
         lines += ["source:", "  items:", *(f"    - {_yaml(each)}" for each in items.first)]
-    return UndoJob(does.name, "\n".join(lines) + "\n", len(items), None if inline else items)
+    leads = leading(record, provider)
+    return UndoJob(does.name, "\n".join(lines) + "\n", len(items), leads, None if inline else items)
 
 
 def _inverse(provider: Provider, operation: Operation) -> Operation:
@@ -248,7 +261,7 @@ def _body(
     yield f"name: {_yaml(f'undo-{record.name}')}"
     yield f"provider: {_provider(record)}"
     yield f"operation: {inverse.name}"
-    yield from _connection(record, provider)
+    yield leading(record, provider).text
     yield f"source: {{run: {_yaml(record.run)}, outcome: [{Status.SUCCEEDED}]}}"
     yield from _params(journal, record, operation, inverse)
     yield from _limits(record, operation, inverse)
@@ -315,50 +328,7 @@ def _to_fill_in(journal: Reader, record: RunRecord, operation: Operation, wanted
     yield from (f"  {name}: {_yaml(PLACEHOLDER)}" for name in named)
 
 
-# --------------------------------------------------------------------------------------- connection
-
-
-def _connection(record: RunRecord, provider: Provider) -> Iterator[str]:
-    """The run's app, always; what else the job file said of it, secrets left out."""
-    base_url, _, app = record.target.partition(" ")
-    told = _told(record)
-    ours = _app(provider, app)
-    if told.name is not None and _now(told.name, record).leads_to({"base_url": base_url, **ours}):
-        yield f"connection: {_yaml(told.name)}  # as in {_plain(record.job_path or '')}: keep this file beside it"
-        return
-    yield "connection:"
-    yield f"  base_url: {_yaml(base_url)}"
-    yield from (f"  {key}: {_yaml(value)}" for key, value in ours.items())
-    auth = told.auth(provider)
-    if auth == "none":  # open registration; whatever undoes it needs credentials
-        auth = jobfile.Kept().auth(provider)
-    yield f"  auth: {_yaml(auth)}"
-    yield from (f"  {key}: {_yaml(value)}" for key, value in told.others.items())
-
-
-def _told(record: RunRecord) -> jobfile.Kept:
-    """The connection as the job had it."""
-    if record.settings is None:
-        return jobfile.kept_connection(record.job_text or "", _place(record))
-    written = record.settings.get("connection") or {}
-    return jobfile.Kept(written.get("name"), written.get("section") or {})
-
-
-def _now(name: str, record: RunRecord) -> jobfile.Kept:
-    """The connection of that name, wherever it leads today."""
-    return jobfile.Kept(name, jobfile.entry_now(name, _place(record)))
-
-
-def _place(record: RunRecord) -> Path:
-    return Path(record.job_path or "job.yaml")
-
-
-def _app(provider: Provider, target: str) -> dict[str, Any]:
-    """What names the run's app in a connection, by the first form that its target fits."""
-    for form in provider.apps:
-        if (values := form.read(target)) is not None:
-            return {key: int(value) if key in form.numbers else value for key, value in values.items()}
-    raise ImpossibleError(f"no connection to {provider.label} leads to {target!r}.")
+# ------------------------------------------------------------------------------------------ helpers
 
 
 def _provider(record: RunRecord) -> str:
@@ -366,14 +336,4 @@ def _provider(record: RunRecord) -> str:
     if record.vendor_text is None:
         return record.provider
     written = jobfile.kept_value(record.job_text or "", "provider") or record.provider
-    return _yaml(str(_place(record).parent / Path(written).expanduser()))
-
-
-def _yaml(value: Any) -> str:
-    """JSON is YAML."""
-    return json.dumps(value, ensure_ascii=False)
-
-
-def _plain(text: str) -> str:
-    """Fit for a comment."""
-    return "".join(char if char.isprintable() else " " for char in text)
+    return _yaml(str(place_of(record).parent / Path(written).expanduser()))

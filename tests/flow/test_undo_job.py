@@ -6,9 +6,10 @@ import json
 import re
 
 import pytest
-from support.apps import KEYS, write_job
+from support.apps import KEYS, connection, write_job
 from support.here import bulkim_here
 
+import bulkim
 from bulkim import jobfile
 from bulkim.vendors import PROVIDERS
 
@@ -197,3 +198,45 @@ def test_a_job_text_that_says_nothing_gets_the_usual_variables(tmp_path, text):
     kept = jobfile.kept_connection(text, tmp_path / "job.yaml")
     assert kept.name is None
     assert kept.auth(PROVIDERS["tencent"])["secret_key"] == "${TENCENT_SECRET_KEY}"
+
+
+def named(server, folder):
+    """A job whose connection is a name, beside the file that has it, and its run."""
+    (folder / "jobs").mkdir()
+    entry = {"mine": connection("easemob", server.base_url)}
+    (folder / "jobs" / "connections.yaml").write_text(json.dumps(entry))
+    write_job(
+        folder / "jobs", "job", "easemob", "", "mute", ["a"], params={"chat": 60}, connection="mine",
+    )  # fmt: skip
+    assert bulkim_here("run", "jobs/job.yaml").code == 0
+
+
+def test_an_undo_job_in_another_folder_says_what_its_connection_s_name_said(server, tmp_path, monkeypatch):
+    monkeypatch.delenv("BULKIM_TOKEN", raising=False)
+    server.seed(["a"])
+    named(server, tmp_path)
+    beside = bulkim_here("undo", "job", "-o", "jobs/undo.yaml")
+    assert "BULKIM_TOKEN" not in beside.err
+    assert 'connection: "mine"' in (tmp_path / "jobs/undo.yaml").read_text()
+    assert bulkim_here("check", "jobs/undo.yaml").code == 0
+    elsewhere = bulkim_here("undo", "job", "-o", "undo.yaml")
+    assert "the job needs BULKIM_TOKEN in the environment, not set now; or write it beside" in elsewhere.err
+    assert "mine" not in (tmp_path / "undo.yaml").read_text()
+    assert "BULKIM_TOKEN" in bulkim_here("check", "undo.yaml").err
+    monkeypatch.setenv("BULKIM_TOKEN", "sandbox-token")
+    assert "BULKIM_TOKEN" not in bulkim_here("undo", "job", "-o", "undo.yaml").err
+    assert bulkim_here("run", "undo.yaml").code == 0
+
+
+def test_from_python_too_it_is_told_what_the_job_needs(server, tmp_path, monkeypatch):
+    monkeypatch.delenv("BULKIM_TOKEN", raising=False)
+    server.seed(["a"])
+    named(server, tmp_path)
+    found = bulkim.undo("job")
+    assert not found.needs("jobs/undo.yaml")
+    assert not any("BULKIM_TOKEN" in note for note in found.notes)
+    assert "BULKIM_TOKEN" in found.needs("undo.yaml")[0]
+    gone = tmp_path / "jobs" / "connections.yaml"
+    gone.write_text(gone.read_text().replace("mine", "yours"))
+    (note,) = (note for note in bulkim.undo("job", offline=True).notes if "BULKIM_TOKEN" in note)
+    assert note == "the job needs BULKIM_TOKEN in the environment, not set now"

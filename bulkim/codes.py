@@ -150,6 +150,16 @@ OWN: Mapping[str, Meaning] = {
         "Put the job back as it was, or begin another run with `--new`.",
         follows=_REFUSES,
     ),
+    "plan": Meaning(
+        "The job is not what the saved plan was made of any more.",
+        "Put back what the reason names, or write the plan again with `bulkim plan JOB -o FILE`.",
+        follows=_REFUSES,
+    ),
+    "expired": Meaning(
+        "The saved plan has expired: users may have changed since it was written.",
+        "Write it again with `bulkim plan JOB -o FILE`, then run that file.",
+        follows=_REFUSES,
+    ),
     "unconfirmed": Meaning(
         "What destroys was not confirmed, or with another number of items.",
         "Look at the number, then confirm it with `--confirm APP:COUNT`.",

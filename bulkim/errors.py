@@ -76,6 +76,18 @@ class TermsError(BulkimError):
     code = "terms"
 
 
+class PlanError(TermsError):
+    """Job, input or host are not those of which a saved plan was made; nothing was sent."""
+
+    code = "plan"
+
+
+class ExpiredError(PlanError):
+    """The saved plan by which a run was to begin has expired; nothing was sent."""
+
+    code = "expired"
+
+
 class ConfirmationError(BulkimError):
     """A destructive job was not confirmed, or confirmed with a wrong count; nothing was sent."""
 

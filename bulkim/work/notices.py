@@ -88,7 +88,7 @@ def message(facts: Mapping[str, Any], known: Meaning | None = None) -> str:
     run = (
         _("run {run} on {host}, ", run=facts["run"], host=facts["host"])
         if facts["run"]
-        else f"{facts['host']}, "
+        else _("on {host}, ", host=facts["host"])
     )
     lines.append(run + _("exit code {code}", code=facts["exit_code"]))
     return "\n".join(lines)

@@ -12,7 +12,7 @@ from typing import IO
 
 from bulkim.catalogue.shapes import Provider
 from bulkim.catalogue.written import written
-from bulkim.errors import ConfirmationError, InputError, Problem, TermsError, UsageError
+from bulkim.errors import ConfirmationError, ExpiredError, InputError, PlanError, Problem, UsageError
 from bulkim.model import Job
 from bulkim.planning import planfile
 from bulkim.planning.planfile import Head, named_by
@@ -143,19 +143,19 @@ def check_wanted(plan: Saved | None, job: Job, *, journal: Path, chosen: bool) -
 
 
 def check(plan: Saved, job: Job, *, journal: Path) -> Comparison:
-    """That the job is the one that was planned. Raises TermsError, UsageError, InputError; nothing was sent then.
+    """That the job is the one that was planned. Raises PlanError, UsageError, InputError; nothing was sent then.
 
     Returns what is different and allowed: stricter guards, and what a run takes over.
     """
     keyed = digests(journal)
     if keyed is None or keyed.key_name.hex() != plan.head.key:
-        raise TermsError(
+        raise PlanError(
             f"the plan {plan.name} was written with another key, by another user or on another host: whether the items have the"
             " same values cannot be told. Nothing was sent.",
             hint="write the plan where it is to run; or bring the key there: the file digest.key in bulkim's state folder",
         )
     if plan.head.rehearsal and not job.rehearsal:
-        raise TermsError(
+        raise PlanError(
             f"the plan {plan.name} is of a rehearsal. Nothing was sent.",
             hint="add --sandbox, or write one without it",
         )
@@ -167,7 +167,7 @@ def check(plan: Saved, job: Job, *, journal: Path) -> Comparison:
     ]
     changed = [what for what, was, now in parts if was != now]
     if changed:
-        raise TermsError(
+        raise PlanError(
             f"{' and '.join(changed)} {'is' if len(changed) == 1 else 'are'} not what the plan {plan.name} was made of. Nothing was sent.",
             hint=f"put it back, or {planfile.WRITE_AGAIN}",
         )
@@ -176,7 +176,7 @@ def check(plan: Saved, job: Job, *, journal: Path) -> Comparison:
         there = [each for each in found.refused if rule_of_term(each.term).scope is not Scope.TARGET]
         return Comparison(tuple(there)) if there else Comparison()
     if not found.allowed:
-        raise TermsError(
+        raise PlanError(
             f"the plan {plan.name} was made of other terms: {refusal_of(found)}. Nothing was sent.",
             hint=f"put it back, or {planfile.WRITE_AGAIN}",
         )
@@ -184,9 +184,9 @@ def check(plan: Saved, job: Job, *, journal: Path) -> Comparison:
 
 
 def check_expiry(plan: Saved, *, now: float) -> None:
-    """That a run may begin by it. Raises TermsError."""
+    """That a run may begin by it. Raises ExpiredError."""
     if plan.head.expires is not None and now >= datetime.fromisoformat(plan.head.expires).timestamp():
-        raise TermsError(
+        raise ExpiredError(
             f"the plan {plan.name} expired at {plan.head.expires}. Nothing was sent.",
             hint=planfile.WRITE_AGAIN,
         )

@@ -188,3 +188,22 @@ def test_the_alerts_ask_for_metrics_that_there_are():
         assert set(re.findall(r'state="(\w+)"', rule["expr"])) <= set(STATES)
     job = documents("nightly-purge.yaml")[0]["name"]
     assert all(f'name="{job}"' in rule["expr"] for rule in rules)
+    page = (NIGHTLY.parents[1] / "docs" / "how-to" / "nightly.md").read_text()
+    shown = re.findall(r"^\| `([^`]*bulkim_run_[^`]*)` \|", page, re.MULTILINE)
+    named = rf'name="{job}"(, )?'
+    assert shown == [re.sub(named, "", rule["expr"]).replace("{}", "") for rule in rules]
+
+
+def test_a_wrong_secret_wants_a_person():
+    refused = {"name": "nightly-purge", "provider": "easemob", "operation": "delete", "counts": {}, "codes": {}, "state": "stopped",
+               "stop": {"code": "FORBIDDEN"}}  # fmt: skip
+    text = metrics(refused, started_at=None, exit_code=6, now=1.0, last_sent=1.0)
+    (value,) = re.findall(r"^bulkim_run_exit_code\{.*\} (\d+)", text, re.MULTILINE)
+    (rule,) = [
+        rule
+        for group in documents("alerts.yaml")[0]["groups"]
+        for rule in group["rules"]
+        if rule["alert"] == "BulkimWantsAPerson"
+    ]
+    above, below = map(int, re.findall(r"[<>] (\d+)", rule["expr"]))
+    assert above < int(value) < below

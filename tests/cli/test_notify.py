@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import platform
+import re
 import sqlite3
 import threading
+import time
 from contextlib import closing
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -143,6 +145,41 @@ def test_a_refused_night_is_told(shell, server, hook):
     assert heard["stop"]["code"] == "max_items"
     assert heard["stop"]["reason"].startswith("guard.max_items is 3")
     assert heard["target"] == f"{server.base_url} sandbox#demo"
+
+
+def told_to(robot) -> list[str]:
+    """The lines of what a robot was told last."""
+    return robot.heard[-1]["text"].splitlines()
+
+
+def test_an_expired_plan_is_told_as_one(shell, server, hook, monkeypatch):
+    server.seed(["u1"])
+    more = f"notify: {{url: '{hook.url}', format: slack}}\n"
+    job = shell.job("look", server.base_url, "get-user", ["u1"], more)
+    assert shell("plan", job, "-o", "look.plan", "--expires", "1s").code == 0
+    real = time.time
+    monkeypatch.setattr(time, "time", lambda: real() + 60)
+    assert shell("run", "look.plan", "-q").code == 3
+    told = "\n".join(told_to(hook))
+    assert "refused: expired" in told
+    assert "Write it again with `bulkim plan JOB -o FILE`, then run that file." in told
+    assert "--new" not in told
+    monkeypatch.setenv("BULKIM_LANG", "zh_CN")
+    assert shell("run", "look.plan", "-q").code == 3
+    assert "请用 `bulkim plan JOB -o FILE` 重新写出计划，然后运行该文件。" in told_to(hook)
+    assert re.fullmatch(r"主机 .+，退出码 3", told_to(hook)[-1])
+
+
+def test_a_plan_whose_job_has_changed_is_told_of_no_new_run(shell, server, hook):
+    server.seed(["u1"])
+    more = f"notify: {{url: '{hook.url}', format: slack}}\n"
+    job = shell.job("look", server.base_url, "mute", ["u1"], more + "params: {chat: 60}\n")
+    assert shell("plan", job, "-o", "look.plan").code == 0
+    shell.job("look", server.base_url, "mute", ["u1"], more + "params: {chat: 70}\n")
+    assert shell("run", "look.plan", "-q").code == 3
+    told = "\n".join(told_to(hook))
+    assert "or write the plan again" in told
+    assert "--new" not in told
 
 
 def test_not_confirmed_is_told_and_a_retry_too(shell, server, hook):

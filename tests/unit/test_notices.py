@@ -199,7 +199,7 @@ def test_what_was_refused_before_a_run_was_made(monkeypatch):
     assert text.splitlines()[0] == "bulkim ✗ purge refused"
     assert "refused: max_items: guard.max_items is 3,000" in text
     assert "raise `guard.max_items`" in text
-    assert text.splitlines()[-1] == "nas-1, exit code 4"
+    assert text.splitlines()[-1] == "on nas-1, exit code 4"
     assert "continues" not in text
     monkeypatch.setenv("BULKIM_LANG", "zh_CN")
     assert "被拒绝：max_items：" in notices.message(facts, codes.OWN["max_items"])

@@ -129,10 +129,13 @@ def look(settings: Settings, plan: plan_reading.Saved, wanted: Wanted) -> int:
     skipped = ", ".join(f"{n:,} {code}" for code, n in plan.counts.items() if n and code != "send")
     more = f"; skipped: {skipped}" if skipped else ""
     app = f"{plan.head.operation} at {vendor_app(plan.head.terms['provider'], plan.head.terms['app'])}"
-    rows = [
+    environment = plan.head.terms.get("environment")
+    rows = [("environment", str(environment))] if environment else []
+    rows += [
         ("job", plan.head.job or plan.head.name),
         ("items", f"{sum(plan.counts.values()):,}: {plan.send:,} to send{more}"),
     ]
+    rows += [("destroys", operation.destroys)] if operation is not None and operation.destroys else []
     rows += [("expires", plan.head.expires)] if plan.head.expires else []
     show.put([[(f"{plan.head.name}: {app}", "bold")]])
     show.put(line for name, value in [*rows, ("digest", plan.digest)] for line in show.row(name, value))

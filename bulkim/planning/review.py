@@ -27,7 +27,7 @@ def markdown(
     yield f"## Plan: {_cell(head.operation)} {counted(send, 'item')} at {_cell(str(head.terms['app']))}\n\n"
     if destroys:
         yield f"**This destroys.** With them: {destroys}.\n\n"
-    yield f"Digest: `{digest}`. Whoever agrees runs it with `--confirm-plan {digest[:8]}`.\n\n"
+    yield f"Digest: `{digest}`. Whoever agrees runs the plan (`bulkim plan JOB -o FILE` saves it) with `--confirm-plan {digest[:8]}`.\n\n"
     yield f"Expires: {head.expires or 'never'}.\n\n"
     yield "| what happens | items |\n| --- | ---: |\n"
     yield f"| {_cell(head.operation)} | {send:,} |\n"

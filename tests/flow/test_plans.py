@@ -501,6 +501,7 @@ def test_a_page_for_a_review(at):
     shown = bulkim_here("plan", "job.plan")
     assert digest in shown.out
     assert "1 to send; skipped: 1 protected, 1 invalid" in shown.out
+    assert "cannot be undone" in " ".join(shown.out.split()), "what it destroys is shown with the plan, too"
 
 
 def test_a_plan_is_not_written_over_what_a_run_needs(at):

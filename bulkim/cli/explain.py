@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -155,7 +156,7 @@ def _own(code: str, own: codes.Meaning) -> list[Spans]:
 
 
 def _rule(code: str, rule: ErrorRule, *, met: Met | None = None) -> Iterator[Spans]:
-    about = _(" of {operations}", operations=", ".join(rule.operations)) if rule.operations else ""
+    about = _(" of {operations}", operations=_listed_names(rule.operations)) if rule.operations else ""
     status = f", HTTP {rule.status}" if rule.status and rule.code else ""
     yield [(rule.code or code, "bold"), (f"{status}{about}", "dim")]
     if met is not None:
@@ -166,14 +167,17 @@ def _rule(code: str, rule: ErrorRule, *, met: Met | None = None) -> Iterator[Spa
         yield from _row(_("met by"), words)
         if met.count.reason:
             yield from _row(_("reason"), f"“{met.count.reason}”")
-    elif rule.pattern:
-        yield from _row(_("when"), _("the reason matches {pattern}", pattern=rule.pattern))
     yield from _row(_("means"), _(rule.meaning))
     yield from _row("bulkim", _(met.follows if met else codes.KINDS[str(rule.kind)].follows))
     yield from _row(_("do"), _(met.remedy if met else rule.remedy))
     if rule.page:
         yield from _row(_("page"), rule.page)
     yield [("", "")]
+
+
+def _listed_names(names: Sequence[str]) -> str:
+    """``a, b``, as the reader's language lists names."""
+    return reduce(lambda one, two: _("{one}, {two}", one=one, two=two), names)
 
 
 def _row(name: str, value: str) -> list[Spans]:

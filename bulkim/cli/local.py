@@ -129,7 +129,8 @@ def sandbox(settings: Settings, *, host: str, port: int, faults: Path | None, an
     easemob  {base_url: URL, org: sandbox, app: demo,
               auth: {token: sandbox-token}}
     agora    {base_url: URL, org: sandbox, app: agora,
-              auth: {token: sandbox-token}}
+              auth: {app_id: 970CA35de60c44645bbae8a215061b33,
+                     app_certificate: 5CFd2fd1755d40ecb72977518be15d3b}}
     tencent  {base_url: URL, sdk_app_id: 1400000000,
               auth: {identifier: administrator, secret_key: sandbox-secret-key}}
 

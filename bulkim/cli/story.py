@@ -234,10 +234,16 @@ def tell(
         say("   bulkim asks who is there before it sends those 60 again.\n")
         demo.run("run", "register.yaml")
 
-        say(f"\n2. Mute {MUTED} of them for an hour, one a call: that is what the vendor offers.\n")
+        say(f"\n2. Mute {MUTED} of them for an hour, one a call: that is what the vendor offers.")
+        say(
+            "   Each is looked up first, in a call that only reads, so that `undo` can bring back what was there.\n"
+        )
         demo.run("run", "mute.yaml")
 
         say(f"\n3. Delete a list: {DELETED} users, {GHOSTS} who never were, one protected, one twice.")
+        say(
+            f"   {DELETED + GHOSTS} of the {DELETED + GHOSTS + 2} would be sent: that is the number that --confirm names."
+        )
         say("   This process gets a SIGKILL in the middle.\n")
         command = ("run", "delete.yaml", "--confirm", f"demo:{DELETED + GHOSTS}")
         demo.run_and_kill("delete", *command)

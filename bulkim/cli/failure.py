@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import suppress
 
 import click
@@ -126,14 +127,16 @@ def _unforeseen(error: BaseException, *, verbose: int) -> int:
 def _traceback(error: BaseException) -> None:
     from traceback import format_exception
 
-    _say("".join(format_exception(error)).rstrip())
+    _say("".join(format_exception(error)).rstrip(), whole=True)
 
 
-def _say(text: str) -> None:
+def _say(text: str, *, whole: bool = False) -> None:
+    """`whole`: lines as they are."""
     from bulkim.redact import redact
 
     with suppress(OSError):
-        click.echo(redact(text), err=True)
+        said = redact(text)
+        click.echo(said if whole else streams.folded(said, sys.stderr), err=True)
 
 
 def _not_printed(error: OutputError, state: State) -> int:

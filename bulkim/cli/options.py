@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 import click
 from click.core import ParameterSource
 
-from bulkim.cli import PROGRAM, State, candidates, write_examples
+from bulkim.cli import PROGRAM, State, candidates, streams, write_examples
 from bulkim.files import near
 from bulkim.text import whole
 
@@ -143,7 +143,7 @@ class Settings:
     def say(self, text: str) -> None:
         """A word to the person, unless they want quiet. Never data."""
         if not self.quiet:
-            click.echo(text, err=True)
+            click.echo(streams.folded(text, sys.stderr), err=True)
 
     def happened(self, code: int) -> None:
         """From now on this is the exit code: what was sent was sent, whatever becomes of printing it."""
@@ -201,10 +201,8 @@ def common(function: F) -> F:
 
 def _collected() -> None:
     """Every line of stderr is JSON from here on, whoever writes it."""
-    from bulkim.cli.streams import JsonLines
-
-    if not isinstance(sys.stderr, JsonLines):
-        sys.stderr = JsonLines(sys.stderr)
+    if not isinstance(sys.stderr, streams.JsonLines):
+        sys.stderr = streams.JsonLines(sys.stderr)
 
 
 def _demand_text(options: Mapping[str, Any]) -> None:

@@ -18,6 +18,7 @@ from bulkim.cli import show
 from bulkim.cli.confirm import NAMES_SHOWN, Confirmation
 from bulkim.cli.options import Settings, on_terminal
 from bulkim.cli.reasons import reasons
+from bulkim.cli.streams import folded
 from bulkim.journal import Reader
 from bulkim.model import Job, Status
 from bulkim.sending.supervise import JOURNAL_LOST
@@ -172,7 +173,7 @@ class Presenter:
             )
             metrics.write(path, text)
         except OSError as error:
-            click.echo(f"warning: cannot write {path}: {error.strerror or error}", err=True)
+            _warn(f"cannot write {path}: {error.strerror or error}")
 
     def _notify(self, facts: Mapping[str, Any]) -> None:
         """A webhook that does not answer is a pity, too."""
@@ -180,7 +181,7 @@ class Presenter:
 
         sys.stdout.flush()  # who reads it need not wait for the webhook
         for trouble in told(self._job, facts):
-            click.echo(f"warning: {trouble}", err=True)
+            _warn(trouble)
 
     def _reading(self) -> None:
         source = self._job.source
@@ -200,3 +201,7 @@ class Presenter:
     def _names(self, preview: Preview) -> list[str]:
         with Reader.open(self._settings.journal) as journal:
             return [each.username for each in journal.pending(preview.record.id, limit=NAMES_SHOWN)]
+
+
+def _warn(words: str) -> None:
+    click.echo(folded(f"warning: {words}", sys.stderr), err=True)

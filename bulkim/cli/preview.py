@@ -20,6 +20,7 @@ from bulkim.model import Job
 from bulkim.planning.preview import PROBLEMS_MAX, Surveyed, first_call, plan_document, surveyed
 from bulkim.text import counted, duration, milliseconds, per_second, resting
 from bulkim.view.live import Spans
+from bulkim.view.width import chopped
 from bulkim.window import Window
 from bulkim.work.confirm import PRODUCTION
 from bulkim.work.earlier import again
@@ -277,5 +278,5 @@ def _request(first: Mapping[str, Any], width: int) -> list[Spans]:
         body = first["body"]
         cut = body if len(body) <= BODY_CHARS_MAX else f"{body[:BODY_CHARS_MAX]}… ({len(body):,} characters)"
         lines.append([("", "")])
-        lines += [[(f"  {cut[at : at + width - 2]}", "")] for at in range(0, len(cut), width - 2)]
+        lines += [[(f"  {part}", "")] for part in chopped(cut, width - 2)]
     return lines

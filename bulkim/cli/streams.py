@@ -10,6 +10,7 @@ import errno
 import io
 import json
 import os
+import re
 import sys
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -97,6 +98,32 @@ class JsonLines(io.TextIOBase):
             event = {"timestamp": moment, "level": "info", "event": "said", "message": line}
             line = json.dumps(event, ensure_ascii=False)
         self._stream.write(line + "\n")
+
+
+COPIED = ("next: ", "journal: ")  # what begins so is typed again: a break in it would be copied too
+_TYPED = re.compile("`[^`]*`")
+_GLUE = "\u2800"  # a blank that no line is broken at
+
+
+def folded(text: str, stream: TextIO) -> str:
+    """Lines broken between words where a terminal shows them; URLs, and commands between backticks, stay in one piece."""
+    try:
+        room = os.get_terminal_size(stream.fileno()).columns if stream.isatty() else 0
+    except (OSError, ValueError):
+        return text
+    if not room:
+        return text
+    return "\n".join(part for line in text.split("\n") for part in _broken(line, room))
+
+
+def _broken(line: str, room: int) -> list[str]:
+    if len(line) * 2 <= room or line.startswith(COPIED):
+        return [line]
+    from bulkim.view.width import wrapped_spans
+
+    glued = _TYPED.sub(lambda typed: typed[0].replace(" ", _GLUE), line)
+    parts = wrapped_spans([(glued, "")], room)
+    return ["".join(words for words, _ in part).replace(_GLUE, " ") for part in parts]
 
 
 def prepare() -> None:

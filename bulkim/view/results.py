@@ -21,7 +21,7 @@ from xml.sax.saxutils import escape, quoteattr
 from bulkim.journal import Reader
 from bulkim.journal.records import Result, RunRecord
 from bulkim.planning import RESULT_COLUMNS
-from bulkim.view.width import columns, fitted
+from bulkim.view.width import columns, cut, fitted, wrapped
 
 FORMATS = ("csv", "jsonl", "table", "junit")  # and "json", one array, for --json
 
@@ -156,22 +156,30 @@ def write_json(rows: Rows, stream: IO[str]) -> int:
 
 
 _TABLE = ("ordinal", "username", "outcome", "code", "tries", "http", "reason")
-_LAST_MIN = 12  # columns of a terminal that the reason has at least
+_LAST_MIN = 30  # columns of a terminal that the reason has at least; where there are fewer, it stands below
+_BELOW_LINES = 3  # that it may take there
+NAME_MAX = 32  # columns of a username or a code
 _SAMPLE = 500  # rows that decide how wide the columns are
 
 
 def write_table(rows: Rows, stream: IO[str], width: int) -> int:
-    """For eyes: the reason (or the data that a read got) is cut to the terminal's width."""
+    """For eyes: the reason (or the data that a read got) is cut to the terminal's width, or stands below what is beside it."""
     source = (_table_row(result) for result, _ in rows)
     head = list(islice(source, _SAMPLE))
     sizes = [max(columns(row[index]) for row in (_TABLE, *head)) for index in range(len(_TABLE) - 1)]
-    sizes = _fitting(sizes, width)
-    last = max(width - sum(sizes) - 2 * len(sizes), _LAST_MIN // 2)
+    name, code = _TABLE.index("username"), _TABLE.index("code")
+    sizes[name], sizes[code] = min(sizes[name], NAME_MAX), min(sizes[code], NAME_MAX)
+    last = width - sum(sizes) - 2 * len(sizes)
+    if last < columns(_TABLE[-1]):
+        sizes, last = _fitting(sizes, width), 0
     number = 0
 
     def put(row: Sequence[str]) -> None:
-        cells = [fitted(cell, size) for cell, size in zip(row, (*sizes, last), strict=True)]
-        stream.write("  ".join(cells).rstrip() + "\n")
+        cells = [fitted(cell, size) for cell, size in zip(row, sizes, strict=False)]
+        beside = last >= _LAST_MIN or columns(row[-1]) <= last
+        stream.write("  ".join([*cells, cut(row[-1], last)] if beside else cells).rstrip() + "\n")
+        for part in () if beside else wrapped(row[-1], width - 4, lines_max=_BELOW_LINES):
+            stream.write(f"    {part}\n")
 
     put(_TABLE)
     for each in chain(head, source):
@@ -183,10 +191,9 @@ def write_table(rows: Rows, stream: IO[str], width: int) -> int:
 def _fitting(sizes: list[int], width: int) -> list[int]:
     """The columns' sizes, such that a row fits: first the code is cut, then the username, then both further."""
     name, code = _TABLE.index("username"), _TABLE.index("code")
-    sizes[name], sizes[code] = min(sizes[name], 32), min(sizes[code], 32)
     for least in (16, 8):
         for column in (code, name):
-            beyond = sum(sizes) + 2 * len(sizes) + _LAST_MIN - width
+            beyond = sum(sizes) + 2 * (len(sizes) - 1) - width
             sizes[column] = max(min(sizes[column], least), sizes[column] - max(beyond, 0))
     return sizes
 

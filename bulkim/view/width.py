@@ -10,6 +10,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 
 ELLIPSIS = "…"
+URL = "://"  # a word that has it is one
 
 
 def columns(text: str) -> int:
@@ -41,16 +42,19 @@ _UNIT = re.compile(
 
 def wrapped(text: str, width: int, *, lines_max: int | None = None) -> list[str]:
     """Lines of so many columns; what is beyond the last one is cut. Chinese, which has no spaces, is broken anywhere but before
-    what closes and behind what opens."""
+    what closes and behind what opens. A URL is never broken: it is copied."""
     if text.isascii():
-        return textwrap.wrap(text, width, max_lines=lines_max, placeholder=" " + ELLIPSIS)
+        return textwrap.wrap(
+            text, width, max_lines=lines_max, placeholder=" " + ELLIPSIS,
+            break_on_hyphens=False, break_long_words=URL not in text,
+        )  # fmt: skip
     lines = [""]
     for unit in _UNIT.findall(" ".join(text.split())):
         if columns(lines[-1] + unit) <= width:
             lines[-1] += unit
             continue
         lines[-1] = lines[-1].rstrip()
-        *full, rest = _chopped(unit.lstrip(), width)
+        *full, rest = [unit.lstrip()] if URL in unit else chopped(unit.lstrip(), width)
         lines += [*full, rest]
     lines = [line for line in lines if line]
     if lines_max is not None and len(lines) > lines_max:
@@ -95,11 +99,13 @@ def _between(line: Sequence[tuple[str, str]], start: int, end: int) -> Iterator[
         at += len(part)
 
 
-def _chopped(unit: str, width: int) -> list[str]:
-    """A word in pieces that fit."""
+def chopped(text: str, width: int) -> list[str]:
+    """A text in pieces that fit, every character of it."""
+    if text.isascii():
+        return [text[at : at + width] for at in range(0, len(text), width)] or [""]
     from rich.cells import chop_cells
 
-    return chop_cells(unit, width) or [""]
+    return chop_cells(text, width) or [""]
 
 
 def fitted(text: str, width: int) -> str:

@@ -5,6 +5,7 @@ The exit code tells what happened to the users. What becomes of printing it come
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import pty
@@ -18,6 +19,8 @@ from pathlib import Path
 
 import pytest
 from support.processes import environment
+
+from bulkim.cli.streams import folded
 
 FULL = Path("/dev/full")
 BULKIM = f"{sys.executable} -m bulkim"
@@ -239,3 +242,32 @@ def test_a_terminal_that_goes_away(shell, server, slow):
         process.kill()
     ((state, counts),) = settled(shell)
     assert (state, counts["unknown"]) == ("interrupted", 0)
+
+
+# ---------------------------------------------------------------------------------------- lines on a terminal
+
+
+class Terminal(io.StringIO):
+    """Something to look at, forty columns wide."""
+
+    def isatty(self):
+        return True
+
+    def fileno(self):
+        return 2
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("note: not set in the environment, and needed to run: APP_KEY", ["note: not set in the environment, and", "  needed to run: APP_KEY"]),
+        ("hint: what is wrong is said by `bulkim check jobs/a.yaml`", ["hint: what is wrong is said by", "  `bulkim check jobs/a.yaml`"]),
+        ("warning: 列“昵称”有三行与前一行相同，因此不会发送这三行，请核对一下", ["warning: 列“昵称”有三行与前一行相同，因", "  此不会发送这三行，请核对一下"]),
+        ("next: bulkim run a.yaml --set rate.limit=50 --limit 10", ["next: bulkim run a.yaml --set rate.limit=50 --limit 10"]),
+        ("error: no\nhint: none", ["error: no", "hint: none"]),
+    ],
+)  # fmt: skip
+def test_a_terminal_gets_whole_words_and_a_file_whole_lines(monkeypatch, text, lines):
+    monkeypatch.setattr(os, "get_terminal_size", lambda _: os.terminal_size((40, 24)))
+    assert folded(text, Terminal()).split("\n") == lines
+    assert folded(text, io.StringIO()) == text

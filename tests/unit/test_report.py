@@ -262,6 +262,26 @@ def test_table_fits(journal):
     stream = io.StringIO()
     write_results(journal.reader, fill(journal), Chosen(), "table", stream, width=80)
     lines = stream.getvalue().splitlines()
-    assert len(lines) == 5
+    assert len([line for line in lines if not line.startswith("    ")]) == 5
     assert max(map(columns, lines)) <= 80
     assert lines[0].split()[:3] == ["ordinal", "username", "outcome"]
+
+
+def test_a_reason_stands_below_where_there_is_no_room_beside():
+    from bulkim.journal.records import Result
+
+    reason = "username 'a b' is not legal: letters, digits and _ - . only"
+    result = Result(
+        12, "a-username-of-some-length-01", "failed", "illegal_argument", reason, 3, 400, None, None, {}, 2
+    )
+    stream = io.StringIO()
+    write_table([(result, {})] * 2, stream, 80)
+    assert stream.getvalue().splitlines() == [
+        "ordinal  username                      outcome  code              tries  http",
+        "    reason",
+        *["12       a-username-of-some-length-01  failed   illegal_argument  3      400", f"    {reason}"]
+        * 2,
+    ]
+    stream = io.StringIO()
+    write_table([(result, {})], stream, 110)
+    assert stream.getvalue().splitlines()[1].endswith("400   username 'a b' is not legal: l…")

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bulkim.cli.preview import _request
 from bulkim.view.account import stopped
 from bulkim.view.meanings import Meaning
-from bulkim.view.width import columns, wrapped, wrapped_spans
+from bulkim.view.width import chopped, columns, wrapped, wrapped_spans
 
 CHINESE = "应答丢失；bulkim 事后查询，确认已经完成。请检查“数据源”中的 ID，然后（重新）运行该作业：它会继续。"
 
@@ -71,3 +72,27 @@ def test_a_line_that_fits_and_a_word_that_cannot_stay_as_they_are():
         [("a", "")],
         [("  ", ""), ("b" * 50, "red")],
     ]
+
+
+URL = "https://docs.example.com/im/account-system.html?of=user-mute-and-more"
+
+
+@pytest.mark.parametrize("words", ["see", "请见"])
+@pytest.mark.parametrize("width", [10, 30, 60])
+def test_a_url_is_never_broken(words, width):
+    assert URL in wrapped(f"{words} {URL} {words}", width)
+
+
+@given(text=st.text(st.characters(exclude_categories=["C", "M", "Z"]), max_size=60), width=st.integers(2, 30))
+def test_a_text_in_pieces_has_every_character(text, width):
+    pieces = chopped(text, width)
+    assert "".join(pieces) == text
+    assert all(columns(each) <= width for each in pieces)
+
+
+def test_a_request_shown_before_it_is_sent_is_broken_by_columns():
+    body = '[{"username":"anna","nickname":"' + "王小明  " * 20 + '"}]'
+    first = {"method": "POST", "url": URL, "headers": {}, "body": body}
+    shown = ["".join(part for part, _ in line) for line in _request(first, 60)][2:]
+    assert "".join(line[2:] for line in shown) == body
+    assert max(map(columns, shown)) in {59, 60}

@@ -81,7 +81,7 @@ class Intake:
     def _taken(self, record: RunRecord, reader: SourceReader, digest: str, *, chosen: bool) -> Taken:
         by_plan = self.plan is not None and self.job.source.is_listing  # it has left out whom they protect
         matched = Matched(() if by_plan else compiled(self.job.guard.protect, self.provider))
-        suspects = Suspects()
+        suspects = Suspects(narrowed=self.missing_from is not None)
         parts = stretches(self.job, self.provider, self.operation, reader, suspects)
         if self.job.guard.protect:
             parts = self._looked_at(one_by_one(parts), matched)
@@ -89,7 +89,7 @@ class Intake:
         if within is not None:
             parts = within.of(one_by_one(parts), known=lambda keys: self._pending(record, keys))
         if self.missing_from is not None:
-            parts = undone(one_by_one(parts), self.journal.reader, self.missing_from)
+            parts = undone(one_by_one(parts), self.journal.reader, self.missing_from, suspects)
         entries = self._entries(parts)
         entries = islice(self._chosen(record, entries) if chosen else entries, record.item_limit)
         for generated in self.made.values():
@@ -102,7 +102,11 @@ class Intake:
             now=time.time(),
             judge=self._judge(record, reader),
         )
-        notes = (*(within.notes if within is not None else ()), *reader.noticed.notes(), *suspects.notes())
+        notes = (
+            *(within.notes if within is not None else ()),
+            *reader.noticed.notes(suspects.sent),
+            *suspects.notes(),
+        )
         if record.planned_at is None or change is None:
             return Taken(notes=(*matched.notes("guard.protect"), *notes))
         kept = leaves_alone(self.provider, self.operation)
@@ -247,12 +251,17 @@ class Intake:
             yield from (entry for entry in chunk if entry.key in chosen)
 
 
-def undone(planned: Iterable[Planned], journal: Reader, runs: Sequence[int]) -> Iterator[Planned]:
-    """Without those whom these runs (row ids) have done."""
+def undone(
+    planned: Iterable[Planned], journal: Reader, runs: Sequence[int], suspects: Suspects | None = None
+) -> Iterator[Planned]:
+    """Without those whom these runs (row ids) have done. `suspects` hears who is left."""
     rows = iter(planned)
     while chunk := list(islice(rows, 500)):
         keys = [each.key for each in chunk if each.key is not None]
         done = journal.done_among(runs, keys)
+        if suspects is not None:
+            for each in chunk:
+                suspects.settle(each.line, each.username, sent=each.key is not None and each.key not in done)
         yield from (each for each in chunk if each.key not in done)
 
 

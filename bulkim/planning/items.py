@@ -53,7 +53,9 @@ def stretches(
 ) -> Iterator[Planned | Stretch]:
     """The same, rows of a table that are all sent as stretches: for whoever has a quicker way with many than with each."""
     _demand_columns(job, provider, operation, reader)
-    return _planned(_Rules(job, provider, operation, reader), reader, suspects or Suspects())
+    if suspects is None or job.source.is_earlier_run or job.source.is_listing:
+        suspects = Suspects()  # nobody hears of it: no spreadsheet has had ids that the vendor has
+    return _planned(_Rules(job, provider, operation, reader), reader, suspects)
 
 
 def _planned(rules: _Rules, reader: SourceReader, suspects: Suspects) -> Iterator[Planned | Stretch]:
@@ -99,7 +101,7 @@ class _OneByOne:
         if last is not None:
             place = self._rules.place(last.position, last.line)
             self._suspects.look_at_last(
-                last.values, place, rows_before=last.position - self._first, sent=sent
+                last.values, place, line=last.line, rows_before=last.position - self._first, sent=sent
             )
 
     def take(self, clean: Clean, keys: Sequence[str], line: int) -> int:
@@ -110,10 +112,8 @@ class _OneByOne:
         taken = self._seen.add_new(keys, line)
         if rules.others:
             self._hashes.extend(map(hash, islice(clean.rows(rules.others), taken)))
-        if min(names) < ":":  # otherwise none of them begins with a digit
-            for at, name in enumerate(names[:taken], line):
-                if "0" <= name[0] <= "9":
-                    self._suspects.look(name, at)
+        if taken:
+            self._suspects.look_at_all(names if taken == len(names) else names[:taken], line)
         return taken
 
     def planned(self, row: Row | BadRow) -> Planned:
@@ -146,23 +146,22 @@ class _OneByOne:
         return Planned(position, line, key, username, _NOTHING, rules.whole(row.values, extra), skip)
 
     def _passed(self, username: str, line: int | None, fields: Mapping[str, Any]) -> None:
-        rules, look = self._rules, self._suspects.look
+        rules = self._rules
         if rules.others:
             self._hashes.append(_hash(fields, rules.others))
-        if "0" <= username[0] <= "9":
-            look(username, line)
+        self._suspects.look_at_one(username, line)
         for name in rules.more_keys:
-            look(str(fields[name]), line)
+            self._suspects.look(str(fields[name]), line, username)
 
     def _duplicate(
         self, username: str, key: str, first: int, line: int | None, fields: Mapping[str, Any]
     ) -> str:
         others = self._rules.others
         if "0" <= username[0] <= "9":  # what a spreadsheet has rounded is one id many times
-            self._suspects.look(username, line)
+            self._suspects.look(username, line, username)
         differs = bool(others) and self._hashes[self._seen.index(key) or 0] != _hash(fields, others)
         if differs:
-            self._suspects.contradictions.add(line, username)
+            self._suspects.contradict(username, line)
         return self._rules.duplicate(username, first, line, differs=differs)
 
 

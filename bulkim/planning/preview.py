@@ -72,28 +72,33 @@ def surveyed(
     if job.source.kind == "none":
         return Surveyed(job, vendor, operation, None, "none: the vendor chooses")
     with _reader(job, operation, journal) as reader:
-        suspects = Suspects()
+        suspects = Suspects(narrowed=bool(without))
         rows = planning.stretches(job, vendor, operation, reader, suspects)
         if without:
-            rows = _undone(rows, journal, without)
+            rows = _undone(rows, journal, without, suspects)
         size = planning.batch_size(operation, job)
         survey = planning.survey(
             rows, name=partial(source.file_of, reader), problems_max=problems_max, head_max=size,
             part=parting(operation) if size > 1 else None,
         )  # fmt: skip
         return Surveyed(
-            job, vendor, operation, survey, reader.name, (*reader.noticed.notes(), *suspects.notes())
+            job,
+            vendor,
+            operation,
+            survey,
+            reader.name,
+            (*reader.noticed.notes(suspects.sent), *suspects.notes()),
         )
 
 
 def _undone(
-    rows: Iterable[Planned | Stretch], journal: Path, runs: Sequence[int]
+    rows: Iterable[Planned | Stretch], journal: Path, runs: Sequence[int], suspects: Suspects
 ) -> Iterator[Planned | Stretch]:
     from bulkim.journal import Reader
     from bulkim.planning.intake import undone
 
     with Reader.open(journal) as reader:
-        yield from undone(one_by_one(rows), reader, runs)
+        yield from undone(one_by_one(rows), reader, runs, suspects)
 
 
 @contextmanager

@@ -1,9 +1,12 @@
-"""Rows that are probably not meant: damaged ids, a last row that is a total, one user with two different values. Pure."""
+"""Rows that are probably not meant: damaged ids, ids that stand for none, a last row that is a total, one user with two different
+values. Pure.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from bulkim.source.tidy import LINES_SHOWN, listed
@@ -11,6 +14,13 @@ from bulkim.text import counted
 
 _DAMAGED = re.compile(r"\d([.,]\d+)?E\+\d{1,3}|\d+[.,]0").fullmatch  # 1.38001E+10, 10001.0
 _LENGTHS_MAX = 64
+_SENT_MAX = 10_000  # lines of rows that are sent, where others are left out
+# What a program or a spreadsheet writes where there is nothing.
+_NO_VALUE = frozenset({
+    "NULL", "Null", "null", "(null)", "None", "none", "nil", "N/A", "n/a", "#N/A", "NaN", "undefined", "-", "--", "?",
+    "#REF!", "#NAME?", "#VALUE!",
+})  # fmt: skip
+_MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 _TOTALS_SHOWN = 3
 # What a spreadsheet writes under a list: "Total", "Grand total: 4,977", "合计", "共 4977 人".
 _TOTAL = re.compile(
@@ -21,6 +31,16 @@ _TOTAL = re.compile(
 _AMOUNT = re.compile(
     r"[\s:：=]*[\d., \u00a0\u202f]*\s*(人|个|條|条|名|行|users?|accounts?|rows?|items?)?\s*$", re.IGNORECASE
 )
+
+
+@cache
+def _odd() -> frozenset[str]:
+    """Whole ids, so that a column of them is compared at once: what stands for no value, and the dates that ids such as MAR05 became."""
+    days = [str(day) for day in range(1, 32)] + [f"0{day}" for day in range(1, 10)]
+    dates = {f"{month}-{year:02}" for month in _MONTHS for year in range(100)}
+    dates |= {f"{day}-{month}" for month in _MONTHS for day in days}
+    dates |= {f"{month}月{day}日" for month in range(1, 13) for day in range(1, 32)}
+    return _NO_VALUE | dates
 
 
 class _Lines:
@@ -43,41 +63,110 @@ class _Lines:
         return f"{where}{self.example[:60]!r}"
 
 
-class Suspects:
-    """Looks at identities on their way, and says at the end what looks wrong."""
+class _Places(list[str]):
+    """Rows in words."""
 
-    def __init__(self) -> None:
-        self.contradictions = _Lines()
+    def add(self, _: int | None, example: str) -> None:
+        self.append(example)
+
+
+class Suspects:
+    """Looks at identities on their way, and says at the end what looks wrong.
+
+    `narrowed`: some rows are left out behind, and only what `settle` says is sent counts.
+    """
+
+    def __init__(self, *, narrowed: bool = False) -> None:
+        self.sent: set[int] | None = set() if narrowed else None  # their lines; None: all, or too many
+        self._waiting: dict[tuple[int | None, str], list[tuple[_Lines | _Places, str]]] | None = (
+            {} if narrowed else None
+        )
+        self._contradictions = _Lines()
         self._damaged = _Lines()
+        self._dates, self._nobody = _Lines(), _Lines()
         self._padded: set[int] = set()  # lengths of ids that begin with 0
         self._digits: dict[int, _Lines] = {}  # by length: ids of digits that do not
-        self._totals: list[str] = []  # places of last rows that are totals, each with its id
+        self._totals = _Places()  # of last rows that are totals, each with its id
+        self._settled: tuple[int | None, str | None, bool] = (
+            None,
+            None,
+            False,
+        )  # the row of the last verdict
 
-    def look(self, identity: str, line: int | None) -> None:
-        """One id that begins with a digit."""
+    def settle(self, line: int | None, username: str, *, sent: bool) -> None:
+        """What becomes of a row that was looked at."""
+        assert self._waiting is not None, "only where rows are left out"
+        self._settled = (line, username, sent)
+        found = self._waiting.pop((line, username), ())
+        if not sent:
+            return
+        for lines, example in found:
+            lines.add(line, example)
+        if self.sent is not None and line is not None:
+            self.sent.add(line)
+            if len(self.sent) > _SENT_MAX:
+                self.sent = None
+
+    def _add(self, lines: _Lines | _Places, line: int | None, example: str, username: str) -> None:
+        if self._waiting is None:
+            lines.add(line, example)
+        else:
+            self._waiting.setdefault((line, username), []).append((lines, example))
+
+    def look_at_all(self, usernames: Sequence[str], line: int) -> None:
+        """A stretch of rows that begins at `line`."""
+        if odd := _odd().intersection(usernames):
+            for at, name in enumerate(usernames, line):
+                if name in odd:
+                    self._look_at_odd(name, at)
+        if min(usernames) < ":":  # otherwise none of them begins with a digit
+            for at, name in enumerate(usernames, line):
+                if "0" <= name[0] <= "9":
+                    self.look(name, at, name)
+
+    def look_at_one(self, username: str, line: int | None) -> None:
+        """A row by itself."""
+        if username in _odd():
+            self._look_at_odd(username, line)
+        if "0" <= username[0] <= "9":
+            self.look(username, line, username)
+
+    def contradict(self, username: str, line: int | None) -> None:
+        """A row names somebody again, with other values."""
+        self._add(self._contradictions, line, username, username)
+
+    def _look_at_odd(self, username: str, line: int | None) -> None:
+        self._add(self._nobody if username in _NO_VALUE else self._dates, line, username, username)
+
+    def look(self, identity: str, line: int | None, username: str) -> None:
+        """One id of a user's row."""
         if not identity.isdigit():
             if _DAMAGED(identity):
-                self._damaged.add(line, identity)
+                self._add(self._damaged, line, identity, username)
             return
         length = len(identity)
         if identity[0] == "0":
             if len(self._padded) < _LENGTHS_MAX:
                 self._padded.add(length)
-        elif length in self._digits:
-            self._digits[length].add(line, identity)
-        elif len(self._digits) < _LENGTHS_MAX:
-            self._digits[length] = lines = _Lines()
-            lines.add(line, identity)
+        elif length in self._digits or len(self._digits) < _LENGTHS_MAX:
+            self._add(self._digits.setdefault(length, _Lines()), line, identity, username)
 
     def look_at_invalid(self, identity: object, line: int | None) -> None:
         """One id that the vendor would refuse, perhaps because of what a spreadsheet made of it."""
-        if isinstance(identity, str) and _DAMAGED(identity):
+        if self._waiting is None and isinstance(identity, str) and _DAMAGED(identity):
             self._damaged.add(line, identity)
 
-    def look_at_last(self, values: Mapping[str, Any], place: str, *, rows_before: int, sent: bool) -> None:
+    def look_at_last(
+        self, values: Mapping[str, Any], place: str, *, line: int | None = None, rows_before: int, sent: bool
+    ) -> None:
         """The last row of a file, with its place in words. `sent`: nothing else holds it back."""
-        if sent and _is_total(values, rows_before):
-            self._totals.append(f"{place}: {str(values.get('username'))[:60]!r}")
+        if not (sent and _is_total(values, rows_before)):
+            return
+        username = str(values.get("username"))
+        if self._settled[:2] != (line, username):
+            self._add(self._totals, line, f"{place}: {username[:60]!r}", username)
+        elif self._settled[2]:
+            self._totals.add(line, f"{place}: {username[:60]!r}")
 
     def notes(self) -> list[str]:
         """A line each, for a person."""
@@ -98,7 +187,7 @@ class Suspects:
             )
         if len(self._padded) == 1:  # ids of one length, and others that are shorter: their zeros are gone
             (length,) = self._padded
-            shorter = [lines for size, lines in self._digits.items() if size < length]
+            shorter = [lines for size, lines in self._digits.items() if size < length and lines.rows]
             rows = sum(lines.rows for lines in shorter)
             if rows:
                 first = min(shorter, key=lambda lines: lines.first[:1] or [0])
@@ -106,10 +195,22 @@ class Suspects:
                     f"{counted(rows, 'id')} may have lost {'its' if rows == 1 else 'their'} leading zeros in a spreadsheet ({first}): others"
                     f" have {length} digits and begin with 0"
                 )
-        if self.contradictions.rows:
-            rows = self.contradictions.rows
+        if self._nobody.rows:
+            rows = self._nobody.rows
             notes.append(
-                f"{counted(rows, 'row')} name{'s' * (rows == 1)} a user again, with other values ({self.contradictions});"
+                f"{counted(rows, 'id')} look{'s' * (rows == 1)} like a cell without a value ({self._nobody}), and {'is' if rows == 1 else 'are'}"
+                " sent as a user; take it out of the input if it is none"
+            )
+        if self._dates.rows:
+            rows = self._dates.rows
+            notes.append(
+                f"{counted(rows, 'id')} look{'s' * (rows == 1)} like a date that a spreadsheet has made ({self._dates});"
+                " export the column as text"
+            )
+        if self._contradictions.rows:
+            rows = self._contradictions.rows
+            notes.append(
+                f"{counted(rows, 'row')} name{'s' * (rows == 1)} a user again, with other values ({self._contradictions});"
                 " the first row counts"
             )
         return notes

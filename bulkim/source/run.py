@@ -22,7 +22,7 @@ def earlier_run(
     """An earlier run's items, with what the job makes of them. Raises UsageError as `EarlierRun` does, InputError."""
     reader = EarlierRun(journal, source, rehearsal=rehearsal)
     told = [reader.told()]  # now: the journal may be closed when it is asked for
-    reader.noticed.others.append(lambda: told)
+    reader.noticed.others.append(lambda _: told)
     return Shaped(reader, source, secret_fields) if source.is_shaped else reader
 
 

@@ -38,7 +38,7 @@ class Several:
         """What was odd about each, by its name."""
         return Noticed(
             others=[
-                lambda part=part: [f"{part.name}: {note}" for note in part.noticed.notes()]  # type: ignore[misc]
+                lambda sent, part=part: [f"{part.name}: {note}" for note in part.noticed.notes(sent)]  # type: ignore[misc]
                 for part in self.parts
             ]
         )

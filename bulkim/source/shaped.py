@@ -78,7 +78,7 @@ class Shaped:
     def noticed(self) -> Noticed:
         """What was odd about the input, and how many rows `where` let through."""
         found = self.reader.noticed
-        return replace(found, others=[*found.others, self._say])
+        return replace(found, others=[*found.others, lambda _: self._say()])
 
     def rows(self, after: int = 0) -> Iterator[Row | BadRow]:
         """The rows that are let through, shaped; positions are the input's."""

@@ -6,13 +6,14 @@ A line is looked at only where a blank stands beside a delimiter, a quote or an 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 from bulkim.text import counted
 
 BLANKS = " \t\u00a0\u2007\u202f\u3000"  # not U+FEFF: it takes no room, so nobody means it as a blank
 LINES_SHOWN = 5
+LINES_KEPT = 10_000  # of what is told, where some may be left out
 DELIMITERS = ",;\t|"
 _EDGES = DELIMITERS + '"\r\n'
 
@@ -35,38 +36,50 @@ class Noticed:
     """What was odd about an input while it was read: counted, with the first lines."""
 
     trimmed: int = 0  # cells that had blanks around them
-    trimmed_lines: list[int] = field(default_factory=list)
+    trimmed_lines: dict[int, int] = field(default_factory=dict)  # line -> cells, of the first
     repeats: int = 0  # rows that were given back as duplicates of another one
     repeat_lines: list[int] = field(default_factory=list)
-    others: list[Callable[[], list[str]]] = field(default_factory=list)  # whoever has more to say
+    # Whoever has more to say.
+    others: list[Callable[[Collection[int] | None], list[str]]] = field(default_factory=list)
 
     def trim(self, cells: int, line: int | None) -> None:
         """So many cells of a line were trimmed."""
         self.trimmed += cells
-        if line is not None and len(self.trimmed_lines) < LINES_SHOWN:
-            self.trimmed_lines.append(line)
+        if line is not None and len(self.trimmed_lines) < LINES_KEPT:
+            self.trimmed_lines[line] = self.trimmed_lines.get(line, 0) + cells
 
     def repeat(self, line: int) -> None:
         """The row of this line was given back as a duplicate."""
         self.repeats += 1
-        if len(self.repeat_lines) < LINES_SHOWN:
+        if len(self.repeat_lines) < LINES_KEPT:
             self.repeat_lines.append(line)
 
-    def notes(self) -> list[str]:
-        """A line each, for a person; never a value."""
+    def notes(self, sent: Collection[int] | None = None) -> list[str]:
+        """A line each, for a person; never a value. `sent`: lines of rows that are sent, where others are left out; None: all."""
         lines = []
-        if self.trimmed:
-            cells = counted(self.trimmed, "cell")
-            found = listed(self.trimmed_lines, more=self.trimmed > len(self.trimmed_lines))
-            where = f" ({found})" if self.trimmed_lines else ""
-            lines.append(f"blanks around {cells} were taken away{where}; `trim: false` keeps them")
-        if self.repeats:
-            rows = f"{counted(self.repeats, 'row')} ({listed(self.repeat_lines, more=self.repeats > len(self.repeat_lines))})"
+        cells, at = self.trimmed, list(self.trimmed_lines)
+        if sent is not None and cells == sum(self.trimmed_lines.values()):
+            at = [line for line in at if line in sent]
+            cells = sum(map(self.trimmed_lines.__getitem__, at))
+        if cells:
+            where = f" ({_first_of(at)})" if at else ""
+            taken = counted(cells, "cell")
+            lines.append(f"blanks around {taken} were taken away{where}; `trim: false` keeps them")
+        rows, at = self.repeats, self.repeat_lines
+        if sent is not None and rows == len(at):
+            at = [line for line in at if line in sent]
+            rows = len(at)
+        if rows:
             lines.append(
-                f"`_code` of {rows} is duplicate: the earlier run took another row of the same user. Sent now, such a row replaces"
-                " what that one set; take it out unless that is meant (`results RUN --rejects --without duplicate` leaves them out)"
+                f"`_code` of {counted(rows, 'row')} ({_first_of(at)}) is duplicate: the earlier run took another row of the same user."
+                " Sent now, such a row replaces what that one set; take it out unless that is meant"
+                " (`results RUN --rejects --without duplicate` leaves them out)"
             )
-        return [*lines, *(line for say in self.others for line in say())]
+        return [*lines, *(line for say in self.others for line in say(sent))]
+
+
+def _first_of(lines: list[int]) -> str:
+    return listed(lines[:LINES_SHOWN], more=len(lines) > LINES_SHOWN)
 
 
 def listed(lines: list[int], *, more: bool = False) -> str:

@@ -189,6 +189,33 @@ def test_a_plan_says_what_became_of_the_job_so_far(shell, server):
     assert f"run {run} finished this job at " in " ".join(shell("plan", look).out.split())
 
 
+def test_what_is_odd_about_rows_is_told_where_they_are_sent(shell, server):
+    """Not every day anew of rows that `--missing` leaves out, and not of users whom the vendor has named."""
+    server.seed(["1e1", "ann", "NULL", "bob"])
+    text = "provider: easemob\noperation: {}\nconnection: {{base_url: '{}', org: sandbox, app: demo, auth: {{token: sandbox-token}}}}\n"
+    shell.write("u.csv", "username\nNULL\n ann\n")
+    look = shell.write("look.yaml", text.format("get-user", server.base_url) + "source: {csv: u.csv}\n")
+    odd, blank = (
+        "1 id looks like a cell without a value (line 2: 'NULL')",
+        "blanks around 1 cell were taken away (line 3)",
+    )
+    for said in (shell("check", look), shell("run", look)):
+        assert said.code == 0
+        assert odd in said.err
+        assert blank in said.err
+    shell.write("u.csv", "username\nNULL\n ann\n bob\n")
+    for command in ("plan", "run"):
+        said = shell(command, look, "--missing")
+        assert said.code == 0
+        assert "without a value" not in said.err
+        assert "blanks around 1 cell were taken away (line 4)" in said.err
+    feed = shell.write(
+        "mute.yaml", text.format("mute", server.base_url) + "source: {run: look}\nparams: {chat: 60}\n"
+    )
+    assert "without a value" not in shell("check", feed).err
+    assert "without a value" not in shell("run", feed).err
+
+
 @pytest.mark.parametrize(
     ("provider", "operation", "said"), [("easemob", "register", True), ("agora", "register", True), ("easemob", "delete", False)]
 )  # fmt: skip

@@ -44,6 +44,54 @@ def test_ids_that_a_spreadsheet_damaged(notes, ids, expected):
     assert notes("username\n" + "".join(f"{each}\n" for each in ids), provider=provider) == expected
 
 
+@pytest.mark.parametrize("others", [["ann"], ["ann", "ann"]], ids=["by column", "one by one"])
+def test_ids_that_stand_for_no_user(notes, others):
+    """Valid, and registered without a word; ordinary names with a hyphen or a month in them are nobody's business."""
+    found = notes("".join(f"{each}\n" for each in ["username", *others, "NULL", "-", "Mar-05", "5-Mar"]))
+    first = len(others) + 2
+    assert found == [
+        f"2 ids look like a cell without a value (lines {first}, {first + 1}: 'NULL'), and are sent as a user; take it out of the input if it is none",
+        f"2 ids look like a date that a spreadsheet has made (lines {first + 2}, {first + 3}: 'Mar-05'); export the column as text",
+    ]
+    plain = ["nullable", "a-b", "mar-05-x", "Mary-05", "march5", "none-of-it", "na", "Mar-lee", "2026-11-27"]
+    assert not notes("".join(f"{each}\n" for each in ["username", *others, *plain]))
+
+
+@pytest.mark.parametrize("duplicate", [False, True])
+def test_where_rows_are_left_out_only_those_that_are_sent_are_told_of(tmp_path, duplicate):
+    ids = [
+        "007",
+        "7",
+        "8",
+        "1.38E+10",
+        "1.39E+10",
+        "NULL",
+        "Mar-05",
+        *(["007"] if duplicate else []),
+        "Total",
+    ]
+    (tmp_path / "u.csv").write_text("".join(f"{each}\n" for each in ["username", *ids]))
+    source, vendor = Source("csv", path=tmp_path / "u.csv"), PROVIDERS["tencent"]
+    made = job("delete", "https://h", source, provider="tencent")
+
+    def told(done: set[str], late: bool = False) -> str:
+        suspects = Suspects(narrowed=True)
+        rows = prepare(made, vendor, vendor.operation("delete"), open_source(source), suspects)
+        for each in list(rows) if late else rows:
+            suspects.settle(each.line, each.username, sent=each.username not in done)
+        return "\n".join(suspects.notes())
+
+    for late in (False, True):  # the last row's verdict comes before the end of the input, or after it
+        assert told(set(ids), late) == ""
+        few = told({"7", "1.38E+10", "NULL"}, late)
+        assert "1 id may have lost its leading zeros in a spreadsheet (line 4: '8')" in few
+        assert "1 id looks like a number that a spreadsheet has rewritten (line 6: '1.39E+10')" in few
+        assert "without a value" not in few
+        assert "'Mar-05'" in few
+        assert "looks like a total" in few
+        assert "total" not in told({"Total"}, late)
+
+
 def test_damaged_ids_that_the_vendor_refuses(notes):
     """Easemob takes no `+`: the reason alone would not tell that digits are lost."""
     found = notes("username\n1.38E+10\nann\n1.38E+10\na+b\n")

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from support.browser import CHROMIUM, browsing
 
 import bulkim
 from bulkim.cli import COMMANDS
@@ -122,3 +123,23 @@ def test_the_python_page_uses_names_that_exist():
         assert set(re.findall(r"\bbulkim\.(\w+)", code)) <= set(bulkim.__all__)
     documented = set(re.findall(r"^\.\. auto\w+:: (\w+)$", text, re.MULTILINE))
     assert documented == set(bulkim.__all__)
+
+
+HEADING = """<!doctype html><meta name="viewport" content="width=device-width"><link rel="stylesheet" href="{css}">
+<style>:root{{--color-background-primary:#fff;--color-foreground-secondary:#555}}h2{{font-size:32px;width:{width}px}}.headerlink{{margin-left:.5rem;visibility:hidden}}</style>
+<h2>每晚清理测试账号<a class="headerlink" href="#x">¶</a></h2>
+<div role="main"><div class="table-wrapper container" style="overflow-x:auto"><table><tr><th style="min-width:600px">x</table></div></div>"""
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
+@pytest.mark.parametrize("screen", [375, 1280])
+def test_a_heading_that_fills_its_line_has_no_second_one(tmp_path, screen):
+    place = tmp_path / "page.html"
+    place.write_text(HEADING.format(css=(DOCS / "_static" / "site.css").as_uri(), width=8 * 32))
+    with browsing(place, size=(screen, 600)) as tab:
+        assert tab.evaluate("document.querySelector('h2').getBoundingClientRect().height") < 64
+        assert tab.evaluate("document.documentElement.scrollWidth") == screen, "nothing sticks out"
+        shadows = tab.evaluate(
+            "getComputedStyle(document.querySelector('.table-wrapper')).backgroundAttachment"
+        )
+        assert shadows == "local, local, scroll, scroll", "a table that goes on beyond the edge shows it"

@@ -44,6 +44,10 @@ class Earlier:
     finished_at: float | None  # Unix seconds; None: it is unfinished
     done: int  # items that succeeded or were unchanged
     pending: int = 0
+    others: int = 0  # more runs of the job that have done something
+    others_done: int = (
+        0  # the most that one of them has; who is done by several is not looked up, for there may be millions
+    )
 
 
 def earlier_run(journal: Reader, job: Job) -> Earlier | None:
@@ -60,23 +64,33 @@ def finished_before(journal: Reader, job: Job) -> Earlier | None:
     if job.rehearsal or not job.source.is_given:
         return None
     runs = [journal.get(each) for each in same_work(journal, job)]
+    done = {each.id: number for each in runs if (number := done_of(journal.counts(each.id)))}
     ended = [each for each in runs if each.parent is None and each.state == "finished" and each.finished_at]
-    if not ended:
+    last = max(
+        (each for each in ended if each.id in done), key=lambda each: each.finished_at or 0.0, default=None
+    )
+    if last is None:
         return None
-    last = max(ended, key=lambda each: each.finished_at or 0.0)
-    counts = journal.counts(last.id)
-    done = done_of(counts)
-    return Earlier(last.run, last.finished_at or 0.0, done) if done else None
+    own, others = done.pop(last.id), done.values()
+    return Earlier(last.run, last.finished_at, own, others=len(others), others_done=max(others, default=0))
 
 
 def again(earlier: Earlier, *, by_plan: bool = False) -> str:
     """A line that says what running the same job does now."""
     if earlier.finished_at is None:
         return f"run {earlier.run} is unfinished: {earlier.done:,} done, {earlier.pending:,} pending. `bulkim run` continues it"
-    ended = f"run {earlier.run} finished this job at {local(earlier.finished_at, WITH_ZONE)}: {earlier.done:,} done"
+    ended = f"run {earlier.run} finished this job at {local(earlier.finished_at, WITH_ZONE)}: {earlier.done:,} done{_others(earlier)}"
     what = "all that the plan says" if by_plan else "all rows"
     only = "" if by_plan else "; --missing sends only rows that are not done"
     return f"{ended}. This is a new run and sends {what} again{only}"
+
+
+def _others(earlier: Earlier) -> str:
+    if not earlier.others:
+        return ""
+    if earlier.others == 1:
+        return f"; another run of it has done {earlier.others_done:,}"
+    return f"; {earlier.others:,} other runs of it have done up to {earlier.others_done:,} each"
 
 
 def done_by(journal: Path, job: Job) -> list[int]:

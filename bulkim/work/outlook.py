@@ -92,7 +92,10 @@ def _document(earlier: Earlier | None) -> dict[str, Any] | None:
     if earlier is None:
         return None
     finished = None if earlier.finished_at is None else utc(earlier.finished_at)
-    return {"run": earlier.run, "finished": finished, "done": earlier.done, "pending": earlier.pending}
+    return {
+        "run": earlier.run, "finished": finished, "done": earlier.done, "pending": earlier.pending,
+        "others": earlier.others, "others_done": earlier.others_done,
+    }  # fmt: skip
 
 
 def _resting(found: Surveyed) -> tuple[float, float] | None:

@@ -179,7 +179,7 @@ def test_a_plan_says_what_became_of_the_job_so_far(shell, server):
     )
     run = shell("run", look, "--set", "concurrency=1", "--json").json["run"]
     assert shell("plan", look, "--json").json["earlier"] == {
-        "run": run, "finished": None, "done": 2, "pending": 3,
+        "run": run, "finished": None, "done": 2, "pending": 3, "others": 0, "others_done": 0,
     }  # fmt: skip
     assert f"run {run} is unfinished: 2 done, 3 pending." in " ".join(shell("plan", look).out.split())
     server.faults()

@@ -844,6 +844,15 @@ def test_a_finished_job_that_is_run_again_is_said_to_begin_anew(way, server):
     told = f"run {first.summary['run']} finished this job at "
     assert told in again.text
     assert ": 20 done. This is a new run and sends all rows again; --missing sends only" in again.text
+    assert "of it has" not in again.text
+    lines("list", [*TESTS, "more"])
+    server.seed(["more"])
+    mended = way.run(job, missing=True)
+    lines("list", TESTS)
+    third = way.run(job)
+    told = f"run {mended.summary['run']} finished this job at "
+    assert told in third.text
+    assert ": 1 done; 2 other runs of it have done up to 20 each. This is a new run" in third.text
     for asked in ({"missing": True}, {"new": True}):
         assert "This is a new run" not in way.run(job, **asked).text, asked
     rehearsed = write("other.yaml", server, "mute", "{text: list}", "params: {chat: 60}")

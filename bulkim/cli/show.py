@@ -136,7 +136,9 @@ def next_steps(
     if options is None:
         options = () if planned else changed(written.get("changes") or ())
     bad = [outcome for outcome in RETRIED if counts[outcome]]
-    mend = _to_mend(settings, record, summary)
+    mend = (
+        [] if counts["pending"] else _to_mend(settings, record, summary)
+    )  # else what is not sent yet would be among them
     wrong = [*bad, "skipped"] if summary["codes"].get("invalid") and not mend else bad
     look = [*(settings.command("results", run, "--outcome", outcome) for outcome in wrong), *mend]
     again = ("--job", job) if record.job_path is None else ()

@@ -62,6 +62,14 @@ class Clean:
     def _with_gaps(self, name: str) -> list[Any]:
         return [cell or None for cell in self._fields[name]]
 
+    def lacking(self, name: str) -> Iterator[int]:
+        """Places of the rows, from 0 on, that lack a field which some have."""
+        return (
+            (at for at, cell in enumerate(self._fields[name]) if cell == "")
+            if name in self._gaps
+            else iter(())
+        )
+
     def extras(self) -> Iterator[Mapping[str, str]]:
         """What stands in the other columns, of each row."""
         if not self._public:

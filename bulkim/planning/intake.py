@@ -261,7 +261,12 @@ def undone(
         done = journal.done_among(runs, keys)
         if suspects is not None:
             for each in chunk:
-                suspects.settle(each.line, each.username, sent=each.key is not None and each.key not in done)
+                suspects.settle(
+                    each.line,
+                    each.username,
+                    sent=each.key is not None and each.key not in done,
+                    done=each.key in done,
+                )
         yield from (each for each in chunk if each.key not in done)
 
 

@@ -12,13 +12,13 @@ from itertools import islice
 from typing import Any
 
 from bulkim.catalogue.bodies import fields_in
-from bulkim.catalogue.shapes import Field, Operation, Provider
-from bulkim.catalogue.values import Check, Invalid, checker, quoted
+from bulkim.catalogue.shapes import Effect, Field, Operation, Provider
+from bulkim.catalogue.values import Check, Invalid, checker
 from bulkim.errors import InputError, Problem
 from bulkim.model import KEY_SEPARATOR, Job, Row
 from bulkim.planning.columns import Clean, Columns, folded
 from bulkim.planning.guarding import protector
-from bulkim.planning.planned import Planned, Skip, Stretch, one_by_one
+from bulkim.planning.planned import Planned, Skip, Stretch, invalid_item, one_by_one, values_hash
 from bulkim.planning.seen import Seen
 from bulkim.planning.suspects import Suspects
 from bulkim.redact import looks_secret
@@ -114,7 +114,18 @@ class _OneByOne:
             self._hashes.extend(map(hash, islice(clean.rows(rules.others), taken)))
         if taken:
             self._suspects.look_at_all(names if taken == len(names) else names[:taken], line)
+            for name in rules.initial:
+                self._look_at_unset(clean, name, line, taken)
         return taken
+
+    def _look_at_unset(self, clean: Clean, name: str, line: int, taken: int) -> None:
+        """Which of a stretch's rows lack what the vendor would do without, and the others have."""
+        if not clean.has(name):
+            return
+        lacking = [at for at in clean.lacking(name) if at < taken]
+        for at in lacking:
+            self._suspects.lack(name, clean.usernames[at], line + at)
+        self._suspects.have(name, taken - len(lacking))
 
     def planned(self, row: Row | BadRow) -> Planned:
         """The item of one row."""
@@ -129,12 +140,12 @@ class _OneByOne:
         rules, position, line = self._rules, row.position, row.line
         extra = rules.beside(row.values)
         if isinstance(row, BadRow):
-            return _invalid(row, row.reason, rules.whole(row.values, extra))
+            return invalid_item(row, row.reason, rules.whole(row.values, extra))
         try:
             fields = rules.check(row)
         except Invalid as finding:
             self._suspects.look_at_invalid(row.values.get("username"), line)
-            return _invalid(row, rules.worded(str(finding)), rules.whole(row.values, extra))
+            return invalid_item(row, rules.worded(str(finding)), rules.whole(row.values, extra))
         username, key = fields["username"], rules.key(fields)
         if rules.protects and (reason := rules.protects(username)):
             skip = Skip("protected", reason)
@@ -148,10 +159,15 @@ class _OneByOne:
     def _passed(self, username: str, line: int | None, fields: Mapping[str, Any]) -> None:
         rules = self._rules
         if rules.others:
-            self._hashes.append(_hash(fields, rules.others))
+            self._hashes.append(values_hash(fields, rules.others))
         self._suspects.look_at_one(username, line)
         for name in rules.more_keys:
             self._suspects.look(str(fields[name]), line, username)
+        for name in rules.initial:
+            if fields.get(name) in _ABSENT:
+                self._suspects.lack(name, username, line)
+            else:
+                self._suspects.have(name, 1)
 
     def _duplicate(
         self, username: str, key: str, first: int, line: int | None, fields: Mapping[str, Any]
@@ -159,25 +175,10 @@ class _OneByOne:
         others = self._rules.others
         if "0" <= username[0] <= "9":  # what a spreadsheet has rounded is one id many times
             self._suspects.look(username, line, username)
-        differs = bool(others) and self._hashes[self._seen.index(key) or 0] != _hash(fields, others)
+        differs = bool(others) and self._hashes[self._seen.index(key) or 0] != values_hash(fields, others)
         if differs:
             self._suspects.contradict(username, line)
         return self._rules.duplicate(username, first, line, differs=differs)
-
-
-def _hash(fields: Mapping[str, Any], names: Sequence[str]) -> int:
-    """By which a user's rows are compared, without keeping what stands in them."""
-    values = tuple(map(fields.get, names))
-    try:
-        return hash(values)
-    except TypeError:  # a mapping or a list
-        return hash(repr(values))
-
-
-def _invalid(row: Row | BadRow, reason: str, extra: Mapping[str, str]) -> Planned:
-    username = row.values.get("username", "")
-    shown = quoted(username)[1:-1] if isinstance(username, str) else str(username)[:80]
-    return Planned(row.position, row.line, None, shown, _NOTHING, extra, Skip("invalid", reason))
 
 
 class _Rules:
@@ -203,6 +204,15 @@ class _Rules:
         )
         self.others = tuple(name for name, _, _ in self._checks if name not in self._keys)
         self.more_keys = tuple(name for name in self._keys if name != "username")
+        # Passwords of new users that the vendor does not demand, and that the job does not make.
+        self.initial = tuple(
+            each.name
+            for each in operation.fields
+            if each.secret
+            and not each.needed
+            and operation.effect is Effect.CREATE
+            and each.name not in job.source.computed
+        )
         self.several = inner if isinstance(inner := unshaped(reader), Several) else None
         self._label, self._called = provider.label, provider.identity.name
         self.protects = protector(job.guard, provider)

@@ -8,7 +8,10 @@ from functools import partial
 from itertools import count, islice, repeat
 from typing import Any, Literal, NamedTuple
 
+from bulkim.catalogue.values import quoted
+from bulkim.model import Row
 from bulkim.planning.columns import Clean
+from bulkim.source import BadRow
 
 _NOTHING: Mapping[str, Any] = {}
 
@@ -84,3 +87,19 @@ def one_by_one(parts: Iterable[Planned | Stretch]) -> Iterator[Planned]:
             yield from each.items()
         else:
             yield each  # type: ignore[misc]  # mypy does not take `type(...) is` for a test of the other kind
+
+
+def values_hash(fields: Mapping[str, Any], names: Sequence[str]) -> int:
+    """By which a user's rows are compared, without keeping what stands in them."""
+    values = tuple(map(fields.get, names))
+    try:
+        return hash(values)
+    except TypeError:  # a mapping or a list
+        return hash(repr(values))
+
+
+def invalid_item(row: Row | BadRow, reason: str, extra: Mapping[str, str]) -> Planned:
+    """A row that cannot be sent, fit for showing."""
+    username = row.values.get("username", "")
+    shown = quoted(username)[1:-1] if isinstance(username, str) else str(username)[:80]
+    return Planned(row.position, row.line, None, shown, _NOTHING, extra, Skip("invalid", reason))

@@ -5,7 +5,7 @@ values. Pure.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -81,9 +81,12 @@ class Suspects:
         self._waiting: dict[tuple[int | None, str], list[tuple[_Lines | _Places, str]]] | None = (
             {} if narrowed else None
         )
+        self._done = _Lines()
         self._contradictions = _Lines()
         self._damaged = _Lines()
         self._dates, self._nobody = _Lines(), _Lines()
+        self._unset: dict[str, _Lines] = {}  # by field: rows without a password
+        self._set: set[str] = set()  # of these fields, those that some row has
         self._padded: set[int] = set()  # lengths of ids that begin with 0
         self._digits: dict[int, _Lines] = {}  # by length: ids of digits that do not
         self._totals = _Places()  # of last rows that are totals, each with its id
@@ -93,8 +96,10 @@ class Suspects:
             False,
         )  # the row of the last verdict
 
-    def settle(self, line: int | None, username: str, *, sent: bool) -> None:
-        """What becomes of a row that was looked at."""
+    def settle(self, line: int | None, username: str, *, sent: bool, done: bool = False) -> None:
+        """What becomes of a row that was looked at. `done`: an earlier run has done its user."""
+        if done:
+            self._done.add(line, username)
         assert self._waiting is not None, "only where rows are left out"
         self._settled = (line, username, sent)
         found = self._waiting.pop((line, username), ())
@@ -151,6 +156,15 @@ class Suspects:
         elif length in self._digits or len(self._digits) < _LENGTHS_MAX:
             self._add(self._digits.setdefault(length, _Lines()), line, identity, username)
 
+    def lack(self, name: str, username: str, line: int | None) -> None:
+        """A new user's row has no password, and the vendor would take it."""
+        self._add(self._unset.setdefault(name, _Lines()), line, username, username)
+
+    def have(self, name: str, rows: int) -> None:
+        """Some rows have one."""
+        if rows:
+            self._set.add(name)
+
     def look_at_invalid(self, identity: object, line: int | None) -> None:
         """One id that the vendor would refuse, perhaps because of what a spreadsheet made of it."""
         if self._waiting is None and isinstance(identity, str) and _DAMAGED(identity):
@@ -170,50 +184,67 @@ class Suspects:
 
     def notes(self) -> list[str]:
         """A line each, for a person."""
-        notes = []
-        if self._totals:
-            shown = "; ".join(self._totals[:_TOTALS_SHOWN])
-            more = (
-                f"; and {len(self._totals) - _TOTALS_SHOWN} more" if len(self._totals) > _TOTALS_SHOWN else ""
-            )
-            notes.append(
-                f"a last row looks like a total, not like a user ({shown}{more}), and is sent as one;"
-                " take it out of the input if it is none"
-            )
-        if self._damaged.rows:
-            notes.append(
-                f"{counted(self._damaged.rows, 'id')} look{'s' * (self._damaged.rows == 1)} like a number that a spreadsheet has rewritten"
+        parts = (self._left_out(), self._last_rows(), self._odd_ids(), self._passwords(), self._twice())
+        return [note for part in parts for note in part]
+
+    def _left_out(self) -> Iterator[str]:
+        if rows := self._done.rows:
+            are = "is" if rows == 1 else "are"
+            yield f"{counted(rows, 'row')} {are} left out, for earlier runs have done their users ({self._done})"
+
+    def _last_rows(self) -> Iterator[str]:
+        if not self._totals:
+            return
+        shown = "; ".join(self._totals[:_TOTALS_SHOWN])
+        more = f"; and {len(self._totals) - _TOTALS_SHOWN} more" if len(self._totals) > _TOTALS_SHOWN else ""
+        yield (
+            f"a last row looks like a total, not like a user ({shown}{more}), and is sent as one;"
+            " take it out of the input if it is none"
+        )
+
+    def _odd_ids(self) -> Iterator[str]:
+        if rows := self._damaged.rows:
+            yield (
+                f"{counted(rows, 'id')} look{'s' * (rows == 1)} like a number that a spreadsheet has rewritten"
                 f" ({self._damaged}); export the column as text"
             )
-        if len(self._padded) == 1:  # ids of one length, and others that are shorter: their zeros are gone
-            (length,) = self._padded
-            shorter = [lines for size, lines in self._digits.items() if size < length and lines.rows]
-            rows = sum(lines.rows for lines in shorter)
-            if rows:
-                first = min(shorter, key=lambda lines: lines.first[:1] or [0])
-                notes.append(
-                    f"{counted(rows, 'id')} may have lost {'its' if rows == 1 else 'their'} leading zeros in a spreadsheet ({first}): others"
-                    f" have {length} digits and begin with 0"
-                )
-        if self._nobody.rows:
-            rows = self._nobody.rows
-            notes.append(
+        yield from self._lost_zeros()
+        if rows := self._nobody.rows:
+            yield (
                 f"{counted(rows, 'id')} look{'s' * (rows == 1)} like a cell without a value ({self._nobody}), and {'is' if rows == 1 else 'are'}"
                 " sent as a user; take it out of the input if it is none"
             )
-        if self._dates.rows:
-            rows = self._dates.rows
-            notes.append(
+        if rows := self._dates.rows:
+            yield (
                 f"{counted(rows, 'id')} look{'s' * (rows == 1)} like a date that a spreadsheet has made ({self._dates});"
                 " export the column as text"
             )
-        if self._contradictions.rows:
-            rows = self._contradictions.rows
-            notes.append(
+
+    def _lost_zeros(self) -> Iterator[str]:
+        """Ids of one length that begin with 0, and others that are shorter: their zeros are gone."""
+        if len(self._padded) != 1:
+            return
+        (length,) = self._padded
+        shorter = [lines for size, lines in self._digits.items() if size < length and lines.rows]
+        if rows := sum(lines.rows for lines in shorter):
+            first = min(shorter, key=lambda lines: lines.first[:1] or [0])
+            yield (
+                f"{counted(rows, 'id')} may have lost {'its' if rows == 1 else 'their'} leading zeros in a spreadsheet ({first}): others"
+                f" have {length} digits and begin with 0"
+            )
+
+    def _passwords(self) -> Iterator[str]:
+        for name in sorted(self._set & self._unset.keys()):
+            lines = self._unset[name]
+            if rows := lines.rows:
+                yield f"{counted(rows, 'row')} ha{'s' if rows == 1 else 've'} no {name} ({lines}); the user is made without one"
+
+    def _twice(self) -> Iterator[str]:
+        if rows := self._contradictions.rows:
+            yield (
                 f"{counted(rows, 'row')} name{'s' * (rows == 1)} a user again, with other values ({self._contradictions});"
                 " the first row counts"
             )
-        return notes
 
 
 def _is_total(values: Mapping[str, Any], rows_before: int) -> bool:

@@ -155,3 +155,24 @@ def test_a_total_in_each_of_several_files(tmp_path):
     list(prepare(made, vendor, vendor.operation("register"), open_source(source), suspects))
     found = f"a last row looks like a total, not like a user ({tmp_path / 'a.csv'}:3: 'Total'), and is sent as one;"
     assert suspects.notes()[0].startswith(found)  # in the second file it is the same user again, and not sent
+
+
+@pytest.mark.parametrize("third", ["carl,secret-3", '"carl",secret-3'], ids=["in a stretch", "quoted"])
+def test_new_users_without_a_password_among_others_are_told_of(notes, third):
+    content = f"username,password\nanna,secret-1\nbert,\n{third}\nemil,\n"
+    assert "2 rows have no password (lines 3, 5: 'bert'); the user is made without one" in notes(
+        content, "register", "agora"
+    )
+    assert not [
+        each
+        for each in notes(content.replace("emil,", "emil,x").replace("bert,", "bert,x"), "register", "agora")
+        if "no password" in each
+    ]
+
+
+def test_a_list_without_any_password_is_meant_so(notes):
+    assert not [
+        each
+        for each in notes("username,password\nanna,\nbert,\n", "register", "agora")
+        if "no password" in each
+    ]

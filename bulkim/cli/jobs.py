@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
@@ -26,6 +27,7 @@ from bulkim.cli.options import (
     Settings,
     common,
 )
+from bulkim.cli.streams import folded
 from bulkim.errors import InputError, Problem, TermsError, UsageError
 from bulkim.places import there
 from bulkim.text import whole
@@ -147,7 +149,7 @@ def _checked(
     except InputError as error:
         if alone:
             raise
-        click.echo("\n".join(map(str, error.problems)), err=True)
+        click.echo(folded("\n".join(map(str, error.problems)), sys.stderr), err=True)
         return error.exit_code, {}
 
 

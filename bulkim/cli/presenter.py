@@ -134,14 +134,14 @@ class Presenter:
             show.put([balance(summary)])
         if stop is not None and stop.code == JOURNAL_LOST:  # there is nothing to read the rest from
             way_on = f"\nhint: {stop.hint}" if stop.hint else ""
-            click.echo(f"error: {stop.reason}{way_on}", err=True)
+            _tell(f"error: {stop.reason}{way_on}")
             return
         steps = show.next_steps(
             settings, finished.record, summary, options=self._options, rehearsal=self._rehearsal
         )
         if settings.quiet or settings.json:  # a mail from cron, or a log, has no account that says why
             for line in reasons(settings, finished, steps):
-                click.echo(redact.redact(line), err=True)
+                _tell(redact.redact(line))
         if settings.quiet:
             return
         if not settings.json:
@@ -173,7 +173,7 @@ class Presenter:
             )
             metrics.write(path, text)
         except OSError as error:
-            _warn(f"cannot write {path}: {error.strerror or error}")
+            _tell(f"warning: cannot write {path}: {error.strerror or error}")
 
     def _notify(self, facts: Mapping[str, Any]) -> None:
         """A webhook that does not answer is a pity, too."""
@@ -181,7 +181,7 @@ class Presenter:
 
         sys.stdout.flush()  # who reads it need not wait for the webhook
         for trouble in told(self._job, facts):
-            _warn(trouble)
+            _tell(f"warning: {trouble}")
 
     def _reading(self) -> None:
         source = self._job.source
@@ -203,5 +203,6 @@ class Presenter:
             return [each.username for each in journal.pending(preview.record.id, limit=NAMES_SHOWN)]
 
 
-def _warn(words: str) -> None:
-    click.echo(folded(f"warning: {words}", sys.stderr), err=True)
+def _tell(text: str) -> None:
+    """Whatever `--quiet` says."""
+    click.echo(folded(text, sys.stderr), err=True)

@@ -210,10 +210,13 @@ class Suspects:
             )
         yield from self._lost_zeros()
         if rows := self._nobody.rows:
-            yield (
-                f"{counted(rows, 'id')} look{'s' * (rows == 1)} like a cell without a value ({self._nobody}), and {'is' if rows == 1 else 'are'}"
-                " sent as a user; take it out of the input if it is none"
+            look, sent, them = (
+                ("looks", "is sent as a user", "it out of the input if it is none")
+                if rows == 1
+                else ("look", "are sent as users", "them out of the input if they are none")
             )
+            ids = counted(rows, "id")
+            yield f"{ids} {look} like a cell without a value ({self._nobody}), and {sent}; take {them}"
         if rows := self._dates.rows:
             yield (
                 f"{counted(rows, 'id')} look{'s' * (rows == 1)} like a date that a spreadsheet has made ({self._dates});"

@@ -50,7 +50,7 @@ def test_ids_that_stand_for_no_user(notes, others):
     found = notes("".join(f"{each}\n" for each in ["username", *others, "NULL", "-", "Mar-05", "5-Mar"]))
     first = len(others) + 2
     assert found == [
-        f"2 ids look like a cell without a value (lines {first}, {first + 1}: 'NULL'), and are sent as a user; take it out of the input if it is none",
+        f"2 ids look like a cell without a value (lines {first}, {first + 1}: 'NULL'), and are sent as users; take them out of the input if they are none",
         f"2 ids look like a date that a spreadsheet has made (lines {first + 2}, {first + 3}: 'Mar-05'); export the column as text",
     ]
     plain = ["nullable", "a-b", "mar-05-x", "Mary-05", "march5", "none-of-it", "na", "Mar-lee", "2026-11-27"]

@@ -94,6 +94,11 @@ OWN: Mapping[str, Meaning] = {
         "Check the connection's `auth` and its clock, then run the same command again.",
         follows="renews the credentials once, then stops the run",
     ),
+    "token_refused": Meaning(
+        "The vendor gives no token for these credentials.",
+        "Compare the connection's ids, its secret and its app with the vendor's console, then run the same command again: it continues.",
+        follows="asks again once, then stops the run",
+    ),
     "exhausted_plan": Meaning(
         "The vendor's plan allows no more.",
         "Raise it at the vendor, then run the same command again: it continues.",
@@ -150,12 +155,12 @@ OWN: Mapping[str, Meaning] = {
         "Put the job back as it was, or begin another run with `--new`.",
         follows=_REFUSES,
     ),
-    "plan": Meaning(
+    "plan_changed": Meaning(
         "The job is not what the saved plan was made of any more.",
         "Put back what the reason names, or write the plan again with `bulkim plan JOB -o FILE`.",
         follows=_REFUSES,
     ),
-    "expired": Meaning(
+    "plan_expired": Meaning(
         "The saved plan has expired: users may have changed since it was written.",
         "Write it again with `bulkim plan JOB -o FILE`, then run that file.",
         follows=_REFUSES,

@@ -79,13 +79,13 @@ class TermsError(BulkimError):
 class PlanError(TermsError):
     """Job, input or host are not those of which a saved plan was made; nothing was sent."""
 
-    code = "plan"
+    code = "plan_changed"
 
 
 class ExpiredError(PlanError):
     """The saved plan by which a run was to begin has expired; nothing was sent."""
 
-    code = "expired"
+    code = "plan_expired"
 
 
 class ConfirmationError(BulkimError):

@@ -104,6 +104,7 @@ class Fetched:
         raise RefusedError(
             f"the vendor gives no token: {Echoes([auth.secret], [auth.identity]).masked(reason)}",
             hint=f"compare {', '.join(f'`{key}`' for key in keys[:-1])} and `{keys[-1]}` with the vendor's console",
+            code="token_refused",
         )
 
     def _lost(self, answer: Reply | Fault) -> float:

@@ -251,7 +251,7 @@ class Channel:
         try:
             self.credential.refused(credentials, self.wall())
         except RefusedError as error:
-            return Stop(error.exit_code, "unauthorized", error.message, error.hint or "")
+            return Stop(error.exit_code, error.code, error.message, error.hint or "")
         return None
 
 

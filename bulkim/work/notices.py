@@ -97,7 +97,8 @@ def message(facts: Mapping[str, Any], known: Meaning | None = None) -> str:
 def _done(facts: Mapping[str, Any]) -> Iterator[str]:
     counts = facts["counts"]
     parts = " + ".join(f"{counts[each]:,} {_(str(each))}" for each in Status if counts[each]) or "0"
-    yield _("{items} in = ", items=f"{facts['items']:,}") + parts
+    if facts["items"] or not facts.get("stop"):
+        yield _("{items} in = ", items=f"{facts['items']:,}") + parts
     began, ended = local(facts["started_at"], WITH_ZONE), local(facts["finished_at"], WITH_ZONE)
     work, calls = duration(facts["elapsed_s"]), counted(facts["requests"], "{n} call", "{n} calls")
     yield _("{began} to {ended}, {work} of work, {calls}", began=began, ended=ended, work=work, calls=calls)

@@ -201,4 +201,4 @@ async def working(
                     worker, beat, deadline, steered(channel, worker), signals=gate is None
                 )
     except RefusedError as error:
-        return Ending("stopped", Stop(6, "unauthorized", error.message, error.hint or ""))
+        return Ending("stopped", Stop(error.exit_code, error.code, error.message, error.hint or ""))

@@ -161,7 +161,7 @@ def test_an_expired_plan_is_told_as_one(shell, server, hook, monkeypatch):
     monkeypatch.setattr(time, "time", lambda: real() + 60)
     assert shell("run", "look.plan", "-q").code == 3
     told = "\n".join(told_to(hook))
-    assert "refused: expired" in told
+    assert "refused: plan_expired" in told
     assert "Write it again with `bulkim plan JOB -o FILE`, then run that file." in told
     assert "--new" not in told
     monkeypatch.setenv("BULKIM_LANG", "zh_CN")
@@ -180,6 +180,23 @@ def test_a_plan_whose_job_has_changed_is_told_of_no_new_run(shell, server, hook)
     told = "\n".join(told_to(hook))
     assert "or write the plan again" in told
     assert "--new" not in told
+
+
+def test_a_wrong_secret_is_told_with_what_to_compare(shell, server, hook, monkeypatch):
+    monkeypatch.setattr("bulkim.auth.tokens.FETCH_WAITS_S", (0.0, 0.0, 0.0))
+    server.seed(["u1"])
+    auth = "auth: {client_id: sandbox-client, client_secret: another}"
+    shell.write(
+        "purge.yaml",
+        f"provider: easemob\noperation: delete\nconnection: {{base_url: '{server.base_url}', org: sandbox, app: demo, {auth}}}\n"
+        f"source: {{listing: users, where: {{match: 'u.*'}}}}\nnotify: {{url: '{hook.url}', format: slack}}\n",
+    )
+    monkeypatch.setenv("BULKIM_LANG", "zh_CN")
+    assert shell("run", "purge.yaml", "-q", "--yes").code == 6
+    lines = told_to(hook)
+    assert any("token_refused" in line for line in lines)
+    assert "请把连接中的各 ID、密钥和应用与厂商控制台核对，然后再次运行同一命令，它会继续。" in lines
+    assert not any("registration is not open" in line or " 0 = 0" in line for line in lines)
 
 
 def test_not_confirmed_is_told_and_a_retry_too(shell, server, hook):

@@ -18,7 +18,7 @@ from support.sessions import alike, typed
 PAGES = Path(__file__).resolve().parents[2] / "docs" / "how-to"
 MARK = "--- next"
 SANDBOX = {
-    '"01:00-05:30"': '"00:00-24:00"', "/var/lib/node_exporter/": "", "https://a1.easemob.com": "{url}", "https://console.tim.qq.com": "{url}", "https://a61.chat.agora.io": "{url}",
+    '"01:00-05:30 Europe/Berlin"': '"00:00-24:00"', "/var/lib/node_exporter/": "", "https://a1.easemob.com": "{url}", "https://console.tim.qq.com": "{url}", "https://a61.chat.agora.io": "{url}",
     '"1122161011178276"': "sandbox", "testapp": "demo",
 }  # fmt: skip
 SECRETS = {

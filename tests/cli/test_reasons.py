@@ -15,7 +15,7 @@ def test_a_wrong_secret(shell, server, words):
         "run", job, *words, "--set", "connection.auth={client_id: sandbox-client, client_secret: wrong-one}"
     )
     assert said.code == 6
-    assert "stopped: unauthorized: the vendor gives no token" in said.err
+    assert "stopped: token_refused: the vendor gives no token" in said.err
     assert "hint: compare `client_id`" in said.err
     assert "wrong-one" not in said.err
 

@@ -100,6 +100,7 @@ def answer(url: str) -> bytes:
             time.sleep(0.1)
 
 
+@pytest.mark.slow
 @datasette
 def test_in_datasette(done):
     with socket.socket() as free:

@@ -298,6 +298,7 @@ def test_in_bash(journal, shell, environment):
     )  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("zsh"), reason="no zsh here")
 def test_in_zsh(journal, shell, environment):
     record(shell.folder / "bulkim.db", "odd:name", ["we:ird", "with blank"])
@@ -317,6 +318,7 @@ def test_in_zsh(journal, shell, environment):
     )  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("fish"), reason="no fish here")
 def test_in_fish(journal, shell, environment):
     record(shell.folder / "bulkim.db", "odd:name", ["we:ird", "with blank"])

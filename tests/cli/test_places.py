@@ -39,6 +39,7 @@ def nobody(shell, *words: str) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(NOBODY is not None, reason=str(NOBODY))
 def test_a_user_without_a_home(shell, server):
     server.seed(["u0"])

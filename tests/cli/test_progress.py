@@ -29,6 +29,7 @@ def test_the_live_block_on_a_terminal(shell, server):
     assert screen.count("\x1b[?25l") == screen.count("\x1b[?25h"), "the cursor is back"
 
 
+@pytest.mark.slow
 def test_no_color_and_dumb_terminals(shell, server):
     server.seed(2)
     job = shell.job("gone", server.base_url, "delete", ["u0", "u1"])

@@ -54,8 +54,8 @@ def test_the_time_is_up(shell, server):
 
 
 def test_a_signal(shell, server):
-    job = shell.job("look", server.base_url, "get-user", [f"u{n}" for n in range(9)])
-    process = start("run", job, "-q", "--set", "rate.limit=1/min", cwd=shell.folder)
+    job = shell.job("look", server.base_url, "get-user", [f"u{n}" for n in range(60)])
+    process = start("run", job, "-q", "--set", "rate.limit=2", cwd=shell.folder)
     wait_until(lambda: server.requests("get-user"))  # it hears signals by then
     process.send_signal(signal.SIGTERM)
     ended = finish(process)

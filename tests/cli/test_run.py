@@ -504,6 +504,7 @@ def test_ctrl_c_leaves_a_run_that_continues(shell, server):
     assert "Traceback" not in err
 
 
+@pytest.mark.slow
 def test_from_a_thousand_items_on_the_apps_name_is_typed(shell, server):
     names = [f"u{n}" for n in range(1000)]
     server.seed(1000)

@@ -55,6 +55,7 @@ def job(shell, server) -> str:
 # ------------------------------------------------------------------------------------ streams that are not there
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "redirected", ["<&- >&- 2>&- --json", "2>&1 | head -1", *slowly("<&-", ">&-", "2>&-", "--json | true")]
 )
@@ -212,6 +213,7 @@ def test_a_signal_drains(shell, server, slow, numbers, code):
     assert counts["succeeded"] == len(server.requests("delete")), "what was in flight was waited for"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ignored", ["INT", *slowly("HUP", "TERM")])
 def test_a_signal_that_the_parent_ignored_stays_ignored(shell, server, slow, ignored):
     """nohup; a job in the background of a script."""

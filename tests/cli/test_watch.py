@@ -89,6 +89,7 @@ def test_a_run_that_is_over(shell, server):
     assert shell("watch", "zzz").code == 2
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_the_watching_only(shell, going):
     words = [sys.executable, "-m", "bulkim", "watch", "last"]
     process = subprocess.Popen(words, cwd=shell.folder, stderr=subprocess.PIPE, text=True)

@@ -153,6 +153,7 @@ def test_a_journal_that_somebody_else_writes_into(server, tmp_path):
     assert server.stats()["operations"] == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["pages", pytest.param("file size", marks=pytest.mark.slow)])
 def test_a_disk_that_fills_up_stops_the_run_and_room_lets_it_go_on(server, tmp_path, how):
     names = [f"v{n}" for n in range(400)]

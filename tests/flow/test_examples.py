@@ -97,6 +97,7 @@ def test_rehearse(others):
     assert others["rehearse"].effects() == {"registered": 240, "mute_set": 30, "deleted": 90}
 
 
+@pytest.mark.slow
 def test_resume(quick):
     assert quick["resume"].accounts() == ["121 in = 120 succeeded + 1 skipped"]
     assert quick["resume"].effects() == {"registered": 120}

@@ -138,6 +138,7 @@ NEIGHBOURS = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("provider", "operation"), NEIGHBOURS)
 def test_what_users_have_of_others_is_read_back_too(server, tmp_path, provider, operation):
     fields, params, against, other = NEIGHBOURS[provider, operation]

@@ -320,6 +320,7 @@ def storm(machine: type[Edits], *, examples: int, steps: int) -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_storm_of_edits_between_kills(machine):
     storm(machine, examples=4, steps=12)
 

@@ -14,16 +14,19 @@ LIMITS = {"users": 5000, "mute": 5000, "get-mute": 5000, "delete-oldest": 5000,
           "multiaccount_import": 5000, "account_delete": 5000, "setnospeaking": 5000}  # fmt: skip
 OPERATIONS = ("register", "delete", "mute", "ban", "set-password", "delete-oldest", "list-users")
 PROBES = ("get-user", "get-mute")  # asking what was done goes wrong too
-BUSY = {"http": 503, "error": "service_unavailable", "description": "no"}
+BUSY = {
+    "easemob": {"http": 503, "error": "service_unavailable", "description": "no"},
+    "tencent": {"ErrorCode": 30008, "ErrorInfo": "write conflict"},
+}
 
 
-def weather(seed: int, operation: str, share: float) -> list[dict[str, Any]]:
+def weather(seed: int, operation: str, share: float, provider: str) -> list[dict[str, Any]]:
     """Rules for every kind of fault, each firing at random in its share of the calls."""
     kinds: list[Any] = [
         "drop_before", {"drop_before": True, "reset": True}, "drop_after", {"drop_after": True, "reset": True},
         {"status_before": 500}, {"status_after": 500}, {"status_after": 503, "html": True}, "html_502",
         {"html_502": True, "when": "after"}, "truncate", "garbage", "throttle", {"delay": 1.5, "when": "after"},
-        {"delay": 0.05}, {"error": BUSY},
+        {"delay": 0.05}, {"error": BUSY[provider]},
     ]  # fmt: skip
     dice = random.Random(f"{seed} {operation}")
     dice.shuffle(kinds)
@@ -56,7 +59,7 @@ def server():
 def storm(server, folder, operation, seed, *, users, share, provider="easemob", batch=None):
     campaign = Campaign(server, folder, operation, users, provider=provider, batch=batch,
                         more={"timeout": 1, "retries": 10})  # fmt: skip
-    rules = weather(seed, operation, share)
+    rules = weather(seed, operation, share, provider)
     server.faults(*(rules if provider == "tencent" else [r for r in rules if "item_error" not in r["do"]]))
     campaign.to_the_end(tries=4)
     met = sum(server.call("GET", "/stats")["faults"].values())

@@ -121,6 +121,7 @@ def test_secrets_are_in_no_problem(complaint):
     assert found.count("quote it") == 2
 
 
+@pytest.mark.slow
 def test_thousands_of_inline_items_are_read_in_time(tmp_path):
     lines = "".join(f"    - {{username: u{i:05}, password: pw{i:05}x}}\n" for i in range(5_000))
     path = tmp_path / "job.yaml"

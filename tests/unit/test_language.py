@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,8 @@ KEYWORDS = {"_": None, "gettext": None, "counted": (2, 3)}
 LITERAL = re.compile(r"`[^`]+`|\{\w+\}|--[a-z-]+|\b[A-Z_]{6,}\b|\b\d+\b")  # what no translation may lose
 
 
-def messages() -> set[str | tuple[str, str]]:
+@cache
+def messages() -> frozenset[str | tuple[str, str]]:
     """What the code asks a translation for, and the data that it hands over."""
     found: set[str | tuple[str, str]] = set()
     for _, _, message, _, _ in extract_from_dir(ROOT, METHODS, {}, KEYWORDS):
@@ -36,7 +38,7 @@ def messages() -> set[str | tuple[str, str]]:
     found |= {*codes.UNANSWERED.values(), *codes.ENDED_UNKNOWN.values(), codes.REHEARSED, codes.REPEATED}
     found |= {codes.LOST, "died", "died: killed, or the power went", "lost"}
     found |= {str(each) for each in Status} | {"finished", "interrupted", "stopped", "running", "refused"}
-    return {message for message in found if message and message != ("",)}
+    return frozenset(message for message in found if message and message != ("",))
 
 
 @pytest.fixture(scope="module")

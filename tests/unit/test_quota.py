@@ -65,7 +65,11 @@ def arrivals_of(
     return arrivals
 
 
-@pytest.mark.parametrize("limit", [1, 2, 5, 10, 30, 50, 100, 200, 1000])
+SELDOM = pytest.mark.slow
+
+
+@pytest.mark.parametrize("limit", [1, pytest.param(2, marks=SELDOM), 5, 10, pytest.param(30, marks=SELDOM), pytest.param(50, marks=SELDOM),
+                                   100, pytest.param(200, marks=SELDOM), pytest.param(1000, marks=SELDOM)])  # fmt: skip
 @pytest.mark.parametrize("latency_s", [0.0, 0.05, 0.2])
 def test_limit_holds_and_is_used(limit, latency_s):
     rng = random.Random(limit)
@@ -264,7 +268,14 @@ def test_calls_refused_together_count_once_and_the_pool_recovers():
 
 @pytest.mark.parametrize(
     ("latency_s", "jitter_s", "left"),
-    [(0.002, 0.0, 40), (0.03, 0.02, 40), (0.2, 0.05, 40), (0.5, 0.03, 40), (0.03, 0.0, 50), (0.05, 0.01, 80)],
+    [
+        (0.002, 0.0, 40),
+        (0.03, 0.02, 40),
+        pytest.param(0.2, 0.05, 40, marks=SELDOM),
+        (0.5, 0.03, 40),
+        pytest.param(0.03, 0.0, 50, marks=SELDOM),
+        pytest.param(0.05, 0.01, 80, marks=SELDOM),
+    ],
 )
 def test_a_vendor_that_lowers_its_limit_in_mid_run_is_followed_without_being_told(latency_s, jitter_s, left):
     """Under 3 % of the later calls are refused, and over 90 % of what is left is used: what it took in a second is measured."""

@@ -280,6 +280,7 @@ KINDS: Mapping[str, KindMeaning] = {
 UNANSWERED: Mapping[str, str] = {
     "repeat": "sends again, because this operation may be repeated without harm; after the last try the item ends as unknown",
     "probe": "asks what was done before it sends anything again; what asking does not tell ends as unknown",
+    "nobody": "asks about each user whom it expected to meet before it goes on; what asking does not tell ends as unknown",
     "never": "cannot ask what was done, and does not risk doing it twice: the item ends as unknown",
 }
 # What to do about an item that has ended so.
@@ -287,6 +288,7 @@ ENDED_UNKNOWN: Mapping[str, str] = {
     "repeat": "`bulkim retry RUN` sends it again, which does no harm here.",
     "probe": "`bulkim retry RUN` sends it again, whatever became of the first request.",
     "never": "Look at the vendor whether it was done: `bulkim retry RUN` sends it again, and may do it twice.",
+    "nobody": "`bulkim verify RUN` asks what became of it; there is no retry, for that would take other users.",
 }
 
 # Settled by sending again, at an operation that may be repeated.

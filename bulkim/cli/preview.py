@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bulkim import planning, window
+from bulkim import window
 from bulkim.cli import show
 from bulkim.cli.options import Settings
 from bulkim.errors import InputError, Problem
 from bulkim.model import Job
+from bulkim.planning.existing import parts_for_existing
 from bulkim.planning.preview import PROBLEMS_MAX, Surveyed, first_call, plan_document, surveyed
 from bulkim.text import counted, duration, milliseconds, per_second, resting
 from bulkim.view.live import Spans
@@ -196,7 +197,7 @@ def _amounts(found: Surveyed, estimate: Estimate, ahead: Outlook) -> list[tuple[
             )
         )
         each = f"{counted(estimate.batch, 'item')} each at most"
-        if estimate.batch > 1 and planning.parts_for_existing(found.provider, found.operation):
+        if estimate.batch > 1 and parts_for_existing(found.provider, found.operation):
             each += "; about one more for each user who exists already"
         rows.append(("requests", f"{estimate.requests:,}, {each}"))
         if estimate.reads:

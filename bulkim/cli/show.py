@@ -151,6 +151,8 @@ def next_steps(
             else ("run", nearby(planned) if planned else job, *_chosen(record))
         )
         return [settings.command(*words, *options), *look]
+    if bad and written.get("source.kind") == "none":  # nobody was named: a retry would take others
+        return [settings.command("verify", run, *again), *look]
     if bad:
         return [settings.command("retry", run, *again, *options), *look]
     return look or [settings.command("results", run)]

@@ -204,7 +204,7 @@ class Run:
         """Hold what is known now against what was agreed to. Raises GuardError, ConfirmationError, Unconfirmed."""
         check_size(self.job.guard, to_send)
         said = self.row["pledge"]
-        if not self.operation.destroys or not to_send or said == CONFIRMED:
+        if not to_send or said == CONFIRMED or not (said or self.operation.destroys):
             return
         given = pledge(said) if said else None
         if agreed(given, None, self.job, sent=sent, left=to_send, said="--confirm") is None:

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
 
-from bulkim.catalogue.shapes import Effect, MapByKey, Operation, Probe, Provider, WholeCall
+from bulkim.catalogue.shapes import Effect, Operation, Probe, Provider
 from bulkim.errors import Problem
-from bulkim.model import Job, Kind
+from bulkim.model import Job
 from bulkim.planning.planned import Planned, Stretch
 
 
@@ -166,23 +166,6 @@ def batch_size(operation: Operation, job: Job) -> int:
 def batches(n_items: int, operation: Operation, job: Job) -> int:
     """Requests for so many items."""
     return -(-n_items // batch_size(operation, job))
-
-
-def parts_for_existing(provider: Provider, operation: Operation) -> bool:
-    """Whether the vendor refuses a whole call for one user who exists already: then each such user takes about one call more.
-
-    Where a success tells of each item by itself, only a row with the HTTP status of a refusal is about a whole call.
-    """
-    if operation.batch_max == 1 or operation.effect is not Effect.CREATE:
-        return False
-    by_itself = not isinstance(operation.result, WholeCall | MapByKey)
-    return any(
-        rule.kind is Kind.ALREADY
-        and rule.item
-        and (not rule.operations or operation.name in rule.operations)
-        and (rule.status is not None and rule.status >= 400 if by_itself else True)
-        for rule in provider.errors
-    )
 
 
 def before(job: Job, provider: Provider, operation: Operation) -> Operation | None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import assert_never
 
 from bulkim import codes
-from bulkim.catalogue.shapes import ErrorRule, Never, Operation, Probe, Provider, Repeat
+from bulkim.catalogue.shapes import Effect, ErrorRule, Never, Operation, Probe, Provider, Repeat
 from bulkim.codes import Meaning
 from bulkim.model import Status
 
@@ -34,6 +34,8 @@ def meaning(
 
 def doubt(operation: Operation) -> str:
     """How an operation finds out what an unanswered request did, as `bulkim.codes` calls it."""
+    if operation.paging is not None and operation.effect is Effect.DELETE:
+        return "nobody"  # who is meant is listed before each call
     match operation.doubt:
         case Repeat():
             return "repeat"

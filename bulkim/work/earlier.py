@@ -25,8 +25,8 @@ def target_of(job: Job) -> str:
     return f"{job.connection.base_url} {job.connection.target}"
 
 
-def same_work(journal: Reader, job: Job) -> list[int]:
-    """Row ids of this job's runs, retries among them, rehearsals not."""
+def same_work(journal: Reader, job: Job) -> list[RunRecord]:
+    """This job's runs, retries among them, rehearsals not."""
     return journal.same_work(name=job.name, place=place_of(job), target=target_of(job), operation=job.operation, params=job.params
     )  # fmt: skip
 
@@ -45,9 +45,8 @@ class Earlier:
     done: int  # items that succeeded or were unchanged
     pending: int = 0
     others: int = 0  # more runs of the job that have done something
-    others_done: int = (
-        0  # the most that one of them has; who is done by several is not looked up, for there may be millions
-    )
+    # The most that one of them has; who is done by several is not looked up, for there may be millions.
+    others_done: int = 0
 
 
 def earlier_run(journal: Reader, job: Job) -> Earlier | None:
@@ -63,7 +62,7 @@ def finished_before(journal: Reader, job: Job) -> Earlier | None:
     """The latest run that finished this job from rows of its own. Those from a listing or an earlier run differ each time."""
     if job.rehearsal or not job.source.is_given:
         return None
-    runs = [journal.get(each) for each in same_work(journal, job)]
+    runs = same_work(journal, job)
     done = {each.id: number for each in runs if (number := done_of(journal.counts(each.id)))}
     ended = [each for each in runs if each.parent is None and each.state == "finished" and each.finished_at]
     last = max(
@@ -99,7 +98,7 @@ def done_by(journal: Path, job: Job) -> list[int]:
     if not there(journal):
         return []
     with Reader.open(journal) as reader:
-        return same_work(reader, job)
+        return [each.id for each in same_work(reader, job)]
 
 
 def check_rows(job: Job) -> None:
@@ -118,9 +117,10 @@ def done_meanwhile(
     if selection.get("changed"):
         return ()
     chosen = {name: selection[name] for name in ("outcome", "code")}
-    for later in sorted((each for each in same_work(journal, job) if each > parent.id), reverse=True):
-        if (found := journal.done_since(parent.id, later, **chosen)) is not None:
-            (items, example), run = found, journal.get(later).run
+    after = [each for each in same_work(journal, job) if each.id > parent.id]
+    for later in sorted(after, key=lambda each: each.id, reverse=True):
+        if (found := journal.done_since(parent.id, later.id, **chosen)) is not None:
+            (items, example), run = found, later.run
             those = (
                 f"{counted(items, 'item')} of these, {example!r} for one, {'was' if items == 1 else 'were'}"
             )

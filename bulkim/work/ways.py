@@ -117,7 +117,7 @@ def opening_of(journal: Journal, job: Job, wanted: Wanted) -> Opening:
     record = None if job.rehearsal or wanted.new else _to_continue(journal, job, wanted)
     missing_from = None
     if wanted.missing:
-        same = same_work(journal.reader, job)
+        same = [each.id for each in same_work(journal.reader, job)]
         missing_from = tuple(each for each in same if record is None or each != record.id)
     empty: tuple[str, ...] = ()
     if record is not None:
@@ -262,6 +262,11 @@ def opening_of_retry(
     secrets = bool(operation.secrets)  # then the input must be read again
     reads_input = secrets or bool(selection.get("changed"))
     check_same_deed(parent, job, reads_input=reads_input)
+    if job.source.kind == "none":  # its calls name nobody: another one would take whoever is there now
+        raise UsageError(
+            f"{job.operation} names nobody beforehand, so there are no items to retry. Nothing was sent.",
+            hint="`bulkim verify RUN` asks what became of those whom it met; run the job to begin another run",
+        )
     options = wanted.options(selection)
     if selection.get("changed") and not job.source.is_given:
         raise UsageError(

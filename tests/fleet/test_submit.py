@@ -194,6 +194,18 @@ def test_a_listing_is_taken_as_far_as_the_limit(scene):
     assert sum(not user["exists"] for user in scene.server.users().values()) == 3
 
 
+def test_a_number_that_is_given_holds_for_what_does_not_destroy_too(scene):
+    scene.users("old", 5)
+    scene.hand()
+    where = {"listing": "users", "where": {"match": "old-.*"}}
+    job = scene.job("hush", "mute", where, params={"chat": 60})
+    run = scene.submit(job, "--confirm", "demo:2")
+    scene.until(run, "stopped")
+    assert scene.server.requests("mute") == []
+    scene.until(scene.submit(job, "--confirm", "demo:5"))
+    assert len(scene.server.requests("mute")) == 5
+
+
 def test_operations_without_items_work_too(scene):
     scene.users("old", 40)
     scene.hand()

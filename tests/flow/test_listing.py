@@ -129,6 +129,20 @@ def test_what_cannot_be_limited_says_so(  # noqa: PLR0917
     assert server.requests() == []
 
 
+@pytest.mark.parametrize("operation", ["delete-oldest", "list-users"])
+def test_what_names_nobody_beforehand_is_not_retried(server, tmp_path, operation):
+    """A retry would delete the next users."""
+    server.seed(20)
+    params = {"count": 5} if operation == "delete-oldest" else {}
+    made = job(operation, server.base_url, Source("none"), rate=FAST, params=params)
+    done = runner.run(made, journal=tmp_path / "j.db")
+    before = len(server.requests())
+    for outcome in (["failed", "unknown"], ["succeeded"]):
+        with pytest.raises(UsageError, match="names nobody beforehand"):
+            runner.retry(done.record, made, journal=tmp_path / "j.db", outcome=outcome)
+    assert len(server.requests()) == before
+
+
 def test_mutes_of_several_scopes_and_pages_are_one_item_a_user(server, tmp_path):
     server.seed([{"username": f"u{n}", "mutes": {"chat": 50, "groupchat": -1}} for n in range(60)])
     done = go("list-mutes", server, Source("none"), tmp_path / "j.db")

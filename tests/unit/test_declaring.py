@@ -15,7 +15,7 @@ from bulkim.catalogue.words import ABOUT
 from bulkim.codec import decode
 from bulkim.errors import InputError
 from bulkim.model import Auth, Item, Kind, Reply
-from bulkim.planning import parts_for_existing
+from bulkim.planning.existing import parts_for_existing
 from bulkim.vendors import PROVIDERS
 from bulkim.work.declared import inspect
 

@@ -113,13 +113,11 @@ class Lookup(Calls):
 
     def same_work(
         self, *, name: str, place: str | None, target: str, operation: str, params: Mapping[str, Any]
-    ) -> list[int]:
-        """Row ids of all runs of a job that did this operation with these params at that target, retries among them."""
+    ) -> list[RunRecord]:
+        """All runs of a job that did this operation with these params at that target, retries among them."""
         found = self._real("name = ? AND target = ? AND operation = ?", (name, target, operation))
         return [
-            each.id
-            for each in found
-            if dict(each.params) == dict(params) and same_place(each.job_path, place)
+            each for each in found if dict(each.params) == dict(params) and same_place(each.job_path, place)
         ]
 
     def family(self, run: str) -> list[int]:

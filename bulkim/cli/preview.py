@@ -24,7 +24,6 @@ from bulkim.view.live import Spans
 from bulkim.view.width import chopped
 from bulkim.window import Window
 from bulkim.work.confirm import PRODUCTION
-from bulkim.work.earlier import again
 
 if TYPE_CHECKING:
     from bulkim.planning import Estimate
@@ -220,6 +219,8 @@ def _amounts(found: Surveyed, estimate: Estimate, ahead: Outlook) -> list[tuple[
     if most is not None and found.counts is not None and estimate.send > most:
         rows.append(("guard", f"max_items is {most:,}: a run of {estimate.send:,} would be refused"))
     if ahead.earlier is not None:
+        from bulkim.work.earlier import again
+
         rows.append(("earlier", again(ahead.earlier)))
     if found.job.window:
         rows.append(("window", _hours(found.job.window, window.now())))

@@ -73,6 +73,17 @@ def test_a_commands_help_imports_no_network(command):
     assert python("-c", code).stdout.splitlines()[-1] == "[]"
 
 
+def test_checking_a_job_opens_no_journal_and_no_network(tmp_path):
+    """It begins in half the time so."""
+    (tmp_path / "job.json").write_text(
+        '{"provider": "easemob", "operation": "delete", "source": {"items": ["u1"]}, "connection": {"base_url":'
+        ' "https://a1.easemob.com", "org": "o", "app": "a", "auth": {"token": "t"}}}'
+    )
+    heavy = ("asyncio", "sqlite3", "ssl", "bulkim.journal")
+    code = f"import sys\nfrom bulkim.cli import cli\ntry: cli.main(['check', {str(tmp_path / 'job.json')!r}])\nexcept SystemExit: pass\nprint([m for m in {heavy} if m in sys.modules])"
+    assert python("-c", code).stdout.splitlines()[-1] == "[]"
+
+
 def test_python_dash_m():
     assert python("-m", "bulkim", "--version").stdout == f"bulkim {__version__}\n"
 
